@@ -1,0 +1,5 @@
+"""``python -m halfsmile``."""
+
+from halfsmile.cli import main
+
+main()
