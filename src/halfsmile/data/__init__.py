@@ -1,0 +1,1 @@
+"""Faces as data: manifests, readers, label budgets, augmentation, generated faces."""

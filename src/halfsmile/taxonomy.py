@@ -1,0 +1,137 @@
+"""Expression classes: which names a data set uses, in which order, and how one set maps onto another.
+
+Names, never bare integers, cross a file boundary. RAF-DB counts from 1 with surprise first, AffectNet
+from 0 with neutral first, FERPlus has contempt and RAF-DB has not: comparing integers is how published
+numbers went wrong. Sources of the orders: the data sets' own label files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """An ordered, named tuple of expression labels.
+
+    Args:
+        name: Short name, unique among the taxonomies of this module.
+        labels: Class names; the position is the index that a model's output uses.
+
+    Raises:
+        ValueError: If a label appears twice or there are fewer than two.
+
+    Example:
+        >>> FERPLUS.index("surprise")
+        2
+        >>> len(RAFDB)
+        7
+    """
+
+    name: str
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError(
+                f"Taxonomy {self.name!r} needs at least two different labels, found {list(self.labels)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def index(self, label: str) -> int:
+        """Position of a label.
+
+        Raises:
+            ValueError: If the label is not in this taxonomy.
+        """
+        if label not in self.labels:
+            raise ValueError(
+                f"Label {label!r} is not in taxonomy {self.name!r}, which has {list(self.labels)}. "
+                "Map it explicitly, or choose the taxonomy that has it."
+            )
+        return self.labels.index(label)
+
+    def require_same(self, other: Taxonomy) -> None:
+        """Refuse another taxonomy whose labels or their order differ.
+
+        Raises:
+            ValueError: With both lists in the message.
+        """
+        if self.labels != other.labels:
+            raise ValueError(
+                f"Taxonomies do not match: {self.name!r} has {list(self.labels)}, "
+                f"{other.name!r} has {list(other.labels)}. Map one onto the other explicitly."
+            )
+
+    def map_to(
+        self, other: Taxonomy, renames: Mapping[str, str | None] | None = None
+    ) -> dict[str, str | None]:
+        """Map every label of this taxonomy onto one of another, or onto None (row is dropped).
+
+        Args:
+            other: Target taxonomy.
+            renames: Explicit targets for the labels whose name the target lacks.
+
+        Returns:
+            A dictionary with one entry per label of this taxonomy.
+
+        Raises:
+            ValueError: If a label has no target and none is given, or a renamed label or its target does
+                not exist.
+
+        Example:
+            >>> FERPLUS.map_to(RAFDB, {"contempt": None})["anger"]
+            'anger'
+        """
+        renames = dict(renames or {})
+        for label in renames:
+            self.index(label)
+        result: dict[str, str | None] = {}
+        for label in self.labels:
+            if label in renames:
+                target = renames[label]
+                if target is not None:
+                    other.index(target)
+                result[label] = target
+            elif label in other.labels:
+                result[label] = label
+            else:
+                raise ValueError(
+                    f"{self.name!r} has {label!r} and {other.name!r} ({list(other.labels)}) has not. "
+                    f"Say what becomes of it: {{{label!r}: 'a label'}} or {{{label!r}: None}} to drop it."
+                )
+        return result
+
+
+RAFDB = Taxonomy("rafdb", ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"))
+AFFECTNET8 = Taxonomy(
+    "affectnet8", ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
+)
+AFFECTNET7 = Taxonomy("affectnet7", AFFECTNET8.labels[:7])
+FERPLUS = Taxonomy(
+    "ferplus", ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+)
+AFFWILD2 = Taxonomy(
+    "affwild2", ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
+)
+
+TAXONOMIES = {t.name: t for t in (RAFDB, AFFECTNET7, AFFECTNET8, FERPLUS, AFFWILD2)}
+
+
+def from_labels(labels: Iterable[str]) -> Taxonomy:
+    """The known taxonomy with exactly these labels in this order, or a new one named ``custom``.
+
+    Example:
+        >>> from_labels(RAFDB.labels).name
+        'rafdb'
+        >>> from_labels(["calm", "smile"]).name
+        'custom'
+    """
+    ordered = tuple(labels)
+    for known in TAXONOMIES.values():
+        if known.labels == ordered:
+            return known
+    return Taxonomy("custom", ordered)
