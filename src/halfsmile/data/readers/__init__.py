@@ -1,0 +1,1 @@
+"""One data set, one file: each reader is a function ``read(root) -> Manifest``."""
