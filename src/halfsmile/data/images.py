@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from halfsmile.data.decode import BadImage, decode, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, placement, preprocess
 from halfsmile.files import atomic_write
+from halfsmile.progress import Progress
 
 __all__ = ["BadImage", "Faces", "decode", "hash_images", "load_faces", "pixel_sha256", "read_image"]
 
@@ -151,29 +150,19 @@ def _array(
 
 
 def _run(load: Callable[[range], int], rows: int, progress: bool) -> None:
-    """Call ``load`` on chunks of the rows in a thread pool, with a progress bar after two seconds."""
+    """Call ``load`` on chunks of the rows in a thread pool, and show how far it is."""
     chunks = [range(start, min(start + _CHUNK, rows)) for start in range(0, rows, _CHUNK)]
     begin, done = time.monotonic(), 0
-    bar = Progress(
-        TextColumn("Reading images"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f} images/s"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    task = bar.add_task("", total=rows, rate=0.0)
-    with ThreadPoolExecutor(_num_threads()) as pool:
+    with (
+        ThreadPoolExecutor(_num_threads()) as pool,
+        Progress("reading images", total=rows, active=progress) as shown,
+    ):
         try:
             for finished in as_completed([pool.submit(load, chunk) for chunk in chunks]):
-                done += finished.result()
-                seconds = time.monotonic() - begin
-                if progress and seconds > 2:
-                    bar.start()
-                bar.update(task, completed=done, rate=done / max(seconds, 1e-9))
+                count = finished.result()
+                done += count
+                shown.advance(count, note=f"{done / max(time.monotonic() - begin, 1e-9):,.0f} images/s")
         finally:
-            bar.stop()
             pool.shutdown(cancel_futures=True)
 
 

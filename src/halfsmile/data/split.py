@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,12 +93,19 @@ class LabelBudget:
             held_out: Share of each class's remaining rows that is held out.
 
         Raises:
-            ValueError: If a class would be left without a label.
+            ValueError: If a class would be left without a label, or a locator is there twice.
         """
         parsed = LabelAmount.parse(amount)
         if manifest.taxonomy is None:
             raise ValueError("A label budget needs labeled rows, but this manifest has no taxonomy.")
         classes = manifest.class_indices()
+        images = tuple(manifest.column("image"))
+        if len(set(images)) < len(images):
+            (repeated, times), *_ = Counter(images).most_common(1)
+            raise ValueError(
+                f"{repeated} is in the manifest {times} times, and a face can have only one role. Remove the "
+                "repeated rows."
+            )
         roles = np.array(["unlabeled"] * len(manifest), dtype=object)
         empty = [n for i, n in enumerate(manifest.taxonomy.labels) if not (classes == i).any()]
         if empty:
@@ -113,7 +121,6 @@ class LabelBudget:
             roles[rows[:count]] = "labeled"
             rest = rows[count:]
             roles[rest[: round(held_out * len(rest))]] = "held_out"
-        images = tuple(manifest.column("image"))
         return cls(images, tuple(roles), manifest.fingerprint(), amount, seed)
 
     def rows(self, manifest: Manifest, role: str) -> Manifest:

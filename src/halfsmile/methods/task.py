@@ -1,0 +1,103 @@
+"""What the loop trains: a task owns a model and a loss, and knows nothing of files, schedules or devices."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, fields, replace
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Faces of one step; what a task does not need is None.
+
+    Args:
+        images: (B, C, H, W) uint8; labeled where ``targets`` is given.
+        targets: (B, classes) float, each row a distribution.
+        boxes: (B, 4) float, xyxy in pixels of ``images``; NaN where unknown.
+        unlabeled: (M, C, H, W) uint8.
+    """
+
+    images: Tensor
+    targets: Tensor | None = None
+    boxes: Tensor | None = None
+    unlabeled: Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(
+            self, **{k: v.to(device, non_blocking=True) for k, v in moved.items() if v is not None}
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of pictures in the batch, labeled and not."""
+        return len(self.images) + (len(self.unlabeled) if self.unlabeled is not None else 0)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """Outcome of a step: a scalar loss to differentiate, and scalars to log."""
+
+    loss: Tensor
+    logs: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Task(nn.Module):
+    """Model and loss.
+
+    Args:
+        model: The network that is trained.
+        ema_decay: Decay of an exponential moving average of the model's weights; None for no average.
+            Higher values average over more steps. The average is the teacher of semi-supervised tasks, and
+            what is evaluated and kept. Early on the decay is (1 + t) / (10 + t), so that the average
+            forgets the initial weights.
+    """
+
+    updates: Tensor
+
+    def __init__(self, model: nn.Module, *, ema_decay: float | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.ema_decay = ema_decay
+        self.teacher: nn.Module | None = None
+        if ema_decay is not None:
+            self.teacher = copy.deepcopy(model).requires_grad_(False).eval()
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
+        """Loss of a batch; every random number comes from the generator."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """:meth:`step` in the form that ``DistributedDataParallel`` can wrap."""
+        result = self.step(batch, generator)
+        return result.loss, result.logs
+
+    @property
+    def averaged(self) -> nn.Module:
+        """The network to evaluate: the average if there is one, else the model."""
+        return self.teacher if self.teacher is not None else self.model
+
+    def train(self, mode: bool = True) -> Task:
+        """Switch between training and evaluation; the teacher always stays in evaluation."""
+        super().train(mode)
+        if self.teacher is not None:
+            self.teacher.eval()
+        return self
+
+    @torch.no_grad()
+    def after_update(self) -> None:
+        """Move the average towards the model; the loop calls this after each optimizer step."""
+        self.updates += 1
+        if self.teacher is None or self.ema_decay is None:
+            return
+        t = int(self.updates)
+        decay = min(self.ema_decay, (1 + t) / (10 + t))
+        ours: list[Tensor] = list(self.teacher.parameters())
+        torch._foreach_lerp_(ours, [p.detach() for p in self.model.parameters()], 1.0 - decay)
+        for mine, theirs in zip(self.teacher.buffers(), self.model.buffers(), strict=True):
+            mine.copy_(theirs)

@@ -1,0 +1,1 @@
+"""Networks: the Vision Transformer, its classifier, and the loading of published weights."""

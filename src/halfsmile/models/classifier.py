@@ -1,0 +1,31 @@
+"""Expression classifier: an encoder and a linear head, with the names of its classes."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.taxonomy import Taxonomy
+
+
+class Classifier(nn.Module):
+    """Logits of the classes of a taxonomy.
+
+    Args:
+        encoder: Gives a feature (B, D) per image.
+        taxonomy: Class names, in the order of the logits.
+        dropout: Rate on the feature before the head.
+    """
+
+    def __init__(self, encoder: VisionTransformer, *, taxonomy: Taxonomy, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.taxonomy = taxonomy
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.config.width, len(taxonomy))
+        nn.init.trunc_normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, classes) of images (B, C, H, W) in [0, 1]."""
+        return self.head(self.dropout(self.encoder(images)))  # type: ignore[no-any-return]

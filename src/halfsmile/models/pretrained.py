@@ -1,0 +1,278 @@
+"""Published and own weights for the encoder, loaded by key.
+
+| weights | layout | encoder |
+|---|---|---|
+| MAE (``facebookresearch/mae``) | ``model``: MAE's names, with or without decoder | ImageNet's mean and std |
+| SSFER (``zhelishisongjie/SSFER``) | the same | as :class:`VitConfig` is by default, 12 heads in every size |
+| FaRL (``FacePerceiver/FaRL``) | ``state_dict``: CLIP's names below ``visual.`` | :data:`FARL` |
+| timm's ``VisionTransformer`` | flat | depends on the model |
+| a halfsmile run | ``pretrain/model.safetensors`` | the same recipe's |
+
+The mean and std, and the number of heads, leave no trace in the weights: they must be set as in the training
+that made them. Grey encoders get the sum of a color projection's weights over its channels, which is exact
+for a grey picture repeated in all of them; color encoders get a third of a grey projection's in each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from halfsmile.models.download import download, is_url
+from halfsmile.models.vit import VisionTransformer
+
+FARL: Mapping[str, Any] = {
+    "pre_norm": True,
+    "activation": "quick_gelu",
+    "norm_epsilon": 1e-5,
+    "mean": (0.48145466, 0.4578275, 0.40821073),
+    "std": (0.26862954, 0.26130258, 0.27577711),
+}
+"""What FaRL's encoders need: ``vit_config("base", **FARL)`` (arXiv 2112.03109; a CLIP vision tower)."""
+
+_TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt")
+_RUN_WEIGHTS = Path("pretrain") / "model.safetensors"
+_CLIP_NAMES = (
+    (r"^visual\.class_embedding$", "cls_token"),
+    (r"^visual\.positional_embedding$", "pos_embed"),
+    (r"^visual\.conv1\.weight$", "patch_embed.proj.weight"),
+    (r"^visual\.ln_pre\.", "norm_pre."),
+    (r"^visual\.ln_post\.", "norm."),
+    (r"^visual\.transformer\.resblocks\.(\d+)\.ln_([12])\.", r"blocks.\1.norm\2."),
+    (r"^visual\.transformer\.resblocks\.(\d+)\.attn\.in_proj_(weight|bias)$", r"blocks.\1.attn.qkv.\2"),
+    (r"^visual\.transformer\.resblocks\.(\d+)\.attn\.out_proj\.", r"blocks.\1.attn.proj."),
+    (r"^visual\.transformer\.resblocks\.(\d+)\.mlp\.c_fc\.", r"blocks.\1.mlp.fc1."),
+    (r"^visual\.transformer\.resblocks\.(\d+)\.mlp\.c_proj\.", r"blocks.\1.mlp.fc2."),
+)
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of the weights.
+
+    Args:
+        loaded: Parameters of the encoder that were set.
+        missing: Parameters of the encoder that kept their values.
+        unused: Keys of the source that have no place in the encoder.
+        interpolated: Whether the position embeddings were resized to the encoder's grid.
+    """
+
+    loaded: tuple[str, ...]
+    missing: tuple[str, ...]
+    unused: tuple[str, ...]
+    interpolated: bool
+
+    def summary(self) -> str:
+        """Text for people that names every missing and every unused key."""
+        lines = [f"{len(self.loaded)} of {len(self.loaded) + len(self.missing)} encoder parameters loaded"]
+        if self.interpolated:
+            lines.append("position embeddings interpolated to the encoder's grid")
+        for word, names in (("not in the weights", self.missing), ("unused", self.unused)):
+            if names:
+                lines.append(f"{word} ({len(names)}): {', '.join(names)}")
+        return "\n".join(lines)
+
+
+def load_pretrained(encoder: VisionTransformer, source: str, *, cache: Path | None = None) -> LoadReport:
+    """Set the encoder's weights from a file, a run folder or an address; see the module's table.
+
+    Args:
+        encoder: Changed in place, and not at all if an error is raised.
+        source: A ``.safetensors`` file; a ``.pth``, ``.pt``, ``.bin`` or ``.ckpt`` file of tensors; a
+            halfsmile run folder; or an ``http(s)`` address of such a file, with ``#sha256=…`` to verify it.
+        cache: Folder for downloads; ``~/.cache/halfsmile`` or ``$XDG_CACHE_HOME/halfsmile`` by default.
+
+    Raises:
+        ValueError: If the source can't be found or read, holds more than tensors, or does not fit: the blocks
+            of the encoder must all be set and must compute what those of the source do.
+    """
+    tensors = _by_encoder_name(read_weights(source, cache=cache))
+    wanted = dict(encoder.named_parameters())
+    found = {name: (key, value) for name, (key, value) in tensors.items() if name in wanted}
+    unused = tuple(key for name, (key, _) in tensors.items() if name not in wanted)
+    _require_same_network(encoder, tensors, source)
+
+    values: dict[str, Tensor] = {}
+    interpolated = False
+    for name, (_, value) in found.items():
+        if name == "pos_embed":
+            values[name], interpolated = _fit_positions(value.float(), encoder, source)
+        elif name == "cls_token":
+            values[name] = value.reshape(1, 1, -1)
+        elif name == "patch_embed.proj.weight":
+            values[name] = _fit_patches(value, encoder, source)
+        else:
+            values[name] = value
+    if "patch_embed.proj.weight" in values and "patch_embed.proj.bias" not in values:
+        values["patch_embed.proj.bias"] = torch.zeros_like(wanted["patch_embed.proj.bias"])
+    _require_shapes(values, wanted, source)
+    with torch.no_grad():
+        for name, value in values.items():
+            wanted[name].copy_(value)
+    loaded = tuple(name for name in wanted if name in values)
+    return LoadReport(loaded, tuple(name for name in wanted if name not in values), unused, interpolated)
+
+
+def read_weights(source: str, *, cache: Path | None = None) -> dict[str, Tensor]:
+    """All tensors of a source by their keys there, wrappers (``model``, ``state_dict``, ``module.``) removed.
+
+    Raises:
+        ValueError: If the source can't be found or read, or holds more than tensors.
+    """
+    path = download(source, cache=cache) if is_url(source) else Path(source).expanduser()
+    if path.is_dir():
+        path = path / _RUN_WEIGHTS
+        if not path.exists():
+            raise ValueError(
+                f"{source} has no {_RUN_WEIGHTS}: it is not a run folder whose Stage I is finished."
+            )
+    if not path.is_file():
+        raise ValueError(
+            f"{source} does not exist. Give a file of weights, a run folder or an http(s) address."
+        )
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    if path.suffix not in _TORCH_FILES:
+        raise ValueError(f"{path} must end in .safetensors or one of {', '.join(_TORCH_FILES)}.")
+    value = _torch_load(path)
+    for wrapper in ("model", "state_dict"):
+        if isinstance(value, Mapping) and isinstance(value.get(wrapper), Mapping):
+            value = value[wrapper]
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{path} holds a {type(value).__name__}, expected a dictionary of tensors.")
+    return {str(key).removeprefix("module."): item for key, item in value.items() if isinstance(item, Tensor)}
+
+
+def _torch_load(path: Path) -> Any:
+    try:
+        # MAE's own training writes its command line beside the weights.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(
+            f"{path} was refused: it is damaged, or holds Python objects besides tensors, which could "
+            f"run code when loaded. Ask its author for a safetensors file or a plain state dict. ({reason})"
+        ) from error
+
+
+def _by_encoder_name(tensors: dict[str, Tensor]) -> dict[str, tuple[str, Tensor]]:
+    """Tensors with their keys, by the name that the encoder has for them (or would have)."""
+    own = any(key.startswith("encoder.") for key in tensors)
+    clip = any(key.startswith("visual.") for key in tensors)
+    named = {}
+    for key, value in tensors.items():
+        name = key
+        if own:
+            name = key.removeprefix("encoder.") if key.startswith("encoder.") else f"outside: {key}"
+        elif clip:
+            name = next(
+                (re.sub(old, new, key) for old, new in _CLIP_NAMES if re.match(old, key)), f"outside: {key}"
+            )
+        elif key.startswith("fc_norm.") and "norm.weight" not in tensors:
+            name = key.removeprefix("fc_")
+        named[name] = (key, value)
+    return named
+
+
+def _require_same_network(
+    encoder: VisionTransformer, tensors: dict[str, tuple[str, Tensor]], source: str
+) -> None:
+    """Refuse weights whose network computes something else than the encoder, whatever the shapes."""
+    config = encoder.config
+    needed = {"pre_norm": "norm_pre.weight" in tensors}
+    if "outside: visual.mask_token" in tensors:
+        needed |= {name: FARL[name] for name in ("activation", "norm_epsilon")}
+    wrong = [name for name, value in needed.items() if getattr(config, name) != value]
+    if wrong:
+        found = ", ".join(f"{name}={getattr(config, name)!r}" for name in wrong)
+        expected = ", ".join(f"{name}={needed[name]!r}" for name in wrong)
+        hint = " For FaRL: vit_config(..., **halfsmile.models.pretrained.FARL)." if needed["pre_norm"] else ""
+        raise ValueError(f"The encoder has {found}, but the weights of {source} need {expected}.{hint}")
+    own = dict(encoder.named_parameters())
+    ours = tuple(f"blocks.{i}." for i in range(config.depth))
+    strange = [key for name, (key, _) in tensors.items() if name.startswith(ours) and name not in own]
+    if strange:
+        raise ValueError(
+            f"The blocks of {source} compute more than this encoder's, which has no {', '.join(strange)}. "
+            "Such networks can't be loaded."
+        )
+    missing = [name for name in own if name.startswith("blocks.") and name not in tensors]
+    if missing:
+        depth = len({m.group(1) for name in tensors if (m := re.match(r"blocks\.(\d+)\.", name))})
+        raise ValueError(
+            f"{source} has {depth} Transformer blocks, the encoder has {config.depth} (width "
+            f"{config.width}); {len(missing)} parameters have no weights, the first is {missing[0]} "
+            f"{tuple(own[missing[0]].shape)}. The source begins with {_outline(tensors)}."
+        )
+
+
+def _require_shapes(values: dict[str, Tensor], wanted: Mapping[str, Tensor], source: str) -> None:
+    wrong = [name for name, value in values.items() if value.shape != wanted[name].shape]
+    if wrong:
+        shown = "; ".join(f"{n} {tuple(values[n].shape)} for {tuple(wanted[n].shape)}" for n in wrong[:3])
+        raise ValueError(
+            f"{len(wrong)} tensors of {source} have another shape than the encoder's: {shown}. Choose "
+            "the size (width, depth, mlp_ratio) that the weights were trained with."
+        )
+
+
+def _outline(tensors: dict[str, tuple[str, Tensor]]) -> str:
+    first = [f"{key} {tuple(value.shape)}" for key, value in list(tensors.values())[:3]]
+    return ", ".join(first) or "nothing"
+
+
+def _fit_positions(value: Tensor, encoder: VisionTransformer, source: str) -> tuple[Tensor, bool]:
+    """Position embeddings (1, 1 + grid², D) of the encoder from a table with or without a class row."""
+    width, grid = value.shape[-1], encoder.config.grid
+    rows = value.reshape(-1, width)
+    if math.isqrt(len(rows) - 1) ** 2 == len(rows) - 1:
+        token, patches = rows[:1], rows[1:]
+    elif math.isqrt(len(rows)) ** 2 == len(rows):
+        token, patches = torch.zeros(1, width), rows
+    else:
+        raise ValueError(
+            f"{source} has {len(rows)} position embeddings, which is no square grid of patches with "
+            "at most one class token. Networks with register or distillation tokens can't be loaded."
+        )
+    old = math.isqrt(len(patches))
+    if old != grid:
+        table = patches.T.reshape(1, width, old, old)
+        table = F.interpolate(table, size=(grid, grid), mode="bicubic", align_corners=False)
+        patches = table.reshape(width, grid * grid).T
+    return torch.cat([token, patches]).unsqueeze(0), old != grid
+
+
+def _fit_patches(value: Tensor, encoder: VisionTransformer, source: str) -> Tensor:
+    """Patch projection (D, C, p, p) with the encoder's number of channels."""
+    patch, channels = encoder.config.patch_size, encoder.config.channels
+    if value.ndim != 4 or value.shape[-2:] != (patch, patch):
+        raise ValueError(
+            f"The patch projection of {source} has shape {tuple(value.shape)}, the encoder's patches have "
+            f"{patch} × {patch} pixels. Build the encoder with patch_size={value.shape[-1]} and an "
+            "image_size that is a multiple of it."
+        )
+    if value.shape[1] == channels:
+        return value
+    if channels == 1:
+        return value.sum(dim=1, keepdim=True)
+    if value.shape[1] == 1:
+        return value.expand(-1, channels, -1, -1) / channels
+    raise ValueError(
+        f"{source} has {value.shape[1]} image channels, the encoder {channels}; 1 and 3 are known."
+    )
