@@ -1,0 +1,92 @@
+"""The demo: the whole idea on generated faces, beside a baseline that sees the same few labels only."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from halfsmile.data.synthetic import write_data_set
+from halfsmile.evaluate.compare import compare
+from halfsmile.evaluate.report import write_report
+from halfsmile.recipes import Recipe, ssfer_folders, supervised_folders
+from halfsmile.train.distributed import processes
+from halfsmile.train.evaluate_run import evaluate_run
+from halfsmile.train.stages import train_run
+
+TRAIN, TEST, UNLABELED = 3000, 1000, 3000
+DIFFICULTY = 0.5
+
+
+def small(recipe: Recipe, *, seed: int) -> Recipe:
+    """A recipe with a network and schedules that two cores train in about a minute a stage."""
+    encoder = replace(
+        recipe.encoder,
+        channels=3,
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+        width=96,
+        depth=3,
+        heads=4,
+        stem=(16, 32),
+    )
+    pretrain = recipe.pretrain and replace(recipe.pretrain, epochs=7, batch_size=64, decoder_width=64)
+    semi = recipe.semi and replace(recipe.semi, epochs=4)
+    return replace(
+        recipe,
+        seed=seed,
+        encoder=encoder,
+        pretrain=pretrain,
+        finetune=replace(recipe.finetune, epochs=40, batch_size=32),
+        semi=semi,
+    )
+
+
+def run_demo(out: Path, *, seed: int = 0) -> Path:
+    """Generate faces, train the baseline and all stages of SSFER, compare them, and write a report.
+
+    Args:
+        out: Folder for the faces and both runs; an interrupted demo goes on in it.
+        seed: Of faces and training.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: If the folder holds something else.
+        OSError: If it can't be written.
+    """
+    console = Console()
+    data = out / "faces"
+    if not data.exists():
+        console.print(f"Drawing {TRAIN + TEST + UNLABELED:,} faces of people who do not exist …")
+        unfinished = out / ".faces"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write_data_set(
+            unfinished, train=TRAIN, test=TEST, unlabeled=UNLABELED, size=64, seed=seed, difficulty=DIFFICULTY
+        )
+        unfinished.rename(data)
+    runs = {
+        "baseline": small(supervised_folders(), seed=seed),
+        "ssfer": small(ssfer_folders(), seed=seed),
+    }
+    with processes() as where:
+        for name, recipe in runs.items():
+            what = "the labeled tenth only" if name == "baseline" else "all three stages"
+            console.rule(f"{name}: {what}")
+            unlabeled = [data / "unlabeled.zip"] if recipe.pretrain else []
+            folder = train_run(
+                recipe,
+                data=data / "labeled",
+                unlabeled=unlabeled,
+                out=out / name,
+                where=where,
+                console=console,
+            )
+            evaluate_run(folder, device=where.device)
+            report = write_report(folder.path)
+    compare([out / name for name in runs]).render(console)
+    console.print(f"Report: {report}", highlight=False, soft_wrap=True)
+    return report

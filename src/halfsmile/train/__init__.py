@@ -1,0 +1,1 @@
+"""The loop, its checkpoints and optimizers, and the stages that drive it."""

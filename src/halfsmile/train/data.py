@@ -1,0 +1,250 @@
+"""From manifests to the batches that a stage trains on; labels outside the budget never get here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers import class_folders, ferplus, folder
+from halfsmile.data.samplers import ShuffledSampler
+from halfsmile.data.split import LabelBudget
+from halfsmile.files import read_json
+from halfsmile.methods.task import Batch
+from halfsmile.recipes import Recipe
+from halfsmile.taxonomy import Taxonomy
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """What a run reads.
+
+    Args:
+        train: Training rows with all their labels; only :class:`LabelBudget` hands them out.
+        test: Test rows.
+        extra: Unlabeled faces from elsewhere, by source.
+        taxonomy: Classes.
+    """
+
+    train: Manifest
+    test: Manifest
+    extra: dict[str, Manifest]
+    taxonomy: Taxonomy
+
+
+def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets:
+    """Read the manifests that a recipe needs.
+
+    Raises:
+        ValueError: If a path does not hold what the recipe's reader expects, or a split is empty.
+    """
+    for path in (data, *unlabeled):
+        if not Path(path).exists():
+            raise ValueError(f"{path} does not exist.")
+    if recipe.data_set == "ferplus":
+        manifest = ferplus.read(data, rule=recipe.label_rule or "argmax")
+    else:
+        manifest = class_folders.read(data)
+    train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
+    if not len(train) or not len(test) or manifest.taxonomy is None:
+        raise ValueError(
+            f"{data} has {len(train)} training and {len(test)} test rows ({', '.join(recipe.test_splits)}); "
+            "both are needed. Class folders are laid out as train/<label>/… and test/<label>/…"
+        )
+    extra = {str(path): folder.read(path) for path in unlabeled}
+    return DataSets(train, test, extra, manifest.taxonomy)
+
+
+class ImagePool:
+    """Faces of several arrays under one row number.
+
+    Args:
+        arrays: Each (N, S, S, C) uint8.
+    """
+
+    def __init__(self, arrays: Sequence[npt.NDArray[np.uint8]]) -> None:
+        self.arrays = list(arrays)
+        self.starts = np.cumsum([0, *(len(array) for array in self.arrays)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __call__(self, rows: Rows) -> Tensor:
+        """Faces of the rows, (B, C, S, S) uint8."""
+        if len(self.arrays) == 1:
+            taken = self.arrays[0][rows]
+        else:
+            taken = np.empty((len(rows), *self.arrays[0].shape[1:]), dtype=np.uint8)
+            which = np.searchsorted(self.starts, rows, side="right") - 1
+            for i, array in enumerate(self.arrays):
+                chosen = which == i
+                taken[chosen] = array[rows[chosen] - self.starts[i]]
+        return to_tensor(taken)
+
+
+def to_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
+    """(N, S, S, C) uint8 array to a (N, C, S, S) tensor."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+
+
+@dataclass(frozen=True)
+class TrainingFaces:
+    """Decoded faces of a run, by role.
+
+    Args:
+        labeled: Faces whose labels are in the budget.
+        unlabeled: The rest of the training rows, without labels.
+        held_out: Rows whose labels only watch; may be None.
+        test: Test faces.
+        extra: Unlabeled faces from elsewhere.
+        taxonomy: Classes.
+    """
+
+    labeled: Faces
+    unlabeled: Faces | None
+    held_out: Faces | None
+    test: Faces
+    extra: dict[str, Faces]
+    taxonomy: Taxonomy
+
+
+def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Path) -> TrainingFaces:
+    """Decode every face of a run once, at the encoder's size."""
+    size, channels = recipe.encoder.image_size, recipe.encoder.channels
+
+    def load(manifest: Manifest) -> Faces:
+        return load_faces(manifest, size=size, channels=channels, cache=cache)
+
+    roles = {role: budget.rows(sets.train, role) for role in ("labeled", "unlabeled", "held_out")}
+    labeled = load(roles["labeled"])
+    missing = [name for name, count in labeled.manifest.counts().items() if not count]
+    if missing:
+        raise ValueError(
+            f"No labeled face of {missing} could be read: {labeled.bad[:3]}. Mend or replace the files."
+        )
+    return TrainingFaces(
+        labeled,
+        load(roles["unlabeled"]) if len(roles["unlabeled"]) else None,
+        load(roles["held_out"]) if len(roles["held_out"]) else None,
+        load(sets.test),
+        {source: load(manifest) for source, manifest in sets.extra.items()},
+        sets.taxonomy,
+    )
+
+
+def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path) -> dict[str, Any]:
+    """What ``data.json`` says: sources, counts, what was dropped, and the fingerprint."""
+    parts = [faces.labeled, faces.unlabeled, faces.held_out, faces.test, *faces.extra.values()]
+    own = sum(len(part) for part in (faces.labeled, faces.unlabeled) if part is not None)
+    return {
+        "data_set": recipe.data_set,
+        "label_rule": recipe.label_rule,
+        "taxonomy": list(sets.taxonomy.labels),
+        "path": str(data),
+        "test_splits": list(recipe.test_splits),
+        "labeled": faces.labeled.manifest.counts(),
+        "held_out": faces.held_out.manifest.counts() if faces.held_out is not None else {},
+        "test": faces.test.manifest.counts(),
+        "unlabeled": len(faces.unlabeled) if faces.unlabeled is not None else 0,
+        "pretrain_images": {str(data): own, **{source: len(part) for source, part in faces.extra.items()}},
+        "notes": [
+            *sets.train.notes, *(note for manifest in sets.extra.values() for note in manifest.notes)
+        ],
+        "bad_images": [list(item) for part in parts if part is not None for item in part.bad],
+        "fingerprint": sets.train.fingerprint(),
+        "test_fingerprint": sets.test.fingerprint(),
+    }  # fmt: skip
+
+
+def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
+    """Refuse to go on with a run on other faces than it began with; where they lie does not matter.
+
+    Args:
+        path: The run's ``data.json``; may be missing.
+        facts: What :func:`describe` says now.
+
+    Raises:
+        ValueError: If the numbers of faces, by role, class or source, or the test split differ.
+    """
+    if not path.exists():
+        return
+    before = read_json(path)
+    names = ("labeled", "held_out", "unlabeled", "test", "test_fingerprint")
+    changed = [name for name in names if before[name] != facts[name]]
+    if list(before["pretrain_images"].values()) != list(facts["pretrain_images"].values()):
+        changed.append("pretrain_images")
+    if changed:
+        found = ", ".join(f"{name} ({before[name]} / {facts[name]})" for name in changed)
+        raise ValueError(
+            f"This run began with other faces; it differs in {found} (then / now). Give the same --data and "
+            "--unlabeled to go on, or use a new folder for --out."
+        )
+
+
+def soft_targets(manifest: Manifest, vote_share: float) -> Tensor:
+    """Targets (N, classes) of labeled rows: the label alone, blended with the annotators' votes where known.
+
+    Raises:
+        ValueError: If a row has no label.
+    """
+    classes = manifest.class_indices()
+    if manifest.taxonomy is None or (classes < 0).any():
+        raise ValueError(
+            f"{int((classes < 0).sum())} rows have no label and can't be trained on with labels."
+        )
+    targets = np.eye(len(manifest.taxonomy), dtype=np.float32)[classes]
+    if vote_share:
+        for row, votes in enumerate(manifest.column("votes")):
+            if votes is not None:
+                targets[row] = (1 - vote_share) * targets[row] + vote_share * np.asarray(
+                    votes, dtype=np.float32
+                )
+    return torch.from_numpy(targets)
+
+
+def unlabeled_batches(pool: ImagePool, sampler: ShuffledSampler) -> Callable[[int], Batch]:
+    """Batches of faces alone."""
+    return lambda step: Batch(images=pool(sampler(step)))
+
+
+def labeled_batches(faces: Faces, targets: Tensor, sampler: ShuffledSampler) -> Callable[[int], Batch]:
+    """Batches of faces with targets and boxes."""
+    pool, boxes = ImagePool([faces.images]), torch.from_numpy(faces.boxes)
+
+    def batch(step: int) -> Batch:
+        rows = sampler(step)
+        index = torch.from_numpy(rows)
+        return Batch(images=pool(rows), targets=targets[index], boxes=boxes[index])
+
+    return batch
+
+
+def paired_batches(
+    labeled: Callable[[int], Batch], pool: ImagePool, sampler: ShuffledSampler
+) -> Callable[[int], Batch]:
+    """Labeled batches with unlabeled faces beside them."""
+
+    def batch(step: int) -> Batch:
+        first = labeled(step)
+        return Batch(
+            images=first.images, targets=first.targets, boxes=first.boxes, unlabeled=pool(sampler(step))
+        )
+
+    return batch
+
+
+def count_bad(faces: TrainingFaces) -> Counter[str]:
+    """Number of bad images by reason."""
+    parts = [faces.labeled, faces.unlabeled, faces.held_out, faces.test, *faces.extra.values()]
+    return Counter(reason for part in parts if part is not None for _, reason in part.bad)

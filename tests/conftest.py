@@ -1,0 +1,45 @@
+"""Fixtures that several rooms share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from halfsmile.data.synthetic import write_data_set
+from halfsmile.recipes import Recipe, ssfer_folders
+
+
+@pytest.fixture(scope="session")
+def generated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set of generated faces: ``labeled/{train,test}/<label>/`` and ``unlabeled.zip``."""
+    root = tmp_path_factory.mktemp("generated") / "faces"
+    write_data_set(root, train=160, test=64, unlabeled=64, size=32, seed=3, people=20)
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; tests that use it are skipped where there is none."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    root = Path(os.environ.get("HALFSMILE_DATA", default))
+    if not (root / "ferplus").is_dir():
+        pytest.skip(f"no real data at {root}; set HALFSMILE_DATA to the folder that holds it")
+    return root
+
+
+@pytest.fixture
+def tiny_recipe() -> Recipe:
+    """All stages of SSFER on a network that trains in seconds."""
+    recipe = ssfer_folders()
+    assert recipe.pretrain is not None
+    assert recipe.semi is not None
+    encoder = replace(recipe.encoder, image_size=32, patch_size=8, width=32, depth=2, heads=2, stem=(8, 16))
+    pretrain = replace(recipe.pretrain, epochs=1, batch_size=32, decoder_width=32, decoder_heads=2)
+    finetune = replace(recipe.finetune, epochs=2, batch_size=16)
+    semi = replace(recipe.semi, epochs=1, labeled_batch=8, unlabeled_batch=16)
+    return replace(
+        recipe, labels="25%", held_out=0.2, encoder=encoder, pretrain=pretrain, finetune=finetune, semi=semi
+    )

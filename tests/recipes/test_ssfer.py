@@ -1,0 +1,275 @@
+"""Whole runs in small: every stage, from files to the report."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from halfsmile.evaluate.predictions import read_predictions
+from halfsmile.evaluate.report import write_report
+from halfsmile.methods.facemix import FineTuneTask
+from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
+from halfsmile.methods.pseudo_label import PseudoLabelTask
+from halfsmile.methods.task import Batch, Task
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.recipes import Recipe, recipe_named, supervised_folders
+from halfsmile.taxonomy import FERPLUS
+from halfsmile.train.distributed import Processes
+from halfsmile.train.evaluate_run import evaluate_run
+from halfsmile.train.optim import make_optimizer
+from halfsmile.train.run_folder import RunFolder
+from halfsmile.train.stages import train_run
+
+HERE = Processes(0, 1, torch.device("cpu"))
+
+
+def run(recipe: Recipe, data: Path, out: Path) -> RunFolder:
+    return train_run(recipe, data=data / "labeled", unlabeled=[data / "unlabeled.zip"], out=out, where=HERE)
+
+
+def test_every_stage_leaves_what_the_report_needs(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    folder = run(tiny_recipe, generated_data, tmp_path / "run")
+    metrics = evaluate_run(folder, device=HERE.device)
+    report = write_report(folder.path).read_text(encoding="utf-8")
+
+    assert set(metrics) == {"finetune", "semi"}
+    predictions = read_predictions(folder.path / "predictions.parquet")
+    assert len(predictions) == 64
+    assert json.loads((folder.path / "metrics.json").read_text())["final"]["accuracy"] == pytest.approx(
+        (predictions.predicted == predictions.targets).mean()
+    )
+    facts = json.loads((folder.path / "data.json").read_text())
+    assert sum(facts["labeled"].values()) + sum(facts["held_out"].values()) + facts["unlabeled"] == 160
+    assert sum(facts["pretrain_images"].values()) == 160 - sum(facts["held_out"].values()) + 64
+    for picture in ("pretrain/figures/reconstructions.png", "finetune/figures/facemix.png"):
+        assert (folder.path / picture).stat().st_size > 1000
+    assert "http://" not in report.replace("http://www.w3.org", "")
+    assert 'src="http' not in report
+
+
+def test_stages_share_one_label_budget_and_see_no_other_label(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    folder = run(replace(tiny_recipe, pretrain=None), generated_data, tmp_path / "run")
+    roles = pq.read_table(folder.budget_path).to_pydict()
+    labels = {
+        image.split("/")[1]
+        for image, role in zip(roles["image"], roles["role"], strict=True)
+        if role == "labeled"
+    }
+    before = folder.budget_path.read_bytes()
+    run(replace(tiny_recipe, pretrain=None), generated_data, tmp_path / "run")
+
+    assert labels == set(FERPLUS.labels)
+    assert folder.budget_path.read_bytes() == before
+
+
+def test_a_finished_run_is_not_trained_again(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    folder = run(tiny_recipe, generated_data, tmp_path / "run")
+    stamps = {
+        stage: (folder.stage(stage) / "model.safetensors").stat().st_mtime_ns
+        for stage in ("pretrain", "semi")
+    }
+    run(tiny_recipe, generated_data, tmp_path / "run")
+
+    assert stamps == {s: (folder.stage(s) / "model.safetensors").stat().st_mtime_ns for s in stamps}
+
+
+def test_equal_seeds_give_equal_weights_and_other_seeds_others(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    recipe = replace(tiny_recipe, pretrain=None, semi=None)
+    folders = [
+        run(replace(recipe, seed=seed), generated_data, tmp_path / name)
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    ]
+    first, second, third = (load_file(f.stage("finetune") / "model.safetensors") for f in folders)
+
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(first[name], third[name]) for name in first)
+
+
+def test_a_run_starts_from_the_stage_one_of_another(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    source = train_run(
+        tiny_recipe,
+        data=generated_data / "labeled",
+        unlabeled=[generated_data / "unlabeled.zip"],
+        out=tmp_path / "source",
+        where=HERE,
+        last_stage="pretrain",
+    )
+    short = replace(tiny_recipe, semi=None)
+    own = run(short, generated_data, tmp_path / "own")
+    lent = train_run(
+        replace(short, pretrain=None, init=str(source.path)),
+        data=generated_data / "labeled",
+        unlabeled=[],
+        out=tmp_path / "lent",
+        where=HERE,
+    )
+    first, second = (load_file(f.stage("finetune") / "model.safetensors") for f in (own, lent))
+
+    assert not lent.finished("pretrain")
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_supervised_baseline_goes_through_the_same_stages(
+    generated_data: Path, tiny_recipe: Recipe, tmp_path: Path
+) -> None:
+    baseline = supervised_folders()
+    recipe = replace(
+        baseline,
+        encoder=tiny_recipe.encoder,
+        finetune=replace(baseline.finetune, epochs=2, batch_size=16),
+        labels="all",
+    )
+    folder = train_run(
+        recipe, data=generated_data / "labeled", unlabeled=[], out=tmp_path / "run", where=HERE
+    )
+
+    assert set(evaluate_run(folder, device=HERE.device)) == {"finetune"}
+    assert json.loads((folder.path / "data.json").read_text())["unlabeled"] == 0
+
+
+def test_bad_images_are_counted_and_skipped(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    from halfsmile.data.synthetic import write_data_set
+
+    write_data_set(tmp_path / "faces", train=80, test=32, unlabeled=16, size=32, seed=5, people=10)
+    first = sorted((tmp_path / "faces/labeled/train/neutral").glob("*.png"))
+    first[0].write_bytes(b"")
+    first[1].write_bytes(first[1].read_bytes()[:200])
+    folder = run(
+        replace(tiny_recipe, labels="all", pretrain=None, semi=None), tmp_path / "faces", tmp_path / "run"
+    )
+    facts = json.loads((folder.path / "data.json").read_text())
+
+    assert len(facts["bad_images"]) == 2
+    assert sum(facts["labeled"].values()) == 78
+
+
+def test_changed_data_are_refused(tiny_recipe: Recipe, tmp_path: Path) -> None:
+    from halfsmile.data.synthetic import write_data_set
+
+    write_data_set(tmp_path / "faces", train=80, test=32, unlabeled=16, size=32, seed=5, people=10)
+    recipe = replace(tiny_recipe, pretrain=None, semi=None)
+    run(recipe, tmp_path / "faces", tmp_path / "run")
+    next((tmp_path / "faces/labeled/train/anger").glob("*.png")).unlink()
+
+    with pytest.raises(ValueError, match="fingerprints differ"):
+        run(recipe, tmp_path / "faces", tmp_path / "run")
+
+
+def test_killed_runs_end_in_the_bits_of_an_unbroken_one(generated_data: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(KILLED_RUN)
+    arguments = [sys.executable, str(program), str(generated_data)]
+    subprocess.run([*arguments, str(tmp_path / "unbroken")], check=True, capture_output=True)
+    for delay, number in ((5.0, signal.SIGKILL), (6.0, signal.SIGKILL), (7.0, signal.SIGINT)):
+        process = subprocess.Popen([*arguments, str(tmp_path / "broken")], stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        process.send_signal(number)
+        process.wait()
+    subprocess.run([*arguments, str(tmp_path / "broken")], check=True, capture_output=True)
+
+    for stage in ("pretrain", "finetune", "semi"):
+        first, second = (
+            load_file(tmp_path / name / stage / "model.safetensors") for name in ("unbroken", "broken")
+        )
+        assert all(torch.equal(first[name], second[name]) for name in first), stage
+
+
+KILLED_RUN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from halfsmile.recipes import ssfer_folders
+from halfsmile.train import loop
+from halfsmile.train.distributed import Processes
+from halfsmile.train.stages import train_run
+
+torch.set_num_threads(1)
+save_every = loop.LoopConfig.__init__
+
+
+def often(self, **values):
+    save_every(self, **{**values, "checkpoint_seconds": 0.2})
+
+
+loop.LoopConfig.__init__ = often
+recipe = ssfer_folders()
+encoder = replace(recipe.encoder, image_size=32, width=32, depth=2, heads=2, stem=(8, 16))
+recipe = replace(
+    recipe,
+    labels="25%",
+    encoder=encoder,
+    pretrain=replace(recipe.pretrain, epochs=4, batch_size=16, decoder_width=32, decoder_heads=2),
+    finetune=replace(recipe.finetune, epochs=10, batch_size=16),
+    semi=replace(recipe.semi, epochs=4, labeled_batch=8, unlabeled_batch=16),
+)
+data = Path(sys.argv[1])
+train_run(
+    recipe,
+    data=data / "labeled",
+    unlabeled=[data / "unlabeled.zip"],
+    out=Path(sys.argv[2]),
+    where=Processes(0, 1, torch.device("cpu")),
+)
+"""
+
+
+def one_step(task: Task, batch: Batch, recipe: Recipe) -> float:
+    optimizer = make_optimizer(task.model, recipe.finetune.optim)
+    loss, _ = task.train()(batch, torch.Generator().manual_seed(0))
+    loss.backward()
+    optimizer.step()
+    task.after_update()
+    return float(loss)
+
+
+def test_paper_preset_builds_and_steps_in_every_stage() -> None:
+    recipe = recipe_named("ssfer-ferplus", "paper")
+    assert recipe.pretrain is not None
+    assert recipe.semi is not None
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.integers(0, 256, (2, 3, 224, 224), dtype=np.uint8))
+    targets = torch.eye(8)[:2]
+    torch.manual_seed(0)
+    encoder = VisionTransformer(recipe.encoder)
+    mae = MaskedAutoencoder(
+        encoder,
+        decoder_width=recipe.pretrain.decoder_width,
+        decoder_depth=recipe.pretrain.decoder_depth,
+        decoder_heads=recipe.pretrain.decoder_heads,
+        normalize_target=recipe.pretrain.normalize_target,
+    )
+    losses = [one_step(MaeTask(mae, augment=recipe.pretrain.augment), Batch(images=images), recipe)]
+    encoder.pos_embed.requires_grad_(True)
+    model = Classifier(encoder, taxonomy=FERPLUS)
+    fine = FineTuneTask(model, augment=recipe.finetune.augment, ema_decay=recipe.finetune.ema_decay)
+    losses.append(one_step(fine, Batch(images=images, targets=targets), recipe))
+    semi = PseudoLabelTask(model, weak=recipe.semi.weak, strong=recipe.semi.strong, threshold=0.0)
+    losses.append(one_step(semi, Batch(images=images, targets=targets, unlabeled=images), recipe))
+
+    assert all(np.isfinite(losses))
+    assert sum(p.numel() for p in encoder.parameters()) == pytest.approx(85.8e6, rel=0.01)

@@ -1,0 +1,161 @@
+"""Recipes: they survive JSON, mismatches are named, and the paper's presets hold the paper's numbers."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from halfsmile.recipes import RECIPES, Preset, Recipe, differences, from_json, recipe_named, to_json
+
+PRESETS: tuple[Preset, ...] = get_args(Preset)
+
+
+def every_recipe() -> list[Recipe]:
+    return [recipe_named(name, preset) for name in RECIPES for preset in PRESETS]
+
+
+@pytest.mark.parametrize("recipe", every_recipe(), ids=lambda recipe: f"{recipe.name}-{recipe.preset}")
+def test_round_trip_through_json(recipe: Recipe) -> None:
+    text = json.dumps(to_json(recipe))
+    again = from_json(json.loads(text))
+    assert again == recipe
+    assert json.dumps(to_json(again)) == text
+    assert differences(json.loads(text), to_json(recipe)) == []
+
+
+@pytest.mark.parametrize("recipe", every_recipe(), ids=lambda recipe: f"{recipe.name}-{recipe.preset}")
+def test_parts_fit_together(recipe: Recipe) -> None:
+    assert recipe == recipe_named(recipe.name, recipe.preset)
+    assert len(recipe.encoder.mean) == len(recipe.encoder.std) == recipe.encoder.channels
+    assert recipe.finetune.batch_size % (2 * recipe.finetune.accumulate) == 0
+    if recipe.pretrain is not None:
+        assert recipe.pretrain.decoder_width % recipe.pretrain.decoder_heads == 0
+    if recipe.semi is not None:
+        assert recipe.semi.labeled_batch % recipe.semi.accumulate == 0
+        assert recipe.semi.unlabeled_batch % recipe.semi.accumulate == 0
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="Unknown recipe 'ssfer'; known are ssfer-ferplus"):
+        recipe_named("ssfer", "cpu")
+
+
+def edited(change: dict[str, Any]) -> dict[str, Any]:
+    """A recipe in JSON with values set or, where None, removed by dotted name."""
+    value: dict[str, Any] = json.loads(json.dumps(to_json(recipe_named("ssfer-ferplus", "cpu"))))
+    for dotted, new in change.items():
+        *path, last = dotted.split(".")
+        place = value
+        for key in path:
+            place = place[key]
+        if new is None:
+            del place[last]
+        else:
+            place[last] = new
+    return value
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"speed": 9}, ["recipe does not fit", "'speed'"]),
+        ({"semi.mood": 1}, ["recipe.semi does not fit", "'mood'"]),
+        ({"finetune.optim.beta": 1}, ["recipe.finetune.optim does not fit", "'beta'"]),
+        ({"seed": None}, ["recipe does not fit", "'seed'"]),
+        ({"encoder": "vit"}, ["recipe.encoder does not fit", "vit"]),
+    ],
+)
+def test_unknown_and_missing_keys_are_named(change: dict[str, Any], named: list[str]) -> None:
+    with pytest.raises(ValueError, match="does not fit this version") as caught:
+        from_json(edited(change))
+    for text in named:
+        assert text in str(caught.value)
+
+
+def test_values_are_checked_where_they_are_decoded() -> None:
+    with pytest.raises(ValueError, match="flip"):
+        from_json(edited({"finetune.augment.flip": 2.0}))
+
+
+def test_differences_are_dotted_names_with_both_values() -> None:
+    recipe = recipe_named("ssfer-ferplus", "cpu")
+    assert recipe.semi is not None
+    other = replace(
+        recipe,
+        seed=1,
+        finetune=replace(recipe.finetune, optim=replace(recipe.finetune.optim, clip=None)),
+        semi=replace(recipe.semi, threshold=0.95),
+    )
+    assert differences(to_json(recipe), to_json(other)) == [
+        "finetune.optim.clip (5.0 / None)",
+        "seed (0 / 1)",
+        "semi.threshold (0.7 / 0.95)",
+    ]
+    (without,) = differences(to_json(recipe), to_json(replace(recipe, semi=None)))
+    assert without.startswith("semi (")
+    assert without.endswith(" / None)")
+
+
+def test_lists_and_tuples_with_equal_items_do_not_differ() -> None:
+    assert differences({"a": [1, 2]}, {"a": (1, 2)}) == []
+    assert differences({"a": [1, 2]}, {"a": (1, 3)}) == ["a ([1, 2] / (1, 3))"]
+
+
+def test_paper_stage_one() -> None:
+    recipe = recipe_named("ssfer-ferplus", "paper")
+    encoder, stage = recipe.encoder, recipe.pretrain
+    assert (encoder.image_size, encoder.patch_size, encoder.channels) == (224, 16, 3)
+    assert (encoder.width, encoder.depth, encoder.heads, encoder.stem) == (768, 12, 12, ())
+    assert encoder.mean == (0.588, 0.459, 0.402)
+    assert encoder.std == (0.228, 0.202, 0.190)
+    assert encoder.pooling == "token"
+    assert stage is not None
+    assert (stage.decoder_width, stage.decoder_depth, stage.decoder_heads) == (512, 8, 16)
+    assert (stage.mask_ratio, stage.normalize_target) == (0.75, False)
+    assert (stage.epochs, stage.batch_size) == (800, 256)
+    assert (stage.optim.learning_rate, stage.optim.betas, stage.optim.weight_decay) == (
+        3.4e-4,
+        (0.9, 0.95),
+        0.05,
+    )
+    assert stage.optim.warmup * stage.epochs == pytest.approx(50)
+    assert (stage.optim.first_learning_rate, stage.optim.final_learning_rate) == (0.0, 0.0)
+    assert (stage.optim.layer_decay, stage.optim.clip) == (1.0, None)
+    assert (stage.augment.crop_scale, stage.augment.flip) == ((0.2, 1.0), 0.5)
+    assert stage.augment.interpolation == "bicubic"
+
+
+def test_paper_stage_two() -> None:
+    stage = recipe_named("ssfer-ferplus", "paper").finetune
+    assert (stage.mixing, stage.alpha, stage.smoothing, stage.vote_share) == ("facemix", 1.0, 0.1, 0.0)
+    assert (stage.epochs, stage.batch_size, stage.ema_decay) == (100, 32, 0.999)
+    assert (stage.drop_path, stage.dropout) == (0.0, 0.0)
+    optim = stage.optim
+    assert (optim.learning_rate, optim.betas, optim.weight_decay) == (1.5e-4, (0.9, 0.95), 0.05)
+    assert optim.warmup * stage.epochs == pytest.approx(5)
+    assert (optim.first_learning_rate, optim.final_learning_rate) == (5e-5, 1e-5)
+    assert optim.decay_until * stage.epochs == pytest.approx(50)
+    assert stage.augment.crop_scale == (0.2, 1.0)
+    assert stage.augment.num_operations == 0
+
+
+def test_paper_stage_three() -> None:
+    recipe = recipe_named("ssfer-ferplus", "paper")
+    stage = recipe.semi
+    assert stage is not None
+    assert (stage.labeled_batch, stage.unlabeled_batch, stage.epochs) == (64, 64, 50)
+    assert (stage.weight, stage.threshold, stage.ema_decay, stage.smoothing) == (5.0, 0.7, 0.999, 0.0)
+    optim = stage.optim
+    assert (optim.learning_rate, optim.final_learning_rate, optim.warmup) == (1.5e-4, 1.5e-4, 0.0)
+    assert (optim.betas, optim.weight_decay) == ((0.9, 0.95), 0.05)
+    assert stage.weak == recipe.finetune.augment
+    assert replace(stage.strong, num_operations=0) == stage.weak
+    assert (stage.strong.num_operations, stage.strong.magnitude, stage.strong.magnitude_std) == (2, 9.0, 0.5)
+
+
+def test_paper_protocol() -> None:
+    recipe = recipe_named("ssfer-ferplus", "paper")
+    assert (recipe.label_rule, recipe.test_splits, recipe.labels) == ("argmax", ("valid", "test"), "10%")

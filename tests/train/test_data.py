@@ -1,0 +1,249 @@
+"""What reaches training: the right pictures, targets that are distributions, no label outside the budget."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from halfsmile.data.images import Faces
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.samplers import ShuffledSampler
+from halfsmile.data.split import LabelBudget
+from halfsmile.files import write_json
+from halfsmile.models.vit import VitConfig
+from halfsmile.recipes import Recipe, recipe_named
+from halfsmile.taxonomy import Taxonomy
+from halfsmile.train.data import (
+    ImagePool,
+    count_bad,
+    describe,
+    labeled_batches,
+    load_roles,
+    paired_batches,
+    read_data,
+    require_same_faces,
+    soft_targets,
+    to_tensor,
+    unlabeled_batches,
+)
+
+MOODS = Taxonomy("moods", ("calm", "glad"))
+RECIPE = replace(
+    recipe_named("ssfer-folders", "cpu"),
+    labels="25%",
+    held_out=0.5,
+    encoder=VitConfig(
+        image_size=8, patch_size=4, channels=1, width=8, depth=1, heads=2, mean=(0.5,), std=(0.25,)
+    ),
+)
+
+
+def pictures(count: int, first: int = 0, channels: int = 1) -> npt.NDArray[np.uint8]:
+    """Faces of one gray value each, which tells them apart."""
+    values = np.arange(first, first + count, dtype=np.uint8)
+    return np.broadcast_to(values[:, None, None, None], (count, 4, 4, channels)).copy()
+
+
+def labeled_rows() -> Manifest:
+    rows: list[dict[str, Any]] = [
+        {"image": "a", "label": "calm", "votes": [0.75, 0.25]},
+        {"image": "b", "label": "glad", "votes": None},
+        {"image": "c", "label": "glad", "votes": [0.5, 0.5]},
+    ]
+    return Manifest.from_rows(rows, Path("faces"), MOODS)
+
+
+def labeled_faces() -> Faces:
+    boxes = np.array([[0, 0, 1, 1], [np.nan] * 4, [0, 0, 3, 3]], dtype=np.float32)
+    return Faces(pictures(3), boxes, np.full((3, 5, 2), np.nan, np.float32), labeled_rows())
+
+
+def test_targets_are_labels_alone_without_votes() -> None:
+    assert soft_targets(labeled_rows(), 0.0).tolist() == [[1, 0], [0, 1], [0, 1]]
+
+
+def test_targets_blend_the_votes_where_there_are_any() -> None:
+    assert soft_targets(labeled_rows(), 0.5).tolist() == [[0.875, 0.125], [0, 1], [0.25, 0.75]]
+    assert soft_targets(labeled_rows(), 1.0).tolist() == [[0.75, 0.25], [0, 1], [0.5, 0.5]]
+
+
+@given(
+    votes=st.lists(st.lists(st.integers(0, 10), min_size=2, max_size=2).filter(any), min_size=1, max_size=8),
+    share=st.floats(0, 1),
+)
+@settings(max_examples=30, deadline=None)
+def test_targets_are_distributions(votes: list[list[int]], share: float) -> None:
+    rows = [
+        {"image": str(i), "label": "glad", "votes": [v / sum(vote) for v in vote]}
+        for i, vote in enumerate(votes)
+    ]
+    targets = soft_targets(Manifest.from_rows(rows, Path("faces"), MOODS), share)
+    assert torch.allclose(targets.sum(dim=1), torch.ones(len(votes)), atol=1e-6)
+    assert (targets >= 0).all()
+
+
+def test_rows_without_labels_have_no_targets() -> None:
+    with pytest.raises(ValueError, match="3 rows have no label"):
+        soft_targets(labeled_rows().without_labels(), 0.5)
+
+
+@given(sizes=st.lists(st.integers(0, 6), min_size=1, max_size=5).filter(any), seed=st.integers(0, 100))
+@settings(max_examples=50, deadline=None)
+def test_a_pool_equals_the_joined_arrays(sizes: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    arrays = [rng.integers(0, 256, (size, 4, 4, 3), dtype=np.uint8) for size in sizes]
+    pool, joined = ImagePool(arrays), np.concatenate(arrays)
+    assert len(pool) == len(joined)
+    rows = rng.integers(0, len(joined), 9)
+    taken = pool(rows)
+    assert taken.dtype == torch.uint8
+    assert torch.equal(taken, to_tensor(joined[rows]))
+    assert taken.shape == (9, 3, 4, 4)
+
+
+def test_tensors_have_channels_first() -> None:
+    image = np.arange(24, dtype=np.uint8).reshape(1, 2, 4, 3)
+    tensor = to_tensor(image)
+    assert tensor.shape == (1, 3, 2, 4)
+    assert tensor[0, 2, 1, 3] == image[0, 1, 3, 2]
+
+
+def test_labeled_batches_keep_faces_targets_and_boxes_together() -> None:
+    faces, targets = labeled_faces(), soft_targets(labeled_rows(), 0.5)
+    sampler = ShuffledSampler(3, batch_size=4, seed=0)
+    batch = labeled_batches(faces, targets, sampler)(5)
+    assert batch.targets is not None
+    assert batch.boxes is not None
+    rows = batch.images[:, 0, 0, 0].tolist()
+    assert rows == sampler(5).tolist()
+    assert torch.equal(batch.targets, targets[rows])
+    assert torch.equal(batch.boxes.nan_to_num(-1), torch.from_numpy(faces.boxes)[rows].nan_to_num(-1))
+
+
+def test_paired_batches_hold_both_kinds() -> None:
+    labeled = labeled_batches(
+        labeled_faces(), soft_targets(labeled_rows(), 0), ShuffledSampler(3, batch_size=2, seed=0)
+    )
+    pool, sampler = ImagePool([pictures(10, first=100)]), ShuffledSampler(10, batch_size=6, seed=1)
+    batch = paired_batches(labeled, pool, sampler)(3)
+    assert batch.unlabeled is not None
+    assert torch.equal(batch.images, labeled(3).images)
+    assert (batch.unlabeled[:, 0, 0, 0] - 100).tolist() == sampler(3).tolist()
+    assert batch.size == 8
+
+
+def test_unlabeled_batches_hold_faces_alone() -> None:
+    batch = unlabeled_batches(ImagePool([pictures(5)]), ShuffledSampler(5, batch_size=3, seed=0))(0)
+    assert batch.targets is None
+    assert batch.boxes is None
+    assert batch.size == 3
+
+
+def write_faces(folder: Path, values: list[int]) -> None:
+    folder.mkdir(parents=True)
+    for value in values:
+        cv2.imwrite(str(folder / f"{value:03d}.png"), np.full((8, 8), value, np.uint8))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Labeled class folders, and unlabeled faces beside them."""
+    root = tmp_path / "faces"
+    write_faces(root / "labeled/train/calm", list(range(1, 9)))
+    write_faces(root / "labeled/train/glad", list(range(101, 113)))
+    write_faces(root / "labeled/test/calm", [50, 51])
+    write_faces(root / "labeled/test/glad", [150])
+    write_faces(root / "others", [200, 201, 202])
+    return root
+
+
+def load(recipe: Recipe, data: Path, cache: Path) -> tuple[Any, Any]:
+    sets = read_data(recipe, data / "labeled", [data / "others"])
+    budget = LabelBudget.draw(sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out)
+    return sets, load_roles(recipe, sets, budget, cache=cache)
+
+
+def gray_values(faces: Faces | None) -> list[int]:
+    assert faces is not None
+    return sorted(int(value) for value in faces.images[:, 0, 0, 0])
+
+
+def test_roles_have_the_right_faces_and_only_the_budget_has_labels(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(RECIPE, data, tmp_path)
+    assert faces.labeled.manifest.counts() == {"calm": 2, "glad": 3}
+    assert faces.held_out.manifest.counts() == {"calm": 3, "glad": 4}
+    assert (faces.unlabeled.manifest.class_indices() == -1).all()
+    (others,) = faces.extra.values()
+    assert gray_values(others) == [200, 201, 202]
+    assert (others.manifest.class_indices() == -1).all()
+    train = gray_values(faces.labeled) + gray_values(faces.unlabeled) + gray_values(faces.held_out)
+    assert sorted(train) == [*range(1, 9), *range(101, 113)]
+    assert gray_values(faces.test) == [50, 51, 150]
+    for part in (faces.labeled, faces.held_out, faces.test):
+        values = part.images[:, 0, 0, 0]
+        assert np.array_equal(part.manifest.class_indices(), values > 100)
+    assert faces.taxonomy == sets.taxonomy
+    assert count_bad(faces) == {}
+
+
+def test_the_description_counts_every_face_once(data: Path, tmp_path: Path) -> None:
+    (data / "others/200.png").write_bytes(b"")
+    sets, faces = load(RECIPE, data, tmp_path)
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["taxonomy"] == ["calm", "glad"]
+    assert (facts["labeled"], facts["held_out"]) == ({"calm": 2, "glad": 3}, {"calm": 3, "glad": 4})
+    assert (facts["unlabeled"], facts["test"]) == (8, {"calm": 2, "glad": 1})
+    assert list(facts["pretrain_images"].values()) == [13, 2]
+    ((locator, reason),) = facts["bad_images"]
+    assert locator == "200.png"
+    assert count_bad(faces) == {reason: 1}
+    assert facts["fingerprint"] == sets.train.fingerprint() != facts["test_fingerprint"]
+
+
+def test_a_class_without_a_readable_labeled_face_is_named(data: Path, tmp_path: Path) -> None:
+    for path in (data / "labeled/train/glad").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"No labeled face of \['glad'\] could be read"):
+        load(RECIPE, data, tmp_path)
+
+
+def test_a_path_that_is_not_there_is_named(data: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere does not exist"):
+        read_data(RECIPE, data / "nowhere", [])
+    with pytest.raises(ValueError, match=r"nowhere\.zip does not exist"):
+        read_data(RECIPE, data / "labeled", [data / "nowhere.zip"])
+
+
+def test_both_splits_are_needed(data: Path) -> None:
+    for path in (data / "labeled/test").rglob("*.png"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"20 training and 0 test rows \(test\)"):
+        read_data(RECIPE, data / "labeled", [])
+
+
+def test_a_run_goes_on_with_the_faces_it_began_with(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(RECIPE, data, tmp_path)
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    path = tmp_path / "data.json"
+    require_same_faces(path, facts)
+    write_json(path, facts)
+    require_same_faces(path, facts)
+    moved = {**facts, "path": "/elsewhere", "pretrain_images": {"/elsewhere": 13, "/others": 3}}
+    require_same_faces(path, moved)
+    with pytest.raises(
+        ValueError, match=r"differs in pretrain_images .*Give the same --data and --unlabeled"
+    ):
+        require_same_faces(path, {**facts, "pretrain_images": {"/elsewhere": 13}})
+    with pytest.raises(ValueError, match=r"differs in unlabeled \(8 / 7\)"):
+        require_same_faces(path, {**facts, "unlabeled": 7})
