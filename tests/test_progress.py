@@ -5,14 +5,13 @@ import io
 import pytest
 from rich.console import Console
 
-from halfsmile import progress
 from halfsmile.progress import Progress
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("halfsmile.progress.time.monotonic", lambda: now[0])
     return now
 
 

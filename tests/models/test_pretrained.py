@@ -153,7 +153,7 @@ def test_positions_follow_the_grid(tmp_path: Path, class_row: bool) -> None:
     report = load_pretrained(larger, str(tmp_path / "mae.pth"))
     assert report.interpolated
     assert "interpolated" in report.summary()
-    table = encoder.pos_embed[0, 1:].unflatten(0, (4, 4)).permute(2, 0, 1)
+    table = encoder.pos_embed[0, 1:].reshape(4, 4, 32).permute(2, 0, 1)
     expected = F.interpolate(table[None], (6, 6), mode="bicubic")[0].flatten(1).T
     torch.testing.assert_close(larger.pos_embed[0, 1:], expected)
     token = encoder.pos_embed[0, 0] if class_row else torch.zeros(32)

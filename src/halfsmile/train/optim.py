@@ -63,7 +63,7 @@ def layer_of(name: str, depth: int) -> int:
         >>> layer_of("model.encoder.blocks.3.attn.qkv.weight", 12)
         4
     """
-    if re.search(r"(^|\.)(patch_embed|cls_token|pos_embed)(\.|$)", name):
+    if re.search(r"(^|\.)(patch_embed|cls_token|pos_embed|norm_pre)(\.|$)", name):
         return 0
     if match := re.search(r"(?<!decoder_)blocks\.(\d+)\.", name):
         return int(match.group(1)) + 1
