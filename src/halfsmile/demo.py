@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from halfsmile.data.augment import Augment
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.evaluate.compare import compare
 from halfsmile.evaluate.report import write_report
@@ -17,30 +18,32 @@ from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.stages import train_run
 
 TRAIN, TEST, UNLABELED = 3000, 1000, 3000
-DIFFICULTY = 0.5
+DIFFICULTY = 0.3
+VIEW = Augment(crop_scale=(0.8, 1.0), crop_ratio=(0.9, 1.1), flip=0.5)
 
 
 def small(recipe: Recipe, *, seed: int) -> Recipe:
     """A recipe with a network and schedules that two cores train in about a minute a stage."""
-    encoder = replace(
-        recipe.encoder,
-        channels=3,
-        mean=(0.5, 0.5, 0.5),
-        std=(0.25, 0.25, 0.25),
-        width=96,
-        depth=3,
-        heads=4,
-        stem=(16, 32),
-    )
-    pretrain = recipe.pretrain and replace(recipe.pretrain, epochs=7, batch_size=64, decoder_width=64)
-    semi = recipe.semi and replace(recipe.semi, epochs=4)
+    encoder = replace(recipe.encoder, image_size=32, width=96, depth=3, heads=4, stem=(16, 32))
+    finetune = replace(recipe.finetune, epochs=40, batch_size=32, augment=VIEW, alpha=0.2, ema_decay=0.98)
+    if recipe.pretrain is None or recipe.semi is None:
+        optim = replace(finetune.optim, learning_rate=2e-3)
+        return replace(recipe, seed=seed, encoder=encoder, finetune=replace(finetune, optim=optim))
     return replace(
         recipe,
         seed=seed,
         encoder=encoder,
-        pretrain=pretrain,
-        finetune=replace(recipe.finetune, epochs=40, batch_size=32),
-        semi=semi,
+        pretrain=replace(
+            recipe.pretrain, epochs=8, batch_size=64, augment=VIEW, mask_ratio=0.5, decoder_width=64
+        ),
+        finetune=finetune,
+        semi=replace(
+            recipe.semi,
+            epochs=5,
+            weak=VIEW,
+            strong=replace(VIEW, num_operations=2, magnitude=6.0),
+            ema_decay=0.99,
+        ),
     )
 
 

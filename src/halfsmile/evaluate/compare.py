@@ -207,7 +207,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         )
     data = runs[0].data
     return Comparison(
-        tuple(groups), str(data.get("data_set", "?")), str(data.get("label_rule", "?")), len(aligned[0])
+        tuple(groups), str(data.get("data_set", "?")), str(data.get("label_rule") or "as given"), len(aligned[0])
     )
 
 
@@ -266,9 +266,26 @@ def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
+def _without_details(flat: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Settings of a part that some recipe does without become one setting: the part is there or not."""
+    names = {name for values in flat for name in values}
+    optional = {
+        name
+        for values in flat
+        for name, value in values.items()
+        if value is None and any(other.startswith(f"{name}.") for other in names)
+    }
+    plain: list[dict[str, Any]] = []
+    for values in flat:
+        kept = {n: v for n, v in values.items() if not any(n.startswith(f"{part}.") for part in optional)}
+        present = {part: "yes" for part in optional if part not in values}
+        plain.append({**kept, **present})
+    return plain
+
+
 def _differing_settings(recipes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """For each recipe, the settings (without name and seed) that are not equal in all of them."""
-    flat = [dict(_flatten(recipe)) for recipe in recipes]
+    flat = _without_details([dict(_flatten(recipe)) for recipe in recipes])
     names = list(dict.fromkeys(name for values in flat for name in values if name not in ("name", "seed")))
     differing = [n for n in names if len({json.dumps(v.get(n, "absent"), sort_keys=True) for v in flat}) > 1]
     return [{n: values[n] for n in differing if n in values} for values in flat]

@@ -126,7 +126,7 @@ def _result(run: RunFolder, metrics: Metrics) -> Html:
         budget = f"{labels}: {budget}"
     measured = [
         ("Data", run.data.get("data_set", "not recorded")),
-        ("Label rule", run.data.get("label_rule", "not recorded")),
+        ("Label rule", run.data.get("label_rule") or "as given"),
         ("Split", f"{metrics.count:,} faces, split {' and '.join(sorted(set(run.predictions.splits)))}"),
         ("Label budget", budget),
         ("Seed", run.recipe.get("seed", "not recorded")),

@@ -124,7 +124,7 @@ def reconstruction_section(run: RunFolder) -> Html | None:
     if path is None:
         return None
     text = (
-        "Before it sees any label, the network learns what faces look like: most patches of a face are "
+        "Before it sees any label, the network learns what faces look like: many patches of a face are "
         "hidden and it paints them from the few that remain (masked autoencoder, He et al. 2022, "
         "arXiv 2111.06377). The blurrier the guess, the less the visible patches told."
     )
