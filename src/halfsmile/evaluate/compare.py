@@ -207,7 +207,10 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         )
     data = runs[0].data
     return Comparison(
-        tuple(groups), str(data.get("data_set", "?")), str(data.get("label_rule") or "as given"), len(aligned[0])
+        tuple(groups),
+        str(data.get("data_set", "?")),
+        str(data.get("label_rule") or "as given"),
+        len(aligned[0]),
     )
 
 
