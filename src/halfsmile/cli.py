@@ -13,6 +13,15 @@ from rich.console import Console
 
 from halfsmile.errors import Interrupted
 
+Device = Annotated[
+    Literal["cpu", "cuda"] | None,
+    tyro.conf.arg(metavar="{cpu,cuda}", help_behavior_hint="(default: what is there)"),
+]
+Text = Annotated[str | None, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the recipe's)")]
+Mixing = Annotated[
+    Literal["facemix", "mixup", "cutmix", "none"] | None,
+    tyro.conf.arg(metavar="{facemix,mixup,cutmix,none}", help_behavior_hint="(default: the recipe's)"),
+]
 RecipeName = Literal["ssfer-ferplus", "supervised-ferplus", "ssfer-folders", "supervised-folders"]
 
 
@@ -33,7 +42,7 @@ class Train:
         mixing: Replaces Stage II's mixing.
         init: Start from these weights instead of Stage I: a run folder, a file, or an address.
         last_stage: Stop after this stage; a later call without it goes on.
-        device: cpu or cuda; by default what is there.
+        device: Where to compute.
         tensorboard: Also write TensorBoard events.
     """
 
@@ -44,11 +53,11 @@ class Train:
     labels: str = "10%"
     seed: int = 0
     preset: Literal["cpu", "paper"] = "cpu"
-    label_rule: str | None = None
-    mixing: Literal["facemix", "mixup", "cutmix", "none"] | None = None
-    init: str | None = None
+    label_rule: Text = None
+    mixing: Mixing = None
+    init: Text = None
     last_stage: Literal["pretrain", "finetune", "semi"] = "semi"
-    device: Literal["cpu", "cuda"] | None = None
+    device: Device = None
     tensorboard: bool = False
 
     def run(self) -> None:
@@ -84,12 +93,12 @@ class Evaluate:
     Args:
         run_folder: The run.
         data: Where the labeled data set is now, if it has moved.
-        device: cpu or cuda; by default what is there.
+        device: Where to compute.
     """
 
     run_folder: Annotated[Path, tyro.conf.Positional]
     data: Path | None = None
-    device: Literal["cpu", "cuda"] | None = None
+    device: Device = None
 
     def run(self) -> None:
         """Evaluate and show."""
