@@ -21,7 +21,7 @@ from halfsmile.files import atomic_write
 from halfsmile.recipes import Recipe, ssfer_ferplus, supervised_ferplus
 from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.stages import train_run
+from halfsmile.train.run import train_run
 
 Preset = Literal["cpu", "paper"]
 

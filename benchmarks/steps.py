@@ -33,7 +33,8 @@ from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.vit import Block, ConvStem, VisionTransformer
+from halfsmile.models.patches import ConvStem
+from halfsmile.models.vit import Block, VisionTransformer
 from halfsmile.recipes import Preset, Recipe, recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.memory import reuse_freed_memory

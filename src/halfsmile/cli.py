@@ -184,7 +184,7 @@ def run_recipe(recipe: Any, *, out: Path, where: Any, last_stage: str = "semi", 
     """Train a recipe, then evaluate it and write the report; say where it is in the last line."""
     from halfsmile.evaluate.report import write_report
     from halfsmile.train.evaluate_run import evaluate_run
-    from halfsmile.train.stages import train_run
+    from halfsmile.train.run import train_run
 
     folder = train_run(recipe, out=out, where=where, last_stage=last_stage, **options)
     if not where.is_main or last_stage == "pretrain":

@@ -15,7 +15,7 @@ from halfsmile.evaluate.report import write_report
 from halfsmile.recipes import Recipe, ssfer_folders, supervised_folders
 from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.stages import train_run
+from halfsmile.train.run import train_run
 
 TRAIN, TEST, UNLABELED = 3000, 1000, 3000
 DIFFICULTY = 0.3

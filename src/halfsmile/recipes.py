@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from halfsmile.data.augment import Augment
 from halfsmile.methods.facemix import Mixing
-from halfsmile.models.vit import VitConfig, vit_config
+from halfsmile.models.vit_config import VitConfig, vit_config
 from halfsmile.train.optim import OptimConfig
 
 Preset = Literal["paper", "cpu"]

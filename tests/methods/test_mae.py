@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from halfsmile.data.augment import NONE
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder, masked_loss, random_masking
 from halfsmile.methods.task import Batch
-from halfsmile.models.vit import VisionTransformer, VitConfig
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 
 CONFIG = VitConfig(
     image_size=16, patch_size=4, channels=1, width=16, depth=1, heads=2, mean=(0.5,), std=(0.25,)

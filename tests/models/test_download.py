@@ -13,7 +13,8 @@ from safetensors.torch import save
 
 from halfsmile.models.download import default_cache, download
 from halfsmile.models.pretrained import load_pretrained
-from halfsmile.models.vit import VisionTransformer, VitConfig
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 
 CONTENT = bytes(range(256)) * 10_000
 

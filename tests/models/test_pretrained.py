@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from halfsmile.methods.mae import MaskedAutoencoder
 from halfsmile.models.pretrained import FARL, LoadReport, load_pretrained
-from halfsmile.models.vit import VisionTransformer, VitConfig
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 
 TINY = VitConfig(image_size=32, patch_size=8, width=32, depth=2, heads=4)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,24 +8,14 @@ from typing import Any, Literal
 import pytest
 import timm
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from halfsmile.models.patches import patchify, unpatchify
 from halfsmile.models.pretrained import FARL, load_pretrained
-from halfsmile.models.vit import (
-    SHORT_SEQUENCE,
-    Attention,
-    DropPath,
-    VisionTransformer,
-    VitConfig,
-    patchify,
-    sincos_positions,
-    unpatchify,
-    vit_config,
-)
+from halfsmile.models.vit import SHORT_SEQUENCE, Attention, DropPath, VisionTransformer
+from halfsmile.models.vit_config import VitConfig, vit_config
 
 TINY = VitConfig(image_size=32, patch_size=8, width=32, depth=2, heads=4)
 STEM = replace(TINY, stem=(4, 8))
@@ -101,19 +90,6 @@ def test_base_has_the_published_number_of_parameters() -> None:
     assert ours / 1e6 == pytest.approx(85.8, abs=0.05)
 
 
-def test_positions_follow_the_formula() -> None:
-    table = sincos_positions(16, 3)[0]
-    assert table.shape == (10, 16)
-    assert table[0].abs().max() == 0
-    for row in range(3):
-        for column in range(3):
-            expected = []
-            for position in (column, row):
-                angles = [position / 10000 ** (i / 4) for i in range(4)]
-                expected += [math.sin(a) for a in angles] + [math.cos(a) for a in angles]
-            torch.testing.assert_close(table[1 + 3 * row + column], torch.tensor(expected))
-
-
 @pytest.mark.parametrize("config", [TINY, STEM], ids=["patches", "stem"])
 def test_keeping_all_patches_changes_nothing(config: VitConfig) -> None:
     encoder, images = random_encoder(config), images_of(config)
@@ -142,16 +118,6 @@ def test_hidden_pixels_have_no_influence(config: VitConfig) -> None:
     other = unpatchify(patches * (1 - hidden) + torch.rand_like(patches) * hidden, config.patch_size, 3)
     assert not torch.equal(other, images)
     assert torch.equal(encoder.tokens(other, keep), encoder.tokens(images, keep))
-
-
-def test_stem_computes_its_convolutions() -> None:
-    encoder, images = random_encoder(STEM), images_of(STEM)
-    stem: Any = encoder.patch_embed
-    x = F.conv2d(images, stem.first.weight, stem.first.bias, stride=2, padding=1)
-    for unit, down in zip(stem.units, stem.down, strict=True):
-        hidden = unit.conv1(channel_norm(x, unit.norm1).relu())
-        x = down((x + unit.conv2(channel_norm(hidden, unit.norm2).relu())).relu())
-    torch.testing.assert_close(stem(images), x.flatten(2).transpose(1, 2), rtol=1e-4, atol=1e-5)
 
 
 def channel_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
@@ -196,44 +162,6 @@ def test_plain_and_fused_attention_agree(length: int) -> None:
     torch.testing.assert_close(by_weights, plain_or_fused, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image_size": 50}, "image_size 50 is not a multiple of patch_size 8; the next one is 56"),
-        ({"heads": 5}, "width 32 must be a multiple of heads"),
-        ({"width": 30, "heads": 2}, "of 4"),
-        ({"stem": (8,)}, "stride 4, but patch_size is 8"),
-        ({"channels": 1}, "mean and std need 1 values"),
-    ],
-)
-def test_impossible_shapes_are_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        replace(TINY, **changes)
-
-
-def test_unknown_size_is_refused() -> None:
-    with pytest.raises(ValueError, match="Unknown ViT size 'huge'; known are"):
-        vit_config("huge")
-
-
 def test_images_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(3, 40, 40\), this encoder takes \(3, 32, 32\)"):
         VisionTransformer(TINY)(torch.rand(1, 3, 40, 40))
-
-
-@given(
-    patch=st.sampled_from([1, 2, 3, 8]),
-    grid=st.integers(1, 4),
-    channels=st.sampled_from([1, 3]),
-    batch=st.integers(1, 3),
-)
-@settings(max_examples=25, deadline=None)
-def test_patchify_round_trip(patch: int, grid: int, channels: int, batch: int) -> None:
-    side = patch * grid
-    images = torch.arange(batch * channels * side * side).float().view(batch, channels, side, side)
-    patches = patchify(images, patch)
-    assert patches.shape == (batch, grid * grid, patch * patch * channels)
-    assert torch.equal(unpatchify(patches, patch, channels), images)
-    last = patches[0, -1].view(patch, patch, channels).permute(2, 0, 1)
-    assert torch.equal(last, images[0, :, side - patch :, side - patch :])
-    assert torch.equal(patchify(images, patch, channels_first=True)[0, -1].view(channels, patch, patch), last)

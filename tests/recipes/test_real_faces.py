@@ -18,7 +18,7 @@ from halfsmile.data.readers.ferplus import RULES
 from halfsmile.recipes import Recipe, ssfer_ferplus
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.stages import train_run
+from halfsmile.train.run import train_run
 
 
 def writer() -> ModuleType:

@@ -29,8 +29,8 @@ from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.optim import make_optimizer
+from halfsmile.train.run import train_run
 from halfsmile.train.run_folder import RunFolder
-from halfsmile.train.stages import train_run
 
 HERE = Processes(0, 1, torch.device("cpu"))
 
@@ -206,7 +206,7 @@ import torch
 from halfsmile.recipes import ssfer_folders
 from halfsmile.train import loop
 from halfsmile.train.distributed import Processes
-from halfsmile.train.stages import train_run
+from halfsmile.train.run import train_run
 
 torch.set_num_threads(1)
 save_every = loop.LoopConfig.__init__

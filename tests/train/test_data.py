@@ -20,7 +20,7 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import write_json
-from halfsmile.models.vit import VitConfig
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import Recipe, recipe_named
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.data import (

@@ -28,7 +28,8 @@ from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.errors import Interrupted
 from halfsmile.methods.task import Batch, StepResult, Task
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.vit import VisionTransformer, VitConfig
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train import checkpoint, loop
 from halfsmile.train.distributed import Processes

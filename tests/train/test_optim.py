@@ -12,7 +12,8 @@ from torch import nn
 
 from halfsmile.methods.mae import MaskedAutoencoder
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.vit import VisionTransformer, VitConfig
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.taxonomy import RAFDB
 from halfsmile.train.optim import (
     OptimConfig,

@@ -15,14 +15,8 @@ from torch import Tensor, nn
 
 from halfsmile.data.augment import Augment
 from halfsmile.methods.task import Batch, StepResult, Task
-from halfsmile.models.vit import (
-    Block,
-    VisionTransformer,
-    init_weights,
-    patchify,
-    sincos_positions,
-    unpatchify,
-)
+from halfsmile.models.patches import init_weights, patchify, sincos_positions, unpatchify
+from halfsmile.models.vit import Block, VisionTransformer
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +11,6 @@ from rich.console import Console
 
 from halfsmile.data.images import Faces
 from halfsmile.data.samplers import ShuffledSampler
-from halfsmile.data.split import LabelBudget
-from halfsmile.files import write_json
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
 from halfsmile.methods.pseudo_label import PseudoLabelTask
@@ -24,28 +19,22 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.pretrained import load_pretrained
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.recipes import Recipe
-from halfsmile.train.checkpoint import find_checkpoint
 from halfsmile.train.data import (
     ImagePool,
     TrainingFaces,
-    describe,
     labeled_batches,
-    load_roles,
     paired_batches,
-    read_data,
-    require_same_faces,
     soft_targets,
     unlabeled_batches,
 )
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluation import watch
 from halfsmile.train.loop import LoopConfig, train
-from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.optim import OptimConfig
 from halfsmile.train.pictures import show_mixes, show_reconstructions
-from halfsmile.train.precision import Precision, choose_precision
+from halfsmile.train.precision import Precision
 from halfsmile.train.record import read_metrics
-from halfsmile.train.run_folder import RunFolder, environment, peak_memory
+from halfsmile.train.run_folder import RunFolder, peak_memory
 
 STAGE_SEEDS = {"pretrain": 1, "finetune": 2, "semi": 3}
 
@@ -263,85 +252,3 @@ def _watch(run: Run, threshold: float | None = None) -> Callable[[Task], dict[st
     if held_out is None:
         return None
     return watch(held_out, run.faces.taxonomy, device=run.where.device, threshold=threshold)
-
-
-def train_run(
-    recipe: Recipe,
-    *,
-    data: Path,
-    unlabeled: Sequence[Path],
-    out: Path,
-    where: Processes,
-    last_stage: str = "semi",
-    tensorboard: bool = False,
-    console: Console | None = None,
-) -> RunFolder:
-    """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
-
-    Args:
-        recipe: Hyper-parameters.
-        data: Labeled data set.
-        unlabeled: Folders or archives of unlabeled faces, for Stage I.
-        out: Run folder.
-        where: This process.
-        last_stage: Stop after this stage.
-        tensorboard: Mirror metrics into TensorBoard.
-        console: Where to say what happens; standard error by default.
-
-    Raises:
-        ValueError: If data, recipe and folder do not fit together; the message says what to do.
-        OSError: If the folder can't be written.
-    """
-    console = console or Console(stderr=True, quiet=not where.is_main)
-    if last_stage == "pretrain" and recipe.pretrain is None:
-        raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
-    started = time.monotonic()
-    reuse_freed_memory()
-    if where.is_main:
-        RunFolder.open(out, recipe)
-    where.barrier()
-    folder = RunFolder.existing(out)
-    sets = read_data(recipe, data, unlabeled)
-    if where.is_main and not folder.budget_path.exists():
-        LabelBudget.draw(sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out).save(
-            folder.budget_path
-        )
-    where.barrier()
-    budget = LabelBudget.load(folder.budget_path)
-    budget.require_same_data(sets.train)
-    faces = load_roles(recipe, sets, budget, cache=out / "cache")
-    precision = _precision(folder, where, console)
-    if where.is_main:
-        facts = describe(recipe, sets, faces, data=data)
-        require_same_faces(out / "data.json", facts)
-        write_json(out / "data.json", facts)
-        write_json(
-            out / "environment.json",
-            environment(where.device, precision=precision, processes=where.world_size),
-        )
-    console.print(
-        f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
-        f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces "
-        f"({time.monotonic() - started:.0f} s to read)",
-        highlight=False,
-    )
-    run = Run(recipe, folder, faces, where, precision, tensorboard)
-    for stage in (pretrain, finetune, semi):
-        stage(run)
-        if stage.__name__ == last_stage:
-            break
-    return folder
-
-
-def _precision(folder: RunFolder, where: Processes, console: Console) -> Precision:
-    """The format of the run's checkpoints if there are any, else the faster one on this machine."""
-    for stage in reversed(STAGE_SEEDS):
-        found = find_checkpoint(folder.stage(stage) / "checkpoint")
-        if found is not None:
-            kept: Any = found.state["precision"]
-            console.print(f"{kept} as before", highlight=False)
-            return kept  # type: ignore[no-any-return]
-    choice = choose_precision(where.device)
-    half = any(where.agree(choice.precision == "bfloat16"))
-    console.print(f"{'bfloat16' if half else 'float32'}: {choice.reason}", highlight=False)
-    return "bfloat16" if half else "float32"

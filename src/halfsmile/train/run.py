@@ -1,0 +1,103 @@
+"""A whole run: data, budget, number format, then one stage after another, into a run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from halfsmile.data.split import LabelBudget
+from halfsmile.files import write_json
+from halfsmile.recipes import Recipe
+from halfsmile.train.checkpoint import find_checkpoint
+from halfsmile.train.data import describe, load_roles, read_data, require_same_faces
+from halfsmile.train.distributed import Processes
+from halfsmile.train.memory import reuse_freed_memory
+from halfsmile.train.precision import Precision, choose_precision
+from halfsmile.train.run_folder import STAGES, RunFolder, environment
+from halfsmile.train.stages import Run, finetune, pretrain, semi
+
+
+def train_run(
+    recipe: Recipe,
+    *,
+    data: Path,
+    unlabeled: Sequence[Path],
+    out: Path,
+    where: Processes,
+    last_stage: str = "semi",
+    tensorboard: bool = False,
+    console: Console | None = None,
+) -> RunFolder:
+    """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
+
+    Args:
+        recipe: Hyper-parameters.
+        data: Labeled data set.
+        unlabeled: Folders or archives of unlabeled faces, for Stage I.
+        out: Run folder.
+        where: This process.
+        last_stage: Stop after this stage.
+        tensorboard: Mirror metrics into TensorBoard.
+        console: Where to say what happens; standard error by default.
+
+    Raises:
+        ValueError: If data, recipe and folder do not fit together; the message says what to do.
+        OSError: If the folder can't be written.
+    """
+    console = console or Console(stderr=True, quiet=not where.is_main)
+    if last_stage == "pretrain" and recipe.pretrain is None:
+        raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
+    started = time.monotonic()
+    reuse_freed_memory()
+    if where.is_main:
+        RunFolder.open(out, recipe)
+    where.barrier()
+    folder = RunFolder.existing(out)
+    sets = read_data(recipe, data, unlabeled)
+    if where.is_main and not folder.budget_path.exists():
+        LabelBudget.draw(sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out).save(
+            folder.budget_path
+        )
+    where.barrier()
+    budget = LabelBudget.load(folder.budget_path)
+    budget.require_same_data(sets.train)
+    faces = load_roles(recipe, sets, budget, cache=out / "cache")
+    precision = _precision(folder, where, console)
+    if where.is_main:
+        facts = describe(recipe, sets, faces, data=data)
+        require_same_faces(out / "data.json", facts)
+        write_json(out / "data.json", facts)
+        write_json(
+            out / "environment.json",
+            environment(where.device, precision=precision, processes=where.world_size),
+        )
+    console.print(
+        f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
+        f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces "
+        f"({time.monotonic() - started:.0f} s to read)",
+        highlight=False,
+    )
+    run = Run(recipe, folder, faces, where, precision, tensorboard)
+    for stage in (pretrain, finetune, semi):
+        stage(run)
+        if stage.__name__ == last_stage:
+            break
+    return folder
+
+
+def _precision(folder: RunFolder, where: Processes, console: Console) -> Precision:
+    """The format of the run's checkpoints if there are any, else the faster one on this machine."""
+    for stage in reversed(STAGES):
+        found = find_checkpoint(folder.stage(stage) / "checkpoint")
+        if found is not None:
+            kept: Any = found.state["precision"]
+            console.print(f"{kept} as before", highlight=False)
+            return kept  # type: ignore[no-any-return]
+    choice = choose_precision(where.device)
+    half = any(where.agree(choice.precision == "bfloat16"))
+    console.print(f"{'bfloat16' if half else 'float32'}: {choice.reason}", highlight=False)
+    return "bfloat16" if half else "float32"
