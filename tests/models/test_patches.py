@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.models.patches import patchify, sincos_positions, unpatchify
+from halfsmile.models.patches import ConvStem, patchify, sincos_positions, unpatchify
 from halfsmile.models.vit_config import VitConfig
 
 TINY = VitConfig(image_size=32, patch_size=8, width=32, depth=2, heads=4)
@@ -29,9 +30,19 @@ def test_positions_follow_the_formula() -> None:
             torch.testing.assert_close(table[1 + 3 * row + column], torch.tensor(expected))
 
 
+def channel_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
+    variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
+    scaled = (x - mean) / (variance + norm.eps).sqrt()
+    return scaled * norm.weight[:, None, None] + norm.bias[:, None, None]
+
+
 def test_stem_computes_its_convolutions() -> None:
-    encoder, images = random_encoder(STEM), images_of(STEM)
-    stem: Any = encoder.patch_embed
+    torch.manual_seed(0)
+    stem: Any = ConvStem(STEM)
+    with torch.no_grad():
+        for parameter in stem.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    images = torch.rand(3, STEM.channels, STEM.image_size, STEM.image_size)
     x = F.conv2d(images, stem.first.weight, stem.first.bias, stride=2, padding=1)
     for unit, down in zip(stem.units, stem.down, strict=True):
         hidden = unit.conv1(channel_norm(x, unit.norm1).relu())

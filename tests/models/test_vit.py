@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from halfsmile.models.patches import patchify, unpatchify
@@ -118,12 +118,6 @@ def test_hidden_pixels_have_no_influence(config: VitConfig) -> None:
     other = unpatchify(patches * (1 - hidden) + torch.rand_like(patches) * hidden, config.patch_size, 3)
     assert not torch.equal(other, images)
     assert torch.equal(encoder.tokens(other, keep), encoder.tokens(images, keep))
-
-
-def channel_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
-    variance, mean = torch.var_mean(x, dim=1, keepdim=True, correction=0)
-    scaled = (x - mean) / (variance + norm.eps).sqrt()
-    return scaled * norm.weight[:, None, None] + norm.bias[:, None, None]
 
 
 def test_drop_path_keeps_the_mean_and_drops_whole_samples() -> None:
