@@ -78,10 +78,15 @@ def main() -> None:
     mae = MaeTask(autoencoder, augment=pretrain.augment)
     encoder = VisionTransformer(replace(recipe.encoder, drop_path=finetune.drop_path))
     facemix = FineTuneTask(
-        Classifier(encoder, taxonomy=FERPLUS), augment=finetune.augment, ema_decay=finetune.ema_decay
+        Classifier(encoder, taxonomy=FERPLUS, standardize=recipe.standardize),
+        augment=finetune.augment,
+        ema_decay=finetune.ema_decay,
     )
     plain = FineTuneTask(
-        Classifier(encoder, taxonomy=FERPLUS), augment=finetune.augment, mixing="none", ema_decay=0.995
+        Classifier(encoder, taxonomy=FERPLUS, standardize=recipe.standardize),
+        augment=finetune.augment,
+        mixing="none",
+        ema_decay=0.995,
     )
     targets = torch.eye(8)[torch.arange(finetune.batch_size) % 8]
 

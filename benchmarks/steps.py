@@ -151,7 +151,7 @@ def tuning_steps(recipe: Recipe, batch_size: int | None) -> Pair:
     config = recipe.finetune
     count = batch_size or config.batch_size
     encoder = VisionTransformer(replace(recipe.encoder, drop_path=config.drop_path))
-    model = Classifier(encoder, taxonomy=FERPLUS)
+    model = Classifier(encoder, taxonomy=FERPLUS, standardize=recipe.standardize)
     ours, other = (
         FineTuneTask(
             m, augment=config.augment, mixing=config.mixing, alpha=config.alpha, ema_decay=config.ema_decay

@@ -133,6 +133,7 @@ class Recipe:
         seed: Of the budget and of every stage.
         init: Weights that take the place of Stage I: a run folder, a file, or an address.
         encoder: The network.
+        standardize: Standardize the encoder's features over the batch before the classifier's head.
         pretrain: Stage I; null trains from scratch or from given weights.
         finetune: Stage II.
         semi: Stage III; null stops after Stage II.
@@ -149,6 +150,7 @@ class Recipe:
     seed: int = 0
     init: str | None = None
     encoder: VitConfig
+    standardize: bool = False
     pretrain: PretrainConfig | None
     finetune: FineTuneConfig
     semi: SemiConfig | None
@@ -221,6 +223,7 @@ def _cpu(name: str) -> Recipe:
             mean=(0.5,),
             std=(0.25,),
         ),
+        standardize=True,
         pretrain=PretrainConfig(
             epochs=6,
             batch_size=64,
@@ -231,7 +234,7 @@ def _cpu(name: str) -> Recipe:
             decoder_heads=4,
         ),
         finetune=FineTuneConfig(
-            epochs=20,
+            epochs=12,
             batch_size=64,
             optim=optim,
             augment=_VIEW,

@@ -38,13 +38,16 @@ def test_the_teacher_stays_in_evaluation_and_is_not_trained() -> None:
     assert not any(parameter.requires_grad for parameter in task.teacher.parameters())
 
 
-def test_buffers_are_copied_not_averaged() -> None:
+def test_statistics_are_averaged_and_counters_copied() -> None:
     model = nn.BatchNorm1d(2)
     task = Task(model, ema_decay=0.9)
-    model(torch.randn(8, 2))
+    model(torch.randn(8, 2) + 3)
     task.after_update()
     assert isinstance(task.teacher, nn.BatchNorm1d)
-    assert torch.equal(task.teacher.running_mean, model.running_mean)  # type: ignore[arg-type]
+    assert task.teacher.running_mean is not None
+    assert model.running_mean is not None
+    torch.testing.assert_close(task.teacher.running_mean, model.running_mean * (1 - 2 / 11))
+    assert int(task.teacher.num_batches_tracked or 0) == 1
 
 
 def test_a_batch_counts_and_moves_all_its_pictures() -> None:

@@ -51,7 +51,8 @@ class Task(nn.Module):
 
     Args:
         model: The network that is trained.
-        ema_decay: Decay of an exponential moving average of the model's weights; None for no average.
+        ema_decay: Decay of an exponential moving average of the model's weights and statistics (its whole
+            state, as SSFER's code does); None for no average.
             Higher values average over more steps. The average is the teacher of semi-supervised tasks, and
             what is evaluated and kept. Early on the decay is (1 + t) / (10 + t), so that the average
             forgets the initial weights.
@@ -97,7 +98,8 @@ class Task(nn.Module):
             return
         t = int(self.updates)
         decay = min(self.ema_decay, (1 + t) / (10 + t))
-        ours: list[Tensor] = list(self.teacher.parameters())
-        torch._foreach_lerp_(ours, [p.detach() for p in self.model.parameters()], 1.0 - decay)
-        for mine, theirs in zip(self.teacher.buffers(), self.model.buffers(), strict=True):
-            mine.copy_(theirs)
+        state, target = self.teacher.state_dict(), self.model.state_dict()
+        averaged = [name for name, value in state.items() if value.is_floating_point()]
+        torch._foreach_lerp_([state[n] for n in averaged], [target[n] for n in averaged], 1.0 - decay)
+        for name in state.keys() - set(averaged):
+            state[name].copy_(target[name])

@@ -56,7 +56,9 @@ def evaluate_run(
     for stage in STAGES[1:]:
         if not folder.finished(stage):
             continue
-        model = Classifier(VisionTransformer(recipe.encoder), taxonomy=taxonomy)
+        model = Classifier(
+            VisionTransformer(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize
+        )
         folder.load(stage, model)
         probabilities = predict_probabilities(model.to(device), test.images, device=device, flip=recipe.flip)
         found[stage] = evaluate_predictions(probabilities, targets, taxonomy)

@@ -130,7 +130,12 @@ class Run:
         """A new classifier, its weights drawn from the run's seed."""
         torch.manual_seed(self.recipe.seed)
         encoder = VisionTransformer(replace(self.recipe.encoder, drop_path=drop_path))
-        return Classifier(encoder, taxonomy=self.faces.taxonomy, dropout=dropout)
+        return Classifier(
+            encoder,
+            taxonomy=self.faces.taxonomy,
+            standardize=self.recipe.standardize,
+            dropout=dropout,
+        )
 
 
 def pretrain(run: Run) -> None:

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import torch
+
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
+from halfsmile.taxonomy import FERPLUS
+
+CONFIG = VitConfig(image_size=16, patch_size=8, width=16, depth=1, heads=2, pooling="average")
+
+
+def classifier(*, standardize: bool) -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(VisionTransformer(CONFIG), taxonomy=FERPLUS, standardize=standardize)
+
+
+def test_one_logit_per_label() -> None:
+    assert classifier(standardize=False)(torch.rand(3, 3, 16, 16)).shape == (3, len(FERPLUS))
+
+
+def test_standardized_features_have_no_common_part() -> None:
+    model = classifier(standardize=True).train()
+    seen: list[torch.Tensor] = []
+    model.head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    images = torch.rand(32, 3, 16, 16)
+    model(images)
+    raw = model.encoder(images)
+    assert float(raw.mean(dim=0).abs().max()) > 0.5
+    torch.testing.assert_close(seen[0].mean(dim=0), torch.zeros(16), atol=1e-5, rtol=0)
+    torch.testing.assert_close(seen[0].std(dim=0, correction=0), torch.ones(16), atol=0.05, rtol=0)
+
+
+def test_evaluation_of_a_face_does_not_depend_on_its_neighbors() -> None:
+    model = classifier(standardize=True)
+    images = torch.rand(16, 3, 16, 16)
+    for _ in range(5):
+        model(images)
+    model.eval()
+    torch.testing.assert_close(model(images)[:1], model(images[:1]))
+
+
+def test_without_standardization_nothing_is_added_to_the_weights() -> None:
+    assert not [name for name in classifier(standardize=False).state_dict() if "feature_norm" in name]
