@@ -25,21 +25,27 @@ VIEW = Augment(crop_scale=(0.8, 1.0), crop_ratio=(0.9, 1.1), flip=0.5)
 def small(recipe: Recipe, *, seed: int) -> Recipe:
     """A recipe with a network and schedules that two cores train in about a minute a stage."""
     encoder = replace(recipe.encoder, image_size=32, width=96, depth=3, heads=4, stem=(16, 32))
-    finetune = replace(recipe.finetune, epochs=40, batch_size=32, augment=VIEW, alpha=0.2, ema_decay=0.98)
-    if recipe.pretrain is None or recipe.semi is None:
-        optim = replace(finetune.optim, learning_rate=2e-3)
-        return replace(recipe, seed=seed, encoder=encoder, finetune=replace(finetune, optim=optim))
+    optim = replace(recipe.finetune.optim, learning_rate=2e-3, layer_decay=1.0)
     return replace(
         recipe,
         seed=seed,
         encoder=encoder,
-        pretrain=replace(
-            recipe.pretrain, epochs=8, batch_size=64, augment=VIEW, mask_ratio=0.5, decoder_width=64
+        pretrain=recipe.pretrain
+        and replace(recipe.pretrain, epochs=8, batch_size=64, augment=VIEW, mask_ratio=0.5, decoder_width=64),
+        finetune=replace(
+            recipe.finetune,
+            epochs=40,
+            batch_size=32,
+            optim=optim,
+            augment=VIEW,
+            alpha=0.2,
+            ema_decay=0.98,
         ),
-        finetune=finetune,
-        semi=replace(
+        semi=recipe.semi
+        and replace(
             recipe.semi,
-            epochs=5,
+            epochs=12,
+            optim=optim,
             weak=VIEW,
             strong=replace(VIEW, num_operations=2, magnitude=6.0),
             ema_decay=0.99,
