@@ -7,9 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.recipes import Recipe, ssfer_folders
+
+torch.set_num_threads(
+    1
+)  # the order of sums depends on the number of threads; bits are compared across processes
 
 
 @pytest.fixture(scope="session")
