@@ -1,7 +1,8 @@
 """The loop: trains any task, knows nothing of faces.
 
 Every random number of step k comes from (seed, k, rank), and batches are a function of k, so a run that was
-killed anywhere and resumed from its last checkpoint ends in the bits of an unbroken one (on a CPU, with as many threads).
+killed anywhere and resumed from its last checkpoint ends in the bits of an unbroken one (on a CPU, with as
+many threads).
 """
 
 from __future__ import annotations
