@@ -105,3 +105,15 @@ def test_help_starts_fast_and_lists_the_commands(capsys: pytest.CaptureFixture[s
     assert caught.value.code == 0
     shown = capsys.readouterr().out
     assert all(command in shown for command in ("demo", "train", "evaluate", "report", "compare"))
+
+
+def test_the_base_install_says_what_training_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("halfsmile.cli.run_recipe", lacking)
+    message = fails(capsys, "train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    assert "torch is not installed" in message
+    assert "halfsmile[train]" in message

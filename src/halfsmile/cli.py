@@ -219,6 +219,12 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console(stderr=True)
     try:
         command.run()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "halfsmile":
+            raise
+        message = f"{error.name} is not installed; this command needs it: pip install 'halfsmile[train]'"
+        console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
     except (ValueError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
