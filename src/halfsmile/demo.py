@@ -12,6 +12,7 @@ from halfsmile.data.augment import Augment
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.evaluate.compare import compare
 from halfsmile.evaluate.report import write_report
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import Recipe, ssfer_folders, supervised_folders
 from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
@@ -23,15 +24,37 @@ VIEW = Augment(crop_scale=(0.8, 1.0), crop_ratio=(0.9, 1.1), flip=0.5)
 
 
 def small(recipe: Recipe, *, seed: int) -> Recipe:
-    """A recipe with a network and schedules that two cores train in about a minute a stage."""
-    encoder = replace(recipe.encoder, image_size=32, width=96, depth=3, heads=4, stem=(16, 32))
-    optim = replace(recipe.finetune.optim, learning_rate=2e-3, layer_decay=1.0)
+    """A recipe with a small Transformer and schedules that two cores train in about a minute a stage."""
+    encoder = VitConfig(
+        image_size=32,
+        patch_size=8,
+        channels=1,
+        width=96,
+        depth=3,
+        heads=4,
+        stem=(16, 32),
+        pooling="average",
+        mean=(0.5,),
+        std=(0.25,),
+    )
+    optim = replace(recipe.finetune.optim, learning_rate=2e-3)
     return replace(
         recipe,
         seed=seed,
         encoder=encoder,
+        standardize=True,
         pretrain=recipe.pretrain
-        and replace(recipe.pretrain, epochs=8, batch_size=64, augment=VIEW, mask_ratio=0.5, decoder_width=64),
+        and replace(
+            recipe.pretrain,
+            epochs=8,
+            batch_size=64,
+            optim=replace(recipe.pretrain.optim, learning_rate=8e-4),
+            augment=VIEW,
+            mask_ratio=0.5,
+            decoder_width=64,
+            decoder_depth=1,
+            decoder_heads=4,
+        ),
         finetune=replace(
             recipe.finetune,
             epochs=40,
@@ -39,6 +62,7 @@ def small(recipe: Recipe, *, seed: int) -> Recipe:
             optim=optim,
             augment=VIEW,
             alpha=0.2,
+            drop_path=0.1,
             ema_decay=0.98,
         ),
         semi=recipe.semi
@@ -46,6 +70,7 @@ def small(recipe: Recipe, *, seed: int) -> Recipe:
             recipe.semi,
             epochs=12,
             optim=optim,
+            drop_path=0.1,
             weak=VIEW,
             strong=replace(VIEW, num_operations=2, magnitude=6.0),
             ema_decay=0.99,

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from halfsmile.data.augment import Augment
 from halfsmile.methods.task import Batch, StepResult, Task
 from halfsmile.models.patches import init_weights, patchify, sincos_positions, unpatchify
+from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import Block, VisionTransformer
 
 
@@ -52,44 +53,18 @@ def random_masking(batch: int, num_patches: int, ratio: float, generator: torch.
     return Masking(order[:, :visible], (restore >= visible).float(), restore)
 
 
-class MaskedAutoencoder(nn.Module):
-    """Encoder over visible patches and decoder over all, with MAE's parameter names.
+class Autoencoder(nn.Module):
+    """Paints the hidden patches of a face; what its kinds share.
 
     Args:
         encoder: The network to pre-train.
-        decoder_width: Token dimension of the decoder.
-        decoder_depth: Its number of blocks.
-        decoder_heads: Its attention heads.
         normalize_target: Standardize each target patch by its own mean and (unbiased) variance.
     """
 
-    decoder_pos_embed: Tensor
-
-    def __init__(
-        self,
-        encoder: VisionTransformer,
-        *,
-        decoder_width: int = 512,
-        decoder_depth: int = 8,
-        decoder_heads: int = 16,
-        normalize_target: bool = True,
-    ) -> None:
+    def __init__(self, encoder: VisionTransformer | ResNet, *, normalize_target: bool = True) -> None:
         super().__init__()
-        config = encoder.config
         self.encoder = encoder
-        self.encoder.pos_embed.requires_grad_(False)
         self.normalize_target = normalize_target
-        self.decoder_embed = nn.Linear(config.width, decoder_width)
-        self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder_width))
-        self.register_buffer(
-            "decoder_pos_embed", sincos_positions(decoder_width, config.grid), persistent=False
-        )
-        self.decoder_blocks = nn.ModuleList(Block(decoder_width, decoder_heads) for _ in range(decoder_depth))
-        self.decoder_norm = nn.LayerNorm(decoder_width, eps=1e-6)
-        self.decoder_pred = nn.Linear(decoder_width, config.patch_size**2 * config.channels)
-        for module in (self.decoder_embed, self.decoder_blocks, self.decoder_pred):
-            module.apply(init_weights)
-        nn.init.normal_(self.mask_token, std=0.02)
 
     def target(self, images: Tensor) -> Tensor:
         """What the decoder shall paint: (B, N, p² · C), from images (B, C, H, W) in [0, 1]."""
@@ -101,15 +76,7 @@ class MaskedAutoencoder(nn.Module):
 
     def forward(self, images: Tensor, masking: Masking) -> Tensor:
         """Painted patches (B, N, p² · C) of images (B, C, H, W) in [0, 1]."""
-        encoder = self.encoder
-        visible = self.decoder_embed(encoder.norm(encoder.tokens(images, masking.keep)))
-        hidden = self.mask_token.expand(len(images), masking.mask.shape[1] - masking.keep.shape[1], -1)
-        patches = torch.cat([visible[:, 1:], hidden.to(visible.dtype)], dim=1)
-        patches = patches.gather(1, masking.restore.unsqueeze(-1).expand(-1, -1, patches.shape[-1]))
-        x = torch.cat([visible[:, :1], patches], dim=1) + self.decoder_pos_embed
-        for block in self.decoder_blocks:
-            x = block(x)
-        return self.decoder_pred(self.decoder_norm(x))[:, 1:]  # type: ignore[no-any-return]
+        raise NotImplementedError
 
     def reconstruct(self, images: Tensor, masking: Masking) -> tuple[Tensor, Tensor]:
         """Pictures to look at: the masked input and the completed one, both (B, C, H, W) in [0, 1].
@@ -128,6 +95,57 @@ class MaskedAutoencoder(nn.Module):
         completed = completed * self.encoder.get_buffer("std") + self.encoder.get_buffer("mean")
         shown = unpatchify((1 - hidden).expand_as(truth).contiguous(), p, channels)
         return images * shown + 0.5 * (1 - shown), completed.clamp(0, 1)
+
+
+class MaskedAutoencoder(Autoencoder):
+    """Transformer encoder over visible patches and decoder over all, with MAE's parameter names.
+
+    Args:
+        encoder: The network to pre-train.
+        decoder_width: Token dimension of the decoder.
+        decoder_depth: Its number of blocks.
+        decoder_heads: Its attention heads.
+        normalize_target: Standardize each target patch by its own mean and (unbiased) variance.
+    """
+
+    encoder: VisionTransformer
+    decoder_pos_embed: Tensor
+
+    def __init__(
+        self,
+        encoder: VisionTransformer,
+        *,
+        decoder_width: int = 512,
+        decoder_depth: int = 8,
+        decoder_heads: int = 16,
+        normalize_target: bool = True,
+    ) -> None:
+        super().__init__(encoder, normalize_target=normalize_target)
+        config = encoder.config
+        encoder.pos_embed.requires_grad_(False)
+        self.decoder_embed = nn.Linear(config.width, decoder_width)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder_width))
+        self.register_buffer(
+            "decoder_pos_embed", sincos_positions(decoder_width, config.grid), persistent=False
+        )
+        self.decoder_blocks = nn.ModuleList(Block(decoder_width, decoder_heads) for _ in range(decoder_depth))
+        self.decoder_norm = nn.LayerNorm(decoder_width, eps=1e-6)
+        self.decoder_pred = nn.Linear(decoder_width, config.patch_size**2 * config.channels)
+        for module in (self.decoder_embed, self.decoder_blocks, self.decoder_pred):
+            module.apply(init_weights)
+        nn.init.normal_(self.mask_token, std=0.02)
+
+    def forward(self, images: Tensor, masking: Masking) -> Tensor:
+        """Painted patches (B, N, p² · C) of images (B, C, H, W) in [0, 1]."""
+        encoder = self.encoder
+        visible = self.decoder_embed(encoder.norm(encoder.tokens(images, masking.keep)))
+        hidden = self.mask_token.expand(len(images), masking.mask.shape[1] - masking.keep.shape[1], -1)
+        patches = torch.cat([visible[:, 1:], hidden.to(visible.dtype)], dim=1)
+        patches = patches.gather(1, masking.restore.unsqueeze(-1).expand(-1, -1, patches.shape[-1]))
+        x = torch.cat([visible[:, :1], patches], dim=1) + self.decoder_pos_embed
+        for block in self.decoder_blocks:
+            x = block(x)
+        return self.decoder_pred(self.decoder_norm(x))[:, 1:]  # type: ignore[no-any-return]
 
 
 def masked_loss(painted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
@@ -151,9 +169,9 @@ class MaeTask(Task):
         mask_ratio: Share of hidden patches.
     """
 
-    model: MaskedAutoencoder
+    model: Autoencoder
 
-    def __init__(self, model: MaskedAutoencoder, *, augment: Augment, mask_ratio: float = 0.75) -> None:
+    def __init__(self, model: Autoencoder, *, augment: Augment, mask_ratio: float = 0.75) -> None:
         super().__init__(model)
         self.augment = augment
         self.mask_ratio = mask_ratio

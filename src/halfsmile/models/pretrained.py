@@ -31,6 +31,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from halfsmile.models.download import download, is_url
+from halfsmile.models.encoder import Encoder
+from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import VisionTransformer
 
 FARL: Mapping[str, Any] = {
@@ -85,7 +87,7 @@ class LoadReport:
         return "\n".join(lines)
 
 
-def load_pretrained(encoder: VisionTransformer, source: str, *, cache: Path | None = None) -> LoadReport:
+def load_pretrained(encoder: Encoder, source: str, *, cache: Path | None = None) -> LoadReport:
     """Set the encoder's weights from a file, a run folder or an address; see the module's table.
 
     Args:
@@ -99,6 +101,8 @@ def load_pretrained(encoder: VisionTransformer, source: str, *, cache: Path | No
             of the encoder must all be set and must compute what those of the source do.
     """
     tensors = _by_encoder_name(read_weights(source, cache=cache))
+    if isinstance(encoder, ResNet):
+        return _load_whole(encoder, tensors, source)
     wanted = dict(encoder.named_parameters())
     found = {name: (key, value) for name, (key, value) in tensors.items() if name in wanted}
     unused = tuple(key for name, (key, _) in tensors.items() if name not in wanted)
@@ -123,6 +127,23 @@ def load_pretrained(encoder: VisionTransformer, source: str, *, cache: Path | No
             wanted[name].copy_(value)
     loaded = tuple(name for name in wanted if name in values)
     return LoadReport(loaded, tuple(name for name in wanted if name not in values), unused, interpolated)
+
+
+def _load_whole(encoder: ResNet, tensors: dict[str, tuple[str, Tensor]], source: str) -> LoadReport:
+    """Set all weights and statistics of a convolutional encoder, or none."""
+    wanted = encoder.state_dict()
+    missing = [name for name in wanted if name not in tensors]
+    if missing:
+        raise ValueError(
+            f"{source} has no weights for {len(missing)} of {len(wanted)} tensors of this convolutional "
+            f"encoder (widths {encoder.config.widths}, depths {encoder.config.depths}); the first is "
+            f"{missing[0]}. The source begins with {_outline(tensors)}."
+        )
+    values = {name: tensors[name][1] for name in wanted}
+    _require_shapes(values, wanted, source)
+    encoder.load_state_dict(values)
+    unused = tuple(key for name, (key, _) in tensors.items() if name not in wanted)
+    return LoadReport(tuple(wanted), (), unused, interpolated=False)
 
 
 def read_weights(source: str, *, cache: Path | None = None) -> dict[str, Tensor]:

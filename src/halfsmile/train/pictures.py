@@ -12,7 +12,7 @@ from torch import Tensor
 from halfsmile.data.images import Faces
 from halfsmile.evaluate.pictures import facemix_grid, reconstruction_grid, write_png
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
-from halfsmile.methods.mae import MaskedAutoencoder, random_masking
+from halfsmile.methods.mae import Autoencoder, random_masking
 from halfsmile.train.data import to_tensor
 
 
@@ -23,7 +23,7 @@ def to_pictures(images: Tensor) -> npt.NDArray[np.uint8]:
 
 
 @torch.no_grad()
-def show_reconstructions(model: MaskedAutoencoder, images: Tensor, mask_ratio: float, path: Path) -> None:
+def show_reconstructions(model: Autoencoder, images: Tensor, mask_ratio: float, path: Path) -> None:
     """Write a grid of faces, their masked versions and the autoencoder's completions.
 
     Args:

@@ -1,0 +1,24 @@
+"""Which network belongs to which configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from halfsmile.models.resnet import ResNet, ResNetConfig
+from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
+
+Encoder = VisionTransformer | ResNet
+EncoderConfig = VitConfig | ResNetConfig
+
+
+def build_encoder(config: EncoderConfig, *, drop_path: float | None = None) -> Encoder:
+    """A new encoder, its weights drawn from torch's global generator.
+
+    Args:
+        config: Its shape.
+        drop_path: Takes the place of the configuration's rate.
+    """
+    if drop_path is not None:
+        config = replace(config, drop_path=drop_path)
+    return ResNet(config) if isinstance(config, ResNetConfig) else VisionTransformer(config)
