@@ -8,7 +8,22 @@ from typing import Any, get_args
 
 import pytest
 
-from halfsmile.recipes import RECIPES, Preset, Recipe, differences, from_json, recipe_named, to_json
+from halfsmile.methods.debias import DebiasPL
+from halfsmile.methods.family import FAMILY
+from halfsmile.methods.freematch import FreeMatch
+from halfsmile.methods.pseudo_label import FixMatch
+from halfsmile.models.vit_config import VitConfig
+from halfsmile.recipes import (
+    RECIPES,
+    Preset,
+    Recipe,
+    differences,
+    from_json,
+    recipe_named,
+    semi_ferplus,
+    to_json,
+    with_semi,
+)
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
@@ -66,6 +81,10 @@ def edited(change: dict[str, Any]) -> dict[str, Any]:
         ({"finetune.optim.beta": 1}, ["recipe.finetune.optim does not fit", "'beta'"]),
         ({"seed": None}, ["recipe does not fit", "'seed'"]),
         ({"encoder": "vit"}, ["recipe.encoder does not fit", "vit"]),
+        ({"semi.method.name": "guess"}, ["recipe.semi.method does not fit", "fixmatch", "guess"]),
+        ({"semi.method": "fixmatch"}, ["recipe.semi.method does not fit", "fixmatch"]),
+        ({"semi.method.name": None}, ["recipe.semi.method does not fit", "0.7"]),
+        ({"semi.method.name": "debias"}, ["recipe.semi.method does not fit", "'momentum'"]),
     ],
 )
 def test_unknown_and_missing_keys_are_named(change: dict[str, Any], named: list[str]) -> None:
@@ -87,12 +106,12 @@ def test_differences_are_dotted_names_with_both_values() -> None:
         recipe,
         seed=1,
         finetune=replace(recipe.finetune, optim=replace(recipe.finetune.optim, clip=None)),
-        semi=replace(recipe.semi, threshold=0.95),
+        semi=replace(recipe.semi, method=FixMatch(threshold=0.95)),
     )
     assert differences(to_json(recipe), to_json(other)) == [
         "finetune.optim.clip (5.0 / None)",
         "seed (0 / 1)",
-        "semi.threshold (0.7 / 0.95)",
+        "semi.method.threshold (0.7 / 0.95)",
     ]
     (without,) = differences(to_json(recipe), to_json(replace(recipe, semi=None)))
     assert without.startswith("semi (")
@@ -107,6 +126,7 @@ def test_lists_and_tuples_with_equal_items_do_not_differ() -> None:
 def test_paper_stage_one() -> None:
     recipe = recipe_named("ssfer-ferplus", "paper")
     encoder, stage = recipe.encoder, recipe.pretrain
+    assert isinstance(encoder, VitConfig)
     assert (encoder.image_size, encoder.patch_size, encoder.channels) == (224, 16, 3)
     assert (encoder.width, encoder.depth, encoder.heads, encoder.stem) == (768, 12, 12, ())
     assert encoder.mean == (0.588, 0.459, 0.402)
@@ -147,7 +167,9 @@ def test_paper_stage_three() -> None:
     stage = recipe.semi
     assert stage is not None
     assert (stage.labeled_batch, stage.unlabeled_batch, stage.epochs) == (64, 64, 50)
-    assert (stage.weight, stage.threshold, stage.ema_decay, stage.smoothing) == (5.0, 0.7, 0.999, 0.0)
+    assert (stage.weight, stage.ema_decay, stage.smoothing) == (5.0, 0.999, 0.0)
+    assert stage.method == FixMatch(threshold=0.7)
+    assert (stage.sampling, stage.unlabeled) == ("natural", "own")
     optim = stage.optim
     assert (optim.learning_rate, optim.final_learning_rate, optim.warmup) == (1.5e-4, 1.5e-4, 0.0)
     assert (optim.betas, optim.weight_decay) == ((0.9, 0.95), 0.05)
@@ -159,3 +181,69 @@ def test_paper_stage_three() -> None:
 def test_paper_protocol() -> None:
     recipe = recipe_named("ssfer-ferplus", "paper")
     assert (recipe.label_rule, recipe.test_splits, recipe.labels) == ("argmax", ("valid", "test"), "10%")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("method", FAMILY)
+def test_every_method_survives_json_in_every_preset(method: str, preset: Preset) -> None:
+    recipe = semi_ferplus(preset, method=method, sampling="sqrt", unlabeled="all")
+    assert recipe.semi is not None
+    text = json.dumps(to_json(recipe))
+    assert json.loads(text)["semi"]["method"]["name"] == recipe.semi.method.name == method
+    assert from_json(json.loads(text)) == recipe
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_rows_of_a_table_differ_in_nothing_but_what_was_switched(preset: Preset) -> None:
+    first = to_json(semi_ferplus(preset))
+    second = to_json(semi_ferplus(preset, method="debias", sampling="balanced", unlabeled="extra"))
+    changed = {line.split(" ")[0] for line in differences(first, second)}
+    assert changed <= {"semi.method." + name for name in ("name", "threshold", "momentum", "strength")} | {
+        "semi.sampling",
+        "semi.unlabeled",
+    }
+    assert {"semi.method.name", "semi.sampling", "semi.unlabeled"} <= changed
+
+
+def test_the_first_row_is_ssfer() -> None:
+    assert replace(semi_ferplus("paper"), name="ssfer-ferplus") == recipe_named("ssfer-ferplus", "paper")
+
+
+def test_paper_keeps_the_published_numbers_and_cpu_shortens_the_memory() -> None:
+    paper, cpu = semi_ferplus("paper", method="debias").semi, semi_ferplus("cpu", method="debias").semi
+    assert paper is not None
+    assert cpu is not None
+    assert paper.method == DebiasPL()
+    assert cpu.method == DebiasPL(momentum=0.99)
+
+
+def test_what_is_not_switched_stays() -> None:
+    recipe = semi_ferplus("cpu", method="freematch", sampling="balanced", unlabeled="all")
+    assert with_semi(recipe) == recipe
+    switched = with_semi(recipe, sampling="natural").semi
+    assert switched is not None
+    assert (switched.method, switched.sampling, switched.unlabeled) == (
+        FreeMatch(momentum=0.99),
+        "natural",
+        "all",
+    )
+
+
+def test_switches_that_lead_nowhere_are_refused() -> None:
+    supervised = recipe_named("supervised-ferplus", "cpu")
+    assert with_semi(supervised) == supervised
+    with pytest.raises(ValueError, match="supervised-ferplus has no Stage III"):
+        with_semi(supervised, method="fixmatch")
+    with pytest.raises(ValueError, match="Unknown semi-supervised method 'guess'; known are fixmatch, "):
+        semi_ferplus(method="guess")
+
+
+def test_abaw6_is_balanced_feedback_on_faces_from_elsewhere() -> None:
+    recipe = recipe_named("abaw6-ferplus", "cpu")
+    assert recipe.semi is not None
+    assert (recipe.semi.method.name, recipe.semi.sampling, recipe.semi.unlabeled) == (
+        "feedback",
+        "balanced",
+        "extra",
+    )
+    assert (recipe.finetune.sampling, recipe.finetune.mixing) == ("balanced", "none")

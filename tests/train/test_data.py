@@ -17,16 +17,17 @@ from hypothesis import strategies as st
 
 from halfsmile.data.images import Faces
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.samplers import ShuffledSampler
+from halfsmile.data.samplers import BalancedSampler, ShuffledSampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import write_json
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import Recipe, recipe_named
+from halfsmile.recipes import Recipe, Unlabeled, recipe_named, with_semi
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.data import (
     ImagePool,
     count_bad,
     describe,
+    groups,
     labeled_batches,
     load_roles,
     paired_batches,
@@ -35,6 +36,7 @@ from halfsmile.train.data import (
     soft_targets,
     to_tensor,
     unlabeled_batches,
+    unlabeled_images,
 )
 
 MOODS = Taxonomy("moods", ("calm", "glad"))
@@ -216,6 +218,70 @@ def test_a_class_without_a_readable_labeled_face_is_named(data: Path, tmp_path: 
         path.write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"No labeled face of \['glad'\] could be read"):
         load(RECIPE, data, tmp_path)
+
+
+def test_unlabeled_faces_that_are_test_faces_are_refused(data: Path, tmp_path: Path) -> None:
+    """Copies are found by their pixels: other names, another file format."""
+    cv2.imwrite(str(data / "others/innocent.bmp"), np.full((8, 8), 150, np.uint8))
+    cv2.imwrite(str(data / "others/x51.png"), np.full((8, 8), 51, np.uint8))
+    with pytest.raises(
+        ValueError,
+        match=r"2 of 5 unlabeled faces in .*others are test images, first innocent\.bmp .*glad/150",
+    ):
+        load(RECIPE, data, tmp_path)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_training_faces_that_are_test_faces_are_noted(data: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(data / "labeled/train/calm/copy.png"), np.full((8, 8), 50, np.uint8))
+    recipe = replace(RECIPE, held_out=0.0)
+    sets, faces = load(recipe, data, tmp_path)
+    notes = [note for note in describe(recipe, sets, faces, data=data)["notes"] if "pixels of test" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("1 training faces have the pixels of test faces, first train/calm/copy.png")
+
+
+def test_a_class_with_one_labeled_face_is_enough(data: Path, tmp_path: Path) -> None:
+    for path in sorted((data / "labeled/train/calm").iterdir())[1:]:
+        path.unlink()
+    _, faces = load(RECIPE, data, tmp_path)
+    assert faces.labeled.manifest.counts() == {"calm": 1, "glad": 3}
+    classes = faces.labeled.manifest.class_indices()
+    sampler = BalancedSampler(classes, groups(faces.labeled.manifest), batch_size=8, seed=0)
+    batch = labeled_batches(faces.labeled, soft_targets(faces.labeled.manifest, 0.0), sampler)(3)
+    assert batch.targets is not None
+    assert batch.targets.sum(dim=0).tolist() == [4.0, 4.0]
+
+
+def test_groups_are_people_else_videos_else_nobody() -> None:
+    rows: list[dict[str, Any]] = [
+        {"image": "a", "person": "1", "video": "x"},
+        {"image": "b", "video": "1"},
+        {"image": "c"},
+        {"image": "d", "person": "1", "video": "y"},
+    ]
+    found = groups(Manifest.from_rows(rows, Path("faces")))
+    assert found[0] == found[3] is not None
+    assert found[2] is None
+    assert len({found[0], found[1]}) == 2
+
+
+@pytest.mark.parametrize(("choice", "counts"), [("own", [8]), ("extra", [3]), ("all", [8, 3])])
+def test_stage_three_takes_the_unlabeled_faces_it_asks_for(
+    data: Path, tmp_path: Path, choice: Unlabeled, counts: list[int]
+) -> None:
+    _, faces = load(RECIPE, data, tmp_path)
+    assert [len(part) for part in unlabeled_images(with_semi(RECIPE, unlabeled=choice), faces)] == counts
+
+
+def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path) -> None:
+    _, faces = load(RECIPE, data, tmp_path)
+    without = replace(faces, unlabeled=None, extra={})
+    for choice in ("own", "all"):
+        with pytest.raises(ValueError, match="the label budget covers all"):
+            unlabeled_images(with_semi(RECIPE, unlabeled=choice), without)
+    with pytest.raises(ValueError, match=r"from elsewhere \(unlabeled: extra\), and none are given"):
+        unlabeled_images(with_semi(RECIPE, unlabeled="extra"), without)
 
 
 def test_a_path_that_is_not_there_is_named(data: Path) -> None:

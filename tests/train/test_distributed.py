@@ -26,6 +26,8 @@ from halfsmile.data.augment import NONE
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.errors import Interrupted
 from halfsmile.methods.facemix import FineTuneTask
+from halfsmile.methods.feedback import Feedback
+from halfsmile.methods.guard import GuardConfig
 from halfsmile.methods.task import Batch, Task
 from halfsmile.train.checkpoint import find_checkpoint
 from halfsmile.train.distributed import Processes, processes
@@ -44,6 +46,13 @@ CONFIG = LoopConfig(
     checkpoint_seconds=math.inf,
     evaluations=2,
 )
+
+
+FEEDBACK = {
+    "feedback": (CONFIG, Feedback(feedback=30.0, guard=GuardConfig(score="confidence", quantile=0.3))),
+    "feedback-parts": (replace(CONFIG, accumulate=2), Feedback(feedback=30.0)),
+    "feedback-per-sample": (CONFIG, Feedback(feedback=30.0, per_sample=True)),
+}
 
 
 class TinyClassifier(nn.Module):
@@ -65,6 +74,12 @@ def make_task(seed: int = 0) -> Task:
     return FineTuneTask(TinyClassifier(), augment=NONE, mixing="none", ema_decay=0.9)
 
 
+def make_feedback(method: Feedback) -> Task:
+    """A task of two phases, each of which leaves half of the parameters alone."""
+    torch.manual_seed(0)
+    return method.task(TinyClassifier(), weak=NONE, strong=NONE, ema_decay=0.9)
+
+
 def batches(where: Processes) -> Callable[[int], Batch]:
     """This process's shares of the batches."""
     generator = torch.Generator().manual_seed(1)
@@ -77,6 +92,14 @@ def batches(where: Processes) -> Callable[[int], Batch]:
         return Batch(images=images[rows], targets=targets[rows])
 
     return draw
+
+
+def paired(where: Processes) -> Callable[[int], Batch]:
+    """The same with unlabeled faces beside them."""
+    draw, generator = batches(where), torch.Generator().manual_seed(3)
+    faces = torch.randint(0, 256, (ROWS, 3, 4, 4), dtype=torch.uint8, generator=generator)
+    sampler = ShuffledSampler(ROWS, batch_size=16, seed=4, rank=where.rank, world_size=where.world_size)
+    return lambda step: replace(draw(step), unlabeled=faces[torch.from_numpy(sampler(step))])
 
 
 def at(where: Processes, step: int, event: Callable[[Batch], Batch], rank: int) -> Callable[[int], Batch]:
@@ -128,6 +151,11 @@ def program(out: Path) -> None:
         parts = make_task()
         train(parts, batches(where), replace(CONFIG, accumulate=2), mine / "parts", where=where)
         found["parts"] = digest(parts)
+
+        for name, (config, method) in FEEDBACK.items():
+            task = make_feedback(method)
+            train(task, paired(where), config, mine / name, where=where)
+            found[name] = digest(task)
 
         shared = out / "interrupted"
         try:
@@ -181,9 +209,31 @@ def test_two_processes_equal_one_with_the_whole_batch(two: Path, tmp_path: Path,
         assert not torch.allclose(one[name], start[name], atol=1e-4), name
 
 
+@pytest.mark.parametrize("stage", FEEDBACK)
+def test_phases_of_two_processes_equal_those_of_one(two: Path, tmp_path: Path, stage: str) -> None:
+    here = Processes(0, 1, torch.device("cpu"))
+    _, method = FEEDBACK[stage]
+    train(make_feedback(method), paired(here), CONFIG, tmp_path, where=here)
+    one, both = weights(tmp_path), weights(two / "process-0" / stage)
+    start = make_feedback(method).state_dict()
+    assert one.keys() == both.keys()
+    for name in one:
+        assert torch.allclose(one[name], both[name], atol=1e-6), name
+        if not name.startswith("guard."):
+            assert not torch.allclose(one[name].float(), start[name].float(), atol=1e-4), name
+    assert int(one["guard.rejected"]) > 0 or stage != "feedback"
+    moments = [
+        load_file(found.folder / "optimizer.safetensors")
+        for folder in (tmp_path, two / "process-0" / stage)
+        if (found := find_checkpoint(folder / "checkpoint")) is not None
+    ]
+    for name, value in moments[0].items():
+        assert torch.allclose(value, moments[1][name], atol=1e-6), name
+
+
 def test_processes_hold_equal_bits(two: Path) -> None:
     first, second = found(two)
-    for run in ("unbroken", "parts", "resumed"):
+    for run in ("unbroken", "parts", "resumed", *FEEDBACK):
         assert first[run] == second[run]
 
 

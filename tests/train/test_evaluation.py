@@ -10,8 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from halfsmile.data.augment import NONE
 from halfsmile.data.images import Faces
 from halfsmile.data.manifest import Manifest
+from halfsmile.methods.debias import DebiasPL
+from halfsmile.methods.freematch import FreeMatch
+from halfsmile.methods.pseudo_label import PseudoLabelTask
 from halfsmile.methods.task import Task
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.evaluation import predict_probabilities, pseudo_label_quality, watch
@@ -23,6 +27,8 @@ TARGETS = np.array([0, 0, 1, 1, 2, 2])
 
 class Linear(nn.Module):
     """Logits by a linear layer, with dropout and a batch norm that would betray training mode."""
+
+    taxonomy: Taxonomy
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,8 +107,13 @@ def by_hand() -> npt.NDArray[np.float32]:
     )
 
 
+def quality(probabilities: npt.NDArray[np.float32], threshold: float) -> dict[str, float]:
+    weights = (probabilities.max(axis=1) >= threshold).astype(np.float32)
+    return pseudo_label_quality(probabilities.argmax(axis=1), weights, TARGETS, MOODS)
+
+
 def test_pseudo_label_quality_by_hand() -> None:
-    found = pseudo_label_quality(by_hand(), TARGETS, MOODS, 0.7)
+    found = quality(by_hand(), 0.7)
     assert found == pytest.approx(
         {
             "held_out/acceptance": 4 / 6,
@@ -119,13 +130,26 @@ def test_pseudo_label_quality_by_hand() -> None:
     )
 
 
-def test_the_threshold_itself_is_accepted() -> None:
-    probabilities = np.array([[0.5, 0.5, 0.0]], dtype=np.float32)
-    assert pseudo_label_quality(probabilities, np.array([0]), MOODS, 0.5)["held_out/acceptance"] == 1.0
+def test_weights_between_refused_and_accepted_count_by_size() -> None:
+    predicted, weights = np.array([0, 0, 1]), np.array([1.0, 0.5, 0.25], dtype=np.float32)
+    found = pseudo_label_quality(predicted, weights, np.array([0, 1, 1]), MOODS)
+    assert found == pytest.approx(
+        {
+            "held_out/acceptance": 1.75 / 3,
+            "precision": 1.25 / 1.75,
+            "acceptance/calm": 0.75,
+            "precision/calm": 1 / 1.5,
+            "share/calm": 1.5 / 1.75,
+            "acceptance/glad": 0.25,
+            "precision/glad": 1.0,
+            "share/glad": 0.25 / 1.75,
+            "share/sad": 0.0,
+        }
+    )
 
 
 def test_what_is_undefined_is_left_out() -> None:
-    found = pseudo_label_quality(by_hand(), TARGETS, MOODS, 1.1)
+    found = quality(by_hand(), 1.1)
     assert found == {
         "held_out/acceptance": 0.0,
         "acceptance/calm": 0.0,
@@ -156,10 +180,33 @@ def test_watching_measures_the_averaged_network() -> None:
     assert found["held_out/nll"] == pytest.approx(-np.log(likelihood).mean(), rel=1e-5)
 
 
-def test_watching_with_a_threshold_adds_the_quality_of_pseudo_labels() -> None:
-    task = Task(model())
-    found = watch(held_out(), MOODS, device=CPU, threshold=0.4)(task)
-    probabilities = predict_probabilities(task.model, images(6), device=CPU, flip=False)
-    expected = pseudo_label_quality(probabilities, TARGETS, MOODS, 0.4)
+def test_watching_a_task_that_names_faces_adds_the_quality_of_its_pseudo_labels() -> None:
+    task = PseudoLabelTask(model(), weak=NONE, strong=NONE, threshold=0.4)
+    found = watch(held_out(), MOODS, device=CPU)(task)
+    expected = quality(predict_probabilities(task.model, images(6), device=CPU, flip=False), 0.4)
+    assert found["held_out/acceptance"] > 0
     assert expected.items() <= found.items()
     assert all(name.startswith("held_out/") for name in found.keys() - expected.keys())
+
+
+def test_watching_asks_the_method_and_not_a_threshold() -> None:
+    """A prior that all but forbids the class that the network would name turns its labels around."""
+    network = model()
+    network.taxonomy = MOODS
+    task = DebiasPL(threshold=0.0, strength=1.0).task(network, weak=NONE, strong=NONE)
+    probabilities = predict_probabilities(network, images(6), device=CPU, flip=False)
+    task.prior.copy_(torch.tensor([0.01, 0.98, 0.01]))
+    found = watch(held_out(), MOODS, device=CPU)(task)
+    adjusted = probabilities / np.array([0.01, 0.98, 0.01])
+    assert (adjusted.argmax(axis=1) != probabilities.argmax(axis=1)).any()
+    assert found["precision"] == pytest.approx((adjusted.argmax(axis=1) == TARGETS).mean())
+    assert found["held_out/accuracy"] == pytest.approx((probabilities.argmax(axis=1) == TARGETS).mean())
+
+
+def test_watching_leaves_the_statistics_of_the_method_alone() -> None:
+    network = model()
+    network.taxonomy = MOODS
+    task = FreeMatch().task(network, weak=NONE, strong=NONE)
+    before = {name: value.clone() for name, value in task.state_dict().items()}
+    watch(held_out(), MOODS, device=CPU)(task)
+    assert all(torch.equal(value, before[name]) for name, value in task.state_dict().items())

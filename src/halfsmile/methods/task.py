@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 
 import torch
@@ -46,8 +47,12 @@ class StepResult:
     logs: dict[str, Tensor] = field(default_factory=dict)
 
 
+Phase = Callable[[Batch, torch.Generator], StepResult]
+"""Loss of a batch; every random number comes from the generator."""
+
+
 class Task(nn.Module):
-    """Model and loss.
+    """Model and loss; every parameter of the task that requires a gradient is trained.
 
     Args:
         model: The network that is trained.
@@ -73,9 +78,19 @@ class Task(nn.Module):
         """Loss of a batch; every random number comes from the generator."""
         raise NotImplementedError
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """:meth:`step` in the form that ``DistributedDataParallel`` can wrap."""
-        result = self.step(batch, generator)
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The losses of a step, one after another, each followed by an optimizer step of its own.
+
+        Most tasks have one. In a phase the optimizer leaves alone what the phase's loss does not depend on.
+        """
+        return (self.step,)
+
+    def forward(
+        self, batch: Batch, generator: torch.Generator, phase: int = 0
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """One of the :attr:`phases` in the form that ``DistributedDataParallel`` can wrap."""
+        result = self.phases[phase](batch, generator)
         return result.loss, result.logs
 
     @property
@@ -92,7 +107,7 @@ class Task(nn.Module):
 
     @torch.no_grad()
     def after_update(self) -> None:
-        """Move the average towards the model; the loop calls this after each optimizer step."""
+        """Move the average towards the model; the loop calls this after the last phase of each step."""
         self.updates += 1
         if self.teacher is None or self.ema_decay is None:
             return

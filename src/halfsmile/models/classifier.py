@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.encoder import Encoder
 from halfsmile.taxonomy import Taxonomy
 
 
@@ -22,7 +22,7 @@ class Classifier(nn.Module):
 
     def __init__(
         self,
-        encoder: VisionTransformer,
+        encoder: Encoder,
         *,
         taxonomy: Taxonomy,
         standardize: bool = False,
@@ -38,6 +38,14 @@ class Classifier(nn.Module):
         nn.init.trunc_normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
 
+    def features(self, images: Tensor) -> Tensor:
+        """Features (B, D) that the head sees, of images (B, C, H, W) in [0, 1]."""
+        return self.feature_norm(self.encoder(images))  # type: ignore[no-any-return]
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (B, classes) of features (B, D)."""
+        return self.head(self.dropout(features))  # type: ignore[no-any-return]
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes) of images (B, C, H, W) in [0, 1]."""
-        return self.head(self.dropout(self.feature_norm(self.encoder(images))))  # type: ignore[no-any-return]
+        return self.classify(self.features(images))

@@ -13,10 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import class_folders, ferplus, folder
-from halfsmile.data.samplers import ShuffledSampler
+from halfsmile.data.samplers import Sampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import read_json
 from halfsmile.methods.task import Batch
@@ -120,7 +121,12 @@ class TrainingFaces:
 
 
 def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Path) -> TrainingFaces:
-    """Decode every face of a run once, at the encoder's size."""
+    """Decode every face of a run once, at the encoder's size.
+
+    Raises:
+        ValueError: If a class has no readable labeled face, or unlabeled faces from elsewhere contain test
+            faces.
+    """
     size, channels = recipe.encoder.image_size, recipe.encoder.channels
 
     def load(manifest: Manifest) -> Faces:
@@ -133,14 +139,48 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
         raise ValueError(
             f"No labeled face of {missing} could be read: {labeled.bad[:3]}. Mend or replace the files."
         )
+    test = load(sets.test)
+    extra = {source: load(manifest) for source, manifest in sets.extra.items()}
+    for source, faces in extra.items():
+        require_no_test_faces(source, faces, test)
     return TrainingFaces(
         labeled,
         load(roles["unlabeled"]) if len(roles["unlabeled"]) else None,
         load(roles["held_out"]) if len(roles["held_out"]) else None,
-        load(sets.test),
-        {source: load(manifest) for source, manifest in sets.extra.items()},
+        test,
+        extra,
         sets.taxonomy,
     )
+
+
+def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[np.uint8]]:
+    """The unlabeled faces of Stage III: of the training split, from elsewhere, or both.
+
+    Raises:
+        ValueError: If the recipe asks for faces that are not there.
+    """
+    choice = recipe.semi.unlabeled if recipe.semi is not None else "own"
+    if choice != "extra" and faces.unlabeled is None:
+        raise ValueError(
+            "Stage III needs unlabeled training faces, but the label budget covers all of them. Give fewer "
+            "--labels, or take the unlabeled faces from elsewhere only (unlabeled: extra)."
+        )
+    if choice != "own" and not faces.extra:
+        raise ValueError(
+            f"Stage III of the recipe {recipe.name} takes unlabeled faces from elsewhere (unlabeled: "
+            f"{choice}), and none are given. Name a folder or an archive of them with --unlabeled."
+        )
+    own = [faces.unlabeled.images] if choice != "extra" and faces.unlabeled is not None else []
+    return own + ([part.images for part in faces.extra.values()] if choice != "own" else [])
+
+
+def groups(manifest: Manifest) -> list[str | None]:
+    """Who each row shows, for balanced sampling: the person, else the video, else nobody known."""
+    people, videos = manifest.column("person"), manifest.column("video")
+    return [
+        f"person {person}" if person is not None else f"video {video}" if video is not None else None
+        for person, video in zip(people, videos, strict=True)
+    ]
 
 
 def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path) -> dict[str, Any]:
@@ -159,7 +199,9 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "unlabeled": len(faces.unlabeled) if faces.unlabeled is not None else 0,
         "pretrain_images": {str(data): own, **{source: len(part) for source, part in faces.extra.items()}},
         "notes": [
-            *sets.train.notes, *(note for manifest in sets.extra.values() for note in manifest.notes)
+            *sets.train.notes,
+            *(note for manifest in sets.extra.values() for note in manifest.notes),
+            *notes_on_test_faces([faces.labeled, faces.unlabeled], faces.test),
         ],
         "bad_images": [list(item) for part in parts if part is not None for item in part.bad],
         "fingerprint": sets.train.fingerprint(),
@@ -213,12 +255,12 @@ def soft_targets(manifest: Manifest, vote_share: float) -> Tensor:
     return torch.from_numpy(targets)
 
 
-def unlabeled_batches(pool: ImagePool, sampler: ShuffledSampler) -> Callable[[int], Batch]:
+def unlabeled_batches(pool: ImagePool, sampler: Sampler) -> Callable[[int], Batch]:
     """Batches of faces alone."""
     return lambda step: Batch(images=pool(sampler(step)))
 
 
-def labeled_batches(faces: Faces, targets: Tensor, sampler: ShuffledSampler) -> Callable[[int], Batch]:
+def labeled_batches(faces: Faces, targets: Tensor, sampler: Sampler) -> Callable[[int], Batch]:
     """Batches of faces with targets and boxes."""
     pool, boxes = ImagePool([faces.images]), torch.from_numpy(faces.boxes)
 
@@ -231,7 +273,7 @@ def labeled_batches(faces: Faces, targets: Tensor, sampler: ShuffledSampler) -> 
 
 
 def paired_batches(
-    labeled: Callable[[int], Batch], pool: ImagePool, sampler: ShuffledSampler
+    labeled: Callable[[int], Batch], pool: ImagePool, sampler: Sampler
 ) -> Callable[[int], Batch]:
     """Labeled batches with unlabeled faces beside them."""
 

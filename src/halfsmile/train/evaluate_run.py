@@ -15,7 +15,7 @@ from halfsmile.evaluate.pictures import mistakes_grid, write_png
 from halfsmile.evaluate.predictions import write_predictions
 from halfsmile.files import atomic_write, read_json, write_json
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.encoder import build_encoder
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.data import read_data
 from halfsmile.train.evaluation import predict_probabilities
@@ -57,7 +57,7 @@ def evaluate_run(
         if not folder.finished(stage):
             continue
         model = Classifier(
-            VisionTransformer(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize
+            build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize
         )
         folder.load(stage, model)
         probabilities = predict_probabilities(model.to(device), test.images, device=device, flip=recipe.flip)

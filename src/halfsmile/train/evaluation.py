@@ -11,6 +11,7 @@ from torch import nn
 
 from halfsmile.data.images import Faces
 from halfsmile.evaluate.metrics import evaluate_predictions
+from halfsmile.methods.semi import Judge
 from halfsmile.methods.task import Task
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.data import to_tensor
@@ -53,18 +54,17 @@ def predict_probabilities(
     return torch.cat(parts).float().cpu().numpy()
 
 
-def watch(
-    faces: Faces, taxonomy: Taxonomy, *, device: torch.device, threshold: float | None = None
-) -> Callable[[Task], dict[str, float]]:
+def watch(faces: Faces, taxonomy: Taxonomy, *, device: torch.device) -> Callable[[Task], dict[str, float]]:
     """A function that measures a task's averaged network on held-out training faces, for the metrics file.
+
+    Of a task that names unlabeled faces, the pseudo-labels that it would give these faces are measured too:
+    acceptance and precision, overall and per predicted class, and each class's share among the accepted.
+    Undefined values are left out.
 
     Args:
         faces: Held-out rows with labels.
         taxonomy: Classes.
         device: Where to compute.
-        threshold: Also measure the pseudo-labels that this threshold would accept: acceptance and precision,
-            overall and per predicted class, and each class's share among the accepted. Undefined values are
-            left out.
     """
     targets = faces.manifest.class_indices()
 
@@ -77,43 +77,46 @@ def watch(
             "held_out/macro_f1": metrics.macro_f1,
             "held_out/nll": metrics.nll,
         }
-        if threshold is not None:
-            found |= pseudo_label_quality(probabilities, targets, taxonomy, threshold)
+        if isinstance(task, Judge):
+            if task.namer is not task.averaged:
+                probabilities = predict_probabilities(task.namer, faces.images, device=device, flip=False)
+            named = task.judge(torch.from_numpy(probabilities).to(device).log())
+            labels, weights = named.labels.cpu().numpy(), named.weights.cpu().numpy()
+            found |= pseudo_label_quality(labels, weights, targets, taxonomy)
         return found
 
     return measure
 
 
 def pseudo_label_quality(
-    probabilities: npt.NDArray[np.float32],
+    predicted: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float32],
     targets: npt.NDArray[np.int64],
     taxonomy: Taxonomy,
-    threshold: float,
 ) -> dict[str, float]:
-    """How many pseudo-labels a threshold accepts and how many of those are right.
+    """How many pseudo-labels are accepted and how many of those are right, each counted by its weight.
 
     Args:
-        probabilities: (N, K) of the teacher.
+        predicted: (N,) pseudo-labels.
+        weights: (N,) in [0, 1], 1 accepted, 0 refused.
         targets: (N,) true classes.
-        taxonomy: Names of the K classes.
-        threshold: Least confidence.
+        taxonomy: Names of the classes.
 
     Returns:
         ``held_out/acceptance``, ``precision``, and per predicted class ``acceptance/<label>``,
         ``precision/<label>`` and ``share/<label>``; precision is missing where nothing was accepted.
     """
-    predicted, accepted = probabilities.argmax(axis=1), probabilities.max(axis=1) >= threshold
-    right = predicted == targets
-    found = {"held_out/acceptance": float(accepted.mean())}
-    if accepted.any():
-        found["precision"] = float(right[accepted].mean())
+    taken = weights.astype(np.float64)
+    right = taken * (predicted == targets)
+    found = {"held_out/acceptance": float(taken.mean())}
+    if taken.any():
+        found["precision"] = float(right.sum() / taken.sum())
     for index, label in enumerate(taxonomy.labels):
         named = predicted == index
-        taken = named & accepted
         if named.any():
-            found[f"acceptance/{label}"] = float(taken.sum() / named.sum())
+            found[f"acceptance/{label}"] = float(taken[named].mean())
+        if taken[named].any():
+            found[f"precision/{label}"] = float(right[named].sum() / taken[named].sum())
         if taken.any():
-            found[f"precision/{label}"] = float(right[taken].mean())
-        if accepted.any():
-            found[f"share/{label}"] = float(taken.sum() / accepted.sum())
+            found[f"share/{label}"] = float(taken[named].sum() / taken.sum())
     return found

@@ -1,5 +1,6 @@
 """The loop: trains any task, knows nothing of faces.
 
+A step is one optimizer step for each phase of the task, all on the same batch; most tasks have one phase.
 Every random number of step k comes from (seed, k, rank), and batches are a function of k, so a run that was
 killed anywhere and resumed from its last checkpoint ends in the bits of an unbroken one (on a CPU, with as
 many threads).
@@ -41,8 +42,8 @@ class LoopConfig:
     """How long, how often, how large.
 
     Args:
-        steps: Optimizer steps.
-        batch_size: Samples of an optimizer step, over all processes and accumulated parts.
+        steps: Steps, each of as many optimizer steps as the task has phases.
+        batch_size: Samples of a step, over all processes and accumulated parts.
         epoch_steps: Steps of one pass over the data, for display.
         accumulate: Parts that a batch is computed in; each part's gradient is added.
         optim: Optimizer and schedule.
@@ -94,6 +95,14 @@ class StopRequest:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+
+
+@dataclass(frozen=True)
+class Update:
+    """Outcome of an optimizer step: its loss (NaN where it was not read) and what to log."""
+
+    loss: float
+    logs: dict[str, Tensor]
 
 
 def _accumulation(module: nn.Module, last: bool) -> contextlib.AbstractContextManager[Any]:
@@ -151,7 +160,7 @@ def train(
     """
     device = where.device
     task.to(device).train()
-    optimizer = make_optimizer(task.model, config.optim)
+    optimizer = make_optimizer(task, config.optim)
     checkpoints = folder / "checkpoint"
     start = 0
     if (found := find_checkpoint(checkpoints)) is not None:
@@ -159,9 +168,13 @@ def train(
         start = found.step
     module: nn.Module = task
     if where.world_size > 1:
-        module = DistributedDataParallel(task, device_ids=[device.index] if device.type == "cuda" else None)
+        module = DistributedDataParallel(
+            task,
+            device_ids=[device.index] if device.type == "cuda" else None,
+            find_unused_parameters=len(task.phases) > 1,
+        )
     evaluation_steps = {round(config.steps * (i + 1) / config.evaluations) for i in range(config.evaluations)}
-    parameters = [p for p in task.model.parameters() if p.requires_grad]
+    parameters = [p for p in task.parameters() if p.requires_grad]
     generator = torch.Generator(device=device)
 
     def save(step: int) -> None:
@@ -170,6 +183,34 @@ def train(
                 checkpoints, step=step, task=task, optimizer=optimizer, state={"precision": config.precision}
             )
         where.barrier()
+
+    def update(step: int, phase: int, parts: list[Batch], *, saving: bool, reading: bool) -> Update:
+        """One optimizer step; the loss is read (which waits for a GPU) and looked at only when asked."""
+        loss, logs, value = torch.zeros((), device=device), dict[str, Tensor](), math.nan
+        for i, part in enumerate(parts):
+            with (
+                _accumulation(module, last=i == config.accumulate - 1),
+                torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"),
+            ):
+                part_loss, logs = module(part, generator, phase)
+                (part_loss / config.accumulate).backward()
+            loss += part_loss.detach() / config.accumulate
+        norm = torch.zeros(())
+        if config.optim.clip is not None or saving:
+            limit = math.inf if config.optim.clip is None else config.optim.clip
+            norm = nn.utils.clip_grad_norm_(parameters, limit)
+        if reading:
+            value = float(loss)
+            if any(where.agree(not math.isfinite(value) or not math.isfinite(norm))):
+                raise Diverged(
+                    f"Step {step + 1} has the loss {value} and the gradient norm {float(norm)}. Training "
+                    f"stopped; the last good checkpoint is in {checkpoints}. Lower the learning rate "
+                    f"({config.optim.learning_rate:g}), clip gradients, or train in float32, in a new "
+                    "run folder."
+                )
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        return Update(value, logs)
 
     with (
         StopRequest() as stop,
@@ -184,15 +225,6 @@ def train(
             torch.manual_seed(step_seed(config.seed, step, where.rank))
             generator.manual_seed(step_seed(config.seed, step, where.rank, 1))
             batch = batches(step).to(device)
-            loss, logs, value = torch.zeros((), device=device), dict[str, Tensor](), math.nan
-            for i, part in enumerate(_split(batch, config.accumulate)):
-                with (
-                    _accumulation(module, last=i == config.accumulate - 1),
-                    torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"),
-                ):
-                    part_loss, logs = module(part, generator)
-                    (part_loss / config.accumulate).backward()
-                loss += part_loss.detach() / config.accumulate
             last = step + 1 == config.steps
             now = time.monotonic()
             logging, saving, stopping = where.agree(
@@ -201,27 +233,19 @@ def train(
             evaluating = step + 1 in evaluation_steps
             logging |= evaluating
             saving |= last or stopping
-            norm = torch.zeros(())
-            if config.optim.clip is not None or saving:
-                limit = math.inf if config.optim.clip is None else config.optim.clip
-                norm = nn.utils.clip_grad_norm_(parameters, limit)
-            if device.type == "cpu" or logging or saving:
-                value = float(loss)
-                if any(where.agree(not math.isfinite(value) or not math.isfinite(norm))):
-                    raise Diverged(
-                        f"Step {step + 1} has the loss {value} and the gradient norm {float(norm)}. Training "
-                        f"stopped; the last good checkpoint is in {checkpoints}. Lower the learning rate "
-                        f"({config.optim.learning_rate:g}), clip gradients, or train in float32, in a new "
-                        "run folder."
-                    )
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            reading = device.type == "cpu" or logging or saving
+            parts = list(_split(batch, config.accumulate))
+            updates = [
+                update(step, phase, parts, saving=saving, reading=reading)
+                for phase in range(len(task.phases))
+            ]
             task.after_update()
             pictures += batch.size * where.world_size
             epoch = (step + 1) / config.epoch_steps
             if logging:
                 speed = pictures / max(1e-9, time.monotonic() - logged)
-                values = {name: float(log) for name, log in logs.items()}
+                value = sum(done.loss for done in updates)
+                values = {name: float(log) for done in updates for name, log in done.logs.items()}
                 record.write(
                     step + 1, epoch=epoch, loss=value, learning_rate=rate, images_per_second=speed, **values
                 )

@@ -13,7 +13,13 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.files import write_json
 from halfsmile.recipes import Recipe
 from halfsmile.train.checkpoint import find_checkpoint
-from halfsmile.train.data import describe, load_roles, read_data, require_same_faces
+from halfsmile.train.data import (
+    describe,
+    load_roles,
+    read_data,
+    require_same_faces,
+    unlabeled_images,
+)
 from halfsmile.train.distributed import Processes
 from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.precision import Precision, choose_precision
@@ -66,6 +72,8 @@ def train_run(
     budget = LabelBudget.load(folder.budget_path)
     budget.require_same_data(sets.train)
     faces = load_roles(recipe, sets, budget, cache=out / "cache")
+    if recipe.semi is not None and last_stage not in ("pretrain", "finetune"):
+        unlabeled_images(recipe, faces)  # missing ones are refused now, not after the stages before
     precision = _precision(folder, where, console)
     if where.is_main:
         facts = describe(recipe, sets, faces, data=data)

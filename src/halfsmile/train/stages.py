@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from rich.console import Console
 
 from halfsmile.data.images import Faces
-from halfsmile.data.samplers import ShuffledSampler
+from halfsmile.data.samplers import (
+    BalancedSampler,
+    Sampler,
+    Sampling,
+    ShuffledSampler,
+    class_frequencies,
+)
 from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
-from halfsmile.methods.pseudo_label import PseudoLabelTask
+from halfsmile.methods.mae import MaeTask
+from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
+from halfsmile.models.encoder import build_encoder
 from halfsmile.models.pretrained import load_pretrained
-from halfsmile.models.vit import VisionTransformer
 from halfsmile.recipes import Recipe
 from halfsmile.train.data import (
     ImagePool,
     TrainingFaces,
+    groups,
     labeled_batches,
     paired_batches,
     soft_targets,
     unlabeled_batches,
+    unlabeled_images,
 )
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluation import watch
@@ -59,16 +67,33 @@ class Run:
     precision: Precision
     tensorboard: bool = False
 
-    def sampler(self, count: int, batch_size: int, stage: str, stream: int = 0) -> ShuffledSampler:
-        """Sampler of this process for a stage."""
-        seed = self.recipe.seed * 1000 + STAGE_SEEDS[stage] * 10 + stream
+    def sampler(self, count: int, batch_size: int, stage: str, stream: int = 0) -> Sampler:
+        """Sampler of this process for unlabeled faces in a stage."""
         return ShuffledSampler(
             count,
             batch_size=batch_size,
-            seed=seed,
+            seed=self._seed(stage, stream),
             rank=self.where.rank,
             world_size=self.where.world_size,
         )
+
+    def labeled_sampler(
+        self, batch_size: int, stage: str, sampling: Sampling, *, whole: bool = False
+    ) -> Sampler:
+        """Sampler for the labeled faces in a stage: of this process, or of all processes together."""
+        manifest = self.faces.labeled.manifest
+        return BalancedSampler(
+            manifest.class_indices(),
+            groups(manifest),
+            strategy=sampling,
+            batch_size=batch_size,
+            seed=self._seed(stage),
+            rank=0 if whole else self.where.rank,
+            world_size=1 if whole else self.where.world_size,
+        )
+
+    def _seed(self, stage: str, stream: int = 0) -> int:
+        return self.recipe.seed * 1000 + STAGE_SEEDS[stage] * 10 + stream
 
     def train(
         self,
@@ -81,10 +106,15 @@ class Run:
         batch_size: int,
         optim: OptimConfig,
         accumulate: int,
+        labeled: Sampler | None = None,
         evaluate: Callable[[Task], dict[str, float]] | None = None,
         draw: Callable[[], None] | None = None,
     ) -> None:
-        """Run the loop for a stage, draw its pictures, and keep its averaged weights."""
+        """Run the loop for a stage, draw its pictures, and keep its averaged weights.
+
+        How often each class was drawn by ``labeled``, the labeled sampler of all processes together, is kept
+        with the result.
+        """
         epoch_steps = rows / batch_size
         steps = max(1, round(epochs * epoch_steps))
         config = LoopConfig(
@@ -122,14 +152,20 @@ class Run:
                     "precision": self.precision,
                     "peak_memory_bytes": peak_memory(),
                     "parameters": sum(p.numel() for p in task.averaged.parameters()),
+                    **({"class_frequencies": self._frequencies(labeled, steps)} if labeled else {}),
                 },
             )
         self.where.barrier()
 
+    def _frequencies(self, labeled: Sampler, steps: int) -> dict[str, float]:
+        classes = self.faces.labeled.manifest.class_indices()
+        shares = class_frequencies(labeled, classes, steps)
+        return dict(zip(self.faces.taxonomy.labels, shares.tolist(), strict=True))
+
     def classifier(self, *, drop_path: float = 0.0, dropout: float = 0.0) -> Classifier:
         """A new classifier, its weights drawn from the run's seed."""
         torch.manual_seed(self.recipe.seed)
-        encoder = VisionTransformer(replace(self.recipe.encoder, drop_path=drop_path))
+        encoder = build_encoder(self.recipe.encoder, drop_path=drop_path)
         return Classifier(
             encoder,
             taxonomy=self.faces.taxonomy,
@@ -146,8 +182,8 @@ def pretrain(run: Run) -> None:
     torch.manual_seed(run.recipe.seed)
     own = [faces.images for faces in (run.faces.labeled, run.faces.unlabeled) if faces is not None]
     pool = ImagePool([*own, *(faces.images for faces in run.faces.extra.values())])
-    model = MaskedAutoencoder(
-        VisionTransformer(run.recipe.encoder),
+    model = build_autoencoder(
+        build_encoder(run.recipe.encoder),
         decoder_width=config.decoder_width,
         decoder_depth=config.decoder_depth,
         decoder_heads=config.decoder_heads,
@@ -196,7 +232,7 @@ def finetune(run: Run) -> None:
     )
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
-    sampler = run.sampler(len(labeled), config.batch_size, "finetune")
+    sampler = run.labeled_sampler(config.batch_size, "finetune", config.sampling)
     if run.where.is_main and config.mixing != "none":
         show_mixes(
             task, labeled, targets, run.recipe.seed, run.folder.stage("finetune") / "figures/facemix.png"
@@ -210,32 +246,32 @@ def finetune(run: Run) -> None:
         batch_size=config.batch_size,
         optim=config.optim,
         accumulate=config.accumulate,
+        labeled=run.labeled_sampler(config.batch_size, "finetune", config.sampling, whole=True),
         evaluate=_watch(run),
     )
 
 
 def semi(run: Run) -> None:
-    """Stage III: pseudo-labels on the unlabeled rest of the training faces, from Stage II."""
+    """Stage III: a semi-supervised method on the unlabeled many, from Stage II."""
     config = run.recipe.semi
     if config is None or run.folder.finished("semi"):
         return
-    if run.faces.unlabeled is None:
-        raise ValueError("Stage III needs unlabeled training faces, but the label budget covers all of them.")
+    pool = ImagePool(unlabeled_images(run.recipe, run.faces))
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
     run.folder.load("finetune", model)
-    task = PseudoLabelTask(
+    task = config.method.task(
         model,
         weak=config.weak,
         strong=config.strong,
-        threshold=config.threshold,
         weight=config.weight,
         smoothing=config.smoothing,
         ema_decay=config.ema_decay,
     )
-    labeled, pool = run.faces.labeled, ImagePool([run.faces.unlabeled.images])
+    labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
+    sampler = run.labeled_sampler(config.labeled_batch, "semi", config.sampling)
     batches = paired_batches(
-        labeled_batches(labeled, targets, run.sampler(len(labeled), config.labeled_batch, "semi")),
+        labeled_batches(labeled, targets, sampler),
         pool,
         run.sampler(len(pool), config.unlabeled_batch, "semi", stream=1),
     )
@@ -248,12 +284,11 @@ def semi(run: Run) -> None:
         batch_size=config.unlabeled_batch,
         optim=config.optim,
         accumulate=config.accumulate,
-        evaluate=_watch(run, threshold=config.threshold),
+        labeled=run.labeled_sampler(config.labeled_batch, "semi", config.sampling, whole=True),
+        evaluate=_watch(run),
     )
 
 
-def _watch(run: Run, threshold: float | None = None) -> Callable[[Task], dict[str, float]] | None:
+def _watch(run: Run) -> Callable[[Task], dict[str, float]] | None:
     held_out: Faces | None = run.faces.held_out
-    if held_out is None:
-        return None
-    return watch(held_out, run.faces.taxonomy, device=run.where.device, threshold=threshold)
+    return None if held_out is None else watch(held_out, run.faces.taxonomy, device=run.where.device)

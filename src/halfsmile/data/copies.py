@@ -1,0 +1,70 @@
+"""Exact copies: faces that are test faces too, under another name or in another file format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from halfsmile.data.images import Faces, pixel_sha256
+from halfsmile.progress import Progress
+
+
+def copies_of(faces: Faces, others: Faces) -> list[tuple[str, str]]:
+    """Locators of faces whose decoded pixels equal those of another one, each with that other's locator.
+
+    Pixels are compared by hash at the size and in the colors that training sees, so copies that were stored
+    otherwise and come out the same are found too.
+    """
+    known = dict(zip(_hashes(others), others.manifest.column("image"), strict=True))
+    locators = faces.manifest.column("image")
+    return [
+        (locator, known[digest])
+        for locator, digest in zip(locators, _hashes(faces), strict=True)
+        if digest in known
+    ]
+
+
+def require_no_test_faces(source: str, faces: Faces, test: Faces) -> None:
+    """Refuse unlabeled faces that contain test faces: even without labels they would flatter the result.
+
+    Args:
+        source: Where the faces come from, for the message.
+        faces: To be trained on.
+        test: Never to be trained on.
+
+    Raises:
+        ValueError: If there are any, with their number and an example.
+    """
+    copies = copies_of(faces, test)
+    if copies:
+        (locator, twin), *_ = copies
+        raise ValueError(
+            f"{len(copies)} of {len(faces)} unlabeled faces in {source} are test images, first {locator} "
+            f"(the pixels of {twin}). Training must not see them, not even without labels: remove them, or "
+            "give other faces with --unlabeled."
+        )
+
+
+def notes_on_test_faces(parts: Sequence[Faces | None], test: Faces) -> list[str]:
+    """A note on training faces that are test faces too; they stay, because official splits have such.
+
+    Args:
+        parts: Training faces by role; None is passed over.
+        test: Test faces.
+    """
+    copies = [pair for part in parts if part is not None for pair in copies_of(part, test)]
+    if not copies:
+        return []
+    (locator, twin), *_ = copies
+    return [
+        f"{len(copies)} training faces have the pixels of test faces, first {locator} ({twin}); the test "
+        "result flatters by as much."
+    ]
+
+
+def _hashes(faces: Faces) -> list[str]:
+    found = []
+    with Progress("looking for test faces", total=len(faces)) as progress:
+        for image in faces.images:
+            found.append(pixel_sha256(image))
+            progress.advance(1)
+    return found

@@ -1,0 +1,244 @@
+"""What all semi-supervised methods share, so that runs of two of them differ in nothing but the method.
+
+Each step sees labeled faces x_l with targets y_l and unlabeled faces x_u. The teacher, an exponential moving
+average of the student, looks at the weak view of x_u; a method makes of its logits pseudo-labels ŷ with
+weights w in [0, 1]; the student is taught them on the strong view of the same faces:
+
+    L = CE(f(x_l), y_l) + λ · mean( w · CE(f(strong), ŷ) )
+
+The mean runs over all unlabeled faces of the batch, accepted or not. A method overrides what it changes:
+:meth:`SemiTask.judge` (which labels, which weights), :meth:`SemiTask.observe` (statistics that the judgment
+needs) and :meth:`SemiTask.unlabeled_loss`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NotRequired, Protocol, TypedDict, runtime_checkable
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from halfsmile.data.augment import Augment
+from halfsmile.methods.facemix import smooth_targets
+from halfsmile.methods.task import Batch, StepResult, Task
+from halfsmile.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """What is said of unlabeled faces.
+
+    Args:
+        probabilities: (M, classes) that the labels are read from.
+        labels: (M,) class indices.
+        weights: (M,) in [0, 1] in the unlabeled loss; 1 is accepted, 0 is refused.
+    """
+
+    probabilities: Tensor
+    labels: Tensor
+    weights: Tensor
+
+    @property
+    def confidence(self) -> Tensor:
+        """(M,) the largest probability."""
+        return self.probabilities.amax(dim=1)
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """A task that can say what it would make of unlabeled faces, without learning from being asked."""
+
+    @property
+    def namer(self) -> nn.Module:
+        """The network whose logits are judged."""
+        ...
+
+    def judge(self, logits: Tensor) -> PseudoLabels:
+        """Pseudo-labels from the namer's logits (M, classes)."""
+        ...
+
+
+class SemiSettings(TypedDict):
+    """What every semi-supervised task is given beside its own hyper-parameters.
+
+    Args:
+        weak: View of labeled faces and of what the teacher sees.
+        strong: View of what the student must name.
+        weight: λ of the unlabeled loss.
+        smoothing: Label smoothing of the labeled loss.
+        ema_decay: Decay of the teacher.
+    """
+
+    weak: Augment
+    strong: Augment
+    weight: NotRequired[float]
+    smoothing: NotRequired[float]
+    ema_decay: NotRequired[float]
+
+
+class Method(Protocol):
+    """Hyper-parameters of a semi-supervised method: a frozen dataclass that makes its task."""
+
+    @property
+    def name(self) -> str:
+        """Its key in :data:`halfsmile.methods.family.FAMILY`."""
+        ...
+
+    def task(
+        self,
+        model: nn.Module,
+        *,
+        weak: Augment,
+        strong: Augment,
+        weight: float,
+        smoothing: float,
+        ema_decay: float,
+    ) -> Task:
+        """The task that trains a classifier by this method; see :class:`SemiSettings`."""
+        ...
+
+
+class SemiTask(Task):
+    """Base of the semi-supervised tasks.
+
+    Args:
+        model: Student; its average is the teacher.
+        weak: See :class:`SemiSettings`, as for all that follow.
+        strong: View of what the student must name.
+        weight: λ of the unlabeled loss.
+        smoothing: Label smoothing of the labeled loss.
+        ema_decay: Decay of the teacher.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        weak: Augment,
+        strong: Augment,
+        weight: float = 5.0,
+        smoothing: float = 0.0,
+        ema_decay: float = 0.999,
+    ) -> None:
+        super().__init__(model, ema_decay=ema_decay)
+        self.weak = weak
+        self.strong = strong
+        self.weight = weight
+        self.smoothing = smoothing
+
+    @property
+    def namer(self) -> nn.Module:
+        """The network that names unlabeled faces: the teacher."""
+        return self.averaged
+
+    def judge(self, logits: Tensor) -> PseudoLabels:
+        """Pseudo-labels from teacher logits (M, classes), by the statistics as they are."""
+        raise NotImplementedError
+
+    def observe(self, logits: Tensor) -> None:
+        """Move the statistics of the method by the teacher logits (M, classes) of a training batch."""
+
+    def name_faces(self, logits: Tensor) -> PseudoLabels:
+        """Pseudo-labels of a training batch from teacher logits (M, classes): observe, then judge."""
+        self.observe(logits)
+        return self.judge(logits)
+
+    def labeled_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of labeled faces with targets (B, classes)."""
+        return F.cross_entropy(logits, smooth_targets(targets, self.smoothing))
+
+    def unlabeled_loss(self, logits: Tensor, named: PseudoLabels) -> Tensor:
+        """Weighted cross-entropy of student logits (M, classes) on strong views; λ is not yet in it."""
+        each = F.cross_entropy(logits, named.labels, reduction="none")
+        return (each * named.weights).mean()
+
+    def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
+        """Loss of ``batch.images`` with ``batch.targets`` and of ``batch.unlabeled``."""
+        targets, unlabeled = both_kinds(batch)
+        weak = self.weak(torch.cat([batch.images, unlabeled]), generator=generator).images
+        labeled, weak_unlabeled = weak[: len(targets)], weak[len(targets) :]
+        strong = self.strong(unlabeled, generator=generator).images
+        with torch.no_grad():
+            named = self.name_faces(self.namer(weak_unlabeled).float())
+        logits = self.model(torch.cat([labeled, strong]))
+        labeled_loss = self.labeled_loss(logits[: len(labeled)], targets)
+        unlabeled_loss = self.unlabeled_loss(logits[len(labeled) :], named)
+        return self.result(labeled_loss, unlabeled_loss, named)
+
+    def result(self, labeled_loss: Tensor, unlabeled_loss: Tensor, named: PseudoLabels) -> StepResult:
+        """The sum of both losses; both are logged, and :meth:`name_logs`."""
+        logs = {"labeled": labeled_loss.detach(), "unlabeled": unlabeled_loss.detach()}
+        return StepResult(labeled_loss + self.weight * unlabeled_loss, logs | self.name_logs(named))
+
+    def name_logs(self, named: PseudoLabels) -> dict[str, Tensor]:
+        """What the metrics file says of the pseudo-labels of a batch.
+
+        ``acceptance``, the mean weight; and per class the shares of the batch's faces that are
+        ``named/<label>`` and ``accepted/<label>`` (named so, by weight). The latter sum to the acceptance.
+        """
+        chosen = F.one_hot(named.labels, named.probabilities.shape[1]).float()
+        shares, accepted = chosen.mean(dim=0), (chosen * named.weights[:, None]).mean(dim=0)
+        logs = {"acceptance": named.weights.mean()}
+        for index, label in enumerate(class_names(self.model, len(shares))):
+            logs[f"named/{label}"] = shares[index]
+            logs[f"accepted/{label}"] = accepted[index]
+        return logs
+
+
+def both_kinds(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Targets and unlabeled faces of a batch.
+
+    Raises:
+        ValueError: If either is missing.
+    """
+    if batch.targets is None or batch.unlabeled is None:
+        raise ValueError(
+            "Semi-supervised training needs labeled faces with targets and unlabeled faces in each batch; "
+            f"targets are {'missing' if batch.targets is None else 'there'}, unlabeled faces are "
+            f"{'missing' if batch.unlabeled is None else 'there'}."
+        )
+    return batch.targets, batch.unlabeled
+
+
+def hard_labels(probabilities: Tensor, thresholds: float | Tensor) -> PseudoLabels:
+    """The most probable class of each row, accepted where its probability reaches the threshold.
+
+    Args:
+        probabilities: (M, classes).
+        thresholds: One for all classes, or (classes,) one for each label that may be given.
+    """
+    confidence, labels = probabilities.max(dim=1)
+    least = thresholds[labels] if isinstance(thresholds, Tensor) else thresholds
+    return PseudoLabels(probabilities, labels, (confidence >= least).float())
+
+
+def num_classes(model: nn.Module) -> int:
+    """Number of classes of a classifier that knows its taxonomy.
+
+    Raises:
+        ValueError: If it does not know it.
+    """
+    taxonomy = getattr(model, "taxonomy", None)
+    if not isinstance(taxonomy, Taxonomy):
+        raise ValueError(
+            f"{type(model).__name__} has no taxonomy, so its number of classes is unknown. Give a Classifier."
+        )
+    return len(taxonomy)
+
+
+def class_names(model: nn.Module, count: int) -> tuple[str, ...]:
+    """Names of the classes, or their numbers for a model without a taxonomy."""
+    taxonomy = getattr(model, "taxonomy", None)
+    return taxonomy.labels if isinstance(taxonomy, Taxonomy) else tuple(map(str, range(count)))
+
+
+def over_processes(rows: Tensor) -> Tensor:
+    """The rows (M, …) of all processes joined, so that statistics are those of the whole batch."""
+    if not dist.is_available() or not dist.is_initialized():
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)

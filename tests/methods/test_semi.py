@@ -1,0 +1,103 @@
+"""What all methods share: who names, who learns, what is logged, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from halfsmile.methods.pseudo_label import FixMatch, PseudoLabelTask
+from halfsmile.methods.semi import Judge, SemiSettings, hard_labels, num_classes, over_processes
+from halfsmile.methods.task import Batch
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def test_the_teacher_names_and_gets_no_gradient(
+    model: nn.Module, both: Batch, settings: SemiSettings
+) -> None:
+    assert both.unlabeled is not None
+    semi = FixMatch(threshold=0.0).task(model, **settings)
+    assert semi.teacher is not None
+    with torch.no_grad():
+        for parameter in semi.teacher.parameters():
+            parameter.neg_()
+    result = semi.step(both, generator())
+    result.loss.backward()  # type: ignore[no-untyped-call]
+    named = semi.teacher(both.unlabeled.float() / 255).argmax(dim=1)
+    student = F.cross_entropy(model(both.unlabeled.float() / 255), named)
+    torch.testing.assert_close(result.logs["unlabeled"], student.detach())
+    assert all(parameter.grad is None for parameter in semi.teacher.parameters())
+    assert all(parameter.grad is not None for parameter in semi.model.parameters())
+
+
+def test_the_weight_is_a_factor_on_the_unlabeled_loss(
+    model: nn.Module, both: Batch, settings: SemiSettings
+) -> None:
+    result = FixMatch(threshold=0.0).task(model, **settings).step(both, generator())
+    torch.testing.assert_close(result.loss.detach(), result.logs["labeled"] + 3.0 * result.logs["unlabeled"])
+
+
+def test_labels_are_smoothed_if_asked(model: nn.Module, both: Batch, settings: SemiSettings) -> None:
+    assert both.targets is not None
+    smoothed: SemiSettings = {**settings, "smoothing": 0.3}
+    result = FixMatch(threshold=1.01).task(model, **smoothed).step(both, generator())
+    expected = F.cross_entropy(model(both.images.float() / 255), both.targets, label_smoothing=0.3)
+    torch.testing.assert_close(result.loss, expected)
+
+
+def test_histograms_of_a_batch_by_hand(model: nn.Module, settings: SemiSettings) -> None:
+    task = PseudoLabelTask(model, threshold=0.6, **settings)
+    named = task.judge(
+        torch.tensor([[0.9, 0.05, 0.05], [0.5, 0.4, 0.1], [0.0, 0.7, 0.3], [0.8, 0.2, 0]]).log()
+    )
+    logs = task.result(torch.tensor(1.0), torch.tensor(2.0), named).logs
+    assert {name: round(float(value), 6) for name, value in logs.items()} == {
+        "labeled": 1.0,
+        "unlabeled": 2.0,
+        "acceptance": 0.75,
+        "named/calm": 0.75,
+        "named/glad": 0.25,
+        "named/sad": 0.0,
+        "accepted/calm": 0.5,
+        "accepted/glad": 0.25,
+        "accepted/sad": 0.0,
+    }
+
+
+def test_a_semi_supervised_task_can_be_asked(model: nn.Module, settings: SemiSettings) -> None:
+    task = FixMatch().task(model, **settings)
+    assert isinstance(task, Judge)
+    assert task.namer is task.teacher
+
+
+def test_thresholds_may_differ_by_class() -> None:
+    probabilities = torch.tensor([[0.6, 0.4, 0.0], [0.4, 0.6, 0.0], [0.1, 0.2, 0.7]])
+    named = hard_labels(probabilities, torch.tensor([0.5, 0.7, 0.7]))
+    assert named.weights.tolist() == [1.0, 0.0, 1.0]
+
+
+def test_batches_without_labels_or_unlabeled_faces_are_refused(
+    model: nn.Module, both: Batch, settings: SemiSettings
+) -> None:
+    task = FixMatch().task(model, **settings)
+    with pytest.raises(ValueError, match="targets are there, unlabeled faces are missing"):
+        task.step(replace(both, unlabeled=None), generator())
+    with pytest.raises(ValueError, match="targets are missing, unlabeled faces are there"):
+        task.step(replace(both, targets=None), generator())
+
+
+def test_a_model_without_a_taxonomy_has_no_number_of_classes(model: nn.Module) -> None:
+    assert num_classes(model) == 3
+    with pytest.raises(ValueError, match="Flatten has no taxonomy"):
+        num_classes(nn.Flatten())
+
+
+def test_one_process_has_all_rows() -> None:
+    rows = torch.rand(3, 2)
+    assert over_processes(rows) is rows

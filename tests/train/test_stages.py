@@ -1,0 +1,106 @@
+"""Stages of a run with balanced batches, faces from elsewhere and methods that remember."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from halfsmile.errors import Interrupted
+from halfsmile.methods.freematch import FreeMatch
+from halfsmile.recipes import Recipe, Unlabeled, with_semi
+from halfsmile.train import stages
+from halfsmile.train.data import paired_batches
+from halfsmile.train.distributed import Processes
+from halfsmile.train.record import read_metrics
+from halfsmile.train.run import train_run
+from halfsmile.train.run_folder import RunFolder
+
+HERE = Processes(0, 1, torch.device("cpu"))
+
+
+def run(recipe: Recipe, data: Path, out: Path) -> RunFolder:
+    return train_run(recipe, data=data / "labeled", unlabeled=[data / "unlabeled.zip"], out=out, where=HERE)
+
+
+@pytest.fixture
+def recipe(tiny_recipe: Recipe) -> Recipe:
+    assert tiny_recipe.semi is not None
+    semi = replace(tiny_recipe.semi, method=FreeMatch(momentum=0.9), labeled_batch=16)
+    finetune = replace(tiny_recipe.finetune, sampling="sqrt")
+    return replace(tiny_recipe, pretrain=None, finetune=finetune, semi=semi)
+
+
+@pytest.mark.parametrize(("unlabeled", "faces"), [("own", 96), ("extra", 64), ("all", 160)])
+def test_stage_three_goes_through_the_faces_it_is_told_to(
+    recipe: Recipe, generated_data: Path, tmp_path: Path, unlabeled: Unlabeled, faces: int
+) -> None:
+    chosen = with_semi(recipe, sampling="balanced", unlabeled=unlabeled)
+    folder = run(chosen, generated_data, tmp_path / "run")
+    result = json.loads((folder.stage("semi") / "result.json").read_text())
+    assert result["images"] == faces
+    shares = result["class_frequencies"]
+    assert list(shares) == list(json.loads((folder.path / "data.json").read_text())["taxonomy"])
+    assert list(shares.values()) == pytest.approx([1 / 8] * 8)
+
+    lines = read_metrics(folder.stage("semi") / "metrics.jsonl")
+    watched = [line for line in lines if "held_out/acceptance" in line]
+    trained = [line for line in lines if "loss" in line]
+    assert len(watched) >= 4
+    assert any("precision" in line for line in watched)
+    for line in trained:
+        accepted = sum(value for name, value in line.items() if name.startswith("accepted/"))
+        named = sum(value for name, value in line.items() if name.startswith("named/"))
+        assert named == pytest.approx(1.0)
+        assert accepted == pytest.approx(line["acceptance"], abs=1e-6)
+
+
+def test_a_stopped_stage_three_ends_in_the_bits_of_an_unbroken_one(
+    recipe: Recipe, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = with_semi(recipe, sampling="balanced", unlabeled="all")
+    unbroken = run(chosen, generated_data, tmp_path / "unbroken")
+
+    def stopping(*parts: object) -> object:
+        draw = paired_batches(*parts)  # type: ignore[arg-type]
+
+        def batch(step: int) -> object:
+            if step == 4:
+                signal.raise_signal(signal.SIGINT)
+            return draw(step)
+
+        return batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "paired_batches", stopping)
+        with pytest.raises(Interrupted):
+            run(chosen, generated_data, tmp_path / "broken")
+    broken = run(chosen, generated_data, tmp_path / "broken")
+    first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_missing_faces_from_elsewhere_are_refused_before_anything_is_trained(
+    recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match="none are given"):
+        train_run(
+            with_semi(recipe, unlabeled="extra"),
+            data=generated_data / "labeled",
+            unlabeled=[],
+            out=tmp_path / "run",
+            where=HERE,
+        )
+    assert not (tmp_path / "run/finetune").exists()
+
+
+def test_a_class_with_one_labeled_face_trains(recipe: Recipe, generated_data: Path, tmp_path: Path) -> None:
+    one = replace(with_semi(recipe, sampling="balanced"), labels="1")
+    folder = run(one, generated_data, tmp_path / "run")
+    assert folder.finished("semi")
+    assert set(json.loads((folder.path / "data.json").read_text())["labeled"].values()) == {1}
