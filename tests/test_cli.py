@@ -91,11 +91,11 @@ def test_a_full_disk_and_a_stop_on_request(
         raise KeyboardInterrupt
 
     arguments = ("train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
-    monkeypatch.setattr("halfsmile.cli.run_recipe", full)
+    monkeypatch.setattr("halfsmile.commands.train.run_recipe", full)
     assert "No space left" in fails(capsys, *arguments)
-    monkeypatch.setattr("halfsmile.cli.run_recipe", stopped)
+    monkeypatch.setattr("halfsmile.commands.train.run_recipe", stopped)
     assert "step 3 of 9" in fails(capsys, *arguments, status=130)
-    monkeypatch.setattr("halfsmile.cli.run_recipe", interrupted)
+    monkeypatch.setattr("halfsmile.commands.train.run_recipe", interrupted)
     assert "go on" in fails(capsys, *arguments, status=130)
 
 
@@ -113,7 +113,7 @@ def test_the_base_install_says_what_training_needs(
     def lacking(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr("halfsmile.cli.run_recipe", lacking)
+    monkeypatch.setattr("halfsmile.commands.train.run_recipe", lacking)
     message = fails(capsys, "train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
     assert "torch is not installed" in message
     assert "halfsmile[train]" in message
