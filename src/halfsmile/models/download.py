@@ -51,9 +51,7 @@ def download(url: str, *, cache: Path | None = None, console: Console | None = N
     if not is_url(address):
         raise ValueError(f"{url!r} is not an http:// or https:// address.")
     expected = _digest_asked_for(url, fragment)
-    name = re.sub(r"[^\w.-]", "_", Path(unquote(urlsplit(address).path)).name) or "download"
-    key = hashlib.sha256(address.encode()).hexdigest()[:16]
-    path = (cache or default_cache()) / key / name
+    path = cached_path(address, cache=cache)
     if not path.exists():
         with atomic_write(path) as temporary:
             _require_digest(url, expected, _fetch(address, temporary, console or Console(stderr=True)))
@@ -62,6 +60,14 @@ def download(url: str, *, cache: Path | None = None, console: Console | None = N
             found = hashlib.file_digest(file, "sha256").hexdigest()
         _require_digest(f"{path} (remove it to download it again)", expected, found)
     return path
+
+
+def cached_path(url: str, *, cache: Path | None = None) -> Path:
+    """Where :func:`download` keeps the file of an address, whether it is there yet or not."""
+    address = urldefrag(url).url
+    name = re.sub(r"[^\w.-]", "_", Path(unquote(urlsplit(address).path)).name) or "download"
+    key = hashlib.sha256(address.encode()).hexdigest()[:16]
+    return (cache or default_cache()) / key / name
 
 
 def _digest_asked_for(url: str, fragment: str) -> str | None:
