@@ -1,0 +1,106 @@
+"""Opening of a video file or network stream, and what its header says."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+MAX_PIXELS = 2**26  # twice a frame of 8K video
+NETWORK_SECONDS = 10.0  # how long a network stream may be silent
+_FORMATS = (  # no playlists, which open other files; no still pictures; no text
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,"
+    "gif,apng,dv,mxf,nut,rm,wtv,yuv4mpegpipe"
+)
+
+
+class BadVideo(ValueError):  # noqa: N818
+    """A source that no frame can be had from: the message says of which and why."""
+
+
+def is_address(source: str | Path) -> bool:
+    """Whether a source is on a network, as ``rtsp://…``, and not a file."""
+    return isinstance(source, str) and "://" in source
+
+
+def open_container(source: str | Path, max_pixels: int) -> InputContainer:
+    """Open a file, which may then read nothing but itself, or an address.
+
+    Raises:
+        BadVideo: If it does not exist, is empty, is no video, or does not answer.
+    """
+    options = {"max_pixels": str(max_pixels)}
+    if is_address(source):
+        name = str(source)
+        options |= {"rtsp_transport": "tcp"}
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise BadVideo(f"{source}: there is no such file.")
+        if not path.stat().st_size:
+            raise BadVideo(f"{source}: the file is empty.")
+        name = f"file:{path}"
+        options |= {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
+    timeout = NETWORK_SECONDS if is_address(source) else None
+    try:
+        return av.open(name, options=options, timeout=timeout, metadata_errors="replace")
+    except FFmpegError as error:
+        is_cut_like = isinstance(error, InvalidDataError) and not is_address(source)
+        hint = "; an MP4 file cut short before its index looks so" if is_cut_like else ""
+        raise BadVideo(f"{source}: can't be read as a video ({error.strerror}{hint}).") from error
+
+
+def video_stream(container: InputContainer, source: str | Path, max_pixels: int) -> VideoStream:
+    """The first stream of moving pictures.
+
+    Raises:
+        BadVideo: If there is none, it is of an unknown codec, or its frames are too large.
+    """
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        kinds = sorted({stream.type for stream in container.streams})
+        raise BadVideo(
+            f"{source}: there is no video stream, but {', '.join(kinds)}."
+            if kinds
+            else f"{source}: there is no stream; an MP4 file cut short before its index looks so."
+        )
+    stream = streams[0]
+    if stream.codec_context is None:
+        raise BadVideo(f"{source}: FFmpeg has no decoder for its video stream.")
+    if stream.width * stream.height > max_pixels:
+        raise BadVideo(
+            f"{source}: frames of {stream.width} x {stream.height} pixels are larger than the {max_pixels} "
+            "pixels allowed."
+        )
+    if not stream.width and not is_address(source):
+        raise BadVideo(f"{source}: frames are damaged, or larger than the {max_pixels} pixels allowed.")
+    return stream
+
+
+def stream_duration(stream: VideoStream) -> float | None:
+    """Seconds from a stream's first frame to the end of its last, if the file says so."""
+    if stream.duration:
+        return seconds(stream.duration, stream.time_base)
+    clock = stream.metadata.get("DURATION", "").split(":")  # of Matroska: HH:MM:SS.fraction, from time zero
+    try:
+        hours, minutes, rest = map(float, clock)
+    except ValueError:
+        return None
+    return 3600 * hours + 60 * minutes + rest - seconds(stream.start_time, stream.time_base)
+
+
+def origin(container: InputContainer, stream: VideoStream) -> float:
+    """Time stamp in seconds that counts as zero: of what comes first, picture or sound."""
+    first = (container.start_time or 0) / av.time_base
+    own = seconds(stream.start_time, stream.time_base)
+    return own if abs(first - own) < 1e-3 else first  # the container's time is rounded
+
+
+def seconds(ticks: int | None, time_base: Fraction | None) -> float:
+    """Ticks of a clock in seconds; 0 for None."""
+    return float((ticks or 0) * (time_base or 0))
