@@ -15,6 +15,7 @@ from halfsmile.taxonomy import (
     TAXONOMIES,
     Taxonomy,
     from_labels,
+    from_names,
 )
 
 known = st.sampled_from(list(TAXONOMIES.values()))
@@ -88,3 +89,10 @@ def test_fewer_than_two_different_labels_are_refused(labels: tuple[str, ...]) ->
 def test_unknown_labels_are_refused() -> None:
     with pytest.raises(ValueError, match=r"'contempt' is not in taxonomy 'rafdb'"):
         RAFDB.index("contempt")
+
+
+def test_names_find_the_taxonomy_in_their_order_first() -> None:
+    for known in TAXONOMIES.values():
+        assert from_names(known.labels) == known
+        assert set(from_names([name.upper() for name in reversed(known.labels)]).labels) == set(known.labels)
+    assert from_names(["Smile", "calm", "smile"]) == Taxonomy("custom", ("Smile", "calm"))

@@ -135,3 +135,24 @@ def from_labels(labels: Iterable[str]) -> Taxonomy:
         if known.labels == ordered:
             return known
     return Taxonomy("custom", ordered)
+
+
+def from_names(names: Iterable[str]) -> Taxonomy:
+    """A known taxonomy with exactly these names in any case, or a new one named ``custom``.
+
+    One with the same order is taken before one with another.
+
+    Example:
+        >>> from_names(["Neutral", "Anger", "Disgust", "Fear", "Happiness", "Sadness", "Surprise"]).name
+        'rafdb'
+        >>> from_names(["smile", "calm"]).labels
+        ('smile', 'calm')
+
+    Names that differ in case only count once.
+    """
+    folded: dict[str, str] = {}
+    for name in names:
+        folded.setdefault(name.casefold(), name)
+    same = [known for known in TAXONOMIES.values() if set(known.labels) == folded.keys()]
+    in_order = [known for known in same if known.labels == tuple(folded)]
+    return next(iter(in_order + same), Taxonomy("custom", tuple(folded.values())))

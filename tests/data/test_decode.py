@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
+import tarfile
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -208,3 +212,57 @@ def test_hash_depends_on_pixels_and_shape_only() -> None:
     assert pixel_sha256(decode(encoded(RGB, "PNG"), "a")) == pixel_sha256(decode(encoded(RGB, "BMP"), "b"))
     assert pixel_sha256(RGB) != pixel_sha256(RGB[::-1])
     assert pixel_sha256(np.zeros((2, 8, 1), np.uint8)) != pixel_sha256(np.zeros((4, 4, 1), np.uint8))
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    """A whole PNG of one pixel whose header says another size, checksum and all."""
+    data = encoded(GREY[:1, :1], "PNG")
+    header = b"IHDR" + struct.pack(">II", width, height) + data[24:29]
+    return data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
+
+
+def test_pictures_of_absurd_size_are_refused_before_they_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("decoded"))
+    for data in (
+        png_that_claims(30_000, 30_000),
+        png_that_claims(2**31 - 1, 1),
+        b"P5 30000 30000 255\n",
+        b"BM" + bytes(12) + struct.pack("<Iii", 40, 30_000, -30_000) + bytes(99),
+    ):
+        with pytest.raises(BadImage, match=r"claims [\d,]+ × [\d,]+ pixels; at most 134,217,728 are decoded"):
+            decode(data, "x")
+
+
+def test_what_is_no_regular_file_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    for name in ("pipe.png", "zero.png", "loop.png"):
+        with pytest.raises(BadImage, match=name):
+            read_image(tmp_path, name)
+
+
+def test_huge_files_are_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "a.png").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(BadImage, match="1,099,511,627,776 bytes"):
+        read_image(tmp_path, "a.png")
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz", "tgz", "tar.xz"])
+def test_members_of_tars(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "x.png").write_bytes(encoded(RGB, "PNG"))
+    mode = {"tar": "w", "tar.xz": "w:xz"}.get(kind, "w:gz")
+    with tarfile.open(tmp_path / f"a.{kind}", mode) as archive:  # type: ignore[call-overload]
+        archive.add(tmp_path / "x.png", "in/x.png")
+    assert np.array_equal(read_image(tmp_path, f"a.{kind}!in/x.png"), RGB)
+    assert np.array_equal(read_image(tmp_path / f"a.{kind}", "in/x.png"), RGB)
+    with pytest.raises(BadImage, match=rf"a\.{kind}!none: .* has no member 'none'"):
+        read_image(tmp_path, f"a.{kind}!none")
+
+
+def test_records_and_cells_that_are_missing(tmp_path: Path) -> None:
+    (tmp_path / "a.rec").write_bytes(b"no record")
+    for locator in ("a.rec@0", "none.rec@0", "none.parquet#0", f"a.rec@{10**17}"):
+        with pytest.raises(BadImage, match=locator):
+            read_image(tmp_path, locator)

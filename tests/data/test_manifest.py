@@ -133,6 +133,16 @@ def test_wrong_rows_are_refused(row: dict[str, Any], reason: str) -> None:
         Manifest.from_rows([{"image": "a.png", **row}], Path(), FERPLUS)
 
 
+def test_columns_make_the_same_manifest_as_rows() -> None:
+    content: list[dict[str, Any]] = [{"image": "a", "label": "fear", "frame": 3}, {"image": "b"}]
+    columns = {name: pa.array([row.get(name) for row in content]) for name in ("image", "label", "frame")}
+    assert Manifest.from_columns(columns, Path(), FERPLUS) == Manifest.from_rows(content, Path(), FERPLUS)
+    with pytest.raises(ValueError, match=r"Unknown manifest columns \['age'\]"):
+        Manifest.from_columns({"image": ["a"], "age": [3]}, Path())
+    with pytest.raises(ValueError, match="length"):
+        Manifest.from_columns({"image": ["a"], "label": ["fear", "fear"]}, Path(), FERPLUS)
+
+
 def test_labels_need_a_taxonomy() -> None:
     with pytest.raises(ValueError, match="none given"):
         Manifest.from_rows([{"image": "a.png", "label": "fear"}], Path())

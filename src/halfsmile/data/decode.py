@@ -1,33 +1,48 @@
-"""The picture behind a locator: from a file, a zip archive or a table of pixels to RGB or grey uint8.
+"""The picture behind a locator: from a file, an archive, a record or a table to RGB or grey uint8.
 
-A locator is relative to the manifest's root and has one of three forms:
+A locator is relative to the manifest's root and has one of these forms:
 
-=========================  =============================================================================
-``folder/name.jpg``        a file below the root; or a member of the archive when the root is a zip file
-``faces.zip!in/name.jpg``  a member of a zip archive below the root
-``fer2013.csv#123``        column ``pixels`` of data row 123 (from 0): square, grey, numbers 0 to 255
-=========================  =============================================================================
+==========================  ============================================================================
+``folder/name.jpg``         a file below the root; or a member of the archive when the root is one
+``faces.zip!in/name.jpg``   a member of a zip or tar archive below the root (also .tar.gz, .tar.bz2, .tar.xz)
+``fer2013.csv#123``         column ``pixels`` of data row 123 (from 0): square, grey, numbers 0 to 255
+``faces.tar#512+2048``      2,048 bytes at byte 512 of an uncompressed tar archive, see data/shards.py
+``train.parquet#123``       the image file in row 123 (from 0) of a Parquet table
+``train.rec@4096``          the image file in the RecordIO record that begins at byte 4096
+==========================  ============================================================================
 
-Anything that OpenCV decodes is read. EXIF orientation is applied; grey files give (H, W, 1), all others
-RGB (H, W, 3); 16-bit samples are scaled to 8; transparency is dropped, the color beneath it kept; of an
-animation or a TIFF of several pages the first picture is taken.
+JPEG, PNG, WebP, GIF, BMP, TIFF, PNM and JPEG 2000 are read, whatever the suffix says. EXIF orientation is
+applied; grey files give (H, W, 1), all others RGB (H, W, 3); 16-bit samples are scaled to 8; transparency is
+dropped, the color beneath it kept; of an animation or a TIFF of several pages the first picture is taken.
+Pictures of more than :data:`MAX_PIXELS` are refused by their header, before memory is taken for them.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import math
 import mmap
-import os
-import threading
-import zipfile
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from halfsmile.data.containers.archive import open_archive, split_locator
+from halfsmile.data.containers.open_file import per_file
+from halfsmile.data.containers.parquet import open_image_table
+from halfsmile.data.containers.recordio import open_records
+from halfsmile.data.image_header import image_size
 from halfsmile.data.preprocess import Image
+from halfsmile.data.shards import LOCATOR, Shard
+
+MAX_PIXELS = 1 << 27
+MAX_FILE_BYTES = 1 << 29
+_ROW = re.compile(r"(.*\.(csv|parquet))#(\d{1,18})", re.IGNORECASE | re.DOTALL)
+_RECORD = re.compile(r"(.*\.rec)@(\d{1,18})", re.IGNORECASE | re.DOTALL)
 
 
 class BadImage(ValueError):  # noqa: N818
@@ -38,32 +53,40 @@ def read_image(root: Path, locator: str) -> Image:
     """Read one picture.
 
     Args:
-        root: Folder or zip archive that the locator is relative to.
+        root: Folder or archive that the locator is relative to.
         locator: See the top of this module.
 
     Returns:
         RGB (H, W, 3) or grey (H, W, 1), uint8.
 
     Raises:
-        BadImage: If the file, the member or the row is missing, empty, cut short or no image.
+        BadImage: If the file, the member or the row is missing, empty, cut short, too large or no image.
     """
     root = Path(root)
-    path, separator, row = locator.rpartition("#")
-    if separator and row.isdecimal() and path.lower().endswith(".csv"):
-        return _pixel_table(*_stamp(root / path, locator)).image(int(row), locator)
-    return decode(_read_bytes(root, locator), locator)
+    if (row := _ROW.fullmatch(locator)) and row[2].lower() == "csv":
+        with _named(root, locator):
+            return _pixel_table(root / row[1]).image(int(row[3]))
+    return decode(read_bytes(root, locator), locator)
 
 
 def decode(data: bytes, name: str) -> Image:
     """Decode the bytes of an image file, as :func:`read_image` does; ``name`` is for the message.
 
     Raises:
-        BadImage: If the bytes are empty, cut short or no image.
+        BadImage: If the bytes are empty, cut short, no image, or one of more than :data:`MAX_PIXELS`.
     """
     if not data:
         raise BadImage(f"{name}: the file is empty.")
+    size = image_size(data)
+    if size and size[0] * size[1] > MAX_PIXELS:
+        raise BadImage(
+            f"{name}: the picture claims {size[0]:,} × {size[1]:,} pixels; "
+            f"at most {MAX_PIXELS:,} are decoded."
+        )
     if data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[_first_scan(data) :]:
         raise BadImage(f"{name}: the JPEG is cut short (it has no end marker).")
+    if size is None:
+        raise BadImage(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
@@ -97,45 +120,45 @@ def _first_scan(data: bytes) -> int:
     return position
 
 
-def _read_bytes(root: Path, locator: str) -> bytes:
-    archive, separator, member = locator.partition(".zip!")
-    if separator:
-        return _archive(*_stamp(root / f"{archive}.zip", locator)).read(member, locator)
-    if root.is_file():
-        return _archive(*_stamp(root, locator)).read(locator, locator)
+def read_bytes(root: Path, locator: str) -> bytes:
+    """The bytes of the image file behind a locator, any but a row of a pixel table.
+
+    Raises:
+        BadImage: If they can't be had.
+    """
+    root = Path(root)
+    with _named(root, locator):
+        if place := LOCATOR.fullmatch(locator):
+            return _shard(root / place["shard"]).read(int(place["offset"]), int(place["length"]))
+        if row := _ROW.fullmatch(locator):
+            return open_image_table(root / row[1]).image(int(row[3]))
+        if record := _RECORD.fullmatch(locator):
+            return open_records(root / record[1]).image(int(record[2]))
+        if member := split_locator(locator):
+            return open_archive(root / member[0]).read(member[1])
+        if root.is_file():
+            return open_archive(root).read(locator)
+        return _read_file(root / locator)
+
+
+def _read_file(path: Path) -> bytes:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path} can't be read, it is not a regular file.")
+    if status.st_size > MAX_FILE_BYTES:
+        raise ValueError(f"the file has {status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read.")
+    return path.read_bytes()
+
+
+@contextmanager
+def _named(root: Path, locator: str) -> Iterator[None]:
+    """Turn what goes wrong below into a BadImage that names the locator."""
     try:
-        return (root / locator).read_bytes()
+        yield
     except OSError as error:
-        raise BadImage(f"{locator}: can't be read below {root} ({error.strerror}).") from error
-
-
-def _stamp(path: Path, locator: str) -> tuple[Path, int, int, int]:
-    """Key of an open handle: a changed file, or a forked process, gets a new one."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise BadImage(f"{locator}: {path} can't be read ({error.strerror}).") from error
-    return path, status.st_mtime_ns, status.st_size, os.getpid()
-
-
-class _Archive:
-    """A zip archive that stays open and may be read from many threads."""
-
-    def __init__(self, path: Path) -> None:
-        self.lock = threading.Lock()
-        try:
-            self.file = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise BadImage(f"{path} is not a readable zip archive ({error}).") from error
-
-    def read(self, member: str, locator: str) -> bytes:
-        try:
-            with self.lock:
-                return self.file.read(member)
-        except KeyError as error:
-            raise BadImage(f"{locator}: {self.file.filename} has no member {member!r}.") from error
-        except (OSError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
-            raise BadImage(f"{locator}: can't be read from {self.file.filename} ({error}).") from error
+        raise BadImage(f"{locator}: can't be read below {root} ({error.strerror or error}).") from error
+    except ValueError as error:
+        raise BadImage(f"{locator}: {error}") from error
 
 
 class _PixelTable:
@@ -147,11 +170,11 @@ class _PixelTable:
             with path.open("rb") as file:
                 self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise BadImage(f"{path} can't be read ({error}).") from error
+            raise ValueError(f"{path} can't be read ({error}).") from error
         header = self.data.readline()
         names = [name.strip().strip('"') for name in header.decode("utf-8-sig", "replace").split(",")]
         if "pixels" not in names:
-            raise BadImage(f"{path} has no column 'pixels'; its columns are {names}.")
+            raise ValueError(f"{path} has no column 'pixels'; its columns are {names}.")
         self.column = names.index("pixels")
         starts = [len(header)]
         while (end := self.data.find(b"\n", starts[-1])) >= 0:
@@ -160,29 +183,23 @@ class _PixelTable:
             starts.append(len(self.data))
         self.starts = starts
 
-    def image(self, row: int, locator: str) -> Image:
+    def image(self, row: int) -> Image:
         if row + 1 >= len(self.starts):
-            raise BadImage(f"{locator}: {self.path} has only {len(self.starts) - 1} rows.")
+            raise ValueError(f"{self.path} has only {len(self.starts) - 1} rows.")
         fields = self.data[self.starts[row] : self.starts[row + 1]].split(b",")
         if self.column >= len(fields):
-            raise BadImage(f"{locator}: the row has {len(fields)} columns and none for 'pixels'.")
+            raise ValueError(f"the row has {len(fields)} columns and none for 'pixels'.")
         text = fields[self.column].strip(b' "\r\n')
         if text.translate(None, b"0123456789 "):
-            raise BadImage(f"{locator}: pixels are whole numbers from 0 to 255, found {text[:40]!r}.")
+            raise ValueError(f"pixels are whole numbers from 0 to 255, found {text[:40]!r}.")
         pixels = np.fromstring(text, np.int64, sep=" ")
         if pixels.size and pixels.max() > 255:
-            raise BadImage(f"{locator}: pixels are whole numbers from 0 to 255, found {pixels.max()}.")
+            raise ValueError(f"pixels are whole numbers from 0 to 255, found {pixels.max()}.")
         side = math.isqrt(pixels.size)
         if not side or side * side != pixels.size:
-            raise BadImage(f"{locator}: {pixels.size} pixels do not make a square.")
+            raise ValueError(f"{pixels.size} pixels do not make a square.")
         return pixels.astype(np.uint8).reshape(side, side, 1)
 
 
-@functools.lru_cache(maxsize=8)
-def _archive(path: Path, mtime: int, size: int, process: int) -> _Archive:
-    return _Archive(path)
-
-
-@functools.lru_cache(maxsize=4)
-def _pixel_table(path: Path, mtime: int, size: int, process: int) -> _PixelTable:
-    return _PixelTable(path)
+_shard = per_file(Shard, maxsize=128)
+_pixel_table = per_file(_PixelTable, maxsize=4)

@@ -110,6 +110,28 @@ class Manifest:
         table = pa.Table.from_pylist(rows, schema=SCHEMA)
         return cls(table, Path(root), taxonomy, tuple(notes))
 
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Any],
+        root: Path,
+        taxonomy: Taxonomy | None = None,
+        notes: Sequence[str] = (),
+    ) -> Manifest:
+        """Build a manifest from whole columns (lists or Arrow arrays, ``image`` among them), for large sets.
+
+        Raises:
+            ValueError: If a column is not in the schema, or their lengths or types differ from it.
+        """
+        unknown = set(columns) - set(SCHEMA.names)
+        if unknown:
+            raise ValueError(f"Unknown manifest columns {sorted(unknown)}; known are {SCHEMA.names}.")
+        rows = len(columns["image"])
+        table = pa.table(
+            [columns.get(field.name, pa.nulls(rows, field.type)) for field in SCHEMA], schema=SCHEMA
+        )
+        return cls(table, Path(root), taxonomy, tuple(notes))
+
     def __len__(self) -> int:
         return int(self.table.num_rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -53,6 +54,21 @@ def test_archives(tmp_path: Path) -> None:
     manifest = read(tmp_path / "a.zip")
     assert manifest.column("label") == ["smile", "calm"]
     assert manifest.column("split") == ["test", "train"]
+
+
+@pytest.mark.parametrize("outer", ["", "faces/", "my/faces/"])
+@pytest.mark.parametrize("splits", [True, False])
+def test_folders_that_wrap_everything_in_an_archive_are_passed_over(
+    tmp_path: Path, outer: str, splits: bool
+) -> None:
+    names = ["train/calm/a.png", "train/smile/b.png"] if splits else ["calm/a.png", "smile/b.png"]
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(outer + name))
+    manifest = read(tmp_path / "a.tar")
+    assert manifest.column("label") == ["calm", "smile"]
+    assert manifest.column("split") == (["train"] * 2 if splits else [None] * 2)
+    assert manifest.column("image") == [outer + name for name in names]
 
 
 def test_a_given_taxonomy_decides_order_and_absent_labels_are_noted(tmp_path: Path) -> None:

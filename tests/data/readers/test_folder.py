@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from halfsmile.data.decode import read_image
 from halfsmile.data.images import load_faces
 from halfsmile.data.readers.folder import read
 
@@ -31,6 +36,12 @@ def zip_tree(root: Path, path: Path) -> Path:
     return path
 
 
+def tar_tree(root: Path, path: Path) -> Path:
+    with tarfile.open(path, "w" if path.suffix == ".tar" else "w:gz") as archive:
+        archive.add(root, ".")
+    return path
+
+
 def test_all_images_in_the_order_of_their_names(tmp_path: Path) -> None:
     manifest = read(write_tree(tmp_path))
     assert manifest.column("image") == sorted(NAMES)
@@ -40,9 +51,12 @@ def test_all_images_in_the_order_of_their_names(tmp_path: Path) -> None:
         assert set(manifest.column(name)) == {None}
 
 
-def test_an_archive_reads_like_the_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pack", "name"), [(zip_tree, "tree.zip"), (tar_tree, "tree.tar"), (tar_tree, "tree.tgz")]
+)
+def test_an_archive_reads_like_the_folder(tmp_path: Path, pack: Callable[..., Path], name: str) -> None:
     root = write_tree(tmp_path / "tree")
-    plain, packed = read(root), read(zip_tree(root, tmp_path / "tree.zip"))
+    plain, packed = read(root), read(pack(root, tmp_path / name))
     assert packed.column("image") == plain.column("image")
     first, second = (load_faces(m, size=8, channels=3, progress=False).images for m in (plain, packed))
     assert np.array_equal(first, second)
@@ -74,7 +88,51 @@ def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("?")
     with pytest.raises(ValueError, match=r"1 other files, first 'notes\.txt'"):
         read(tmp_path)
-    with pytest.raises(ValueError, match="not a zip archive"):
+    with pytest.raises(ValueError, match="not a readable zip or tar"):
         read(tmp_path / "notes.txt")
     with pytest.raises(ValueError, match="does not exist"):
         read(tmp_path / "none")
+
+
+def test_hostile_members_are_left_out_and_counted(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("../up.png", "/etc/x.png", "good.png"):
+            archive.writestr(name, b"")
+    manifest = read(tmp_path / "a.zip")
+    assert manifest.column("image") == ["good.png"]
+    assert len(manifest.notes) == 2
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("../up.png", b"")
+    with pytest.raises(ValueError, match=r"no image, but no file at all.*path that climbs out"):
+        read(tmp_path / "b.zip")
+
+
+def test_folders_that_may_not_be_read_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tree(tmp_path)
+    (tmp_path / "secret").mkdir()
+    scan = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path).endswith("secret"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    manifest = read(tmp_path)
+    assert manifest.column("image") == sorted(NAMES)
+    (note,) = manifest.notes
+    assert note.startswith("1 folders of ")
+    assert "secret (Permission denied)" in note
+
+
+def test_names_in_every_script_and_names_that_are_no_text(tmp_path: Path) -> None:
+    names = ["脸.png", "лицо.png", "وجه.png", "चेहरा.png", "🙂.png", "e\u0301.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(cv2.imencode(".png", np.zeros((2, 2), np.uint8))[1].tobytes())
+    (tmp_path / os.fsdecode(b"h\xf6he.png")).touch()
+    manifest = read(tmp_path)
+    assert manifest.column("image") == sorted(names)
+    assert manifest.notes[0].startswith("1 files of ")
+    assert "not UTF-8" in manifest.notes[0]
+    assert all(read_image(tmp_path, locator).shape == (2, 2, 1) for locator in manifest.column("image"))
+    manifest.save(tmp_path / "m.parquet")

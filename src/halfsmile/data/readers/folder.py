@@ -1,12 +1,11 @@
-"""Unlabeled faces: a folder tree, or a zip archive, of image files."""
+"""Unlabeled faces: a folder tree, or a zip or tar archive, of image files."""
 
 from __future__ import annotations
 
 import os
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from halfsmile.data.containers.archive import open_archive
 from halfsmile.data.manifest import Manifest
 
 IMAGE_SUFFIXES = frozenset(
@@ -32,7 +31,7 @@ def read(root: Path) -> Manifest:
     """One row per image file, in the order of their names; nothing but ``image`` is filled in.
 
     Args:
-        root: A folder, searched with all its sub-folders, or a zip archive.
+        root: A folder, searched with all its sub-folders, or an archive, see data/containers/archive.py.
 
     Raises:
         ValueError: If there is no such folder or archive, or no image in it.
@@ -42,52 +41,82 @@ def read(root: Path) -> Manifest:
 
 
 def list_images(root: Path) -> tuple[list[str], list[str]]:
-    """Locators of all image files below a folder or in a zip archive, sorted, and notes on what was ignored.
+    """Locators of all image files below a folder or in an archive, sorted, and notes on what was ignored.
 
     A file is an image by its suffix. Ignored, and counted in a note, are other files and everything hidden:
-    names that start with a dot, and macOS's ``__MACOSX``.
+    names that start with a dot, and macOS's ``__MACOSX``. Counted too are folders that may not be read, names
+    that are not UTF-8, and what an archive was refused.
 
     Raises:
         ValueError: If there is no such folder or archive, or no image in it.
     """
     root = Path(root)
     if root.is_dir():
-        names = sorted(_walk(root))
+        names, notes = walk(root)
     elif root.is_file():
-        try:
-            with zipfile.ZipFile(root) as archive:
-                names = sorted({member.filename for member in archive.infolist() if not member.is_dir()})
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{root} is a file but not a zip archive ({error}).") from error
+        archive = open_archive(root)
+        names, notes = list(archive.names), list(archive.notes)
     else:
-        raise ValueError(f"{root} does not exist; expected a folder or a zip archive of images.")
-    images = [name for name in names if _is_image(PurePosixPath(name))]
+        raise ValueError(f"{root} does not exist; expected a folder or an archive of images.")
+    images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:
         found = f"{len(names)} other files, first {names[0]!r}" if names else "no file at all"
         raise ValueError(
             f"{root} has no image, but {found}. Images are files named {', '.join(sorted(IMAGE_SUFFIXES))}."
+            + "".join(f" {note}" for note in notes)
         )
     ignored = sorted(set(names) - set(images))
-    if not ignored:
-        return images, []
-    return images, [
-        f"{len(ignored)} files of {root.name} are hidden or no images and were ignored, first {ignored[0]}."
-    ]
+    if ignored:
+        notes.append(
+            f"{len(ignored)} files of {root.name} are hidden or no images and were ignored, "
+            f"first {ignored[0]}."
+        )
+    return images, notes
 
 
-def _walk(root: Path) -> Iterator[str]:
-    """Paths of all files below ``root``, relative to it; links to folders are followed, never in circles."""
+def walk(root: Path) -> tuple[list[str], list[str]]:
+    """Paths of all files below ``root``, sorted, and notes; linked folders are followed, never in circles."""
     seen = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
-        status = os.stat(folder)
+    names: list[str] = []
+    unreadable: list[OSError] = []
+    unnamed: list[str] = []
+    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=unreadable.append):
+        try:
+            status = os.stat(folder)
+        except OSError as error:
+            unreadable.append(error)
+            subfolders.clear()
+            continue
         if (status.st_dev, status.st_ino) in seen:
             subfolders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
+        below = Path(folder).relative_to(root).as_posix()
         for file in files:
-            yield Path(folder, file).relative_to(root).as_posix()
+            name = file if below == "." else f"{below}/{file}"
+            (names if _is_utf8(name) else unnamed).append(name)
+    notes = []
+    if unreadable:
+        first = unreadable[0]
+        notes.append(
+            f"{len(unreadable)} folders of {root.name} can't be read and were left out, "
+            f"first {first.filename} ({first.strerror})."
+        )
+    if unnamed:
+        shown = unnamed[0].encode("utf-8", "surrogateescape")
+        notes.append(
+            f"{len(unnamed)} files of {root.name} were left out because their names are not UTF-8, first "
+            f"{shown!r}; rename them."
+        )
+    return sorted(names), notes
 
 
-def _is_image(path: PurePosixPath) -> bool:
+def _is_utf8(name: str) -> bool:
+    """False where the file system's bytes could not be decoded."""
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def is_image(path: PurePosixPath) -> bool:
+    """Whether a relative path names an image that is not hidden."""
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
     return not hidden and path.suffix.lower() in IMAGE_SUFFIXES

@@ -1,0 +1,1 @@
+"""Files that hold many pictures: one file for each format, read in place from any thread."""

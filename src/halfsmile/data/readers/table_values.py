@@ -1,0 +1,118 @@
+"""One row of a table to one row of a manifest: text, numbers, boxes and landmarks out of any cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+BoxFormat = Literal["corners", "size"]
+LENGTHS = {"box": 4, "landmarks": 10}
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "publictest": "valid",
+    "test": "test",
+    "testing": "test",
+    "privatetest": "test",
+}
+
+
+def parse_row(
+    record: Mapping[str, Any], chosen: Mapping[str, Sequence[str]], box: BoxFormat
+) -> dict[str, Any]:
+    """Values of one row; labels and votes stay as the table has them.
+
+    Args:
+        record: Cells by column: text, numbers, lists or None.
+        chosen: Columns for each part of the manifest.
+        box: ``corners``: x0, y0, x1, y1. ``size``: x, y, width, height.
+
+    Raises:
+        ValueError: If there is no image, or a cell can't be understood.
+    """
+    row: dict[str, Any] = {}
+    for part, names in chosen.items():
+        values = [record.get(name) for name in names]
+        if part in ("box", "landmarks", "votes"):
+            row[part] = _numbers(part, values)
+        else:
+            row[part] = _text(values[0])
+    if not row["image"]:
+        raise ValueError("the image is empty")
+    row["image"] = row["image"].replace("\\", "/")
+    if row.get("frame") is not None:
+        row["frame"] = _whole(row["frame"])
+    if row.get("split") is not None:
+        split = SPLIT_NAMES.get(row["split"].casefold())
+        if split is None:
+            raise ValueError(
+                f"the split {row['split'][:40]!r} is unknown; known are {', '.join(SPLIT_NAMES)}"
+            )
+        row["split"] = split
+    if row.get("box") is not None:
+        x0, y0, x1, y1 = row["box"]
+        if box == "size":
+            x1, y1 = x0 + x1, y0 + y1
+        if not (x0 < x1 and y0 < y1):
+            raise ValueError(f"the box {row['box']} is empty")
+        row["box"] = [x0, y0, x1, y1]
+    return row
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"{text[:40]!r} is no text")
+    return text or None
+
+
+def _whole(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(f"the frame {text[:40]!r} is no whole number") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"the frame {text[:40]!r} is too large")
+    return number
+
+
+def _numbers(part: str, values: list[Any]) -> list[float] | None:
+    """Numbers from several cells, or from one cell with a list or text such as ``[1, 2]`` or ``1 2``."""
+    if len(values) == 1:
+        value = values[0]
+        if isinstance(value, str):
+            for mark in "[](),;":
+                value = value.replace(mark, " ")
+            values = value.split()
+        elif isinstance(value, list):
+            values = [number for item in value for number in (item if isinstance(item, list) else [item])]
+    if all(value in (None, "") for value in values):
+        return None
+    wanted = LENGTHS.get(part, len(values))
+    try:
+        numbers = [float(value) for value in values]
+    except (TypeError, ValueError, OverflowError):
+        numbers = []
+    if numbers and all(map(math.isnan, numbers)):
+        return None
+    if len(numbers) != wanted or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{part} needs {wanted} numbers, found {str(values)[:60]}")
+    return numbers

@@ -1,0 +1,217 @@
+"""Tables of faces: columns, encodings, labels, votes, and what can't be understood."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers.table import read
+from halfsmile.taxonomy import FERPLUS, RAFDB, Taxonomy
+
+ROWS: list[dict[str, Any]] = [
+    {"path": "a/脸.png", "Emotion": "Anger", "usage": "Training", "subject": "7", "frame": "3",
+     "x0": "1", "y0": "2.5", "x1": "11", "y1": "22", "note": "?"},
+    {"path": "b, c.png", "Emotion": "fear", "usage": "val", "subject": "", "frame": "",
+     "x0": "", "y0": "", "x1": "", "y1": "", "note": "?"},
+    {"path": "d.png", "Emotion": "", "usage": "", "subject": "8", "frame": "0",
+     "x0": "0", "y0": "0", "x1": "5", "y1": "5", "note": "?"},
+]  # fmt: skip
+EXPECTED = [
+    ("a/脸.png", "anger", "train", "7", 3, [1.0, 2.5, 11.0, 22.0]),
+    ("b, c.png", "fear", "valid", None, None, None),
+    ("d.png", None, None, "8", 0, [0.0, 0.0, 5.0, 5.0]),
+]
+
+
+def csv_text(rows: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") -> str:
+    def cell(value: str) -> str:
+        return f'"{value}"' if delimiter in value else value
+
+    lines = [delimiter.join(rows[0]), *(delimiter.join(cell(v) for v in row.values()) for row in rows)]
+    return end.join(lines) + end
+
+
+def values(manifest: Manifest) -> list[tuple[Any, ...]]:
+    rows = manifest.table.select(["image", "label", "split", "person", "frame", "box"]).to_pylist()
+    return [tuple(row.values()) for row in rows]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_of_any_program(tmp_path: Path, delimiter: str, encoding: str, end: str) -> None:
+    path = tmp_path / "faces.csv"
+    path.write_bytes(csv_text(ROWS, delimiter, end).encode(encoding))
+    manifest = read(path, taxonomy=FERPLUS)
+    assert values(manifest) == EXPECTED
+    assert manifest.root == tmp_path
+    assert manifest.notes == ("Columns of faces.csv that were not used: note.",)
+
+
+def test_a_line_that_names_the_separator_is_obeyed(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("sep=;\n" + csv_text(ROWS, ";"))
+    assert values(read(tmp_path / "a.csv", taxonomy=FERPLUS)) == EXPECTED
+
+
+def test_json_lines_and_parquet_say_the_same(tmp_path: Path) -> None:
+    rows = [{key: value or None for key, value in row.items()} for row in ROWS]
+    for row in rows:
+        row["frame"] = int(row["frame"]) if row["frame"] else None
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.parquet"):
+        assert values(read(tmp_path / name, taxonomy=FERPLUS)) == EXPECTED
+
+
+def test_boxes_and_landmarks_as_lists_and_as_text(tmp_path: Path) -> None:
+    points = [float(i) for i in range(10)]
+    pairs = [[points[i], points[i + 1]] for i in range(0, 10, 2)]
+    lines = [
+        {"image": "a", "box": [1, 2, 3, 4], "landmarks": pairs},
+        {"image": "b", "box": "[1, 2, 3, 4]", "landmarks": "0;1;2;3;4;5;6;7;8;9"},
+        {"image": "c", "box": "(1 2 3 4)", "landmarks": None},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    manifest = read(tmp_path / "a.jsonl")
+    assert manifest.column("box") == [[1, 2, 3, 4]] * 3
+    assert manifest.column("landmarks") == [points, points, None]
+    sized = read(tmp_path / "a.jsonl", box="size")
+    assert sized.column("box") == [[1, 2, 4, 6]] * 3
+
+
+def test_named_columns_come_before_guessed_ones(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "image,Datei,label,Ausdruck,a,b,c,d\nx,1.png,no,calm,1,1,9,9\ny,2.png,no,smile,,,,\n"
+    )
+    columns = {"image": "Datei", "label": "Ausdruck", "box": ["a", "b", "c", "d"]}
+    manifest = read(tmp_path / "a.csv", columns=columns)
+    assert manifest.column("image") == ["1.png", "2.png"]
+    assert manifest.taxonomy == Taxonomy("custom", ("calm", "smile"))
+    assert manifest.column("box") == [[1, 1, 9, 9], None]
+    assert manifest.notes == ("Columns of a.csv that were not used: image, label.",)
+    without = read(tmp_path / "a.csv", columns={"image": "Datei", "label": ""})
+    assert without.taxonomy is None
+
+
+def test_labels_that_are_numbers_need_names(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,label\na,0\nb,1\nc,2\n")
+    with pytest.raises(ValueError, match=r"labels \['0', '1', '2'\] are numbers. Say what they mean"):
+        read(tmp_path / "a.csv", taxonomy=RAFDB)
+    manifest = read(tmp_path / "a.csv", labels={"0": "Fear", "1": "neutral", "2": None}, taxonomy=RAFDB)
+    assert manifest.column("label") == ["fear", "neutral"]
+    assert manifest.notes == ("1 rows were dropped because of their label, as asked.",)
+
+
+def test_votes_in_columns_are_brought_into_the_order_of_the_taxonomy(tmp_path: Path) -> None:
+    names = [*reversed(FERPLUS.labels), "unknown"]
+    options: dict[str, Any] = {"columns": {"votes": names}, "labels": {"unknown": None}, "taxonomy": FERPLUS}
+    (tmp_path / "a.csv").write_text(
+        f"image,{','.join(names)}\na,{'0,' * 7}6,4\nb,3,{'0,' * 6}1,9\nc,{'0,' * 8}9\nd,-1,{'0,' * 6}2,0\n"
+    )
+    manifest = read(tmp_path / "a.csv", **options)
+    assert manifest.taxonomy == FERPLUS
+    assert manifest.column("image") == ["a", "b"]
+    assert manifest.column("votes") == [[1, 0, 0, 0, 0, 0, 0, 0], [0.25, 0, 0, 0, 0, 0, 0, 0.75]]
+    assert manifest.notes == ("2 rows were left out because they lack votes for 8 classes.",)
+
+
+def test_a_list_of_votes_is_in_the_taxonomy_s_order(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(
+        '{"image": "a", "votes": [1, 0, 0, 0, 0, 0, 3]}\n{"image": "b", "votes": [1]}'
+    )
+    manifest = read(tmp_path / "a.jsonl", taxonomy=RAFDB)
+    assert manifest.column("votes") == [[0.25, 0, 0, 0, 0, 0, 0.75]]
+
+
+def test_rows_that_cannot_be_understood_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "image,frame,split,x0,y0,x1,y1\na,1,test,0,0,1,1\n,1,test,0,0,1,1\nb,x,test,0,0,1,1\nc,1,later,0,0,1,1\n"
+        "d,1,test,5,5,1,1\ne,1,test,0,0,nan,1\nf,1\n\ng,2,,,,,\n"
+    )
+    manifest = read(tmp_path / "a.csv")
+    assert manifest.column("image") == ["a", "g"]
+    assert manifest.notes == (
+        "1 rows of a.csv don't have 7 cells and were left out.",
+        "5 rows of a.csv can't be understood and were left out, first data row 2 (the image is empty).",
+    )
+
+
+def test_pictures_may_lie_elsewhere_or_in_the_only_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image\nin\\a.png\n")
+    assert read(tmp_path / "a.csv", images=tmp_path / "there").root == tmp_path / "there"
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr("in/a.png", b"")
+    manifest = read(tmp_path / "a.csv")
+    assert (manifest.root, manifest.column("image")) == (tmp_path / "faces.zip", ["in/a.png"])
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "reason"),
+    [
+        ("a,b\n1,2\n", {}, r"no column for the image; it has \['a', 'b'\]"),
+        (
+            "image,b\n1,2\n",
+            {"columns": {"label": "expr"}},
+            r"lacks the columns \['expr'\] for 'label'; it has",
+        ),
+        ("image,b\n1,2\n", {"columns": {"age": "b"}}, r"has no \['age'\]"),
+        ("image,b\n1,2\n", {"columns": {"box": ["b", "image"]}}, "takes 4 columns"),
+        (
+            "image,label\n1,joy\n",
+            {"taxonomy": RAFDB},
+            r"classes \['joy'\] are not in the taxonomy \['surprise'",
+        ),
+        ("image,label\n1,joy\n2,joy\n", {}, "single class makes none"),
+        ("image,image\n1,2\n", {}, "names a column twice"),
+        ("image\n", {}, "no usable row"),
+        ("", {}, "is empty"),
+    ],
+)
+def test_errors_say_what_was_found(tmp_path: Path, text: str, options: dict[str, Any], reason: str) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=reason):
+        read(tmp_path / "a.csv", **options)
+
+
+def test_files_that_are_no_tables(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"image\n\xff\xfe\xfa\n")
+    (tmp_path / "a.jsonl").write_text("[1]\nno\n")
+    (tmp_path / "a.parquet").write_text("no")
+    (tmp_path / "a.xls").write_text("no")
+    for name, reason in (
+        ("a.csv", "not UTF-8"),
+        ("a.jsonl", "no line with a JSON object; 2 lines"),
+        ("a.parquet", "not a readable Parquet"),
+        ("a.xls", "is no table"),
+        ("none.csv", "does not exist"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            read(tmp_path / name)
+
+
+printable = st.text(st.sampled_from('a1.,;\t"\n\r[]{}: -\0é脸'), max_size=60).map(str.encode)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.sampled_from([".csv", ".jsonl"]),
+    st.sampled_from([b"", b"image,label,box\n", b"image;frame;split\n", b'{"image": "a", "box": ']),
+    st.binary(max_size=60) | printable,
+)
+def test_arbitrary_bytes_give_a_manifest_or_a_value_error(suffix: str, start: bytes, rest: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a{suffix}"
+        path.write_bytes(start + rest)
+        with suppress(ValueError):
+            read(path).save(Path(folder) / "m.parquet")

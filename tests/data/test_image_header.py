@@ -1,0 +1,78 @@
+"""Sizes read from headers against Pillow, and claims of absurd sizes."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from halfsmile.data.image_header import image_size
+
+
+def encoded(width: int, height: int, file_format: str, mode: str = "RGB", **options: Any) -> bytes:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Pillow.fromarray(pixels).convert(mode).save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("JPEG", {"exif": b"Exif\0\0" + bytes(500), "comment": b"\xff\xc0" * 9}),
+        ("PNG", {}),
+        ("PNG", {"mode": "P"}),
+        ("WEBP", {}),
+        ("WEBP", {"lossless": True}),
+        ("WEBP", {"mode": "RGBA", "exif": b"Exif\0\0"}),
+        ("GIF", {}),
+        ("BMP", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF", {"big_tiff": True}),
+        ("PPM", {}),
+        ("PPM", {"mode": "L"}),
+        ("PPM", {"mode": "1"}),
+        ("JPEG2000", {}),
+        ("JPEG2000", {"no_jp2": True}),
+    ],
+)
+@pytest.mark.parametrize("size", [(37, 21), (300, 400)])
+def test_sizes_are_those_that_were_written(
+    file_format: str, options: dict[str, Any], size: tuple[int, int]
+) -> None:
+    assert image_size(encoded(*size, file_format, **options)) == size
+
+
+def test_forms_that_pillow_does_not_write() -> None:
+    assert image_size(b"P2\n# a comment\n12 # another\n 34\n255\n") == (12, 34)
+    assert image_size(b"BM" + bytes(12) + struct.pack("<IHH", 12, 5, 6)) == (5, 6)
+    assert image_size(b"BM" + bytes(12) + struct.pack("<Iii", 40, 5, -6)) == (5, 6)
+    entries = struct.pack(">HHIHH", 256, 3, 1, 7, 0) + struct.pack(">HHII", 257, 4, 1, 9)
+    assert image_size(b"MM\0*" + struct.pack(">IH", 8, 2) + entries) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<html>", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WAVE", b"P7"]
+)
+def test_unknown_and_cut_headers_have_no_size(data: bytes) -> None:
+    assert image_size(data) is None
+
+
+starts = [b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 ", b"GIF8", b"BM", b"II*\0", b"MM\0+",
+          b"P5 ", b"\xff\x4f\xff\x51"]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(starts), st.binary(max_size=60))
+def test_arbitrary_bytes_give_a_size_or_none(start: bytes, rest: bytes) -> None:
+    size = image_size(start + rest)
+    assert size is None or all(isinstance(side, int) for side in size)
