@@ -247,3 +247,12 @@ def test_abaw6_is_balanced_feedback_on_faces_from_elsewhere() -> None:
         "extra",
     )
     assert (recipe.finetune.sampling, recipe.finetune.mixing) == ("balanced", "none")
+
+
+def test_the_boxed_model_uses_every_training_label_and_keeps_public_test_for_calibration() -> None:
+    recipe = recipe_named("boxed-ferplus", "cpu")
+    assert recipe.labels == "all"
+    assert recipe.held_out == 0
+    assert recipe.test_splits == ("test",)
+    assert recipe.semi is None
+    assert recipe.finetune.vote_share == 1

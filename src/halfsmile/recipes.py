@@ -294,6 +294,34 @@ def supervised_folders(preset: Preset = "cpu") -> Recipe:
     )
 
 
+def boxed_ferplus(preset: Preset = "cpu") -> Recipe:
+    """The model in the box: all labels of the training split with the annotators' votes, after Stage I.
+
+    Tested on PrivateTest alone, so that PublicTest can calibrate. Views are blurred, shifted in light and
+    partly erased, since photographs are less tidy than FER2013's crops.
+    """
+    recipe = replace(_PRESETS[preset]("boxed-ferplus"), labels="all", held_out=0.0, test_splits=("test",))
+    view = replace(
+        recipe.finetune.augment,
+        rotation=15.0,
+        num_operations=1,
+        magnitude=5.0,
+        blur=0.2,
+        blur_sigmas=(0.5, 1.0, 1.5),
+        erase=0.15,
+    )
+    finetune = replace(
+        recipe.finetune,
+        epochs=14,
+        augment=view,
+        mixing="none",
+        smoothing=0.0,
+        vote_share=1.0,
+        ema_decay=0.999,
+    )
+    return replace(recipe, finetune=finetune, semi=None)
+
+
 _CPU_METHODS: dict[str, Method] = {
     "freematch": FreeMatch(momentum=0.99),
     "softmatch": SoftMatch(momentum=0.99),
@@ -369,6 +397,7 @@ RECIPES: dict[str, Callable[[Preset], Recipe]] = {
     "supervised-folders": supervised_folders,
     "semi-ferplus": semi_ferplus,
     "abaw6-ferplus": abaw6_ferplus,
+    "boxed-ferplus": boxed_ferplus,
 }
 
 

@@ -40,6 +40,7 @@ RecipeName = Literal[
     "supervised-folders",
     "semi-ferplus",
     "abaw6-ferplus",
+    "boxed-ferplus",
 ]
 
 
@@ -50,7 +51,8 @@ class Train:
     Args:
         recipe: What to train: ssfer-* is masked pre-training, FaceMix and pseudo-labels; supervised-* the
             baseline; abaw6-* adds class-balanced sampling and debiased feedback on faces from elsewhere;
-            semi-* is for tables of methods.
+            semi-* is for tables of methods;
+            boxed-* makes the model that the package brings.
         data: Labeled data set: a FERPlus folder, or a folder with train/<label>/ and test/<label>/.
         out: Run folder.
         unlabeled: Folders or archives of unlabeled faces: for pre-training, and for Stage III where it takes
@@ -74,7 +76,7 @@ class Train:
     data: Path
     out: Path
     unlabeled: tuple[Path, ...] = ()
-    labels: str = "10%"
+    labels: Text = None
     seed: int = 0
     preset: Literal["cpu", "paper"] = "cpu"
     label_rule: Text = None
@@ -93,7 +95,7 @@ class Train:
         from halfsmile.train.distributed import processes
 
         recipe = recipe_named(self.recipe, self.preset)
-        recipe = dataclasses.replace(recipe, labels=self.labels, seed=self.seed)
+        recipe = dataclasses.replace(recipe, labels=self.labels or recipe.labels, seed=self.seed)
         if self.label_rule is not None:
             recipe = dataclasses.replace(recipe, label_rule=self.label_rule)
         if self.mixing is not None:
