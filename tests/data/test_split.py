@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.split import ROLES, LabelAmount, LabelBudget
-from halfsmile.taxonomy import Taxonomy
+from halfsmile.taxonomy import RAFDB, Taxonomy
 
 MOODS = Taxonomy("moods", ("calm", "glad", "sad"))
 
@@ -189,3 +190,81 @@ def test_other_data_is_refused() -> None:
     columns = [{"image": i, "label": label} for i, label in zip(rows.column("image"), renamed, strict=True)]
     with pytest.raises(ValueError, match="fingerprints differ"):
         budget.require_same_data(Manifest.from_rows(columns, rows.root, rows.taxonomy))
+
+
+def with_people(column: str = "person", people: int = 60) -> Manifest:
+    """300 faces, each person with a few, some of them without a label or a name."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "image": f"{i}.png",
+            "label": MOODS.labels[rng.choice(3, p=[0.6, 0.3, 0.1])] if i % 9 else None,
+            column: f"p{rng.integers(people)}" if i % 10 else None,
+        }
+        for i in range(300)
+    ]
+    return Manifest.from_rows(rows, Path("faces"), MOODS)
+
+
+@pytest.mark.parametrize("group", ["person", "video"])
+def test_a_group_has_one_role(group: Any) -> None:
+    rows = with_people(group)
+    budget = LabelBudget.draw(rows, "20%", seed=1, held_out=0.2, group=group)
+    seen: dict[str, set[str]] = {}
+    for name, label, role in zip(rows.column(group), rows.column("label"), budget.roles, strict=True):
+        if label is None:
+            assert role == "unlabeled"
+        elif name is not None:
+            seen.setdefault(name, set()).add(role)
+    assert {len(roles) for roles in seen.values()} == {1}
+    found = budget.rows(rows, "labeled").counts()
+    for label, number in rows.counts().items():
+        assert abs(found[label] - 0.2 * number) <= 3
+    assert 0.1 * 240 <= len(budget.rows(rows, "held_out")) <= 0.25 * 240
+    assert LabelBudget.draw(rows, "20%", seed=1, held_out=0.2, group=group) == budget
+
+
+def test_the_group_travels_with_the_file(tmp_path: Path) -> None:
+    budget = LabelBudget.draw(with_people(), "20%", seed=1, group="person")
+    budget.save(tmp_path / "b.parquet")
+    assert LabelBudget.load(tmp_path / "b.parquet") == budget
+    assert budget.group == "person"
+
+
+def test_groups_that_nobody_knows_are_refused() -> None:
+    with pytest.raises(ValueError, match="No row of this manifest says its video"):
+        LabelBudget.draw(with_people("person"), "20%", seed=0, group="video")
+    with pytest.raises(ValueError, match="grouped by"):
+        LabelBudget.draw(with_people("person"), "20%", seed=0, group="label")  # type: ignore[arg-type]
+
+
+def test_a_class_that_only_one_large_group_has_is_named() -> None:
+    rows = [
+        {"image": f"{i}", "label": MOODS.labels[i % 3 if i < 30 else 0], "person": "one"} for i in range(60)
+    ]
+    rows += [{"image": f"o{i}", "label": "calm", "person": f"p{i}"} for i in range(400)]
+    with pytest.raises(ValueError, match="leaves the classes"):
+        LabelBudget.draw(Manifest.from_rows(rows, Path(), MOODS), "1%", seed=0, group="person")
+
+
+def test_published_and_named_numbers_are_exact() -> None:
+    rafdb = (300, 281, 300, 700, 700, 700, 700)
+    budget = LabelBudget.draw(manifest(rafdb, labels=RAFDB), "ada-cm-400", seed=0)
+    found = budget.rows(manifest(rafdb, labels=RAFDB), "labeled").counts()
+    assert found == {name: 40 if name == "fear" else 60 for name in RAFDB.labels}
+    rows = manifest()
+    assert LabelBudget.draw(rows, "calm=9,glad=1,sad=7", seed=0).rows(rows, "labeled").counts() == {
+        "calm": 9,
+        "glad": 1,
+        "sad": 7,
+    }
+    with pytest.raises(ValueError, match="only"):
+        LabelBudget.draw(rows, "calm=9,glad=1,sad=8", seed=0)
+    with pytest.raises(ValueError, match="name each class"):
+        LabelBudget.draw(rows, "ada-cm-100", seed=0)
+
+
+def test_draws_have_not_changed() -> None:
+    """Published runs can be repeated: roles of the first rows of a draw made before groups were known."""
+    budget = LabelBudget.draw(manifest((6, 4, 3)), "2", seed=0, held_out=0.5)
+    assert " ".join(role[0] for role in budget.roles) == "u u l l h h l u h l u l l u u u"

@@ -2,65 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from halfsmile.data.grouped_draw import draw_groups, group_counts
+from halfsmile.data.label_amount import LabelAmount
 from halfsmile.data.manifest import Manifest
 from halfsmile.files import atomic_write
 
+__all__ = ["ROLES", "LabelAmount", "LabelBudget"]
+
 ROLES = ("labeled", "held_out", "unlabeled")
-
-
-@dataclass(frozen=True)
-class LabelAmount:
-    """How many labels: a share of each class, or a number per class.
-
-    Args:
-        share: Share of each class in (0, 1]; at least one face a class is drawn.
-        per_class: Faces per class.
-    """
-
-    share: float | None = None
-    per_class: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> LabelAmount:
-        """Read ``10%`` (share of each class), ``40`` (faces per class) or ``all``.
-
-        Raises:
-            ValueError: If the text is none of these.
-
-        Example:
-            >>> LabelAmount.parse("10%").share
-            0.1
-            >>> LabelAmount.parse("40").per_class
-            40
-        """
-        text = text.strip()
-        if text == "all":
-            return cls(share=1.0)
-        if match := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text):
-            share = float(match.group(1)) / 100
-            if 0 < share <= 1:
-                return cls(share=share)
-        elif re.fullmatch(r"\d+", text) and int(text) > 0:
-            return cls(per_class=int(text))
-        raise ValueError(
-            f"Can't read a label budget from {text!r}: give a percentage of each class (10%), a number of "
-            "faces per class (40), or all."
-        )
-
-    def of_class(self, available: int) -> int:
-        """Faces to draw from a class of this size: SSFER's max(1, round(share · n)), or the fixed number."""
-        if self.share is not None:
-            return min(available, max(1, round(self.share * available)))
-        return min(available, self.per_class or 0)
+Group = Literal["person", "video"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +34,7 @@ class LabelBudget:
         fingerprint: Of the manifest that it was drawn for.
         amount: As the user gave it.
         seed: Of the draw.
+        group: Column whose equal values share a role; None if rows were drawn one by one.
     """
 
     images: tuple[str, ...]
@@ -81,19 +42,34 @@ class LabelBudget:
     fingerprint: str
     amount: str
     seed: int
+    group: str | None = None
 
     @classmethod
-    def draw(cls, manifest: Manifest, amount: str, *, seed: int, held_out: float = 0.05) -> LabelBudget:
-        """Draw a budget, class by class.
+    def draw(
+        cls,
+        manifest: Manifest,
+        amount: str,
+        *,
+        seed: int,
+        held_out: float = 0.05,
+        group: Group | None = None,
+    ) -> LabelBudget:
+        """Draw a budget, class by class, or by whole groups.
+
+        Neighboring frames of a video and pictures of one person are much alike: drawn one by one, a tenth of
+        the labels tells nearly all of them. With ``group``, all labeled rows of a person or a video have one
+        role, and the numbers of labels are only about what was asked for.
 
         Args:
             manifest: Training rows; rows without a label are unlabeled.
             amount: See :meth:`LabelAmount.parse`.
             seed: Decides the draw, together with the manifest's order.
             held_out: Share of each class's remaining rows that is held out.
+            group: ``person`` or ``video``: a column of the manifest; rows without a value stand alone.
 
         Raises:
-            ValueError: If a class would be left without a label, or a locator is there twice.
+            ValueError: If a class would be left without a label, a locator is there twice, the amount does
+                not fit the classes, or no row has a value of ``group``.
         """
         parsed = LabelAmount.parse(amount)
         if manifest.taxonomy is None:
@@ -106,7 +82,6 @@ class LabelBudget:
                 f"{repeated} is in the manifest {times} times, and a face can have only one role. Remove the "
                 "repeated rows."
             )
-        roles = np.array(["unlabeled"] * len(manifest), dtype=object)
         empty = [n for i, n in enumerate(manifest.taxonomy.labels) if not (classes == i).any()]
         if empty:
             raise ValueError(
@@ -114,14 +89,13 @@ class LabelBudget:
                 f"face of them. Counts: {manifest.counts()}. Add faces, or use a taxonomy without these "
                 "classes."
             )
-        for index in range(len(manifest.taxonomy)):
-            rng = np.random.default_rng([seed, index])
-            rows = rng.permutation(np.flatnonzero(classes == index))
-            count = parsed.of_class(len(rows))
-            roles[rows[:count]] = "labeled"
-            rest = rows[count:]
-            roles[rest[: round(held_out * len(rest))]] = "held_out"
-        return cls(images, tuple(roles), manifest.fingerprint(), amount, seed)
+        parsed.require_classes(manifest.counts())
+        wanted = np.array([parsed.of_class(n, name) for name, n in manifest.counts().items()])
+        if group is None:
+            roles = _one_by_one(classes, wanted, seed=seed, held_out=held_out)
+        else:
+            roles = _by_group(manifest, wanted, group, seed=seed, held_out=held_out)
+        return cls(images, tuple(roles), manifest.fingerprint(), amount, seed, group)
 
     def rows(self, manifest: Manifest, role: str) -> Manifest:
         """Rows of one role; the labels of ``unlabeled`` rows are gone from what is returned.
@@ -148,6 +122,8 @@ class LabelBudget:
         """Write as Parquet with the columns ``image`` and ``role``."""
         table = pa.table({"image": list(self.images), "role": list(self.roles)})
         metadata = {"fingerprint": self.fingerprint, "amount": self.amount, "seed": str(self.seed)}
+        if self.group is not None:
+            metadata["group"] = self.group
         with atomic_write(path) as temporary:
             pq.write_table(table.replace_schema_metadata(metadata), temporary)
 
@@ -167,6 +143,7 @@ class LabelBudget:
                 metadata["fingerprint"],
                 metadata["amount"],
                 int(metadata["seed"]),
+                metadata.get("group"),
             )
         except (OSError, KeyError, pa.ArrowInvalid) as error:
             raise ValueError(f"{path} is not a label budget written by halfsmile: {error}") from error
@@ -182,3 +159,44 @@ class LabelBudget:
                 "The training data is not what this label budget was drawn for (fingerprints differ): files, "
                 "labels or the label rule have changed. Use a new run folder."
             )
+
+
+def _one_by_one(
+    classes: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], *, seed: int, held_out: float
+) -> list[str]:
+    """Roles of rows drawn from each class."""
+    roles = np.array(["unlabeled"] * len(classes), dtype=object)
+    for index, count in enumerate(wanted.tolist()):
+        rng = np.random.default_rng([seed, index])
+        rows = rng.permutation(np.flatnonzero(classes == index))
+        roles[rows[:count]] = "labeled"
+        rest = rows[count:]
+        roles[rest[: round(held_out * len(rest))]] = "held_out"
+    return list(roles)
+
+
+def _by_group(
+    manifest: Manifest, wanted: npt.NDArray[np.int64], group: str, *, seed: int, held_out: float
+) -> list[str]:
+    """Roles of rows drawn as whole groups; a row without a label in them stays unlabeled."""
+    if group not in get_args(Group):
+        raise ValueError(f"Rows are grouped by {get_args(Group)}, found {group!r}.")
+    names, classes = manifest.column(group), manifest.class_indices()
+    if not any(name is not None for name in names):
+        raise ValueError(f"No row of this manifest says its {group}: draw without groups.")
+    of_row, counts = group_counts(names, classes, len(wanted))
+    order = np.random.default_rng([seed, len(wanted)]).permutation(len(counts))
+    labeled = draw_groups(counts, wanted, order)
+    missing = [
+        n for n, found in zip(manifest.counts(), counts[labeled].sum(axis=0), strict=True) if not found
+    ]
+    if missing:
+        raise ValueError(
+            f"A budget by {group} leaves the classes {missing} without a label; there are "
+            f"{len(counts)} groups. Ask for more labels, try another seed, or draw without groups."
+        )
+    rest = order[~np.isin(order, labeled)]
+    watched = draw_groups(counts, np.round(held_out * counts[rest].sum(axis=0)).astype(np.int64), rest)
+    role_of_group = np.array(["unlabeled"] * len(counts), dtype=object)
+    role_of_group[labeled], role_of_group[watched] = "labeled", "held_out"
+    return list(np.where(classes >= 0, role_of_group[of_row], "unlabeled"))

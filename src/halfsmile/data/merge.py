@@ -1,0 +1,140 @@
+"""Several data sets as one: every label mapped onto one taxonomy, as the user says, and nothing silently."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfsmile.data.manifest import Manifest
+from halfsmile.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set to merge.
+
+    Args:
+        name: Short and unique; people and videos are renamed to ``<name>/<person>``, because number 1 of one
+            data set is not number 1 of another.
+        manifest: Its rows.
+        renames: What becomes of labels that the target taxonomy lacks: another label, or None to drop the
+            rows.
+    """
+
+    name: str
+    manifest: Manifest
+    renames: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def merge(sources: Sequence[Source], taxonomy: Taxonomy | None) -> Manifest:
+    """Put data sets one behind the other.
+
+    Votes are added up onto the target's classes and scaled to sum 1 again; where all votes were for dropped
+    classes they are null.
+
+    Args:
+        sources: At least one, with different names.
+        taxonomy: Classes of the result; None if no source has labels.
+
+    Returns:
+        A manifest whose root is the innermost folder that holds all sources. Its notes say how many rows came
+        from where, what was renamed and dropped, and which pictures two sources share.
+
+    Raises:
+        ValueError: If names repeat, a label has no target, or the sources lie on different drives.
+    """
+    names = [source.name for source in sources]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"Merging needs sources with different names, found {names}.")
+    root = _common_root([source.manifest.root for source in sources])
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for source in sources:
+        new, said = _rows(source, taxonomy, root)
+        rows += new
+        notes += [*said, *(f"{source.name}: {note}" for note in source.manifest.notes)]
+    hashes = Counter(row["sha256"] for row in rows if row["sha256"] is not None)
+    repeated = sum(times - 1 for times in hashes.values())
+    if repeated:
+        notes.append(f"{repeated} rows have the hash of an earlier row; find the copies before training.")
+    return Manifest.from_rows(rows, root, taxonomy, notes)
+
+
+def _rows(source: Source, taxonomy: Taxonomy | None, root: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    manifest = source.manifest
+    targets = _targets(source, taxonomy)
+    prefix = _prefix(manifest.root, root)
+    rows, counts = [], Counter[str]()
+    for row in manifest.table.to_pylist():
+        label = row["label"]
+        if label is not None and targets[label] is None:
+            counts[label] += 1
+            continue
+        row["image"] = prefix + row["image"]
+        row["label"] = None if label is None else targets[label]
+        row["votes"] = _votes(row["votes"], targets, manifest.taxonomy, taxonomy)
+        for name in ("person", "video"):
+            row[name] = None if row[name] is None else f"{source.name}/{row[name]}"
+        rows.append(row)
+    said = [f"{source.name}: {len(rows)} of {len(manifest)} rows."]
+    changed = {old: new for old, new in targets.items() if new is not None and new != old}
+    if changed:
+        said.append(
+            f"{source.name}: renamed " + ", ".join(f"{old} to {new}" for old, new in changed.items()) + "."
+        )
+    if counts:
+        said.append(f"{source.name}: dropped rows with the labels {dict(sorted(counts.items()))}.")
+    return rows, said
+
+
+def _targets(source: Source, taxonomy: Taxonomy | None) -> dict[str, str | None]:
+    own = source.manifest.taxonomy
+    if own is None:
+        return {}
+    if taxonomy is None:
+        raise ValueError(f"{source.name} has the labels {list(own.labels)}: say onto which taxonomy.")
+    try:
+        return own.map_to(taxonomy, source.renames)
+    except ValueError as error:
+        raise ValueError(f"{source.name}: {error}") from error
+
+
+def _votes(
+    votes: Sequence[float] | None,
+    targets: Mapping[str, str | None],
+    old: Taxonomy | None,
+    new: Taxonomy | None,
+) -> list[float] | None:
+    if votes is None or old is None or new is None:
+        return None
+    moved = np.zeros(len(new))
+    for label, share in zip(old.labels, votes, strict=True):
+        target = targets[label]
+        if target is not None:
+            moved[new.index(target)] += share
+    total = moved.sum()
+    return [float(v) for v in moved / total] if total > 0 else None
+
+
+def _common_root(roots: Sequence[Path]) -> Path:
+    folders = [
+        str(Path(root).resolve().parent if Path(root).is_file() else Path(root).resolve()) for root in roots
+    ]
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError as error:
+        raise ValueError(f"The sources {folders} have no folder in common ({error}).") from error
+
+
+def _prefix(root: Path, common: Path) -> str:
+    """What turns a locator below ``root`` into one below ``common``."""
+    path = Path(root).resolve().relative_to(common).as_posix()
+    if Path(root).is_file():
+        return f"{path}!"
+    return "" if path == "." else f"{path}/"
