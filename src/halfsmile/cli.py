@@ -8,6 +8,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
+from halfsmile.commands.abaw import Abaw
 from halfsmile.commands.demo import Demo
 from halfsmile.commands.evaluate import Compare, Evaluate, Report
 from halfsmile.commands.train import Train
@@ -19,6 +20,7 @@ COMMANDS: dict[str, Any] = {
     "evaluate": Evaluate,
     "report": Report,
     "compare": Compare,
+    "abaw": Abaw,
 }
 
 

@@ -15,10 +15,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsmile.data.images import Faces
+from halfsmile.data.decode import read_bytes
+from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers import class_folders
 from halfsmile.data.samplers import BalancedSampler, ShuffledSampler
 from halfsmile.data.split import LabelBudget
+from halfsmile.data.store_writer import StoredFace, StoreWriter
+from halfsmile.data.synthetic import write_data_set
 from halfsmile.files import write_json
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import Recipe, Unlabeled, recipe_named, with_semi
@@ -313,3 +317,29 @@ def test_a_run_goes_on_with_the_faces_it_began_with(data: Path, tmp_path: Path) 
         require_same_faces(path, {**facts, "pretrain_images": {"/elsewhere": 13}})
     with pytest.raises(ValueError, match=r"differs in unlabeled \(8 / 7\)"):
         require_same_faces(path, {**facts, "unlabeled": 7})
+
+
+def test_training_from_a_store_sees_the_same_faces_as_from_files(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "files", train=40, test=16, unlabeled=12, size=32, seed=0)
+    labeled = class_folders.read(tmp_path / "files" / "labeled")
+    with StoreWriter(tmp_path / "store", taxonomy=labeled.taxonomy) as writer:
+        for row, name in enumerate(labeled.column("image")):
+            face = StoredFace(
+                read_bytes(labeled.root, name),
+                width=32,
+                height=32,
+                label=labeled.column("label")[row],
+                split=labeled.column("split")[row],
+            )
+            writer.add(f"{row:03d}", [face])
+    recipe = replace(recipe_named("ssfer-folders", "cpu"), encoder=RECIPE.encoder)
+    one = read_data(recipe, tmp_path / "files" / "labeled", [tmp_path / "files" / "unlabeled.zip"])
+    two = read_data(recipe, tmp_path / "store", [tmp_path / "store"])
+    assert two.taxonomy.labels == one.taxonomy.labels
+    for split in ("train", "test"):
+        files, stored = getattr(one, split), getattr(two, split)
+        assert stored.column("label") == files.column("label")
+        first, second = (load_faces(m, size=8, channels=1, progress=False) for m in (files, stored))
+        np.testing.assert_array_equal(first.images, second.images)
+    assert len(one.extra[str(tmp_path / "files" / "unlabeled.zip")]) == 12
+    assert len(two.extra[str(tmp_path / "store")]) == 56

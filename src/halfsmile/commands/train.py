@@ -53,10 +53,12 @@ class Train:
             baseline; abaw6-* adds class-balanced sampling and debiased feedback on faces from elsewhere;
             semi-* is for tables of methods;
             boxed-* makes the model that the package brings.
-        data: Labeled data set: a FERPlus folder, or a folder with train/<label>/ and test/<label>/.
+        data: Labeled data set: a FERPlus folder for *-ferplus; for *-folders train/<label>/ and
+            test/<label>/, a face store, RAF-DB, AffectNet, or any other layout that `halfsmile data check`
+            recognizes.
         out: Run folder.
-        unlabeled: Folders or archives of unlabeled faces: for pre-training, and for Stage III where it takes
-            them.
+        unlabeled: Folders, archives or stores of unlabeled faces: for pre-training, and for Stage III where
+            it takes them.
         labels: Label budget: a share of each class (10%), a number per class (40), or all.
         seed: Seed of the budget and of all training.
         preset: Size: cpu fits two processor cores, paper is ViT-B/16 at 224 px as published.

@@ -17,6 +17,7 @@ from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import class_folders, ferplus, folder
+from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.data.samplers import Sampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import read_json
@@ -25,6 +26,9 @@ from halfsmile.recipes import Recipe
 from halfsmile.taxonomy import Taxonomy
 
 Rows = npt.NDArray[np.int64]
+GUESSES = (None, "class_folders", "folder")
+UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
+"""Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,27 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
     if recipe.data_set == "ferplus":
         manifest = ferplus.read(data, rule=recipe.label_rule or "argmax")
     else:
-        manifest = class_folders.read(data)
+        manifest = read_any(data) if _layout(data) not in GUESSES else class_folders.read(data)
     train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
     if not len(train) or not len(test) or manifest.taxonomy is None:
         raise ValueError(
             f"{data} has {len(train)} training and {len(test)} test rows ({', '.join(recipe.test_splits)}); "
             "both are needed. Class folders are laid out as train/<label>/… and test/<label>/…"
         )
-    extra = {str(path): folder.read(path) for path in unlabeled}
+    extra = {
+        str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
+        for path in unlabeled
+    }
     return DataSets(train, test, extra, manifest.taxonomy)
+
+
+def _layout(path: Path) -> str | None:
+    """Name of the layout of a path, if its own files tell it."""
+    try:
+        layout = recognize(path)
+    except ValueError:
+        return None
+    return layout.name if layout.is_certain else None
 
 
 class ImagePool:
