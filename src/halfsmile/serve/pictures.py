@@ -1,0 +1,116 @@
+"""From the body of a request to pictures: raw or multipart, checked by their headers before decoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from halfsmile.data.decode import BadImage, decode
+from halfsmile.data.image_header import image_size
+from halfsmile.data.preprocess import Image
+
+FORMATS = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"RIFF": "image/webp",
+    b"GIF8": "image/gif",
+    b"BM": "image/bmp",
+}
+_NAME_LENGTH = 255
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A file as a client sent it.
+
+    Args:
+        name: As the client calls it, for the answer only.
+        data: Its bytes.
+    """
+
+    name: str
+    data: bytes
+
+
+async def read_pictures(request: Request, most: int) -> list[Sent]:
+    """The files of a request: fields ``files`` of a multipart body, or one raw body.
+
+    Args:
+        request: Whose body is read.
+        most: Largest number of files.
+
+    Raises:
+        HTTPException: 400 if there is none or the body is damaged, 413 if there are too many, 415 if the body
+            is neither multipart nor an image.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        # one file more than allowed is read, to tell too many from a damaged body
+        async with request.form(max_files=most + 1, max_fields=16, max_part_size=65536) as form:
+            uploads = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+            if not uploads:
+                fields = ", ".join(sorted(set(form))) or "none"
+                raise HTTPException(
+                    400, f"Expected one or more files in the field 'files'; fields: {fields}."
+                )
+            if len(uploads) > most:
+                raise HTTPException(413, f"More than {most} files in one request; send fewer at once.")
+            return [Sent(file_name(upload, "picture"), await upload.read()) for upload in uploads]
+    if not (kind.startswith("image/") or kind == "application/octet-stream"):
+        raise HTTPException(
+            415,
+            f"Expected multipart/form-data with the field 'files', or an image as the body; "
+            f"the Content-Type is {kind or 'missing'}.",
+        )
+    data = await request.body()
+    if not data:
+        raise HTTPException(400, "The body is empty; send an image.")
+    return [Sent("picture", data)]
+
+
+def file_name(upload: UploadFile, default: str) -> str:
+    """The last part of the name that a client gave a file, printable and not too long."""
+    name = (upload.filename or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in name if c.isprintable())[:_NAME_LENGTH] or default
+
+
+def claimed_pixels(sent: Sent, most: int) -> int:
+    """Pixels that a file claims to hold, from its header alone.
+
+    Args:
+        sent: The file.
+        most: Largest number of pixels.
+
+    Raises:
+        BadImage: If it is of no known format, its header is damaged, or it claims more.
+    """
+    if not any(sent.data.startswith(magic) for magic in FORMATS):
+        raise BadImage(
+            f"{sent.name}: not a picture that is read here ({len(sent.data):,} bytes); send JPEG, PNG, WebP, "
+            "GIF or BMP."
+        )
+    size = image_size(sent.data)
+    if size is None or min(size) < 1:
+        raise BadImage(f"{sent.name}: damaged or cut short; its header gives no size.")
+    width, height = size
+    if width * height > most:
+        raise BadImage(
+            f"{sent.name}: {width:,} × {height:,} pixels are more than the {most:,} taken here; "
+            "send it smaller."
+        )
+    return width * height
+
+
+def decode_picture(sent: Sent, most: int) -> Image:
+    """Decode a file whose header was checked.
+
+    Raises:
+        BadImage: If it is damaged, or holds more pixels than ``most`` after all.
+    """
+    image = decode(sent.data, sent.name)
+    if image.shape[0] * image.shape[1] > most:
+        raise BadImage(f"{sent.name}: it holds more pixels than its header claims.")
+    return image

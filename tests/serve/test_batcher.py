@@ -1,0 +1,101 @@
+"""The queue in front of the predictor."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+import pytest
+from tests.serve.conftest import StandIn
+
+from halfsmile.data.preprocess import Image
+from halfsmile.serve.batcher import Batcher, Busy, Stopping, Worker
+from halfsmile.serve.limits import Limits
+from halfsmile.serve.metrics import Metrics
+
+
+def gradient(seed: int) -> Image:
+    return np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def using(predictor: StandIn, limits: Limits, work: Callable[[Batcher], Awaitable[None]]) -> None:
+    """Run some work with a queue, and close it."""
+
+    async def all_of_it() -> None:
+        worker = Worker()
+        batcher = Batcher(predictor, worker, limits, Metrics())
+        batcher.start()
+        await work(batcher)
+        await batcher.close()
+        worker.close()
+
+    asyncio.run(all_of_it())
+
+
+def test_answers_belong_to_their_pictures_whatever_the_batch(predictor: StandIn) -> None:
+    async def work(batcher: Batcher) -> None:
+        images = [gradient(i) for i in range(20)]
+        expected = predictor.faces(images, ["x"] * 20)
+        predictor.batches.clear()
+        found = await asyncio.gather(*(batcher.faces([image], ["x"]) for image in images))
+        assert [answer[0] for answer in found] == expected
+        assert max(predictor.batches) == 8
+        assert len(predictor.batches) < 8
+
+    using(predictor, Limits(), work)
+
+
+def test_a_bad_picture_fails_alone(predictor: StandIn) -> None:
+    async def work(batcher: Batcher) -> None:
+        images = [gradient(i) for i in range(3)]
+        first, bad, last = await batcher.faces(images, ["a", "explode", "c"])
+        assert isinstance(bad, RuntimeError)
+        assert not isinstance(first, Exception)
+        assert not isinstance(last, Exception)
+        assert (first[0].source, last[0].source) == ("a", "c")
+
+    using(predictor, Limits(), work)
+
+
+def test_cancelled_pictures_are_skipped(predictor: StandIn) -> None:
+    async def work(batcher: Batcher) -> None:
+        predictor.gate.clear()
+        first = asyncio.create_task(batcher.faces([gradient(0)], ["first"]))
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(batcher.faces([gradient(1)], ["second"]))
+        await asyncio.sleep(0.01)
+        second.cancel()
+        await asyncio.sleep(0)
+        predictor.gate.set()
+        assert len(await first) == 1
+
+    using(predictor, Limits(), work)
+    assert predictor.batches == [1]
+
+
+def test_places_are_counted_in_pictures_and_pixels(predictor: StandIn) -> None:
+    limits = Limits(queue=3, files=3, pixels=60, frame_pixels=60, queue_pixels=100)
+
+    async def work(batcher: Batcher) -> None:
+        with batcher.reserve([10, 10, 10]), pytest.raises(Busy):
+            batcher.reserve([1])
+        with batcher.reserve([60]), pytest.raises(Busy):
+            batcher.reserve([41])
+        with batcher.reserve([60]), batcher.reserve([40]):
+            pass
+
+    using(predictor, limits, work)
+
+
+def test_closing_answers_what_waits_and_takes_no_more(predictor: StandIn) -> None:
+    async def work(batcher: Batcher) -> None:
+        predictor.seconds = 0.05
+        waiting = asyncio.create_task(batcher.faces([gradient(i) for i in range(12)], ["x"] * 12))
+        await asyncio.sleep(0)
+        await batcher.close()
+        assert len(await waiting) == 12
+        with pytest.raises(Stopping):
+            batcher.reserve([1])
+
+    using(predictor, Limits(), work)

@@ -1,0 +1,295 @@
+"""The page in a real browser, against a real server."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.serve.conftest import Serve, StandIn, encode
+
+from halfsmile.data.decode import decode
+from halfsmile.data.synthetic import generate
+from halfsmile.serve.limits import Limits
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update", "--disable-sync")
+pytestmark = pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="needs chromium")
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film for the browser's fake camera: Motion JPEG, one picture after the other."""
+    path = tmp_path_factory.mktemp("camera") / "camera.mjpeg"
+    faces = generate(5, size=240, seed=3, people=1, difficulty=0.3).images
+    pictures = []
+    for face in faces:
+        image = np.full((240, 320, 3), 90, np.uint8)
+        image[:, 40:280] = face
+        pictures.append(encode(image, ".jpg"))
+    path.write_bytes(b"".join(pictures))
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(camera: Path) -> Iterator[Browser]:
+    with playwright.sync_playwright() as runner:
+        started = runner.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                *QUIET,
+                "--no-sandbox",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+                f"--use-file-for-fake-video-capture={camera}",
+            ],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    opened = browser.new_context(viewport={"width": 1200, "height": 900})
+    opened.set_default_timeout(20_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab that must not complain, nor ask anybody but the server."""
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    hosts: set[str] = set()
+    opened.on("request", lambda request: hosts.add(re.sub(r"^(\w+:(//[^/]*)?).*", r"\1", request.url)))
+    yield opened
+    assert complaints == []
+    assert all(host.startswith(("http://127.0.0.1:", "blob:")) for host in hosts), hosts
+
+
+def drop(page: Page, name: str, kind: str, data: bytes) -> None:
+    """Drop a file as a user does."""
+    transfer = page.evaluate_handle(
+        """([name, kind, bytes]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], name, { type: kind }));
+          return transfer;
+        }""",
+        [name, kind, list(data)],
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
+
+
+def holds(page: Page, expression: str) -> None:
+    """Wait until an expression is true; Playwright's own way needs eval, which the page forbids."""
+    for _ in range(200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")
+
+
+def painted(page: Page, selector: str) -> int:
+    """Pixels of a canvas that are not transparent."""
+    return int(
+        page.eval_on_selector(
+            selector,
+            """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+              .filter((value, i) => i % 4 === 3 && value > 0).length""",
+        )
+    )
+
+
+def shot(page: Page, name: str, request: pytest.FixtureRequest) -> None:
+    """Keep a picture of the page where ``--basetemp`` or pytest's temporary folder is."""
+    folder: Path = request.getfixturevalue("tmp_path")
+    page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+
+def test_a_dropped_photo_gets_boxes_bars_and_a_table(
+    serve: Serve, page: Page, photo: bytes, request: pytest.FixtureRequest
+) -> None:
+    with serve() as url:
+        page.goto(url)
+        holds(page, "document.getElementById('model').textContent.includes('8 expressions')")
+        assert not page.is_visible("#toolbar")
+        drop(page, 'me, "smiling".jpg', "image/jpeg", photo)
+        page.wait_for_selector(".face")
+        assert page.locator(".card h3 small").first.inner_text() == "1 face"
+        assert painted(page, ".card .stage canvas") > 500
+        assert painted(page, ".face .thumb") > 1000
+        assert page.locator(".bars dt").count() == 8
+        widths = page.eval_on_selector_all(".meter i", "all => all.map(one => parseFloat(one.style.width))")
+        assert sum(widths) == pytest.approx(100, abs=0.5)
+        with page.expect_download() as download:
+            page.click("#download")
+        path = download.value.path()
+        rows = list(csv.DictReader(io.StringIO(Path(path).read_bytes().decode())))
+        assert rows[0]["source"] == 'me, "smiling".jpg'
+        assert sum(float(value) for name, value in rows[0].items() if name.startswith("p_")) == pytest.approx(
+            1
+        )
+        shot(page, "photo", request)
+        page.click("#clear")
+        assert page.locator(".card").count() == 0
+        assert not page.is_visible("#toolbar")
+
+
+def test_what_is_uncertain_is_called_not_sure(serve: Serve, page: Page, photo: bytes) -> None:
+    dark = decode(photo, "photo") // 2
+    with serve() as url:
+        page.goto(url)
+        drop(page, "dark.png", "image/png", encode(dark))
+        page.wait_for_selector(".face.unsure")
+        assert page.locator(".face .name").inner_text() == "not sure"
+        assert re.search(r"could be \w+ \(50 %\) or \w+", page.locator(".face .note").inner_text())
+
+
+def test_a_bad_file_and_an_empty_picture_are_told(serve: Serve, page: Page) -> None:
+    with serve() as url:
+        page.goto(url)
+        drop(page, "broken.jpg", "image/jpeg", b"no picture")
+        page.wait_for_selector(".card .error")
+        assert "broken.jpg" in page.locator(".card .error").inner_text()
+        drop(page, "wall.png", "image/png", encode(np.full((40, 60, 3), 99, np.uint8)))
+        page.wait_for_selector("text=No face was found in this picture.")
+        drop(page, "notes.txt", "text/plain", b"hello")
+        assert "neither picture nor video" in page.locator("#status").inner_text()
+
+
+def test_a_file_above_the_limit_is_not_even_sent(serve: Serve, page: Page, photo: bytes) -> None:
+    with serve(Limits(body_bytes=1000)) as url:
+        page.goto(url)
+        holds(page, "document.getElementById('model').textContent !== ''")
+        drop(page, "big.jpg", "image/jpeg", photo)
+        page.wait_for_selector(".card .error")
+        assert "this server takes" in page.locator(".card .error").inner_text()
+
+
+def test_a_video_gets_a_timeline_that_seeks(
+    serve: Serve, page: Page, clip: bytes, request: pytest.FixtureRequest
+) -> None:
+    with serve() as url:
+        page.goto(url)
+        drop(page, "clip.mp4", "video/mp4", clip)
+        page.wait_for_selector("text=1 person")
+        assert page.locator("progress").count() == 0
+        assert painted(page, ".timeline canvas") > 500
+        slider = page.locator(".timeline canvas")
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        holds(
+            page,
+            "document.querySelector('.timeline canvas').getAttribute('aria-valuenow') === '1.0'",
+        )
+        page.wait_for_selector(".face >> text=Person 1")
+        assert "person 1" in (slider.get_attribute("aria-valuetext") or "")
+        page.keyboard.press("Home")
+        holds(
+            page,
+            "document.querySelector('.timeline canvas').getAttribute('aria-valuetext').endsWith('no face')",
+        )
+        box = slider.bounding_box()
+        assert box is not None
+        slider.click(position={"x": box["width"] / 2, "y": 10})
+        holds(page, "Math.abs(document.querySelector('.card video').currentTime - 1.5) < 0.1")
+        page.wait_for_timeout(200)
+        assert painted(page, ".card .stage canvas") > 500
+        shot(page, "video", request)
+
+
+def test_a_video_can_be_cancelled(
+    serve: Serve, predictor: StandIn, page: Page, clip: bytes, temporary: Path
+) -> None:
+    predictor.seconds = 0.2
+    with serve() as url:
+        page.goto(url)
+        drop(page, "clip.mp4", "video/mp4", clip)
+        page.wait_for_selector("progress")
+        holds(page, "document.querySelector('progress').value > 0")
+        page.click("text=Cancel")
+        page.wait_for_selector("text=cancelled")
+        page.wait_for_timeout(600)
+        assert not list(temporary.rglob("*.jsonl"))
+
+
+def test_the_webcam_is_answered_live(serve: Serve, page: Page, request: pytest.FixtureRequest) -> None:
+    with serve() as url:
+        page.goto(url)
+        page.click("#webcam")
+        page.wait_for_selector("#live-faces .face")
+        holds(page, "parseFloat(document.getElementById('live-rate').textContent) >= 2")
+        assert painted(page, "#live-canvas") > 500
+        assert "nothing is recorded" in page.locator("#live-rate").inner_text()
+        shot(page, "webcam", request)
+        page.click("#stop")
+        assert not page.is_visible("#live")
+        assert page.evaluate("document.activeElement.id") == "webcam"
+
+
+def test_a_server_with_a_key_asks_for_it(serve: Serve, context: BrowserContext, photo: bytes) -> None:
+    page = context.new_page()  # refusals of a key are errors in the console
+    with serve(api_key="open+sesame/?") as url:
+        page.goto(url)
+        page.wait_for_selector("#key-form")
+        assert not page.is_visible("#drop")
+        page.fill("#key", "wrong")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=The key is not the one of this server.")
+        page.fill("#key", "open+sesame/?")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#drop")
+        drop(page, "me.jpg", "image/jpeg", photo)
+        page.wait_for_selector(".face")
+        page.click("#webcam")
+        page.wait_for_selector("#live-faces .face")
+
+
+def test_everything_is_reached_by_keyboard(serve: Serve, page: Page) -> None:
+    with serve() as url:
+        page.goto(url)
+        reached = []
+        for _ in range(6):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.id || document.activeElement.className"))
+        assert reached[:4] == ["skip", "brand", "choose", "webcam"]
+        page.focus("summary")
+        page.keyboard.press("Enter")
+        assert page.is_visible("text=not for hiring")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 1200), ("light", 360), ("dark", 360)])
+def test_dark_and_narrow(
+    serve: Serve, browser: Browser, photo: bytes, scheme: str, width: int, request: pytest.FixtureRequest
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 740},
+        color_scheme="dark" if scheme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    with serve() as url:
+        page.goto(url)
+        drop(
+            page, "a-very-long-name-of-a-photograph-that-somebody-took-in-the-summer.jpg", "image/jpeg", photo
+        )
+        page.wait_for_selector(".face")
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        brightness = sum(map(int, re.findall(r"\d+", ground)[:3])) / 3
+        assert brightness < 64 if scheme == "dark" else brightness > 192
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        shot(page, f"{scheme}-{width}", request)
+    context.close()

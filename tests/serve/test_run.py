@@ -1,0 +1,85 @@
+"""Starting and stopping as a user does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.serve.conftest import wait_until
+
+from halfsmile.serve.run import KEY_VARIABLE, check_exposure, listen, serve
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {root!r})
+import halfsmile.predict.predictor as predictor
+from tests.serve.conftest import StandIn
+predictor.Predictor = lambda *_, **__: StandIn(seconds={seconds})
+from halfsmile.serve.run import serve
+serve(port={port}, access_log=True)
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_and_leaves_nothing(
+    tmp_path: Path, clip: bytes, sent: signal.Signals
+) -> None:
+    port = free_port()
+    program = PROGRAM.format(root=str(Path(__file__).parents[2]), port=port, seconds=0.3)
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, env=environment, text=True
+    ) as server:
+        url = f"http://127.0.0.1:{port}"
+
+        def answers() -> bool:
+            try:
+                return httpx.get(f"{url}/healthz").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until(answers, 30)
+        httpx.post(f"{url}/v1/video", files={"file": ("my-secret-name.mp4", clip)}).raise_for_status()
+        assert list(tmp_path.rglob("video"))
+        server.send_signal(sent)
+        said = server.communicate(timeout=20)[1]
+    assert f"{url} (Ctrl-C stops)" in said
+    assert "POST /v1/video 202" in said
+    assert "my-secret-name" not in said
+    assert "Traceback" not in said
+    assert not list(tmp_path.glob("halfsmile-*"))
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ValueError, match=f"Port {port} of 127.0.0.1 is in use.*--port"):
+            serve(port=port)
+
+
+@pytest.mark.parametrize("port", [-1, 70000])
+def test_a_port_that_is_none(port: int) -> None:
+    with pytest.raises(ValueError, match=f"port {port}"):
+        serve(port=port)
+
+
+def test_an_address_that_others_reach_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    for host in ("0.0.0.0", "::", "192.168.1.2", "faces.example"):  # noqa: S104
+        with pytest.raises(ValueError, match=KEY_VARIABLE):
+            serve(host=host)
+        check_exposure(host, api_key="key", unprotected=False)
+        check_exposure(host, api_key=None, unprotected=True)
+    for host in ("127.0.0.1", "::1", "localhost"):
+        check_exposure(host, api_key=None, unprotected=False)
