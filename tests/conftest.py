@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from halfsmile.data.synthetic import write_data_set
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import Recipe, ssfer_folders
 
 torch.set_num_threads(
@@ -35,13 +36,27 @@ def real_data() -> Path:
     return root
 
 
+TINY_ENCODER = VitConfig(
+    image_size=32,
+    patch_size=8,
+    channels=1,
+    width=32,
+    depth=2,
+    heads=2,
+    stem=(8, 16),
+    pooling="average",
+    mean=(0.5,),
+    std=(0.25,),
+)
+
+
 @pytest.fixture
 def tiny_recipe() -> Recipe:
     """All stages of SSFER on a network that trains in seconds."""
     recipe = ssfer_folders()
     assert recipe.pretrain is not None
     assert recipe.semi is not None
-    encoder = replace(recipe.encoder, image_size=32, patch_size=8, width=32, depth=2, heads=2, stem=(8, 16))
+    encoder = TINY_ENCODER
     pretrain = replace(recipe.pretrain, epochs=1, batch_size=32, decoder_width=32, decoder_heads=2)
     finetune = replace(recipe.finetune, epochs=2, batch_size=16)
     semi = replace(recipe.semi, epochs=1, labeled_batch=8, unlabeled_batch=16)

@@ -55,6 +55,7 @@ LIGHT = [
     "halfsmile.evaluate.smoothing_choice",
     "halfsmile.evaluate.smoothing_stream",
     "halfsmile.predict.explain",
+    "halfsmile.serve.run",
     "halfsmile.evaluate.selective",
     "halfsmile.evaluate.compare",
     "halfsmile.evaluate.report",

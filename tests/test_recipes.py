@@ -79,12 +79,14 @@ def edited(change: dict[str, Any]) -> dict[str, Any]:
         ({"speed": 9}, ["recipe does not fit", "'speed'"]),
         ({"semi.mood": 1}, ["recipe.semi does not fit", "'mood'"]),
         ({"finetune.optim.beta": 1}, ["recipe.finetune.optim does not fit", "'beta'"]),
-        ({"seed": None}, ["recipe does not fit", "'seed'"]),
+        ({"encoder": None}, ["recipe does not fit", "'encoder'"]),
+        ({"finetune.epochs": None}, ["recipe.finetune does not fit", "'epochs'"]),
         ({"encoder": "vit"}, ["recipe.encoder does not fit", "vit"]),
         ({"semi.method.name": "guess"}, ["recipe.semi.method does not fit", "fixmatch", "guess"]),
         ({"semi.method": "fixmatch"}, ["recipe.semi.method does not fit", "fixmatch"]),
         ({"semi.method.name": None}, ["recipe.semi.method does not fit", "0.7"]),
-        ({"semi.method.name": "debias"}, ["recipe.semi.method does not fit", "'momentum'"]),
+        ({"semi.method.name": "debias", "semi.method.warmth": 1}, ["recipe.semi.method does", "'momentum'"]),
+        ({"encoder.teeth": 1}, ["recipe.encoder does not fit", "'teeth'"]),
     ],
 )
 def test_unknown_and_missing_keys_are_named(change: dict[str, Any], named: list[str]) -> None:
@@ -92,6 +94,18 @@ def test_unknown_and_missing_keys_are_named(change: dict[str, Any], named: list[
         from_json(edited(change))
     for text in named:
         assert text in str(caught.value)
+
+
+OPTIONAL = ("seed", "temporal", "group", "test_people", "init", "standardize", "flip")
+
+
+def test_a_recipe_from_before_a_field_existed_takes_its_default() -> None:
+    recipe = recipe_named("ssfer-ferplus", "cpu")
+    old = edited(dict.fromkeys([*OPTIONAL, "finetune.sampling", "finetune.optim.clip", "encoder.std"]))
+    optim = replace(recipe.finetune.optim, clip=None)
+    assert "temporal" not in old
+    assert from_json(old) == replace(recipe, finetune=replace(recipe.finetune, optim=optim))
+    assert type(from_json(old).encoder) is type(recipe.encoder)
 
 
 def test_values_are_checked_where_they_are_decoded() -> None:
@@ -247,6 +261,28 @@ def test_abaw6_is_balanced_feedback_on_faces_from_elsewhere() -> None:
         "extra",
     )
     assert (recipe.finetune.sampling, recipe.finetune.mixing) == ("balanced", "none")
+
+
+def test_the_abaw6_method_on_video_adds_time_to_the_same_spatial_part() -> None:
+    recipe = recipe_named("abaw6-affwild2", "cpu")
+    spatial = recipe_named("abaw6-ferplus", "cpu")
+    assert recipe.semi is not None
+    assert spatial.semi is not None
+    assert recipe.semi.method == spatial.semi.method
+    assert (recipe.semi.sampling, recipe.semi.unlabeled) == ("balanced", "extra")
+    assert (recipe.data_set, recipe.test_splits, recipe.group) == ("affwild2", ("valid",), "video")
+    assert recipe.temporal is not None
+    assert (recipe.temporal.network.window, recipe.temporal.balance) == (100, True)
+
+
+@pytest.mark.parametrize("recipe", every_recipe(), ids=lambda recipe: f"{recipe.name}-{recipe.preset}")
+def test_a_stage_four_knows_whose_frames_are_whose(recipe: Recipe) -> None:
+    if recipe.temporal is None:
+        assert (recipe.group, recipe.test_people) == (None, None)
+    else:
+        assert recipe.group is not None
+        assert (recipe.test_people is None) == (recipe.data_set == "affwild2")
+        assert 0 < recipe.temporal.own_share < 1
 
 
 def test_the_boxed_model_uses_every_training_label_and_keeps_public_test_for_calibration() -> None:

@@ -1,3 +1,32 @@
 """halfsmile: facial-expression recognition from a few labeled faces and many unlabeled ones."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from halfsmile.predict.face import Face, Faces, NoFace
+    from halfsmile.predict.predictor import Predictor
+
 __version__ = "0.1.0"
+__all__ = ["Face", "Faces", "NoFace", "Predictor", "__version__"]
+
+_HOMES = {
+    "Face": "halfsmile.predict.face",
+    "Faces": "halfsmile.predict.face",
+    "NoFace": "halfsmile.predict.face",
+    "Predictor": "halfsmile.predict.predictor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for, so that ``import halfsmile`` itself costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'halfsmile' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Names that can be asked for."""
+    return sorted({*globals(), *_HOMES})

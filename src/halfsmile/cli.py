@@ -9,17 +9,25 @@ import tyro
 from rich.console import Console
 
 from halfsmile.commands.abaw import Abaw
+from halfsmile.commands.data import Data
 from halfsmile.commands.demo import Demo
 from halfsmile.commands.evaluate import Compare, Evaluate, Report
+from halfsmile.commands.export import ExportRun
+from halfsmile.commands.predict import Predict
+from halfsmile.commands.serve import Serve
 from halfsmile.commands.train import Train
 from halfsmile.errors import Interrupted
 
 COMMANDS: dict[str, Any] = {
     "demo": Demo,
+    "data": Data,
     "train": Train,
     "evaluate": Evaluate,
     "report": Report,
     "compare": Compare,
+    "export": ExportRun,
+    "predict": Predict,
+    "serve": Serve,
     "abaw": Abaw,
 }
 

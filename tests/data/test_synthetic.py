@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from halfsmile.data.readers.sequences import read as read_sequences
 from halfsmile.data.synthetic import (
     EXPRESSIONS,
     Strengths,
@@ -22,6 +23,7 @@ from halfsmile.data.synthetic import (
     generate_sequences,
     write_data_set,
     write_folders,
+    write_sequences,
 )
 from halfsmile.data.synthetic.moves import TRAITS
 from halfsmile.data.synthetic.people import make_person
@@ -378,6 +380,26 @@ def test_data_set_has_three_parts_without_common_people(tmp_path: Path) -> None:
     assert (root / "unlabeled.zip").read_bytes() == (tmp_path / "b" / "unlabeled.zip").read_bytes()
     with pytest.raises(ValueError, match="already"):
         write_data_set(root, train=1, test=1, unlabeled=1)
+
+
+def test_sequences_come_back_as_they_were_drawn(tmp_path: Path) -> None:
+    clips = list(generate_sequences(3, frames=8, size=24, spoiled=0.4))
+    paths = write_sequences(clips, tmp_path, frame_rate=10)
+    found = read_sequences(tmp_path, taxonomy=FERPLUS)
+    assert len(found) == len(paths) == 24
+    assert found.manifest.notes == ()
+    assert found.manifest.column("label") == [label for clip in clips for label in clip.labels]
+    assert found.manifest.column("person") == [f"{clip.person:05d}" for clip in clips for _ in range(8)]
+    assert found.times[:3].tolist() == [0, 0.1, 0.2]
+    np.testing.assert_array_equal(found.spoiled, np.concatenate([clip.spoiled for clip in clips]))
+    np.testing.assert_allclose(found.intensity, np.concatenate([clip.intensity for clip in clips]), atol=1e-4)
+    assert np.array_equal(
+        decoded((tmp_path / found.manifest.column("image")[9]).read_bytes()), clips[1].images[1]
+    )
+    with pytest.raises(ValueError, match="already holds sequences"):
+        write_sequences(clips, tmp_path)
+    with pytest.raises(ValueError, match="frame_rate is 0"):
+        write_sequences(clips, tmp_path / "other", frame_rate=0)
 
 
 def test_imports_without_torch() -> None:

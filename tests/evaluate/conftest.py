@@ -18,7 +18,7 @@ from halfsmile.files import write_json
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 
 MakeRun = Callable[..., Path]
-SKILL = {"finetune": 2.9, "semi": 3.5}
+SKILL = {"finetune": 2.9, "semi": 3.5, "temporal": 3.8}
 
 
 def make_run_folder(
@@ -157,10 +157,10 @@ def _write_stage(folder: Path, stage: str, taxonomy: Taxonomy, seed: int) -> Non
         folder / "result.json",
         {
             "stage": stage,
-            "seconds": {"pretrain": 5400.0, "finetune": 640.0, "semi": 2710.0}[stage],
+            "seconds": {"pretrain": 5400.0, "finetune": 640.0, "semi": 2710.0, "temporal": 90.0}[stage],
             "steps": epochs * per_epoch,
             "epochs": float(epochs),
-            "images": {"pretrain": 36_938, "finetune": 2_270, "semi": 24_874}[stage],
+            "images": {"pretrain": 36_938, "finetune": 2_270, "semi": 24_874, "temporal": 960}[stage],
             "precision": "float32",
             "parameters": 6_412_040,
         },

@@ -138,3 +138,30 @@ def test_a_part_that_one_recipe_lacks_is_one_setting() -> None:
     first, second = _differing_settings([with_part, without])
     assert first == {"labels": "10%", "semi": "yes"}
     assert second == {"labels": "20%", "semi": None}
+
+
+def test_a_recipe_from_before_a_part_existed_goes_without_it(make_run: MakeRun) -> None:
+    old, new = make_run("a", seed=0), make_run("b", seed=1, recipe={"temporal": None, "group": None})
+    (group,) = compare([old, new]).groups
+    assert group.seeds == (0, 1)
+    other = make_run("c", recipe={"temporal": {"steps": 9, "hop": 2}})
+    assert [g.settings for g in compare([old, other]).groups] == [{"temporal": None}, {"temporal": "yes"}]
+
+
+def test_test_people_by_seed_need_equal_images_only_within_a_seed(make_run: MakeRun) -> None:
+    drawn = {"test_people": 0.3}
+    runs = [
+        make_run(f"{name}-{seed}", seed=seed, prefix=f"people-{seed}/", recipe=drawn | more)
+        for name, more in (("a", {}), ("b", {"labels": "5%"}))
+        for seed in (0, 1)
+    ]
+    result = compare(runs)
+    assert result.num_images == 1200
+    assert "of other people for each seed" in result.caption
+    assert result.groups[1].against_first is not None
+    missing = compare(runs[:3])
+    assert missing.groups[1].against_first is None
+    with pytest.raises(ValueError, match="tested on different images"):
+        compare([runs[0], make_run("c", prefix="others/", recipe=drawn | {"labels": "1%"})])
+    with pytest.raises(ValueError, match="tested on different images"):
+        compare([runs[0], make_run("d", seed=1, prefix="people-1/")])

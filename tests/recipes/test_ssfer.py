@@ -203,6 +203,7 @@ from pathlib import Path
 
 import torch
 
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import ssfer_folders
 from halfsmile.train import loop
 from halfsmile.train.distributed import Processes
@@ -218,7 +219,10 @@ def often(self, **values):
 
 loop.LoopConfig.__init__ = often
 recipe = ssfer_folders()
-encoder = replace(recipe.encoder, image_size=32, width=32, depth=2, heads=2, stem=(8, 16))
+encoder = VitConfig(
+    image_size=32, patch_size=8, channels=1, width=32, depth=2, heads=2, stem=(8, 16),
+    mean=(0.5,), std=(0.25,),
+)
 recipe = replace(
     recipe,
     labels="25%",

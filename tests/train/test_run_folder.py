@@ -52,6 +52,15 @@ def test_another_recipe_is_refused_and_the_difference_named(tmp_path: Path) -> N
     assert RunFolder.existing(tmp_path).recipe() == RECIPE
 
 
+def test_a_run_from_before_a_part_existed_goes_on(tmp_path: Path) -> None:
+    RunFolder.open(tmp_path, RECIPE)
+    old = json.loads((tmp_path / "recipe.json").read_text())
+    for name in ("temporal", "group", "test_people"):
+        del old[name]
+    (tmp_path / "recipe.json").write_text(json.dumps(old))
+    assert RunFolder.open(tmp_path, RECIPE).recipe() == RECIPE
+
+
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(ValueError, match="is not a run folder and is not empty"):
@@ -99,6 +108,9 @@ def test_the_last_stage_is_the_last_that_classifies(tmp_path: Path) -> None:
     folder.finish("finetune", model(), {})
     assert folder.last_stage() == "finetune"
     folder.finish("semi", model(), {})
+    assert folder.last_stage() == "semi"
+    folder.mark_finished("temporal", {})
+    assert folder.finished("temporal")
     assert folder.last_stage() == "semi"
 
 

@@ -41,6 +41,9 @@ RecipeName = Literal[
     "semi-ferplus",
     "abaw6-ferplus",
     "boxed-ferplus",
+    "sequences-synthetic",
+    "sequences-cpu",
+    "abaw6-affwild2",
 ]
 
 
@@ -51,11 +54,11 @@ class Train:
     Args:
         recipe: What to train: ssfer-* is masked pre-training, FaceMix and pseudo-labels; supervised-* the
             baseline; abaw6-* adds class-balanced sampling and debiased feedback on faces from elsewhere;
-            semi-* is for tables of methods;
-            boxed-* makes the model that the package brings.
+            semi-* is for tables of methods; boxed-* makes the model that the package brings; sequences-* and
+            abaw6-affwild2 end with a Temporal Encoder over the frames of videos.
         data: Labeled data set: a FERPlus folder for *-ferplus; for *-folders train/<label>/ and
             test/<label>/, a face store, RAF-DB, AffectNet, or any other layout that `halfsmile data check`
-            recognizes.
+            recognizes; for sequences-* a folder with frames.csv; for *-affwild2 that of Aff-Wild2.
         out: Run folder.
         unlabeled: Folders, archives or stores of unlabeled faces: for pre-training, and for Stage III where
             it takes them.
@@ -87,7 +90,7 @@ class Train:
     sampling: Sampling = None
     semi_unlabeled: Unlabeled = None
     init: Text = None
-    last_stage: Literal["pretrain", "finetune", "semi"] = "semi"
+    last_stage: Literal["pretrain", "finetune", "semi", "temporal"] = "temporal"
     device: Device = None
     tensorboard: bool = False
 
@@ -118,7 +121,7 @@ class Train:
             )
 
 
-def run_recipe(recipe: Any, *, out: Path, where: Any, last_stage: str = "semi", **options: Any) -> None:
+def run_recipe(recipe: Any, *, out: Path, where: Any, last_stage: str = "temporal", **options: Any) -> None:
     """Train a recipe, then evaluate it and write the report; say where it is in the last line."""
     from halfsmile.evaluate.report import write_report
     from halfsmile.train.evaluate_run import evaluate_run

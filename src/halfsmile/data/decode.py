@@ -33,7 +33,6 @@ import numpy as np
 
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.containers.open_file import per_file
-from halfsmile.data.containers.parquet import open_image_table
 from halfsmile.data.containers.recordio import open_records
 from halfsmile.data.image_header import image_size
 from halfsmile.data.preprocess import Image
@@ -131,6 +130,8 @@ def read_bytes(root: Path, locator: str) -> bytes:
         if place := LOCATOR.fullmatch(locator):
             return _shard(root / place["shard"]).read(int(place["offset"]), int(place["length"]))
         if row := _ROW.fullmatch(locator):
+            from halfsmile.data.containers.parquet import open_image_table  # takes half a second
+
             return open_image_table(root / row[1]).image(int(row[3]))
         if record := _RECORD.fullmatch(locator):
             return open_records(root / record[1]).image(int(record[2]))

@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.table import Table
 
 from halfsmile.evaluate.bootstrap import PairedDifference, paired_bootstrap
-from halfsmile.evaluate.metrics import IntArray
 from halfsmile.evaluate.page import page, section
 from halfsmile.evaluate.page import table as html_table
 from halfsmile.evaluate.predictions import Predictions
@@ -39,7 +38,8 @@ class Group:
         settings: The recipe's values (dotted names) that are not the same in all groups.
         seeds: Seed of each run.
         scores: One value per seed of each score; shares in [0, 1], NLL in nats.
-        against_first: Accuracy minus that of the first group, on the same images; None for the first.
+        against_first: Accuracy minus that of the first group, on the same images; None for the first, and
+            where the test people depend on the seed and the seeds are not those of the first.
     """
 
     name: str
@@ -60,18 +60,20 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups of runs on one test set, in the order in which they were given."""
+    """Groups of runs on one test set, or on one for each seed, in the order in which they were given."""
 
     groups: tuple[Group, ...]
     data_set: str
     label_rule: str
     num_images: int
+    by_seed: bool = False
 
     @property
     def caption(self) -> str:
         """How to read the numbers."""
         return (
-            f"{self.num_images:,} test images of {self.data_set} (labels: {self.label_rule}). "
+            f"{self.num_images:,} test images of {self.data_set} (labels: {self.label_rule})"
+            f"{', of other people for each seed' if self.by_seed else ''}. "
             "Mean ± standard deviation over seeds. Gain in accuracy: points over the first row, mean over "
             "seeds, with its 95 % paired bootstrap interval over the test images and two-sided p."
         )
@@ -147,7 +149,8 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
     """Compare finished runs on the same test images.
 
     Runs whose recipes are equal but for the seed form a group. Every other group is compared with the first
-    by a paired bootstrap over the test images.
+    by a paired bootstrap over the test images. Where the seed also draws the people that are tested, runs of
+    one seed need the same test images, and the bootstrap is over those of all seeds together.
 
     Args:
         run_folders: Folders, the baseline first.
@@ -162,12 +165,16 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         raise ValueError("Give at least one run folder to compare.")
     runs = [read_run(Path(folder)) for folder in run_folders]
     aligned = [_align(run.predictions) for run in runs]
-    for run, predictions in zip(runs[1:], aligned[1:], strict=True):
-        _require_same_test_set(runs[0], aligned[0], run, predictions)
+    by_seed = all(run.recipe.get("test_people") is not None for run in runs)
+    references: dict[Any, int] = {}
+    for i, run in enumerate(runs):
+        reference = references.setdefault(run.recipe.get("seed") if by_seed else None, i)
+        _require_same_test_set(runs[reference], aligned[reference], run, aligned[i])
 
+    recipes = _completed([run.recipe for run in runs])
     members: dict[str, list[int]] = {}
     for i, run in enumerate(runs):
-        key = json.dumps({k: v for k, v in run.recipe.items() if k != "seed"}, sort_keys=True)
+        key = json.dumps({k: v for k, v in recipes[i].items() if k != "seed"}, sort_keys=True)
         for other in members.setdefault(key, []):
             if runs[other].recipe.get("seed") == run.recipe.get("seed"):
                 raise ValueError(
@@ -176,26 +183,21 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
                 )
         members[key].append(i)
 
-    settings = _differing_settings([runs[group[0]].recipe for group in members.values()])
-    names = _group_names([(runs[group[0]].name, runs[group[0]].recipe) for group in members.values()])
-    first: IntArray | None = None
+    settings = _differing_settings([recipes[group[0]] for group in members.values()])
+    names = _group_names([(runs[group[0]].name, recipes[group[0]]) for group in members.values()])
+    baseline: list[Predictions] | None = None
     groups = []
     for group, name, differing in zip(members.values(), names, settings, strict=True):
-        predicted = np.stack([aligned[i].predicted for i in group])
-        scores = [aligned[i].metrics().to_dict() for i in group]
+        if by_seed:
+            group = sorted(group, key=lambda i: str(runs[i].recipe.get("seed")))
+        predictions = [aligned[i] for i in group]
+        scores = [found.metrics().to_dict() for found in predictions]
         against_first = (
-            paired_bootstrap(
-                predicted,
-                first,
-                aligned[0].targets,
-                num_classes=len(runs[0].taxonomy),
-                seed=seed,
-                resamples=resamples,
-            )
-            if first is not None
+            _gain(predictions, baseline, by_seed=by_seed, seed=seed, resamples=resamples)
+            if baseline is not None
             else None
         )
-        first = predicted if first is None else first
+        baseline = predictions if baseline is None else baseline
         groups.append(
             Group(
                 name=name,
@@ -210,8 +212,38 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         tuple(groups),
         str(data.get("data_set", "?")),
         str(data.get("label_rule") or "as given"),
-        len(aligned[0]),
+        sum(len(aligned[i]) for i in references.values()),
+        by_seed,
     )
+
+
+def _gain(
+    group: Sequence[Predictions],
+    baseline: Sequence[Predictions],
+    *,
+    by_seed: bool,
+    seed: int,
+    resamples: int,
+) -> PairedDifference | None:
+    """Accuracy of a group minus that of the first; seeds with test images of their own are put in a row."""
+    if by_seed and [found.images for found in group] != [found.images for found in baseline]:
+        return None
+    join = np.concatenate if by_seed else np.stack
+    targets = np.concatenate([found.targets for found in (baseline if by_seed else baseline[:1])])
+    return paired_bootstrap(
+        join([found.predicted for found in group]),
+        join([found.predicted for found in baseline]),
+        targets,
+        num_classes=len(baseline[0].taxonomy),
+        seed=seed,
+        resamples=resamples,
+    )
+
+
+def _completed(recipes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Recipes with the same keys: one that was written before a part existed goes without it."""
+    names = list(dict.fromkeys(name for recipe in recipes for name in recipe))
+    return [{name: recipe.get(name) for name in names} for recipe in recipes]
 
 
 def _align(predictions: Predictions) -> Predictions:

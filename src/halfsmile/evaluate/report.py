@@ -26,6 +26,7 @@ from halfsmile.evaluate.page import (
     section,
 )
 from halfsmile.evaluate.report_scores import classes_section, confidence_section, mistakes_section
+from halfsmile.evaluate.report_sequences import sequences_section
 from halfsmile.evaluate.report_training import (
     RESAMPLES,
     SCORE_NAMES,
@@ -68,6 +69,7 @@ def write_report(run_folder: Path) -> Path:
         "Pretraining": reconstruction_section(run),
         "FaceMix": facemix_section(run),
         "Pseudo-labels": pseudo_label_section(run),
+        "Videos": sequences_section(run),
         "Classes": classes_section(run, metrics),
         "Mistakes": mistakes_section(run),
         "Confidence": confidence_section(run, metrics),
@@ -85,7 +87,7 @@ def write_report(run_folder: Path) -> Path:
 
 
 def _header(run: RunFolder, metrics: Metrics, links: str) -> Html:
-    material = [plural(sum(run.counts("labeled").values()), "labeled face")]
+    material = [plural(_num_labels(run), "labeled face")]
     if run.stage("semi") and run.num_unlabeled:
         material.append(plural(run.num_unlabeled, "unlabeled face"))
     if run.stage("pretrain") and run.pretrain_images:
@@ -118,7 +120,9 @@ def _result(run: RunFolder, metrics: Metrics) -> Html:
         cards.append(_card(name[0].upper() + name[1:], interval.estimate, note))
     cards.append(_card("Calibration error (ECE)", metrics.ece, f"negative log-likelihood {metrics.nll:.3f}"))
 
-    budget = f"{plural(sum(run.counts('labeled').values()), 'label')} train the model"
+    budget = f"{plural(_num_labels(run), 'label')} train the model"
+    own = sum(run.counts("temporal").values())
+    budget += f" ({own:,} of them Stage IV alone)" if own else ""
     held_out = sum(run.counts("held_out").values())
     budget += f", {held_out:,} more are held out to watch the training" if held_out else ""
     labels = run.recipe.get("labels")
@@ -135,7 +139,12 @@ def _result(run: RunFolder, metrics: Metrics) -> Html:
             "Intervals",
             f"Bootstrap over the test faces, {RESAMPLES:,} resamples. They tell what another test set of "
             "this size might give, not what another training seed would; for that, train more seeds and "
-            "compare the runs.",
+            "compare the runs."
+            + (
+                " Frames of one video are much alike, so the intervals are too narrow."
+                if _videos(run)
+                else ""
+            ),
         ),
     ]
     return section(
@@ -151,6 +160,15 @@ def _result(run: RunFolder, metrics: Metrics) -> Html:
         definitions(measured),
         f'<div class="callout">{paragraph(LIMITS)}</div>',
     )
+
+
+def _num_labels(run: RunFolder) -> int:
+    """Labels that trained any stage."""
+    return sum(run.counts("labeled").values()) + sum(run.counts("temporal").values())
+
+
+def _videos(run: RunFolder) -> bool:
+    return run.stage("temporal") is not None
 
 
 def _card(name: str, share: float, note: str) -> str:

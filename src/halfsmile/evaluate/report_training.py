@@ -47,7 +47,7 @@ SEED = 0
 
 def data_section(run: RunFolder) -> Html:
     """Classes and amounts, the reader's notes, images that could not be read."""
-    parts = {part.replace("_", " "): run.counts(part) for part in ("labeled", "held_out", "test")}
+    parts = {part.replace("_", " "): run.counts(part) for part in ("labeled", "held_out", "temporal", "test")}
     parts = {part: counts for part, counts in parts.items() if sum(counts.values())}
     amounts: list[tuple[object, object]] = [
         (f"Faces, {part}", f"{sum(counts.values()):,}") for part, counts in parts.items()
@@ -101,7 +101,9 @@ def stages_section(run: RunFolder) -> Html:
         )
     total = duration(sum(float(stage.result.get("seconds", 0)) for stage in run.stages))
     last = run.stages[-1].result
-    caption = f"{total} in all; {last.get('parameters', 0):,} parameters, {last.get('precision', 'float32')}."
+    networks = [stage.result.get("parameters", 0) for stage in run.stages if stage.name != "temporal"][-1:]
+    networks += [stage.result.get("parameters", 0) for stage in run.stages if stage.name == "temporal"]
+    caption = f"{total} in all; {sum(networks):,} parameters, {last.get('precision', 'float32')}."
     if len(evaluated) > 1:
         caption += (
             " Gain: points of accuracy over the stage before on the same faces, with its 95 % paired "

@@ -250,7 +250,7 @@ class TemporalEncoder(TemporalNetwork):
         """
         frames = torch.arange(present_BT.shape[1], device=present_BT.device)
         later = frames[None, :] - frames[:, None]
-        seen = present_BT[:, None, :].expand(-1, len(frames), -1)
+        seen = present_BT[:, None, :].expand(-1, present_BT.shape[1], -1)
         if self.config.online:
             seen = seen & ((later <= ahead) & (later >= -self.config.history))
         return seen | (later == 0)

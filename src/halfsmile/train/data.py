@@ -18,15 +18,18 @@ from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import class_folders, ferplus, folder
 from halfsmile.data.readers.registry import read_any, recognize
+from halfsmile.data.readers.sequences import Sequences
 from halfsmile.data.samplers import Sampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import read_json
 from halfsmile.methods.task import Batch
 from halfsmile.recipes import Recipe
 from halfsmile.taxonomy import Taxonomy
+from halfsmile.train.frames import Frames, read_videos, split_rows, temporal_groups, training_frames
 
 Rows = npt.NDArray[np.int64]
 GUESSES = (None, "class_folders", "folder")
+VIDEO_DATA_SETS = ("sequences", "affwild2")
 UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
 """Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
 
@@ -37,15 +40,18 @@ class DataSets:
 
     Args:
         train: Training rows with all their labels; only :class:`LabelBudget` hands them out.
-        test: Test rows.
+        test: Test rows with a label.
         extra: Unlabeled faces from elsewhere, by source.
         taxonomy: Classes.
+        videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
+            training rows again are handed out by :class:`LabelBudget` only.
     """
 
     train: Manifest
     test: Manifest
     extra: dict[str, Manifest]
     taxonomy: Taxonomy
+    videos: Sequences | None = None
 
 
 def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets:
@@ -57,11 +63,16 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
     for path in (data, *unlabeled):
         if not Path(path).exists():
             raise ValueError(f"{path} does not exist.")
-    if recipe.data_set == "ferplus":
+    videos = read_videos(recipe, data) if recipe.data_set in VIDEO_DATA_SETS else None
+    if videos is not None:
+        manifest = videos.manifest
+    elif recipe.data_set == "ferplus":
         manifest = ferplus.read(data, rule=recipe.label_rule or "argmax")
     else:
         manifest = read_any(data) if _layout(data) not in GUESSES else class_folders.read(data)
     train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
+    if videos is not None:
+        test = test.take(np.flatnonzero(test.class_indices() >= 0))
     if not len(train) or not len(test) or manifest.taxonomy is None:
         raise ValueError(
             f"{data} has {len(train)} training and {len(test)} test rows ({', '.join(recipe.test_splits)}); "
@@ -71,7 +82,7 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
         str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
         for path in unlabeled
     }
-    return DataSets(train, test, extra, manifest.taxonomy)
+    return DataSets(train, test, extra, manifest.taxonomy, videos)
 
 
 def _layout(path: Path) -> str | None:
@@ -126,6 +137,7 @@ class TrainingFaces:
         test: Test faces.
         extra: Unlabeled faces from elsewhere.
         taxonomy: Classes.
+        frames: Videos that train Stage IV; those that train it alone are in no other part.
     """
 
     labeled: Faces
@@ -134,14 +146,22 @@ class TrainingFaces:
     test: Faces
     extra: dict[str, Faces]
     taxonomy: Taxonomy
+    frames: Frames | None = None
+
+    @property
+    def parts(self) -> list[Faces]:
+        """All that was decoded."""
+        frames = self.frames.faces if self.frames is not None else None
+        parts = [self.labeled, self.unlabeled, self.held_out, self.test, *self.extra.values(), frames]
+        return [part for part in parts if part is not None]
 
 
 def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Path) -> TrainingFaces:
     """Decode every face of a run once, at the encoder's size.
 
     Raises:
-        ValueError: If a class has no readable labeled face, or unlabeled faces from elsewhere contain test
-            faces.
+        ValueError: If a class has no readable labeled face, unlabeled faces from elsewhere contain test
+            faces, or Stage IV has nobody to learn from.
     """
     size, channels = recipe.encoder.image_size, recipe.encoder.channels
 
@@ -149,6 +169,19 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
         return load_faces(manifest, size=size, channels=channels, cache=cache)
 
     roles = {role: budget.rows(sets.train, role) for role in ("labeled", "unlabeled", "held_out")}
+    frames = None
+    if recipe.temporal is not None:
+        if sets.videos is None:
+            raise ValueError(
+                f"Stage IV of the recipe {recipe.name} needs videos; {recipe.data_set} is not one of "
+                f"{', '.join(VIDEO_DATA_SETS)}."
+            )
+        people = temporal_groups(recipe, roles["labeled"])
+        frames = training_frames(recipe, split_rows(sets.videos, "train"), budget, people, cache=cache)
+        if recipe.temporal.own_share:
+            for role, rows in roles.items():
+                names = rows.column(recipe.group or "person")
+                roles[role] = rows.take([i for i, name in enumerate(names) if name not in people])
     labeled = load(roles["labeled"])
     missing = [name for name, count in labeled.manifest.counts().items() if not count]
     if missing:
@@ -166,6 +199,7 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
         test,
         extra,
         sets.taxonomy,
+        frames,
     )
 
 
@@ -201,7 +235,8 @@ def groups(manifest: Manifest) -> list[str | None]:
 
 def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path) -> dict[str, Any]:
     """What ``data.json`` says: sources, counts, what was dropped, and the fingerprint."""
-    parts = [faces.labeled, faces.unlabeled, faces.held_out, faces.test, *faces.extra.values()]
+    bad = dict.fromkeys(item for part in faces.parts for item in part.bad)
+    temporal = faces.frames if recipe.temporal is not None and recipe.temporal.own_share else None
     own = sum(len(part) for part in (faces.labeled, faces.unlabeled) if part is not None)
     return {
         "data_set": recipe.data_set,
@@ -211,6 +246,7 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "test_splits": list(recipe.test_splits),
         "labeled": faces.labeled.manifest.counts(),
         "held_out": faces.held_out.manifest.counts() if faces.held_out is not None else {},
+        "temporal": temporal.counts() if temporal is not None else {},
         "test": faces.test.manifest.counts(),
         "unlabeled": len(faces.unlabeled) if faces.unlabeled is not None else 0,
         "pretrain_images": {str(data): own, **{source: len(part) for source, part in faces.extra.items()}},
@@ -218,8 +254,9 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
             *sets.train.notes,
             *(note for manifest in sets.extra.values() for note in manifest.notes),
             *notes_on_test_faces([faces.labeled, faces.unlabeled], faces.test),
+            *(f"Stage IV: {note}" for note in (faces.frames.notes if faces.frames is not None else ())),
         ],
-        "bad_images": [list(item) for part in parts if part is not None for item in part.bad],
+        "bad_images": [list(item) for item in bad],
         "fingerprint": sets.train.fingerprint(),
         "test_fingerprint": sets.test.fingerprint(),
     }  # fmt: skip
@@ -238,7 +275,8 @@ def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
     if not path.exists():
         return
     before = read_json(path)
-    names = ("labeled", "held_out", "unlabeled", "test", "test_fingerprint")
+    names = ("labeled", "held_out", "temporal", "unlabeled", "test", "test_fingerprint")
+    before = {"temporal": {}, **before}  # runs from before Stage IV don't say
     changed = [name for name in names if before[name] != facts[name]]
     if list(before["pretrain_images"].values()) != list(facts["pretrain_images"].values()):
         changed.append("pretrain_images")
@@ -304,5 +342,4 @@ def paired_batches(
 
 def count_bad(faces: TrainingFaces) -> Counter[str]:
     """Number of bad images by reason."""
-    parts = [faces.labeled, faces.unlabeled, faces.held_out, faces.test, *faces.extra.values()]
-    return Counter(reason for part in parts if part is not None for _, reason in part.bad)
+    return Counter(reason for part in faces.parts for _, reason in part.bad)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from halfsmile.data.images import Faces, load_faces
@@ -18,8 +20,10 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.data import read_data
+from halfsmile.train.evaluate_temporal import predict_videos, scored_faces
 from halfsmile.train.evaluation import predict_probabilities
-from halfsmile.train.run_folder import STAGES, RunFolder
+from halfsmile.train.frames import frames_to_test
+from halfsmile.train.run_folder import CLASSIFYING, RunFolder
 
 SHOWN_MISTAKES = 18
 
@@ -27,7 +31,10 @@ SHOWN_MISTAKES = 18
 def evaluate_run(
     folder: RunFolder, *, device: torch.device, data: Path | None = None, test: Faces | None = None
 ) -> dict[str, Metrics]:
-    """Measure every finished classifying stage of a run on the test split and write the results beside it.
+    """Measure every finished stage that predicts on the test split and write the results beside the run.
+
+    A Stage IV is also measured as what it is, over time, next to the classifier that it reads from and the
+    best smoothing of that: ``sequences`` in ``metrics.json``, and ``temporal/frames.parquet``.
 
     Args:
         folder: The run.
@@ -44,24 +51,27 @@ def evaluate_run(
     recipe, facts = folder.recipe(), read_json(folder.path / "data.json")
     last = folder.last_stage()
     taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
-    if test is None:
+    with_time = folder.finished("temporal")
+    frames = None
+    if test is None or with_time:
         sets = read_data(recipe, data or Path(facts["path"]), [])
         LabelBudget.load(folder.budget_path).require_same_data(sets.train)
         sets.taxonomy.require_same(taxonomy)
         if sets.test.fingerprint() != facts["test_fingerprint"]:
             raise ValueError("The test split is not the one of this run (fingerprints differ).")
-        test = load_faces(sets.test, size=recipe.encoder.image_size, channels=recipe.encoder.channels)
+        cache, encoder = folder.path / "cache", recipe.encoder
+        if with_time and sets.videos is not None:
+            frames = frames_to_test(recipe, sets.videos, cache=cache)
+            test, readable, rows = scored_faces(frames)
+        else:
+            test = load_faces(sets.test, size=encoder.image_size, channels=encoder.channels, cache=cache)
     targets = test.manifest.class_indices()
     found: dict[str, Metrics] = {}
-    for stage in STAGES[1:]:
-        if not folder.finished(stage):
-            continue
-        model = Classifier(
-            build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize
-        )
-        folder.load(stage, model)
-        probabilities = predict_probabilities(model.to(device), test.images, device=device, flip=recipe.flip)
+    values: dict[str, Any] = {}
+
+    def keep(stage: str, probabilities: npt.NDArray[np.float32]) -> None:
         found[stage] = evaluate_predictions(probabilities, targets, taxonomy)
+        values[stage] = found[stage].to_dict()
         write_predictions(
             folder.stage(stage) / "predictions.parquet",
             test.manifest.column("image"),
@@ -70,11 +80,24 @@ def evaluate_run(
             probabilities,
             taxonomy,
         )
-        if stage == last:
-            _show_mistakes(folder, test, targets, probabilities, taxonomy)
+
+    for stage in CLASSIFYING:
+        if not folder.finished(stage):
+            continue
+        model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
+        folder.load(stage, model)
+        shown = test.images if frames is None else frames.faces.images
+        probabilities = predict_probabilities(model.to(device), shown, device=device, flip=recipe.flip)
+        keep(stage, probabilities if frames is None else probabilities[readable])
+    if frames is not None:
+        videos, values["sequences"] = predict_videos(
+            folder, model, frames, probabilities, taxonomy, device=device
+        )
+        last, probabilities = "temporal", videos[rows]
+        keep(last, probabilities)
+    _show_mistakes(folder, test, targets, probabilities, taxonomy)
     with atomic_write(folder.path / "predictions.parquet") as temporary:
         shutil.copyfile(folder.stage(last) / "predictions.parquet", temporary)
-    values = {stage: metrics.to_dict() for stage, metrics in found.items()}
     write_json(folder.path / "metrics.json", {**values, "final": values[last]})
     return found
 

@@ -25,6 +25,7 @@ from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.precision import Precision, choose_precision
 from halfsmile.train.run_folder import STAGES, RunFolder, environment
 from halfsmile.train.stages import Run, finetune, pretrain, semi
+from halfsmile.train.temporal_stage import temporal
 
 
 def train_run(
@@ -34,7 +35,7 @@ def train_run(
     unlabeled: Sequence[Path],
     out: Path,
     where: Processes,
-    last_stage: str = "semi",
+    last_stage: str = "temporal",
     tensorboard: bool = False,
     console: Console | None = None,
 ) -> RunFolder:
@@ -65,9 +66,10 @@ def train_run(
     folder = RunFolder.existing(out)
     sets = read_data(recipe, data, unlabeled)
     if where.is_main and not folder.budget_path.exists():
-        LabelBudget.draw(sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out).save(
-            folder.budget_path
+        drawn = LabelBudget.draw(
+            sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=recipe.group
         )
+        drawn.save(folder.budget_path)
     where.barrier()
     budget = LabelBudget.load(folder.budget_path)
     budget.require_same_data(sets.train)
@@ -85,12 +87,13 @@ def train_run(
         )
     console.print(
         f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
-        f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces "
+        f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces"
+        f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
         f"({time.monotonic() - started:.0f} s to read)",
         highlight=False,
     )
     run = Run(recipe, folder, faces, where, precision, tensorboard)
-    for stage in (pretrain, finetune, semi):
+    for stage in (pretrain, finetune, semi, temporal):
         stage(run)
         if stage.__name__ == last_stage:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -19,7 +20,9 @@ from torch import nn
 from halfsmile.files import atomic_write, read_json, write_json
 from halfsmile.recipes import Recipe, differences, from_json, to_json
 
-STAGES: tuple[str, ...] = ("pretrain", "finetune", "semi")
+STAGES: tuple[str, ...] = ("pretrain", "finetune", "semi", "temporal")
+CLASSIFYING: tuple[str, ...] = ("finetune", "semi")
+"""Stages that end in a classifier of single faces."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,10 @@ class RunFolder:
         """
         folder = cls(Path(path))
         if folder.recipe_path.exists():
-            found = differences(read_json(folder.recipe_path), to_json(recipe))
+            there = read_json(folder.recipe_path)
+            with contextlib.suppress(ValueError):  # a recipe of another version is named as different
+                there = to_json(from_json(there))
+            found = differences(there, to_json(recipe))
             if found:
                 raise ValueError(
                     f"{path} holds a run of another recipe; it differs in {', '.join(found)} (there / asked "
@@ -103,6 +109,14 @@ class RunFolder:
                 save_file(tensors, temporary)
         except SafetensorError as error:
             raise OSError(f"Can't write {path}: {error}") from error
+        self.mark_finished(stage, result)
+
+    def mark_finished(self, stage: str, result: dict[str, Any]) -> None:
+        """Mark a stage as finished that has kept its weights by itself.
+
+        Raises:
+            OSError: If it can't be written.
+        """
         write_json(self.stage(stage) / "result.json", {"stage": stage, **result})
 
     def load(self, stage: str, model: nn.Module) -> None:
@@ -122,12 +136,12 @@ class RunFolder:
             raise ValueError(f"{path} can't be loaded: {error}") from error
 
     def last_stage(self) -> str:
-        """The last finished stage that can classify.
+        """The last finished stage that classifies single faces.
 
         Raises:
             ValueError: If there is none yet.
         """
-        for stage in reversed(STAGES[1:]):
+        for stage in reversed(CLASSIFYING):
             if self.finished(stage):
                 return stage
         raise ValueError(f"{self.path} has no trained classifier yet: run the same `halfsmile train` again.")

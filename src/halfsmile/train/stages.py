@@ -44,7 +44,7 @@ from halfsmile.train.precision import Precision
 from halfsmile.train.record import read_metrics
 from halfsmile.train.run_folder import RunFolder, peak_memory
 
-STAGE_SEEDS = {"pretrain": 1, "finetune": 2, "semi": 3}
+STAGE_SEEDS = {"pretrain": 1, "finetune": 2, "semi": 3, "temporal": 4}
 
 
 @dataclass(frozen=True)

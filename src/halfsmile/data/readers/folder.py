@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from halfsmile.data.containers.archive import open_archive
-from halfsmile.data.manifest import Manifest
+
+if TYPE_CHECKING:
+    from halfsmile.data.manifest import Manifest
 
 IMAGE_SUFFIXES = frozenset(
     (
@@ -36,6 +39,8 @@ def read(root: Path) -> Manifest:
     Raises:
         ValueError: If there is no such folder or archive, or no image in it.
     """
+    from halfsmile.data.manifest import Manifest
+
     locators, notes = list_images(root)
     return Manifest.from_rows(({"image": locator} for locator in locators), root, None, notes)
 

@@ -5,7 +5,7 @@ documentation use them. They say nothing about accuracy on real faces.
 """
 
 from halfsmile.data.synthetic.actions import ACTION_UNITS, EXPRESSIONS, activation
-from halfsmile.data.synthetic.folders import write_data_set, write_folders
+from halfsmile.data.synthetic.folders import write_data_set, write_folders, write_sequences
 from halfsmile.data.synthetic.scene import Strengths
 from halfsmile.data.synthetic.sequences import SyntheticSequence, generate_sequence, generate_sequences
 from halfsmile.data.synthetic.stills import SyntheticFaces, generate
@@ -22,4 +22,5 @@ __all__ = [
     "generate_sequences",
     "write_data_set",
     "write_folders",
+    "write_sequences",
 ]

@@ -1,9 +1,11 @@
-"""Generated faces as files: class folders, and a whole small data set for the demo."""
+"""Generated faces as files: class folders, a whole small data set for the demo, and sequences."""
 
 from __future__ import annotations
 
+import csv
+import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.synthetic.scene import Strengths
+from halfsmile.data.synthetic.sequences import SyntheticSequence
 from halfsmile.data.synthetic.stills import SyntheticFaces, generate
 from halfsmile.files import atomic_write
 
@@ -114,3 +117,55 @@ def write_data_set(
         pool = faces(unlabeled, 2, 0.0)
         for i, (image, person) in enumerate(zip(pool.images, pool.person, strict=True)):
             archive.writestr(zipfile.ZipInfo(f"{person:05d}_{i:06d}.png", _EPOCH), encode_png(image))
+
+
+def write_sequences(
+    sequences: Iterable[SyntheticSequence], root: Path, *, frame_rate: float = 25.0
+) -> list[Path]:
+    """Write sequences as ``data/readers/sequences`` reads them: ``frames.csv`` beside a folder of each.
+
+    The table appears when all pictures are written.
+
+    Args:
+        sequences: Need not be in memory together; the n-th one is named by its number.
+        root: Folder, made if missing.
+        frame_rate: Frames a second.
+
+    Returns:
+        The pictures, in the order of the table.
+
+    Raises:
+        ValueError: If ``root`` already holds sequences, or the frame rate is not positive.
+        OSError: If a file can't be written.
+    """
+    root = Path(root)
+    if (root / "frames.csv").exists():
+        raise ValueError(f"{root} already holds sequences. Remove it or choose another folder.")
+    if not frame_rate > 0:
+        raise ValueError(f"frame_rate is {frame_rate}; give the frames a second, such as 25.")
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(("sequence", "person", "frame", "time", "file", "intensity", "label", "corruption"))
+    paths = []
+    for number, sequence in enumerate(sequences):
+        folder = root / f"{number:05d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        for t, image in enumerate(sequence.images):
+            path = folder / f"{t:04d}.png"
+            path.write_bytes(encode_png(image))
+            paths.append(path)
+            table.writerow(
+                (
+                    folder.name,
+                    f"{sequence.person:05d}",
+                    t,
+                    f"{t / frame_rate:.4f}",
+                    path.relative_to(root).as_posix(),
+                    f"{sequence.intensity[t]:.4f}",
+                    sequence.labels[t] or "transition",
+                    "spoiled" if sequence.spoiled[t] else "",
+                )
+            )
+    with atomic_write(root / "frames.csv") as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8")
+    return paths

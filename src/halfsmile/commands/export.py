@@ -1,0 +1,47 @@
+"""``halfsmile export``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+
+@dataclass(frozen=True)
+class ExportRun:
+    """Export a run: ONNX with everything inside, calibrated, checked against the trained network.
+
+    Args:
+        run_folder: The run.
+        out: Where the files go; RUN/export by default.
+        int8: Also write an 8-bit file.
+        openvino: Also write OpenVINO's files.
+        target_error: Share of wrong ones that answers called certain may have.
+        name: What the model calls itself; the recipe's name by default.
+        data: Where the labeled data set is now, if it has moved.
+    """
+
+    run_folder: Annotated[Path, tyro.conf.Positional]
+    out: Path | None = None
+    int8: bool = False
+    openvino: bool = False
+    target_error: float = 0.1
+    name: str | None = None
+    data: Path | None = None
+
+    def run(self) -> None:
+        """Calibrate, export, check and show."""
+        from halfsmile.export.export_run import export_run
+
+        export_run(
+            self.run_folder,
+            out=self.out,
+            int8=self.int8,
+            openvino=self.openvino,
+            target_error=self.target_error,
+            name=self.name,
+            data=self.data,
+        ).show(Console())

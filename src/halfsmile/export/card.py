@@ -1,0 +1,176 @@
+"""The model card: what a model was made from, how good it is, and what it is not for (arXiv 1810.03993)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from halfsmile.export.gate import Comparison
+from halfsmile.export.latency import Latency
+from halfsmile.predict.model_facts import ModelFacts
+from halfsmile.train.calibrate_run import NEVER, Calibration
+
+FEW_FACES = 200
+USES = """\
+**For** naming the visible expression of faces in photographs and videos: research, annotation, interfaces,
+art.
+
+**Not for** finding out what a person feels, thinks or intends: an expression is what a face shows, and the
+two are often apart. Not for judging or deciding about people (hiring, schooling, policing, border control,
+health, credit), and not for watching people who have not agreed. In workplaces and schools of the European
+Union, inferring people's emotions is prohibited (Regulation 2024/1689, article 5).
+"""
+
+
+def short_card(labels: Sequence[str], facts: Mapping[str, Any], metrics: Mapping[str, Any], what: str) -> str:
+    """A few sentences that travel inside the file.
+
+    Args:
+        labels: Classes.
+        facts: The run's data.json.
+        metrics: Scores on the test split.
+        what: The recipe in words.
+    """
+    return (
+        f"Names the visible expression of an aligned face: {', '.join(labels)}. {what}, data set "
+        f"{facts['data_set']}. Test split ({metrics['count']:,} faces): accuracy {metrics['accuracy']:.1%}, "
+        f"macro F1 {metrics['macro_f1']:.1%}. It says what a face shows, not what a person feels; not for "
+        "decisions about people."
+    )
+
+
+def card(
+    facts: ModelFacts,
+    *,
+    data: Mapping[str, Any],
+    calibration: Calibration,
+    comparisons: Mapping[str, Comparison],
+    sizes: Mapping[str, int],
+    latency: Sequence[Latency],
+    processor: str,
+) -> str:
+    """The model card in Markdown.
+
+    Args:
+        facts: What the files say of themselves.
+        data: The run's data.json.
+        calibration: Temperature and thresholds.
+        comparisons: What the gate found, by file.
+        sizes: Bytes, by file.
+        latency: Times, by file and batch size.
+        processor: Where they were taken.
+    """
+    crop, metrics = facts.preprocessing, calibration.test["metrics"]
+    colors = "grey" if crop.channels == 1 else "RGB"
+    lines = [
+        f"# {facts.name}",
+        "",
+        facts.card,
+        "",
+        f"Input: aligned faces, {crop.size} × {crop.size} pixels, {colors}, uint8; template "
+        f"`{crop.template}`, scale {crop.scale:g}. Recipe: SHA-256 `{facts.recipe_sha256}`.",
+        "",
+        "## Use",
+        "",
+        USES,
+        "## Data",
+        "",
+        *_data(data),
+        "",
+        "## How good it is",
+        "",
+        f"Test faces ({' and '.join(data['test_splits'])}): {metrics['count']:,}, each seen once. Accuracy "
+        f"{metrics['accuracy']:.2%}, balanced accuracy {metrics['balanced_accuracy']:.2%}, macro F1 "
+        f"{metrics['macro_f1']:.2%}. Differences between groups of people were not measured.",
+        "",
+        "| expression | precision | recall | F1 | test faces |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {label} | {s['precision']:.1%} | {s['recall']:.1%} | {s['f1']:.1%} | {s['support']:,} |"
+            for label, s in metrics["per_class"].items()
+        ),
+        "",
+        "## How sure it is",
+        "",
+        *_certainty(calibration),
+        "",
+        "## Files",
+        "",
+        "Each gives the trained network's answers within the limits in gate.json. Times in milliseconds, one "
+        f"thread, {processor}.",
+        "",
+        *_files(comparisons, sizes, latency),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _data(data: Mapping[str, Any]) -> list[str]:
+    rule = f", label rule {data['label_rule']}" if data.get("label_rule") else ""
+    elsewhere = sum(data["pretrain_images"].values()) - data["unlabeled"] - sum(data["labeled"].values())
+    return [
+        f"{data['data_set']}{rule}: {sum(data['labeled'].values()):,} labeled faces "
+        f"({', '.join(f'{label} {count:,}' for label, count in data['labeled'].items())}), "
+        f"{data['unlabeled']:,} of the training split without their labels, {max(0, elsewhere):,} unlabeled "
+        "faces from elsewhere.",
+        *(f"* {note}" for note in data["notes"]),
+    ]
+
+
+def _certainty(calibration: Calibration) -> list[str]:
+    judged = calibration.test
+    if calibration.source is None or calibration.threshold is None:
+        return [
+            "Not calibrated: the run has no labeled faces that trained nothing. Confidences are those of the "
+            "network, and no answer is marked as uncertain."
+        ]
+    few = ", which are few" if calibration.count < FEW_FACES else ""
+    lines = [
+        f"Calibrated on {calibration.count:,} faces that trained nothing ({calibration.source}{few}); "
+        f"temperature {calibration.temperature:.3f}. On the test split:",
+        "",
+        "| probabilities | NLL | Brier | ECE | adaptive ECE | class-wise ECE |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, e in judged["errors"].items():
+        title = {"before": "as trained", "temperature": "**exported**", "vector": "vector scaling"}[name]
+        scores = (e["nll"], e["brier"], e["ece"], e["adaptive"], e["classwise"])
+        lines.append(f"| {title} | {' | '.join(f'{value:.3f}' for value in scores)} |")
+    lines.append("")
+    target = f"{calibration.target_error:.0%} wrong"
+    if calibration.threshold >= NEVER:
+        lines.append(f"No confidence leaves at most {target}, so every answer is marked as uncertain.")
+    else:
+        certain = judged["certain"]
+        error = "none" if certain["error"] is None else f"{certain['error']:.1%}"
+        lines.append(
+            f"Answers of confidence {calibration.threshold:.3f} or more count as certain, chosen for at most "
+            f"{target}: {certain['share']:.1%} of the test answers, {error} of them wrong."
+        )
+    if calibration.sets is not None:
+        sets = judged["sets"]
+        lines.append(
+            f"The expressions of probability {calibration.sets.floor:.3f} or more make a set meant to hold "
+            f"the true one in {calibration.sets.coverage:.0%} of the cases: {sets['coverage']:.1%} on the "
+            f"test split, with {sets['mean_size']:.1f} expressions on average."
+        )
+    return lines
+
+
+def _files(
+    comparisons: Mapping[str, Comparison], sizes: Mapping[str, int], latency: Sequence[Latency]
+) -> list[str]:
+    batches = sorted({row.batch for row in latency})
+    times = {(row.name, row.batch): row.median_ms for row in latency}
+    lines = [
+        "| file | MB | largest difference | same expression | "
+        + " | ".join(f"batch {b}" for b in batches)
+        + " |",
+        "|---" * (4 + len(batches)) + "|",
+    ]
+    for name, found in comparisons.items():
+        cells = [f"{times[name, batch]:.2f}" if (name, batch) in times else "" for batch in batches]
+        lines.append(
+            f"| {name} | {sizes[name] / 1e6:.1f} | {found.difference:.1e} | {found.agreement:.2%} | "
+            f"{' | '.join(cells)} |"
+        )
+    return lines

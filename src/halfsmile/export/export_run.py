@@ -1,0 +1,213 @@
+"""Exporting a run: calibrate, write files, pass them through the gate, time them, publish all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from halfsmile.data.images import Faces, load_faces
+from halfsmile.evaluate.calibrate import Temperature
+from halfsmile.export.card import short_card
+from halfsmile.export.gate import Comparison, Exported, require
+from halfsmile.export.latency import measure
+from halfsmile.export.onnx import export_onnx
+from halfsmile.export.openvino import OpenVinoModel, convert_openvino, require_openvino
+from halfsmile.export.quantize import quantize_onnx
+from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Export
+from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
+from halfsmile.files import read_json
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.temporal_file import load_network
+from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.model_facts import ModelFacts, Preprocessing
+from halfsmile.predict.temporal_model import TemporalModel
+from halfsmile.train.calibrate_run import (
+    Calibration,
+    RunFaces,
+    calibrate_run,
+    network_logits,
+    read_run_faces,
+    trained_classifier,
+)
+from halfsmile.train.run_folder import RunFolder
+
+PUBLISHED = (ONNX, INT8, OPENVINO, TEMPORAL, "openvino/model.bin", "gate.json", "latency.json", "card.md")
+GATE_FACES = 512
+"""Training faces that the gate looks at where a run has no labeled faces that trained nothing."""
+
+RANGE_FACES = 256
+"""Training faces that ranges for 8 bits are measured on."""
+
+
+def export_run(
+    run: Path,
+    *,
+    out: Path | None = None,
+    int8: bool = False,
+    openvino: bool = False,
+    target_error: float = 0.1,
+    name: str | None = None,
+    data: Path | None = None,
+    seconds: float = 1.0,
+) -> Export:
+    """Export the last stage of a run.
+
+    All files appear in ``out``, or none does and what an earlier export left there stays as it was.
+
+    Args:
+        run: The run folder.
+        out: Where the files go; ``RUN/export`` by default.
+        int8: Also write an 8-bit file.
+        openvino: Also write OpenVINO's files.
+        target_error: Share of wrong ones that answers called certain may have.
+        name: What the model calls itself; the recipe's name by default.
+        data: Where the labeled data set is now; None takes the place that the run was trained from.
+        seconds: Time for each row of the latency table.
+
+    Raises:
+        ValueError: If a package is missing, the run or its data do not fit, or a file does not pass the gate
+            (:class:`~halfsmile.export.gate.GateError`).
+        OSError: If the folder can't be written.
+    """
+    _require_packages()
+    if openvino:
+        require_openvino()
+    folder = RunFolder.existing(run)
+    out = folder.path / "export" if out is None else Path(out)
+    faces = read_run_faces(folder, data=data)
+    calibration = calibrate_run(folder, target_error=target_error, faces=faces)
+    model, run_data = trained_classifier(folder), read_json(folder.path / "data.json")
+    facts = model_facts(folder, model, calibration, name=name)
+
+    out.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+    try:
+        models: dict[str, Exported] = {}
+        export_onnx(model, facts, scratch / ONNX)
+        models[ONNX] = ExpressionModel.load(scratch / ONNX, threads=1)
+        if int8:
+            quantize_onnx(scratch / ONNX, scratch / INT8, facts, _labeled(folder, faces, RANGE_FACES).images)
+            models[INT8] = ExpressionModel.load(scratch / INT8, threads=1)
+        if openvino:
+            convert_openvino(scratch / ONNX, (scratch / OPENVINO).parent, facts)
+            models[OPENVINO] = OpenVinoModel(scratch / OPENVINO, threads=1)
+        checked = faces.calibration or _labeled(folder, faces, GATE_FACES)
+        comparisons = check(models, model, facts, checked)
+        latency = measure(
+            {file: exported.predict for file, exported in models.items()}, checked.images, seconds=seconds
+        )
+        if folder.finished("temporal"):
+            comparisons[TEMPORAL] = _temporal(folder, facts, scratch / TEMPORAL, models[ONNX], checked)
+        sizes = {file: _size(scratch / file) for file in comparisons}
+        done = Export(out, facts, calibration, comparisons, sizes, latency)
+        done.write_reports(scratch, run_data)
+        _publish(scratch, out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return done
+
+
+def model_facts(
+    folder: RunFolder, model: Classifier, calibration: Calibration, *, name: str | None = None
+) -> ModelFacts:
+    """What the files of a run say of themselves.
+
+    Args:
+        folder: The run.
+        model: Its network.
+        calibration: Its temperature and threshold.
+        name: What the model calls itself; the recipe's name by default.
+    """
+    recipe, config = folder.recipe(), model.encoder.config
+    what = f"Recipe {recipe.name} ({recipe.preset}), stage {calibration.stage}, label budget {recipe.labels}"
+    return ModelFacts(
+        name=name or recipe.name,
+        labels=model.taxonomy.labels,
+        taxonomy=model.taxonomy.name,
+        preprocessing=Preprocessing(size=config.image_size, channels=config.channels),
+        temperature=calibration.temperature,
+        threshold=calibration.threshold,
+        target_error=None if calibration.threshold is None else calibration.target_error,
+        recipe_sha256=hashlib.sha256(folder.recipe_path.read_bytes()).hexdigest(),
+        card=short_card(
+            model.taxonomy.labels, read_json(folder.path / "data.json"), calibration.test["metrics"], what
+        ),
+    )
+
+
+def check(
+    models: Mapping[str, Exported], network: Classifier, facts: ModelFacts, faces: Faces
+) -> dict[str, Comparison]:
+    """Pass files through the gate.
+
+    Args:
+        models: The loaded files, by name.
+        network: The trained network.
+        facts: Its temperature.
+        faces: Labeled faces.
+
+    Raises:
+        GateError: If one does not pass.
+    """
+    reference = Temperature(facts.temperature)(network_logits(network, faces.images))
+    found = {}
+    for file, exported in models.items():
+        found[file] = require(
+            file,
+            exported,
+            images=faces.images,
+            reference=reference,
+            labels=network.taxonomy.labels,
+            targets=faces.manifest.class_indices(),
+            limits=LIMITS[file],
+        )
+    return found
+
+
+def _temporal(folder: RunFolder, facts: ModelFacts, path: Path, model: Exported, faces: Faces) -> Comparison:
+    """Export the network over frames of a run, for the features of its exported model."""
+    network, taxonomy = load_network(folder.stage("temporal"))
+    source = read_json(folder.stage("temporal") / "result.json").get("features_of")
+    if source != folder.last_stage():
+        raise ValueError(
+            f"Stage temporal of {folder.path} reads the features of stage {source}, and "
+            f"{folder.last_stage()} was trained since. Train it again in a new run folder."
+        )
+    export_temporal(network, temporal_facts(network, taxonomy, facts.recipe_sha256), path)
+    exported, features = TemporalModel(path, threads=1), model.predict(faces.images).features
+    return require_temporal(path.name, exported, network, taxonomy, features)
+
+
+def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> Faces:
+    """Some of the labeled training faces, drawn at random but always the same."""
+    encoder = folder.recipe().encoder
+    rows = np.random.default_rng(0).permutation(len(faces.train))[:count]
+    return load_faces(faces.train.take(np.sort(rows)), size=encoder.image_size, channels=encoder.channels)
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, for OpenVINO with the weights beside it."""
+    weights = path.with_suffix(".bin")
+    return path.stat().st_size + (weights.stat().st_size if weights.exists() else 0)
+
+
+def _publish(scratch: Path, out: Path) -> None:
+    """Move finished files into place; those of an earlier export that were not made again go away."""
+    for file in PUBLISHED:
+        if (scratch / file).exists():
+            (out / file).parent.mkdir(exist_ok=True)
+            (scratch / file).replace(out / file)
+        else:
+            (out / file).unlink(missing_ok=True)
+
+
+def _require_packages() -> None:
+    missing = [name for name in ("onnx", "onnxscript") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} not installed: pip install 'halfsmile[train,export]'")

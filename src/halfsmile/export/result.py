@@ -1,0 +1,94 @@
+"""What an export gave, and the reports beside the files: gate.json, latency.json and card.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from halfsmile.export.card import card
+from halfsmile.export.gate import BATCHES, EXACT, QUANTIZED, Comparison
+from halfsmile.export.latency import Latency
+from halfsmile.files import write_json
+from halfsmile.predict.model_facts import ModelFacts
+from halfsmile.train.calibrate_run import Calibration
+from halfsmile.train.run_folder import processor_name
+
+ONNX, INT8, OPENVINO = "model.onnx", "model-int8.onnx", "openvino/model.xml"
+TEMPORAL = "temporal.onnx"
+LIMITS = {ONNX: EXACT, INT8: QUANTIZED, OPENVINO: EXACT, TEMPORAL: EXACT}
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """What was published.
+
+    Args:
+        folder: Where.
+        facts: What the files say of themselves.
+        calibration: Temperature and thresholds.
+        comparisons: What the gate found, by file.
+        sizes: Bytes, by file.
+        latency: Times, by file and batch size.
+    """
+
+    folder: Path
+    facts: ModelFacts
+    calibration: Calibration
+    comparisons: dict[str, Comparison]
+    sizes: dict[str, int]
+    latency: list[Latency]
+
+    def write_reports(self, folder: Path, data: Mapping[str, Any]) -> None:
+        """Write gate.json, latency.json and card.md.
+
+        Args:
+            folder: Where to.
+            data: The run's data.json.
+        """
+        gate = {
+            file: {**asdict(found), "limits": asdict(LIMITS[file])}
+            for file, found in self.comparisons.items()
+        }
+        faces = self.calibration.source or "labeled"
+        write_json(folder / "gate.json", {"faces": faces, "batches": BATCHES, "files": gate})
+        rows = [
+            {**asdict(row), "faces_per_second": row.faces_per_second, "bytes": self.sizes[row.name]}
+            for row in self.latency
+        ]
+        machine = {"processor": processor_name(), "threads": 1}
+        write_json(folder / "latency.json", {**machine, "files": rows})
+        text = card(
+            self.facts,
+            data=data,
+            calibration=self.calibration,
+            comparisons=self.comparisons,
+            sizes=self.sizes,
+            latency=self.latency,
+            processor=processor_name(),
+        )
+        (folder / "card.md").write_text(text, encoding="utf-8")
+
+    def show(self, console: Console) -> None:
+        """Print sizes, times and what the gate found."""
+        table = Table(title="Exported files, one thread")
+        columns = ("file", "MB", "batch", "median ms", "faces/s", "largest difference", "same expression")
+        for column in columns:
+            table.add_column(column, justify="left" if column == "file" else "right")
+        for row in self.latency:
+            found = self.comparisons[row.name]
+            table.add_row(
+                row.name,
+                f"{self.sizes[row.name] / 1e6:.1f}",
+                str(row.batch),
+                f"{row.median_ms:.2f}",
+                f"{row.faces_per_second:,.0f}",
+                f"{found.difference:.1e}",
+                f"{found.agreement:.2%}",
+            )
+        console.print(table)
+        console.print(f"Model: {self.folder / ONNX}", highlight=False, soft_wrap=True)

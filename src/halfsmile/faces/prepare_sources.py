@@ -1,0 +1,192 @@
+"""What is to be prepared: pictures and videos, or the rows of a data set with what it says of each face."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from halfsmile.data.manifest import SCHEMA, Manifest
+from halfsmile.data.readers.registry import read_any, recognize
+from halfsmile.predict import sources as files
+from halfsmile.taxonomy import Taxonomy
+
+_BLOCK = 4096
+_SAID = tuple(name for name in SCHEMA.names if name not in ("image", "sha256"))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture or a video.
+
+    Args:
+        name: Unique in the store: the path as it was given, and what lies below.
+        root: Folder or archive that ``locator`` is relative to; of a video, its file.
+        locator: Of a picture.
+        is_video: Whether it is a video.
+        said: What a data set says of the face in a picture: columns of the manifest that are not null.
+    """
+
+    name: str
+    root: Path
+    locator: str = ""
+    is_video: bool = False
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All sources, in the order in which they are prepared.
+
+    Args:
+        parts: One after the other.
+        taxonomy: Classes of the labels; None where nothing is labeled.
+        notes: What was found and what was ignored, for people.
+    """
+
+    parts: tuple[Collection[Source], ...]
+    taxonomy: Taxonomy | None = None
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[Source]:
+        for part in self.parts:
+            yield from part
+
+
+class Rows(Collection[Source]):
+    """The rows of a manifest as sources, made when they are asked for: there may be millions.
+
+    A picture that several rows name is a source for each; the later ones have a number behind their name.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        values, counts = pc.value_counts(manifest.table["image"]).flatten()
+        self._repeated = set(values.filter(pc.greater(counts, 1)).to_pylist())
+
+    def __len__(self) -> int:
+        return len(self._manifest)
+
+    def __contains__(self, source: object) -> bool:
+        return any(source == own for own in self)
+
+    def __iter__(self) -> Iterator[Source]:
+        root = Path(self._manifest.root)
+        prefix = f"{root}!" if root.is_file() else f"{root.as_posix()}/"
+        seen: Counter[str] = Counter()
+        for batch in self._manifest.table.to_batches(max_chunksize=_BLOCK):
+            for row in batch.to_pylist():
+                locator = row["image"]
+                name = prefix + locator
+                if locator in self._repeated:
+                    seen[locator] += 1
+                    name += f" ({seen[locator]})" if seen[locator] > 1 else ""
+                yield Source(name, root, locator, said={n: row[n] for n in _SAID if row[n] is not None})
+
+
+def find(
+    names: Sequence[str | Path],
+    *,
+    layout: str | None = None,
+    leave_out: Sequence[Path] = (),
+    **options: Any,
+) -> Sources:
+    """Everything behind some names.
+
+    What :func:`~halfsmile.data.readers.registry.recognize` takes for a data set is read by its reader, so
+    that labels, people, splits, boxes and landmarks are kept. Everything else is searched for pictures,
+    archives and videos, see :mod:`halfsmile.predict.sources`.
+
+    Args:
+        names: Files, folders, archives, patterns, data sets.
+        layout: Of all names, one of :data:`~halfsmile.data.readers.registry.LAYOUTS`; ``folder`` takes the
+            pictures and videos and nothing else. None recognizes each.
+        leave_out: Folders whose contents are not looked at.
+        options: For the reader.
+
+    Raises:
+        ValueError: If a name stands for nothing or for a camera or a stream, a data set can't be read, or two
+            of them have different classes.
+    """
+    parts: list[Collection[Source]] = []
+    notes: list[str] = []
+    taxonomies: dict[str, Taxonomy] = {}
+    for name in dict.fromkeys(map(str, names)):
+        manifest = _data_set(Path(name), layout, options, notes)
+        if manifest is None:
+            parts.append(_files(name, leave_out, notes))
+            continue
+        parts.append(Rows(manifest))
+        notes += [f"{name}: {note}" for note in manifest.notes]
+        if manifest.taxonomy is not None:
+            taxonomies[name] = manifest.taxonomy
+    if len({taxonomy.labels for taxonomy in taxonomies.values()}) > 1:
+        listed = "\n".join(f"  {name}: {list(taxonomy.labels)}" for name, taxonomy in taxonomies.items())
+        raise ValueError(
+            f"One store has one list of classes, but these differ:\n{listed}\nPrepare a store from each, and "
+            "merge them with `halfsmile data merge`."
+        )
+    sources = Sources(_once(parts), next(iter(taxonomies.values()), None), tuple(notes))
+    if not len(sources):
+        raise ValueError("Name at least one picture, video, folder, archive or data set.")
+    return sources
+
+
+def _data_set(
+    path: Path, layout: str | None, options: Mapping[str, Any], notes: list[str]
+) -> Manifest | None:
+    """The rows of a data set; None for plain pictures and videos."""
+    if layout == "folder" or not path.exists():
+        return None
+    if layout is not None:
+        return read_any(path, layout, **options)
+    try:
+        found = recognize(path)
+    except ValueError:
+        return None
+    if found.name == "folder":
+        return None
+    guess = "" if found.is_certain else "perhaps "
+    notes.append(f"{path}: {guess}{found.name}, for {found.reason}.")
+    try:
+        return read_any(path, **options)
+    except ValueError as error:
+        raise ValueError(f"{error} To take the pictures alone, give the layout folder.") from error
+
+
+def _files(name: str, leave_out: Sequence[Path], notes: list[str]) -> list[Source]:
+    found = files.find_sources([name], leave_out=leave_out)
+    if live := [item.name for item in found.items if item.is_live]:
+        raise ValueError(f"{live[0]} has no end; record it into a file first.")
+    notes += [f"{name}: {note}" for note in found.notes]
+    if found.ignored:
+        first, reason = found.ignored[0]
+        notes.append(f"{name}: {len(found.ignored)} files were ignored, first {first} ({reason}).")
+    return [
+        Source(item.name, Path(item.name), is_video=True)
+        if item.kind == "video"
+        else Source(item.name, item.root, item.locator)
+        for item in found.items
+    ]
+
+
+def _once(parts: Sequence[Collection[Source]]) -> tuple[Collection[Source], ...]:
+    """The parts without sources that an earlier part has."""
+    if len(parts) == 1:
+        return tuple(parts)
+    seen: set[str] = set()
+    kept: list[Collection[Source]] = []
+    for part in parts:
+        names = [source.name for source in part]
+        is_new = [name not in seen for name in names]
+        seen.update(names)
+        fresh = part if all(is_new) else [s for s, new in zip(part, is_new, strict=True) if new]
+        kept.append(fresh)
+    return tuple(kept)

@@ -1,0 +1,87 @@
+"""The one result of inference: what is said of one face. Tables, pictures, server and page all take it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Face:
+    """One face in one picture.
+
+    Args:
+        source: Path, address or camera, as it was given.
+        frame: Number of the frame in a video, from 0; None for a picture.
+        time: Seconds from the start of a video; None for a picture.
+        box: Left, top, right, bottom in pixels of the upright picture.
+        landmarks: Five points (x, y): eye at image left, eye at image right, nose, mouth corner at image
+            left, mouth corner at image right; None where only the box is known.
+        score: The detector's confidence that this is a face, 0 to 1.
+        track: The same number for the same person as long as a video shows them; None for a picture.
+        expression: The most probable label.
+        probabilities: Of every label, in the model's order; they sum to 1.
+        confidence: Probability of ``expression``.
+        uncertain: Whether ``confidence`` lies below the threshold of certainty.
+        quality: Scores from 0 to 1 by name; None where they were not asked for.
+    """
+
+    source: str
+    frame: int | None = None
+    time: float | None = None
+    box: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...] | None
+    score: float
+    track: int | None = None
+    expression: str
+    probabilities: dict[str, float]
+    confidence: float
+    uncertain: bool
+    quality: dict[str, float] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoFace:
+    """A picture or frame of which nothing can be said.
+
+    Args:
+        source: Path, address or camera, as it was given.
+        frame: Number of the frame in a video; None for a picture or a whole video.
+        time: Seconds from the start of a video; None for a picture or a whole video.
+        reason: ``no face`` or what went wrong, in words.
+    """
+
+    source: str
+    frame: int | None = None
+    time: float | None = None
+    reason: str = "no face"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, ready for JSON; ``expression`` is null."""
+        return asdict(self) | {"expression": None}
+
+
+class Faces(list[Face]):
+    """Faces of one picture, or of as many as you put together: a list that also makes a table."""
+
+    def to_pandas(self) -> Any:
+        """A ``pandas.DataFrame`` with one row a face and the columns of the CSV files.
+
+        Raises:
+            ValueError: If pandas is not installed.
+        """
+        from halfsmile.predict.columns import column_names, flat_row
+
+        try:
+            pandas = import_module("pandas")
+        except ModuleNotFoundError as error:
+            raise ValueError("to_pandas needs pandas: pip install pandas") from error
+        labels = list(self[0].probabilities) if self else []
+        scores = list(self[0].quality or ()) if self else []
+        names = column_names(labels, scores)
+        return pandas.DataFrame([flat_row(face) for face in self], columns=names)

@@ -1,0 +1,214 @@
+"""The expression model: an ONNX file that says itself what it takes and what its answers mean; no torch.
+
+``halfsmile export`` writes such files. Everything from uint8 pixels to calibrated probabilities is in the
+graph; labels, alignment and the threshold of certainty are in its metadata. A file that lacks them is
+refused, since guessed labels or a guessed crop give wrong answers that look right.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from halfsmile.predict.model_facts import ModelFacts, Preprocessing
+
+Crops = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+INPUT = "images"
+OUTPUTS = ("probabilities", "logits", "features")
+BATCH = 64
+_EXPORTED = (Path("export/model.onnx"), Path("model.onnx"))
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model says of N faces.
+
+    Args:
+        probabilities: (N, classes), calibrated; rows sum to 1.
+        logits: (N, classes), before temperature and softmax.
+        features: (N, D), what the last layer sees.
+    """
+
+    probabilities: Floats
+    logits: Floats
+    features: Floats
+
+
+class ExpressionModel:
+    """A loaded model; may be shared between threads.
+
+    Args:
+        session: An onnxruntime session.
+        facts: What the file says of itself.
+
+    Raises:
+        ValueError: If inputs and outputs of the graph are not as the facts say.
+    """
+
+    def __init__(self, session: Any, facts: ModelFacts) -> None:
+        self.session = session
+        self.facts = facts
+        crop = facts.preprocessing
+        self.crop_shape = (crop.size, crop.size, crop.channels)
+        inputs = {node.name: (node.type, tuple(node.shape[1:])) for node in session.get_inputs()}
+        expected = {INPUT: ("tensor(uint8)", self.crop_shape)}
+        if inputs != expected:
+            raise ValueError(f"its input is {inputs}, expected {expected}.")
+        outputs = {node.name: tuple(node.shape) for node in session.get_outputs()}
+        if set(outputs) != set(OUTPUTS):
+            raise ValueError(f"its outputs are {sorted(outputs)}, expected {sorted(OUTPUTS)}.")
+        for name in ("probabilities", "logits"):
+            if outputs[name][1:] != (len(facts.labels),):
+                raise ValueError(
+                    f"its {name} have the shape {outputs[name]}, but it names {len(facts.labels)} labels: "
+                    f"{list(facts.labels)}."
+                )
+        self.width = int(outputs["features"][1])
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, threads: int | None = None) -> ExpressionModel:
+        """Load an exported file.
+
+        Args:
+            path: An ONNX file, or a run folder that was exported; None for the model in the box.
+            threads: Threads of a prediction; None for all processors that this process may use.
+
+        Raises:
+            ValueError: If there is no such file, or it is damaged or not one that ``halfsmile export`` wrote.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, found {threads}.")
+        data, name = _read(path)
+        session = open_session(data, name, threads)
+        try:
+            facts = ModelFacts.from_metadata(session.get_modelmeta().custom_metadata_map)
+            return cls(session, facts)
+        except ValueError as error:
+            raise ValueError(f"{name} can't be used: {error}") from error
+
+    @property
+    def name(self) -> str:
+        """Short name."""
+        return self.facts.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Classes, in the order of the probabilities."""
+        return self.facts.labels
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How faces are cut out for the model."""
+        return self.facts.preprocessing
+
+    @property
+    def temperature(self) -> float:
+        """What the graph divides logits by."""
+        return self.facts.temperature
+
+    @property
+    def threshold(self) -> float | None:
+        """Confidence from which an answer counts as certain; None where it was never measured."""
+        return self.facts.threshold
+
+    @property
+    def card(self) -> str:
+        """What the model is, in a few sentences."""
+        return self.facts.card
+
+    def predict(self, crops: Crops, *, batch_size: int = BATCH) -> Prediction:
+        """Name the expressions of aligned faces.
+
+        Args:
+            crops: (N, S, S, C) uint8, as :attr:`preprocessing` says; N may be 0.
+            batch_size: Faces that are computed at a time; more need more memory.
+
+        Raises:
+            ValueError: If the crops are not as described.
+        """
+        crops = np.asarray(crops)
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != self.crop_shape:
+            raise ValueError(
+                f"The model {self.name!r} takes faces (N, {', '.join(map(str, self.crop_shape))}) of uint8, "
+                f"found {crops.shape} of {crops.dtype}."
+            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, found {batch_size}.")
+        widths = (len(self.labels), len(self.labels), self.width)
+        parts = [tuple(np.zeros((0, width), np.float32) for width in widths)]
+        for start in range(0, len(crops), batch_size):
+            batch = np.ascontiguousarray(crops[start : start + batch_size])
+            parts.append(tuple(self.session.run(OUTPUTS, {INPUT: batch})))
+        return Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+def _read(path: str | Path | None) -> tuple[bytes, str]:
+    """The bytes of a model, and what to call it in messages."""
+    if path is None:
+        file = resources.files("halfsmile.predict") / "models" / "default.onnx"
+        if not file.is_file():
+            raise ValueError(
+                "This installation of halfsmile has no model in the box. Give one with --model: an ONNX file "
+                "or a run folder that `halfsmile export` has exported."
+            )
+        return file.read_bytes(), "The model in the box"
+    path = Path(path)
+    if path.is_dir():
+        exported = [path / name for name in _EXPORTED if (path / name).is_file()]
+        if not exported:
+            raise ValueError(
+                f"{path} holds no exported model (no {_EXPORTED[0]}): `halfsmile export {path}` makes one."
+            )
+        path = exported[0]
+    if not path.is_file():
+        raise ValueError(f"The model {path} does not exist. Give an ONNX file or an exported run folder.")
+    return path.read_bytes(), str(path)
+
+
+def open_session(data: bytes, name: str, threads: int | None = None) -> Any:
+    """An onnxruntime session on the processor.
+
+    Args:
+        data: The bytes of an ONNX file, so that it can't refer to other files.
+        name: What to call it in messages.
+        threads: Threads of a prediction; None for all processors that this process may use.
+
+    Raises:
+        ValueError: If the file is damaged or no ONNX model.
+    """
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = threads or _processors()
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    refusals = (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidGraph,
+        state.InvalidProtobuf,
+        state.NoSuchFile,
+        state.NotImplemented,
+        state.RuntimeException,
+    )
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except refusals as error:
+        raise ValueError(
+            f"{name} is damaged, cut short, or no ONNX model ({len(data):,} bytes): {error}"
+        ) from error
+
+
+def _processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,138 @@
+"""What a model file says of itself: labels, crop, temperature, threshold, as text in the file's metadata."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FORMAT = "1"
+"""Version of inputs, outputs and metadata."""
+
+TEMPLATES = ("ferplus",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How a face is cut out for the model, see :func:`halfsmile.faces.align.align`.
+
+    Args:
+        size: Side S of the aligned face in pixels.
+        channels: C, 1 for grey or 3 for RGB.
+        template: Where the landmarks go; ``ferplus`` is the template of :mod:`halfsmile.faces.align`.
+        scale: Above 1 the face fills more of the crop.
+
+    Raises:
+        ValueError: If a value is unknown or out of range.
+    """
+
+    size: int
+    channels: int
+    template: str = "ferplus"
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.channels not in (1, 3) or not self.scale > 0:
+            raise ValueError(
+                f"size and scale must be positive and channels 1 or 3, found size {self.size}, "
+                f"scale {self.scale}, channels {self.channels}."
+            )
+        if self.template not in TEMPLATES:
+            raise ValueError(f"the template {self.template!r} is unknown; known are {', '.join(TEMPLATES)}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What an exported file says of itself.
+
+    Args:
+        name: Short name.
+        labels: Classes, in the order of the probabilities.
+        taxonomy: Name of the taxonomy, ``custom`` for one of the user's own.
+        preprocessing: How faces are cut out for it.
+        temperature: What the graph divides logits by.
+        threshold: Confidence from which an answer counts as certain; None where it was never measured.
+        target_error: Largest share of wrong ones among the certain answers that the threshold was set for.
+        recipe_sha256: SHA-256 of the recipe.json that it was trained from.
+        card: What it is, in a few sentences.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    taxonomy: str
+    preprocessing: Preprocessing
+    temperature: float
+    threshold: float | None
+    target_error: float | None
+    recipe_sha256: str
+    card: str
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"expected at least two different labels, found {list(self.labels)}.")
+        if not 0 < self.temperature < float("inf"):
+            raise ValueError(f"the temperature must be positive, found {self.temperature}.")
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold must lie between 0 and 1, found {self.threshold}.")
+
+    def to_metadata(self) -> dict[str, str]:
+        """The same as text for a file's metadata."""
+        crop = self.preprocessing
+        threshold = {"target_error": self.target_error, "confidence": self.threshold}
+        return {
+            "halfsmile.format": FORMAT,
+            "halfsmile.name": self.name,
+            "halfsmile.labels": json.dumps(self.labels, ensure_ascii=False),
+            "halfsmile.taxonomy": self.taxonomy,
+            "halfsmile.preprocessing": json.dumps(
+                {
+                    "size": crop.size,
+                    "channels": crop.channels,
+                    "template": crop.template,
+                    "scale": crop.scale,
+                }
+            ),
+            "halfsmile.temperature": repr(self.temperature),
+            "halfsmile.threshold": json.dumps(None if self.threshold is None else threshold),
+            "halfsmile.recipe_sha256": self.recipe_sha256,
+            "halfsmile.card": self.card,
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> ModelFacts:
+        """Read what :meth:`to_metadata` wrote.
+
+        Raises:
+            ValueError: If an entry is missing, of another format, or not as described.
+        """
+        found = metadata.get("halfsmile.format")
+        if found is None:
+            raise ValueError(
+                "it has no halfsmile metadata, so its labels and its crop are unknown. "
+                "`halfsmile export RUN` writes a file that has."
+            )
+        if found != FORMAT:
+            raise ValueError(
+                f"it is of format {found!r} and this version of halfsmile reads {FORMAT!r}. "
+                "Export it again, or bring halfsmile up to date."
+            )
+        try:
+            threshold = json.loads(metadata["halfsmile.threshold"])
+            return cls(
+                name=metadata["halfsmile.name"],
+                labels=tuple(map(str, json.loads(metadata["halfsmile.labels"]))),
+                taxonomy=metadata["halfsmile.taxonomy"],
+                preprocessing=Preprocessing(**json.loads(metadata["halfsmile.preprocessing"])),
+                temperature=float(metadata["halfsmile.temperature"]),
+                threshold=None if threshold is None else float(threshold["confidence"]),
+                target_error=None if threshold is None else float(threshold["target_error"]),
+                recipe_sha256=metadata["halfsmile.recipe_sha256"],
+                card=metadata["halfsmile.card"],
+            )
+        except KeyError as error:
+            raise ValueError(f"its metadata lack {error}.") from error
+        except (TypeError, json.JSONDecodeError) as error:
+            raise ValueError(f"its metadata are not as expected ({error}).") from error

@@ -1,0 +1,247 @@
+"""From pictures and videos to :class:`Face` results: detect, align, name; without torch, without network.
+
+>>> from halfsmile import Predictor                                             # doctest: +SKIP
+>>> for face in Predictor().predict("photo.jpg"):                               # doctest: +SKIP
+...     print(face.expression, face.confidence, face.uncertain)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.preprocess import Image
+from halfsmile.faces.align import TEMPLATE_SIZE, align
+from halfsmile.faces.detect import Detection, Detector, DetectorName
+from halfsmile.faces.detect import detector as detector_named
+from halfsmile.faces.quality import quality as face_quality
+from halfsmile.predict.face import Face, Faces, NoFace
+from halfsmile.predict.model import ExpressionModel
+
+if TYPE_CHECKING:
+    from halfsmile.faces.video import Frame
+
+Crops = npt.NDArray[np.uint8]
+
+
+class Predictor:
+    """Finds faces and names their expressions. One object serves one thread.
+
+    Args:
+        model: An exported ONNX file or a run folder with one; None for the model in the box.
+        detector: Name of a detector, or one of your own.
+        threshold: Confidence from which an answer counts as certain; None for the model's own threshold.
+            Where there is neither, no answer is marked as uncertain.
+        quality: Score every face's size, sharpness, pose and exposure.
+        threads: Of the expression model; None for all cores.
+
+    Raises:
+        ValueError: If the model or the detector can't be had, or the threshold is not between 0 and 1.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | ExpressionModel | None = None,
+        *,
+        detector: DetectorName | Detector = "auto",
+        threshold: float | None = None,
+        quality: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must lie between 0 and 1, found {threshold}.")
+        self.model = model if isinstance(model, ExpressionModel) else ExpressionModel.load(model, threads)
+        self.detector: Detector = detector_named(detector) if isinstance(detector, str) else detector
+        self.threshold = self.model.threshold if threshold is None else threshold
+        self.quality = quality
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Expressions that the model knows, in the order of its probabilities."""
+        return self.model.labels
+
+    def predict(self, picture: str | Path | Image) -> Faces:
+        """All faces of one picture, the surest detection first; an empty list where there is none.
+
+        Args:
+            picture: A file, or pixels: RGB (H, W, 3) or grey (H, W, 1) or (H, W), uint8.
+
+        Raises:
+            BadImage: If the file can't be read.
+            ValueError: If the pixels are not as described.
+        """
+        if isinstance(picture, str | Path):
+            path = Path(picture)
+            return self.faces([read_image(path.parent, path.name)], [str(picture)])[0]
+        return self.faces([picture], ["array"])[0]
+
+    def predict_many(self, paths: Iterable[str | Path], *, batch_size: int = 8) -> Iterator[Face | NoFace]:
+        """Faces of many files, as they are computed, in the order of the files.
+
+        A file that can't be read, or shows no face, gives one :class:`NoFace` that says so.
+
+        Args:
+            paths: Files.
+            batch_size: Pictures that are looked at together; more are faster and need more memory.
+        """
+        remaining = map(str, paths)
+        while batch := list(islice(remaining, batch_size)):
+            found: list[Image | str] = []
+            for path in map(Path, batch):
+                try:
+                    found.append(read_image(path.parent, path.name))
+                except BadImage as error:
+                    found.append(str(error).removeprefix(f"{path.name}: "))
+            for results in self.look(found, batch):
+                yield from results
+
+    def video(
+        self,
+        source: str | Path | int | Iterable[Frame],
+        *,
+        every: int = 1,
+        detect_every: int = 3,
+        smoothing: float | None = None,
+        frames_without_face: bool = False,
+        problems: list[str] | None = None,
+    ) -> Iterator[Face | NoFace]:
+        """Faces of a video, frame by frame, with a steady number for each person; in constant memory.
+
+        Args:
+            source: A file, an address, the number of a camera, or frames.
+            every: Look at each frame whose number is a multiple of this.
+            detect_every: Frames from one detection to the next; between them faces move on straight lines.
+                Larger values are faster and lose faces that move wildly.
+            smoothing: Seconds over which each person's probabilities are averaged, half before and half after
+                a frame (before it only for a camera or an address); None leaves them as they are.
+            frames_without_face: Give a :class:`NoFace` for each frame without one.
+            problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
+
+        Raises:
+            ValueError: If an argument is out of range.
+            BadVideo: From the first ``next``, if nothing of the source can be decoded.
+        """
+        from halfsmile.predict.video import look_at_video
+
+        looked = look_at_video(
+            self, source, every=every, detect_every=detect_every, smoothing=smoothing, problems=problems
+        )
+        return (
+            result
+            for seen in looked
+            for result in (seen.faces or ([seen.no_face()] if frames_without_face else ()))
+        )
+
+    def look(self, pictures: Sequence[Image | str], sources: Sequence[str]) -> list[Faces | list[NoFace]]:
+        """What is to be said of pictures, or of why they could not be read: never an empty list.
+
+        Args:
+            pictures: Pixels as for :meth:`faces`, or a reason.
+            sources: What ``Face.source`` will say, one a picture.
+        """
+        readable = [i for i, picture in enumerate(pictures) if not isinstance(picture, str)]
+        images = [picture for picture in pictures if not isinstance(picture, str)]
+        found = dict(zip(readable, self.faces(images, [sources[i] for i in readable]), strict=True))
+        results: list[Faces | list[NoFace]] = []
+        for i, (picture, source) in enumerate(zip(pictures, sources, strict=True)):
+            if isinstance(picture, str):
+                results.append([NoFace(source=source, reason=picture)])
+            else:
+                results.append(found[i] or [NoFace(source=source)])
+        return results
+
+    def faces(self, images: Sequence[Image], sources: Sequence[str]) -> list[Faces]:
+        """Faces of pictures in memory, one list a picture.
+
+        Args:
+            images: RGB (H, W, 3), or grey (H, W, 1) or (H, W), uint8, of any sizes.
+            sources: What ``Face.source`` will say, one a picture.
+
+        Raises:
+            ValueError: If a picture is not as described.
+        """
+        colored = [rgb(image) for image in images]
+        detections = self.detector.detect(colored)
+        crops = [self.crops(image, faces) for image, faces in zip(colored, detections, strict=True)]
+        rows = iter(self.probabilities(crops))
+        return [
+            Faces(self.result(face, next(rows), source, image=image) for face in faces)
+            for image, faces, source in zip(colored, detections, sources, strict=True)
+        ]
+
+    def probabilities(self, crops: Sequence[Crops]) -> npt.NDArray[np.float32]:
+        """What the model says of all crops (N, S, S, C) of some pictures, (sum of N, classes)."""
+        if not sum(map(len, crops)):
+            return np.zeros((0, len(self.labels)), np.float32)
+        return self.model.predict(np.concatenate(list(crops))).probabilities
+
+    def crops(self, image: Image, faces: Sequence[Detection]) -> Crops:
+        """What the model sees of each face, (N, S, S, C) uint8, of an RGB picture (H, W, 3)."""
+        wanted = self.model.preprocessing
+        cut = np.zeros((len(faces), wanted.size, wanted.size, wanted.channels), np.uint8)
+        for i, face in enumerate(faces):
+            pixels = align(image, face, size=wanted.size, scale=wanted.scale)
+            if wanted.channels == 1:
+                pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, None]
+            cut[i] = pixels
+        return cut
+
+    def result(
+        self,
+        face: Detection,
+        probabilities: npt.NDArray[np.floating],
+        source: str,
+        *,
+        image: Image | None = None,
+        frame: int | None = None,
+        time: float | None = None,
+        track: int | None = None,
+    ) -> Face:
+        """A detection and its probabilities (classes,) as a :class:`Face`."""
+        left, top, right, bottom = (round(float(v), 2) for v in face.box)
+        points = None
+        if face.landmarks is not None:
+            points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
+        best = int(np.argmax(probabilities))
+        confidence = float(probabilities[best])
+        return Face(
+            source=source,
+            frame=frame,
+            time=time,
+            box=(left, top, right, bottom),
+            landmarks=points,
+            score=float(face.score),
+            track=track,
+            expression=self.labels[best],
+            probabilities={
+                name: float(value) for name, value in zip(self.labels, probabilities, strict=True)
+            },
+            confidence=confidence,
+            uncertain=self.is_uncertain(confidence),
+            quality=quality_scores(image, face) if self.quality and image is not None else None,
+        )
+
+    def is_uncertain(self, confidence: float) -> bool:
+        """Whether a confidence lies below the threshold of certainty."""
+        return self.threshold is not None and confidence < self.threshold
+
+
+def quality_scores(image: Image, face: Detection) -> dict[str, float]:
+    """Scores of :mod:`halfsmile.faces.quality` by name; ``frontal`` only where there are landmarks."""
+    found = face_quality(face, align(image, face, size=TEMPLATE_SIZE))
+    scores = {"size": found.size, "sharpness": found.sharpness, "exposure": found.exposure}
+    return scores if found.frontal is None else scores | {"frontal": found.frontal}
+
+
+def rgb(image: Image) -> Image:
+    """A picture (H, W, 3), (H, W, 1) or (H, W) as RGB (H, W, 3)."""
+    if image.ndim == 2:
+        image = image[:, :, None]
+    return np.repeat(image, 3, axis=2) if image.ndim == 3 and image.shape[2] == 1 else image

@@ -1,0 +1,173 @@
+"""How a result becomes the bytes of a row, and how rows are found again: CSV and JSON Lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+from halfsmile.predict.columns import Row, flat_row, rounded
+from halfsmile.predict.face import Face, NoFace
+
+Result = Face | NoFace
+ToRow = Callable[[Result, int], Row]
+
+
+class RowFormat(Protocol):
+    """Rows of one kind of text file."""
+
+    @property
+    def suffix(self) -> str:
+        """Of the files' names."""
+        ...
+
+    def head(self) -> bytes:
+        """What a file begins with."""
+        ...
+
+    def row(self, result: Result, number: int) -> bytes:
+        """One row; ``number`` counts the faces of a picture from 0."""
+        ...
+
+    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+        """Source and first byte of every whole row of a file, to which it is read.
+
+        Raises:
+            ValueError: If the file has other columns.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class CsvRows:
+    """Comma-separated values in UTF-8, as RFC 4180 has them but with bare line feeds.
+
+    Args:
+        names: Columns.
+        to_row: Values by column; missing ones are left empty.
+    """
+
+    names: Sequence[str]
+    to_row: ToRow
+    suffix: str = ".csv"
+
+    def head(self) -> bytes:
+        """The names."""
+        return _csv_line(self.names)
+
+    def row(self, result: Result, number: int) -> bytes:
+        """Values in the order of the names; truth values are ``true`` and ``false``."""
+        row = rounded(self.to_row(result, number))
+        values = (row.get(name) for name in self.names)
+        return _csv_line([str(v).lower() if isinstance(v, bool) else v for v in values])
+
+    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+        """See :class:`RowFormat`."""
+        start = end = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal end
+            for line in file:
+                end += len(line)
+                yield line.decode("utf-8", "replace")
+
+        place = self.names.index("source")
+        for index, values in enumerate(csv.reader(lines())):
+            if index == 0:
+                _require_columns(values, self.names)
+            elif len(values) == len(self.names):
+                yield values[place], start
+            start = end
+
+
+@dataclass(frozen=True)
+class JsonRows:
+    """One JSON object a line, as ``Face.to_dict`` and ``NoFace.to_dict`` give it.
+
+    Args:
+        labels: Of the model; rows of another model are refused when a file is gone on with.
+    """
+
+    labels: Sequence[str]
+    suffix: str = ".jsonl"
+
+    def head(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def row(self, result: Result, number: int) -> bytes:
+        """The object."""
+        return json_line(result.to_dict())
+
+    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+        """See :class:`RowFormat`."""
+        for row, start in json_objects(file):
+            if row.get("expression") is not None:
+                _require_columns(list(row.get("probabilities", ())), self.labels)
+            yield str(row.get("source")), start
+
+
+@dataclass(frozen=True)
+class FlatJsonRows:
+    """One JSON object a line with the columns of the CSV file: what waits to become Parquet.
+
+    Args:
+        names: Columns.
+    """
+
+    names: Sequence[str]
+    suffix: str = ".jsonl"
+
+    def head(self) -> bytes:
+        """The names, as an array."""
+        return json_line(list(self.names))
+
+    def row(self, result: Result, number: int) -> bytes:
+        """The object; missing columns are unknown."""
+        return json_line(flat_row(result))
+
+    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+        """See :class:`RowFormat`."""
+        head = file.readline()
+        _require_columns(_parsed(head) or [], self.names)
+        for row, start in json_objects(file, len(head)):
+            yield str(row.get("source")), start
+
+
+def json_objects(file: BinaryIO, start: int = 0) -> Iterator[tuple[Row, int]]:
+    """Objects of a JSON Lines file, from where it is read, with their first bytes; all else is skipped."""
+    for line in file:
+        value = _parsed(line)
+        if isinstance(value, dict):
+            yield value, start
+        start += len(line)
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
+
+
+def _csv_line(values: Sequence[Any]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def json_line(value: Any) -> bytes:
+    """A value as one line of JSON."""
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _require_columns(found: Sequence[str], expected: Sequence[str]) -> None:
+    if list(found) != list(expected):
+        raise ValueError(
+            f"the unfinished table has {', '.join(map(str, found)) or 'no columns'}, but this run writes "
+            f"{', '.join(expected)}. Go on with the same model and options, or without --resume."
+        )

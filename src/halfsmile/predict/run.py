@@ -1,0 +1,133 @@
+"""``halfsmile predict``: many sources in, one table out, rows as they are computed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from halfsmile.errors import Interrupted
+from halfsmile.faces.detect import Detector, DetectorName
+from halfsmile.predict.columns import QUALITY
+from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.places import places
+from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
+from halfsmile.predict.sources import find_sources
+from halfsmile.predict.summary import Summary
+from halfsmile.predict.work import Work
+from halfsmile.progress import Progress
+
+
+def predict_run(
+    paths: Sequence[str | Path],
+    *,
+    out: str | Path | None = None,
+    model: str | Path | ExpressionModel | None = None,
+    detector: DetectorName | Detector = "auto",
+    annotate: str | Path | None = None,
+    plot: str | Path | None = None,
+    blur_faces: bool = False,
+    resume: bool = False,
+    threshold: float | None = None,
+    every: int = 1,
+    detect_every: int = 3,
+    smoothing: float | None = None,
+    frames_without_face: bool = False,
+    quality: bool = False,
+    table_format: TableFormat = "auto",
+    threads: int | None = None,
+    progress: bool = True,
+) -> Summary:
+    """Look at everything that is named and write what is said of every face.
+
+    Args:
+        paths: Pictures, videos, folders, archives, patterns, camera numbers, addresses; see
+            :mod:`halfsmile.predict.sources`.
+        out: Table to write, see :func:`halfsmile.predict.sinks.open_sink`; None prints a line for each face.
+        model: See :class:`Predictor`; so are ``detector``, ``threshold``, ``quality`` and ``threads``.
+        detector: Name of a detector, or one of your own.
+        annotate: Folder for annotated copies.
+        plot: Folder for a timeline (SVG) of each video.
+        blur_faces: Make faces unrecognizable in annotated copies; the detector then runs on every frame.
+        resume: Leave out sources that the table, or what a stopped run left of it, already has.
+        threshold: Confidence from which an answer counts as certain.
+        every: See :meth:`Predictor.video`; so are ``detect_every``, ``smoothing`` and
+            ``frames_without_face``.
+        detect_every: Frames from one detection to the next.
+        smoothing: Seconds over which each person's probabilities are averaged.
+        frames_without_face: Write a row for each frame without a face.
+        quality: Score every face.
+        table_format: ``openface`` for OpenFace's columns.
+        threads: Of the expression model.
+        progress: Show progress on standard error.
+
+    Returns:
+        What was found. A source that can't be read is counted there and has a row with the reason.
+
+    Raises:
+        ValueError: If the sources, the model, the table or an option are not as described, or no source could
+            be read.
+        OSError: If a result can't be written; the rows so far are kept.
+        Interrupted: On Ctrl-C, which only ends a camera or stream; the rows so far are kept.
+    """
+    if blur_faces and annotate is None:
+        raise ValueError("blur_faces hides faces in annotated copies: give a folder for them (--annotate).")
+    if resume and out is None:
+        raise ValueError("resume goes on with a table: name it (--out).")
+    if every < 1:
+        raise ValueError(f"every must be at least 1 frame, found {every}.")
+    start = time.monotonic()
+    folders = [Path(folder) for folder in (annotate, plot) if folder is not None]
+    sources = find_sources(paths, leave_out=folders)
+    table = None if out is None else require_table(out, table_format)
+    predictor = Predictor(model, detector=detector, threshold=threshold, quality=quality, threads=threads)
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"{folder} can't be made a folder ({error.strerror}).") from error
+    names = QUALITY if quality else ()
+    sink: Sink | Printer = (
+        Printer()
+        if table is None
+        else open_sink(table, predictor.labels, quality=names, table_format=table_format, resume=resume)
+    )
+    summary = Summary(
+        ignored=sources.ignored,
+        notes=list(sources.notes),
+        skipped=sum(source.name in sink.done for source in sources.items),
+    )
+    left = [source for source in sources.items if source.name not in sink.done]
+    work = Work(
+        predictor=predictor,
+        sink=sink,
+        summary=summary,
+        video={"every": every, "detect_every": 1 if blur_faces else detect_every, "smoothing": smoothing},
+        frames_without_face=frames_without_face,
+        places=places(sources.items),
+        annotate=None if annotate is None else Path(annotate),
+        plot=None if plot is None else Path(plot),
+        blur_faces=blur_faces,
+    )
+    total = len(sources.items)
+    try:
+        with sink, Progress("looking", total=total, done=summary.skipped, active=progress) as shown:
+            for are_pictures, group in groupby(left, key=lambda source: source.kind == "picture"):
+                if are_pictures:
+                    for source in work.pictures(group):
+                        shown.advance(1, note=source.name)
+                else:
+                    for source in group:
+                        work.video_source(source, shown)
+    except KeyboardInterrupt:
+        where = f" {sink.partial} has what was found; --resume goes on from it." if sink.partial else ""
+        raise Interrupted(f"Stopped.{where}") from None
+    summary.seconds = time.monotonic() - start
+    summary.written = [path for path in dict.fromkeys((table, *folders)) if path is not None]
+    if left and len(summary.failures) == len(left):
+        name, reason = summary.failures[0]
+        several = f"None of {len(left)} sources could be read; first: " if len(left) > 1 else ""
+        raise ValueError(several + (reason if name in reason else f"{name}: {reason}"))
+    return summary

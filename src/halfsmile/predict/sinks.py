@@ -1,0 +1,270 @@
+"""Tables of faces: CSV, JSON Lines and Parquet, written row by row, resumable, whole at the end.
+
+While a run goes on its rows stand in ``<name>.partial.csv`` (or ``.jsonl``) beside the table, each flushed as
+soon as it is known; when it ends the file gets its final name. A run that is killed, or that finds the disk
+full, leaves the partial file with its rows. Parquet can't be read before it is finished, so its rows wait in
+JSON Lines and are converted at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from rich.console import Console
+
+from halfsmile.files import atomic_write
+from halfsmile.predict.columns import (
+    TEXTS,
+    WHOLE_NUMBERS,
+    Row,
+    column_names,
+    flat_row,
+    openface_names,
+    openface_row,
+)
+from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.row_formats import CsvRows, FlatJsonRows, JsonRows, RowFormat, json_line, json_objects
+
+TableFormat = Literal["auto", "openface"]
+SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
+_ROWS = 10_000  # of Parquet that are held in memory
+
+
+class Sink:
+    """Takes results and writes them to a table; use it in a ``with`` block.
+
+    The table appears when the block ends without an error; an error leaves the partial file.
+
+    Args:
+        path: The table.
+        rows: What its rows look like.
+        resume: Go on with the partial file, or with the finished table, if there is one.
+
+    Attributes:
+        partial: Where the rows are while the run goes on.
+        done: Sources whose rows are already there.
+
+    Raises:
+        ValueError: If the file can't be written, or the one to go on with has other columns.
+        OSError: If the disk is full.
+    """
+
+    def __init__(self, path: Path, rows: RowFormat, *, resume: bool = False) -> None:
+        self.path = path
+        self.rows = rows
+        stem = path.stem if path.suffix.lower() == rows.suffix else path.name
+        self.partial = path.with_name(f"{stem}.partial{rows.suffix}")
+        self.done: frozenset[str] = frozenset()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            end = self._resume() if resume else 0
+            self._file = self.partial.open("r+b" if end else "wb", buffering=0)
+        except OSError as error:
+            raise ValueError(f"{path} can't be written ({error.strerror}: {error.filename}).") from error
+        self._end = self._file.seek(end)
+        if not end:
+            self._append(rows.head())
+
+    def write(self, results: Sequence[Face | NoFace]) -> None:
+        """Append the results of one picture or frame.
+
+        Raises:
+            OSError: If the disk is full; the file then ends with its last whole row.
+        """
+        self._append(b"".join(self.rows.row(result, i) for i, result in enumerate(results)))
+
+    def finish(self) -> None:
+        """Make the table of what was written.
+
+        Raises:
+            OSError: If it can't be written; the partial file stays.
+        """
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self.partial.replace(self.path)
+
+    def restore(self) -> None:
+        """Make the partial file of the finished table."""
+        with atomic_write(self.partial) as temporary:
+            shutil.copyfile(self.path, temporary)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+        else:
+            self._file.close()
+
+    def _append(self, data: bytes) -> None:
+        left = memoryview(data)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except BaseException as error:
+            self._file.truncate(self._end)
+            if not isinstance(error, OSError):
+                raise
+            message = f"{error.strerror}; the rows so far are whole, and --resume goes on from them"
+            raise OSError(error.errno, message, str(self.partial)) from error
+        self._end += len(data)
+
+    def _resume(self) -> int:
+        """Note what is done; the length of the file without what may be incomplete: its last source."""
+        was_finished = not self.partial.exists() and self.path.exists()
+        if was_finished:
+            self.restore()
+        if not self.partial.exists() or not self.partial.stat().st_size:
+            return 0
+        with self.partial.open("r+b") as file:
+            try:
+                found = list(self.rows.sources(file))
+            except ValueError as error:
+                raise ValueError(f"{self.path} can't be gone on with: {error}") from error
+            if not was_finished:
+                last = found[-1][0] if found else ""
+                kept = [item for item in found if item[0] != last]
+                file.truncate(found[len(kept)][1] if found else len(self.rows.head()))
+                found = kept
+            self.done = frozenset(source for source, _ in found)
+            return file.seek(0, os.SEEK_END)
+
+
+class ParquetSink(Sink):
+    """A sink that converts its rows at the end; the columns are those of the CSV file, with their types."""
+
+    def __init__(self, path: Path, names: Sequence[str], *, resume: bool = False) -> None:
+        self.names = list(names)
+        super().__init__(path, FlatJsonRows(names), resume=resume)
+
+    def finish(self) -> None:
+        """Convert, then remove the partial file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._file.close()
+        schema = pa.schema([(name, _type(name)) for name in self.names])
+        with self.partial.open("rb") as file, atomic_write(self.path) as temporary:
+            rows = (row for row, _ in json_objects(file))
+            with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+                for part in _parts(rows):
+                    writer.write_table(pa.Table.from_pylist(part, schema))
+        self.partial.unlink()
+
+    def restore(self) -> None:
+        """Make the partial file of the finished table."""
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.ParquetFile(self.path)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{self.path} can't be gone on with: it is no Parquet file.") from error
+        with table, atomic_write(self.partial) as temporary, temporary.open("wb") as file:
+            file.write(json_line(table.schema_arrow.names))
+            for batch in table.iter_batches(_ROWS):
+                for row in batch.to_pylist():
+                    file.write(json_line({name: value for name, value in row.items() if value is not None}))
+
+
+class Printer:
+    """Prints a line for each face, for people, where no table is asked for."""
+
+    partial = None
+    done: frozenset[str] = frozenset()
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console()
+
+    def write(self, results: Sequence[Face | NoFace]) -> None:
+        """Print the results of one picture or frame."""
+        for result in results:
+            where = result.source if result.time is None else f"{result.source} {result.time:.2f} s"
+            if isinstance(result, NoFace):
+                what = result.reason
+            else:
+                who = "" if result.track is None else f"person {result.track}: "
+                doubt = ", uncertain" if result.uncertain else ""
+                what = f"{who}{result.expression} {result.confidence:.0%}{doubt}"
+            self.console.print(f"{where}: {what}", markup=False, highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is to be closed."""
+
+
+def open_sink(
+    path: str | Path,
+    labels: Sequence[str],
+    *,
+    quality: Sequence[str] = (),
+    table_format: TableFormat = "auto",
+    resume: bool = False,
+) -> Sink:
+    """The sink for a path.
+
+    Args:
+        path: ``.csv``, ``.jsonl`` or ``.ndjson`` (one object a face), or ``.parquet``.
+        labels: Of the model.
+        quality: Names of the quality scores that the faces have.
+        table_format: ``openface`` writes a CSV file with OpenFace's columns.
+        resume: Go on with what an earlier run left.
+
+    Raises:
+        ValueError: If the suffix is unknown, the file can't be written, or the one to go on with has other
+            columns.
+        OSError: If the disk is full.
+    """
+    path = require_table(path, table_format)
+    names = column_names(labels, quality)
+    if table_format == "openface":
+        return Sink(path, CsvRows(openface_names(labels), openface_row), resume=resume)
+    if path.suffix.lower() == ".csv":
+        return Sink(path, CsvRows(names, lambda result, _: flat_row(result)), resume=resume)
+    if path.suffix.lower() == ".parquet":
+        return ParquetSink(path, names, resume=resume)
+    return Sink(path, JsonRows(labels), resume=resume)
+
+
+def require_table(path: str | Path, table_format: TableFormat = "auto") -> Path:
+    """Refuse a path that no table can be written to.
+
+    Raises:
+        ValueError: If it is a folder, or its suffix is unknown or not that of the format.
+    """
+    path = Path(path)
+    known = SUFFIXES if table_format == "auto" else (".csv",)
+    if path.suffix.lower() not in known:
+        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise ValueError(f"{path} has {found}; a table is a file named {', '.join(known)}.")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder; expected a file name for the table.")
+    return path
+
+
+def _parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    remaining = iter(rows)
+    while part := list(islice(remaining, _ROWS)):
+        yield part
+
+
+def _type(name: str) -> Any:
+    import pyarrow as pa
+
+    if name in TEXTS:
+        return pa.string()
+    if name in WHOLE_NUMBERS:
+        return pa.int64()
+    return pa.bool_() if name == "uncertain" else pa.float64()

@@ -1,0 +1,241 @@
+"""From what a user names to what can be looked at: pictures, videos, cameras and streams.
+
+======================  ==================================================================================
+``photo.jpg``           a picture: JPEG, PNG, WebP, GIF, BMP, TIFF, PNM, JPEG 2000
+``clip.mp4``            a video
+``folder``              every picture, video and archive below it, except hidden ones
+``faces.zip``           every picture in the archive (also .tar, .tar.gz, .tar.bz2, .tar.xz)
+``'shots/**/*.png'``    what the pattern matches, by the rules of :func:`glob.glob`
+``0``                   a camera by its number
+``rtsp://…``            a stream (also rtsps, rtmp, http, https, udp, srt)
+======================  ==================================================================================
+
+A file that is named itself is recognized by its content where its suffix says nothing; in folders and
+archives suffixes decide.
+"""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.decode import read_image
+from halfsmile.data.image_header import image_size
+from halfsmile.data.preprocess import Image
+from halfsmile.data.readers.folder import is_image, walk
+
+VIDEO_SUFFIXES = frozenset(
+    (
+        ".3g2", ".3gp", ".asf", ".avi", ".flv", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+        ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
+    )
+)  # fmt: skip
+SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
+_HEADER = 1 << 16
+_USER = re.compile(r"^([a-z]+://)[^/@]*@", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing to look at.
+
+    Args:
+        kind: ``picture``, ``video`` (a file), ``camera`` or ``stream``; the last two need not end.
+        name: As results and messages call it; an address without its user and password.
+        place: Path within what the user named, for files that are written about it; without ``..``.
+        root: Folder or archive of a picture.
+        locator: Of the picture below ``root``; of a stream, its whole address.
+    """
+
+    kind: Literal["picture", "video", "camera", "stream"]
+    name: str
+    place: PurePosixPath
+    root: Path = Path()
+    locator: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody has to stop it."""
+        return self.kind in ("camera", "stream")
+
+    def read(self) -> Image:
+        """The pixels of a picture.
+
+        Raises:
+            BadImage: If it can't be read.
+        """
+        return read_image(self.root, self.locator)
+
+    @property
+    def video(self) -> str | int:
+        """What :func:`halfsmile.faces.video.frames` takes for a video, camera or stream."""
+        if self.kind == "camera":
+            return int(self.name)
+        return self.locator if self.kind == "stream" else self.name
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What was found.
+
+    Args:
+        items: In the order of the names given, each once.
+        ignored: (name, reason) of files that are neither picture, video nor readable archive.
+        notes: What else should be known, as members that an archive was refused.
+    """
+
+    items: tuple[Source, ...]
+    ignored: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class _Found:
+    items: dict[str, Source] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, source: Source) -> None:
+        self.items.setdefault(source.name, source)
+
+
+def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ()) -> Sources:
+    """Everything behind some names.
+
+    Args:
+        names: See the top of this module.
+        leave_out: Files and folders whose contents are not looked at, as those that a run writes.
+
+    Raises:
+        ValueError: If there is no such file, a pattern matches nothing, an address is of an unknown kind, or
+            nothing can be looked at.
+    """
+    given = [str(name) for name in names]
+    if not given:
+        raise ValueError("Name at least one picture, video, folder, archive, camera or address.")
+    found = _Found()
+    for name in given:
+        _add(found, name)
+    kept = _without(found.items.values(), leave_out)
+    if not kept:
+        ignored = [f"{name} ({reason})" for name, reason in found.ignored.items()]
+        detail = f"; ignored: {len(ignored)} files, first {ignored[0]}" if ignored else ""
+        raise ValueError(f"There is no picture and no video in {', '.join(given)}{detail}.")
+    return Sources(tuple(kept), tuple(found.ignored.items()), tuple(found.notes))
+
+
+def _add(found: _Found, name: str) -> None:
+    path = Path(name)
+    if name.isdecimal() and not path.exists():
+        found.add(Source("camera", name, PurePosixPath(f"camera-{name}")))
+    elif "://" in name:
+        scheme = name.partition("://")[0].lower()
+        if scheme not in SCHEMES:
+            raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
+        public = _USER.sub(r"\1", name)
+        found.add(Source("stream", public, PurePosixPath(_stream_place(public)), locator=name))
+    elif path.is_dir():
+        _add_folder(found, path)
+    elif path.exists():
+        _add_file(found, path)
+    elif glob.has_magic(name):
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            raise ValueError(f"No file matches {name}.")
+        for match in map(Path, matches):
+            if match.is_dir():
+                continue
+            _add_file(found, match)
+    else:
+        raise ValueError(f"{name} does not exist.")
+
+
+def _add_folder(found: _Found, root: Path) -> None:
+    names, notes = walk(root)
+    found.notes += notes
+    for name in names:
+        place = PurePosixPath(name)
+        full = str(root / name)
+        if is_image(place):
+            found.add(Source("picture", full, place, root, name))
+        elif any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
+            continue
+        elif place.suffix.lower() in VIDEO_SUFFIXES:
+            found.add(Source("video", full, place))
+        elif name.lower().endswith(ARCHIVE_SUFFIXES):
+            _add_archive(found, root / name, place)
+        else:
+            found.ignored[full] = f"{place.suffix or 'no suffix'}: neither picture nor video"
+
+
+def _add_file(found: _Found, path: Path) -> None:
+    place = PurePosixPath(path.name)
+    if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        _add_archive(found, path, place)
+    elif path.suffix.lower() in VIDEO_SUFFIXES or (not is_image(place) and _is_video(path)):
+        found.add(Source("video", str(path), place))
+    elif is_image(place) or _is_picture(path):
+        found.add(Source("picture", str(path), place, path.parent, path.name))
+    else:
+        found.ignored[str(path)] = "neither picture, video nor archive"
+
+
+def _add_archive(found: _Found, path: Path, place: PurePosixPath) -> None:
+    try:
+        archive = open_archive(path)
+    except ValueError as error:
+        found.ignored[str(path)] = str(error)
+        return
+    found.notes += archive.notes
+    for member in archive.names:
+        inside = PurePosixPath(member)
+        name = f"{path}!{member}"
+        if is_image(inside):
+            found.add(Source("picture", name, place.with_suffix("") / inside, path, member))
+        elif inside.suffix.lower() in VIDEO_SUFFIXES:
+            found.ignored[name] = "videos in archives are not read; unpack it"
+        elif not any(part.startswith(".") or part == "__MACOSX" for part in inside.parts):
+            found.ignored[name] = f"{inside.suffix or 'no suffix'}: no picture"
+
+
+def _is_picture(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return image_size(file.read(_HEADER)) is not None
+
+
+def _is_video(path: Path) -> bool:
+    if not path.is_file() or _is_picture(path):
+        return False
+    from halfsmile.faces.video import BadVideo, probe
+
+    try:
+        probe(path)
+    except BadVideo:
+        return False
+    return True
+
+
+def _stream_place(address: str) -> str:
+    """A file name of an address."""
+    rest = address.partition("://")[2].partition("?")[0]
+    name = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in rest)
+    return name.strip("-.") or "stream"
+
+
+def _without(sources: Iterable[Source], leave_out: Sequence[Path]) -> list[Source]:
+    unwanted = [path.resolve() for path in leave_out]
+    if not unwanted:
+        return list(sources)
+    kept = []
+    for source in sources:
+        path = Path(source.name) if source.kind == "video" else source.root / source.locator
+        if source.is_live or not any(path.resolve().is_relative_to(folder) for folder in unwanted):
+            kept.append(source)
+    return kept

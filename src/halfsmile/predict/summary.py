@@ -1,0 +1,105 @@
+"""What a run looked at and found, counted while it goes on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from halfsmile.predict.face import Face, NoFace
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """Counts of a run.
+
+    Attributes:
+        pictures: That were looked at.
+        videos: Files, cameras and streams that were looked at.
+        frames: Of the videos, that were looked at.
+        faces: In pictures and frames.
+        people: Tracks in the videos.
+        expressions: Faces by expression.
+        uncertain: Faces whose answer is uncertain.
+        without_face: Pictures and videos that were read and show no face.
+        skipped: Sources that an earlier run had done.
+        failures: Source and reason of what could not be read.
+        ignored: Name and reason of files that are nothing to look at.
+        notes: What else should be known.
+        written: Files and folders with the results.
+        seconds: Of wall-clock time.
+    """
+
+    pictures: int = 0
+    videos: int = 0
+    frames: int = 0
+    faces: int = 0
+    people: int = 0
+    expressions: Counter[str] = field(default_factory=Counter)
+    uncertain: int = 0
+    without_face: int = 0
+    skipped: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    ignored: tuple[tuple[str, str], ...] = ()
+    notes: list[str] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def count(self, results: Sequence[Face | NoFace]) -> None:
+        """Count the faces of a picture or frame."""
+        for result in results:
+            if isinstance(result, Face):
+                self.faces += 1
+                self.expressions[result.expression] += 1
+                self.uncertain += result.uncertain
+
+    def fail(self, source: str, reason: str) -> None:
+        """Note that a source could not be read."""
+        self.failures.append((source, reason))
+
+    def failure_reasons(self) -> Counter[str]:
+        """How often what went wrong."""
+        return Counter(reason for _, reason in self.failures)
+
+    def render(self, console: Console) -> None:
+        """Print the counts, the expressions as a table, and what went wrong."""
+
+        def say(text: str, style: str | None = None) -> None:
+            console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+        looked = [_plural(self.pictures, "picture")] if self.pictures or not self.videos else []
+        if self.videos:
+            looked.append(f"{_plural(self.videos, 'video')} ({_plural(self.frames, 'frame')})")
+        found = _plural(self.faces, "face")
+        found += f", {self.uncertain:,} of them uncertain" if self.faces else ""
+        found += f"; {_plural(self.people, 'person', 'people')} in videos" if self.videos else ""
+        say(f"{' and '.join(looked)} in {self.seconds:.1f} s: {found}.")
+        if self.faces:
+            table = Table(box=None, pad_edge=False, show_header=False)
+            for label, count in self.expressions.most_common():
+                table.add_row(label, f"{count:,}", f"{count / self.faces:.0%}")
+            console.print(table)
+        if self.skipped:
+            say(f"{_plural(self.skipped, 'source')} had been done before.")
+        if self.without_face:
+            say(f"{_plural(self.without_face, 'source')} without a face.")
+        if self.failures:
+            say(f"{_plural(len(self.failures), 'source')} could not be read:", "yellow")
+            for reason, count in self.failure_reasons().most_common(5):
+                first = next(name for name, text in self.failures if text == reason)
+                say(f"  {count:,} × {reason} (first: {first})", "yellow")
+        if self.ignored:
+            name, reason = self.ignored[0]
+            say(f"{_plural(len(self.ignored), 'file')} ignored, first {name} ({reason}).", "yellow")
+        for note in self.notes:
+            say(note, "yellow")
+        for path in self.written:
+            say(f"Written: {path}")
+
+
+def _plural(count: int, one: str, many: str | None = None) -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,193 @@
+"""Looking at sources one after the other: rows, annotated copies, timelines and counts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, TypedDict
+
+from halfsmile.data.decode import BadImage
+from halfsmile.data.preprocess import Image
+from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.sinks import Printer, Sink
+from halfsmile.predict.sources import Source
+from halfsmile.predict.summary import Summary
+from halfsmile.progress import Progress
+
+if TYPE_CHECKING:
+    from halfsmile.predict.video import Seen
+
+BATCH = 8  # pictures that are looked at together
+BATCH_PIXELS = 1 << 25  # after which a batch is full
+AHEAD = 4  # pictures that are read while others are looked at
+
+Picture = tuple[Source, Image | str]
+"""A source with its pixels, or the reason why there are none."""
+
+
+class VideoOptions(TypedDict):
+    """How a video is looked at, see :meth:`Predictor.video`."""
+
+    every: int
+    detect_every: int
+    smoothing: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """Looks at sources and hands on what it finds.
+
+    Args:
+        predictor: Finds faces and names expressions.
+        sink: Gets the rows.
+        summary: Counts.
+        video: How videos are looked at.
+        frames_without_face: Whether they have rows, too.
+        places: Path of each source within a folder, without a suffix.
+        annotate: Folder for annotated copies.
+        plot: Folder for timelines.
+        blur_faces: Make faces unrecognizable in annotated copies.
+    """
+
+    predictor: Predictor
+    sink: Sink | Printer
+    summary: Summary
+    video: VideoOptions
+    frames_without_face: bool = False
+    places: dict[str, PurePosixPath]
+    annotate: Path | None = None
+    plot: Path | None = None
+    blur_faces: bool = False
+
+    def pictures(self, sources: Iterable[Source]) -> Iterator[Source]:
+        """Look at pictures; give each source when its rows are written."""
+        for batch in batches(read_ahead(sources)):
+            looked = self.predictor.look([picture for _, picture in batch], [s.name for s, _ in batch])
+            for (source, picture), results in zip(batch, looked, strict=True):
+                faces = [result for result in results if isinstance(result, Face)]
+                if isinstance(picture, str):
+                    self.summary.fail(source.name, picture)
+                else:
+                    self._annotate(source, picture, faces)
+                    self.summary.pictures += 1
+                    self.summary.without_face += not faces
+                self.summary.count(results)
+                self.sink.write(results)
+                yield source
+
+    def video_source(self, source: Source, progress: Progress) -> None:
+        """Look at a video, camera or stream."""
+        from halfsmile.faces.video import BadVideo
+        from halfsmile.predict.video import look_at_video
+
+        problems: list[str] = []
+        looked = look_at_video(
+            self.predictor, source.video, name=source.name, problems=problems, **self.video
+        )
+        try:
+            first = next(looked)  # what can't be read shall leave no files
+        except BadVideo as error:
+            reason = str(error).removeprefix(f"{source.video}: ").replace(str(source.video), source.name)
+            self.summary.fail(source.name, reason)
+            self.sink.write([NoFace(source=source.name, reason=reason)])
+        else:
+            self.summary.videos += 1
+            self._watch(source, chain([first], looked), progress)
+            self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
+        progress.advance(1, note=source.name)
+
+    def _watch(self, source: Source, looked: Iterable[Seen], progress: Progress) -> None:
+        """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
+        from halfsmile.predict.annotate import annotated_video
+        from halfsmile.predict.timeline import Timeline
+
+        timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
+        people: set[int | None] = set()
+        frames = rows = 0
+        with ExitStack() as stack:
+            draw = None
+            if self.annotate is not None:
+                path = self._path(self.annotate, source, ".mp4")
+                draw = stack.enter_context(annotated_video(path, hide_faces=self.blur_faces))
+            try:
+                for seen in looked:
+                    results: Sequence[Face | NoFace] = seen.faces
+                    if self.frames_without_face and not seen.faces:
+                        results = [seen.no_face()]
+                    self.sink.write(results)
+                    rows += len(results)
+                    frames += 1
+                    people.update(face.track for face in seen.faces)
+                    self.summary.count(seen.faces)
+                    if draw is not None:
+                        draw(seen)
+                    if timeline is not None:
+                        timeline.add(seen.faces, seen.frame.time)
+                    progress.advance(0, note=f"{source.name} at {seen.frame.time:,.0f} s")
+            except KeyboardInterrupt:
+                if not source.is_live:
+                    raise
+        self.summary.frames += frames
+        self.summary.people += len(people)
+        self.summary.without_face += not people
+        if not rows:
+            self.sink.write([NoFace(source=source.name, reason=f"no face in {frames:,} frames")])
+        if timeline is not None and self.plot is not None:
+            timeline.write(self._path(self.plot, source, ".svg"))
+
+    def _annotate(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
+        if self.annotate is None:
+            return
+        from halfsmile.predict.annotate import write_picture
+
+        is_lossless = source.place.suffix.lower() not in (".jpg", ".jpeg", ".jpe")
+        path = self._path(self.annotate, source, ".png" if is_lossless else ".jpg")
+        write_picture(path, picture, faces, hide_faces=self.blur_faces)
+
+    def _path(self, folder: Path, source: Source, suffix: str) -> Path:
+        place = self.places[source.name]
+        return folder / place.parent / f"{place.name}{suffix}"
+
+
+def read_ahead(sources: Iterable[Source]) -> Iterator[Picture]:
+    """Read pictures in their order, some of them while others are worked on."""
+
+    def read(source: Source) -> Image | str:
+        try:
+            return source.read()
+        except BadImage as error:
+            return str(error).removeprefix(f"{source.locator}: ")
+
+    waiting: deque[tuple[Source, Future[Image | str]]] = deque()
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            for source in sources:
+                waiting.append((source, pool.submit(read, source)))
+                if len(waiting) > AHEAD:
+                    ready, future = waiting.popleft()
+                    yield ready, future.result()
+            while waiting:
+                ready, future = waiting.popleft()
+                yield ready, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    """A batch of one picture, for the first row to come soon, then larger ones, bounded in pixels."""
+    batch: list[Picture] = []
+    limit, pixels = 1, 0
+    for source, picture in pictures:
+        batch.append((source, picture))
+        pixels += 0 if isinstance(picture, str) else picture.size
+        if len(batch) >= limit or pixels >= BATCH_PIXELS:
+            yield batch
+            batch, limit, pixels = [], BATCH, 0
+    if batch:
+        yield batch

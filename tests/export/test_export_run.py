@@ -1,0 +1,167 @@
+"""From a run folder to published files: all of them or none."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from halfsmile.evaluate.calibrate import Temperature
+from halfsmile.export import export_run as module
+from halfsmile.export.export_run import export_run
+from halfsmile.export.gate import GateError
+from halfsmile.export.onnx import export_onnx
+from halfsmile.models.temporal import TemporalConfig
+from halfsmile.models.temporal_convolution import make_network
+from halfsmile.models.temporal_file import save_network
+from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.temporal_model import TemporalModel
+from halfsmile.train.calibrate_run import network_logits, read_run_faces, trained_classifier
+from halfsmile.train.run_folder import RunFolder
+
+
+@pytest.fixture
+def run(trained: RunFolder, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained.path, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def whole(trained: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run exported once with everything that is installed here."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    shutil.copytree(trained.path, path)
+    console = Console(record=True, width=140)
+    export_run(path, int8=True, seconds=0.01).show(console)
+    (path / "shown.txt").write_text(console.export_text(), encoding="utf-8")
+    return path
+
+
+def test_the_published_model_names_the_test_faces_as_the_network_does(whole: Path) -> None:
+    folder = RunFolder(whole)
+    test = read_run_faces(folder).test
+    calibration = json.loads((whole / "calibration.json").read_text())
+    logits = network_logits(trained_classifier(folder), test.images)
+    model = ExpressionModel.load(whole)
+    found = model.predict(test.images).probabilities
+    assert np.allclose(found, Temperature(calibration["temperature"])(logits), atol=1e-5)
+    accuracy = (found.argmax(axis=1) == test.manifest.class_indices()).mean()
+    assert accuracy == pytest.approx(calibration["test"]["metrics"]["accuracy"])
+    assert model.labels == test.manifest.taxonomy.labels  # type: ignore[union-attr]
+    assert model.threshold == calibration["threshold"]
+    assert model.facts.target_error == 0.1
+    assert model.facts.recipe_sha256 == hashlib.sha256((whole / "recipe.json").read_bytes()).hexdigest()
+    assert (model.preprocessing.size, model.preprocessing.channels) == (32, 1)
+
+
+def test_what_is_published(whole: Path) -> None:
+    names = sorted(str(path.relative_to(whole / "export")) for path in (whole / "export").rglob("*"))
+    assert names == ["card.md", "gate.json", "latency.json", "model-int8.onnx", "model.onnx"]
+    gate = json.loads((whole / "export/gate.json").read_text())
+    assert gate["faces"] == "held_out"
+    assert set(gate["files"]) == {"model.onnx", "model-int8.onnx"}
+    for found in gate["files"].values():
+        assert found["difference"] <= found["limits"]["difference"]
+        assert found["agreement"] >= found["limits"]["agreement"]
+    latency = json.loads((whole / "export/latency.json").read_text())
+    assert [(row["name"], row["batch"]) for row in latency["files"]] == [
+        ("model.onnx", 1),
+        ("model-int8.onnx", 1),
+        ("model.onnx", 32),
+        ("model-int8.onnx", 32),
+    ]
+    assert latency["files"][0]["bytes"] == (whole / "export/model.onnx").stat().st_size
+    assert latency["threads"] == 1
+
+
+def test_the_card_tells_the_numbers_and_the_limits_of_use(whole: Path) -> None:
+    text = (whole / "export/card.md").read_text(encoding="utf-8")
+    calibration = json.loads((whole / "calibration.json").read_text())
+    metrics = calibration["test"]["metrics"]
+    assert f"Accuracy {metrics['accuracy']:.2%}" in text
+    for label, scores in metrics["per_class"].items():
+        assert f"| {label} | {scores['precision']:.1%} | {scores['recall']:.1%} |" in text
+    assert f"{calibration['count']} faces that trained nothing (held_out, which are few)" in text
+    assert "what a person feels" in text
+    assert "model-int8.onnx" in (whole / "shown.txt").read_text(encoding="utf-8")
+
+
+def test_another_export_takes_the_place_of_the_first(whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    (run / "export/notes.txt").write_text("mine")
+    export_run(run, name="mine", target_error=0.9, seconds=0.0)
+    names = sorted(path.name for path in (run / "export").iterdir())
+    assert names == ["card.md", "gate.json", "latency.json", "model.onnx", "notes.txt"]
+    model = ExpressionModel.load(run)
+    assert (model.name, model.facts.target_error) == ("mine", 0.9)
+
+
+def test_a_spoiled_file_is_not_published(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    before = {path.name: path.read_bytes() for path in (run / "export").iterdir()}
+
+    def spoil(model: Any, facts: Any, path: Path) -> None:
+        other = copy.deepcopy(model)
+        other.encoder.mean.fill_(0.485)
+        export_onnx(other, facts, path)
+
+    monkeypatch.setattr(module, "export_onnx", spoil)
+    with pytest.raises(GateError, match=r"model\.onnx does not answer.*Nothing was published"):
+        export_run(run)
+    assert {path.name: path.read_bytes() for path in (run / "export").iterdir()} == before
+
+
+def test_a_run_without_faces_to_calibrate_on_is_exported_as_it_is(run: Path) -> None:
+    """All labels trained, and there is no split ``valid``."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(run / "labels.parquet")
+    roles = ["unlabeled" if role == "held_out" else role for role in table["role"].to_pylist()]
+    changed = table.set_column(1, "role", [roles]).replace_schema_metadata(table.schema.metadata)
+    pq.write_table(changed, run / "labels.parquet")
+    done = export_run(run, seconds=0.0)
+    model = ExpressionModel.load(run)
+    assert (model.temperature, model.threshold, model.facts.target_error) == (1.0, None, None)
+    assert done.comparisons["model.onnx"].count == 80
+    assert "Not calibrated" in (run / "export/card.md").read_text(encoding="utf-8")
+    assert json.loads((run / "export/gate.json").read_text())["faces"] == "labeled"
+
+
+def test_the_network_over_frames_is_exported_too(run: Path) -> None:
+    model = make_network(TemporalConfig(width=8, heads=2, depth=1, delay=1), features=24, classes=8)
+    taxonomy = trained_classifier(RunFolder(run)).taxonomy
+    save_network(run / "temporal", model, taxonomy)
+    (run / "temporal/result.json").write_text('{"features_of": "finetune"}')
+    done = export_run(run, seconds=0.0)
+    assert done.comparisons["temporal.onnx"].count == 40
+    exported = TemporalModel(run / "export/temporal.onnx")
+    exported.require_features_of(ExpressionModel.load(run))
+    assert "| temporal.onnx |" in (run / "export/card.md").read_text(encoding="utf-8")
+    (run / "temporal/result.json").write_text('{"features_of": "semi"}')
+    with pytest.raises(ValueError, match="finetune was trained since"):
+        export_run(run, seconds=0.0)
+
+
+def test_missing_packages_are_named_before_any_work(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ValueError, match=r"halfsmile\[openvino\]"):
+        export_run(run, openvino=True)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"onnx and onnxscript .*halfsmile\[train,export\]"):
+        export_run(run)
+    assert not (run / "export").exists()
+    assert not (run / "calibration.json").exists()
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not a run folder"):
+        export_run(tmp_path)

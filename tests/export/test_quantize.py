@@ -1,0 +1,64 @@
+"""8 bits: smaller, nearly the same answers, and weights that no processor overflows on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from tests.export.conftest import Network
+
+from halfsmile.export.quantize import first_convolution, quantize_onnx
+from halfsmile.predict.model import ExpressionModel
+
+Exports = Callable[[str], tuple[Network, Path]]
+
+
+@pytest.mark.parametrize("name", ["resnet", "vit"])
+def test_an_8_bit_file_is_smaller_and_answers_nearly_the_same(
+    exported: Exports, tmp_path: Path, name: str
+) -> None:
+    source, path = exported(name)
+    target = tmp_path / "int8.onnx"
+    quantize_onnx(path, target, source.facts, source.images(64, seed=1))
+    assert [file.name for file in tmp_path.iterdir()] == ["int8.onnx"]
+    assert target.stat().st_size < path.stat().st_size
+    found, reference = (ExpressionModel.load(file, threads=1) for file in (target, path))
+    assert found.facts == source.facts
+    images = source.images(200, seed=2)
+    before, after = reference.predict(images).logits, found.predict(images).logits
+    error = np.square(after - before).mean() / np.square(before - before.mean(axis=0)).mean()
+    assert 1e-6 < error < 0.1
+
+
+def test_weights_have_a_scale_per_channel_and_seven_bits(exported: Exports, tmp_path: Path) -> None:
+    source, path = exported("resnet")
+    quantize_onnx(path, tmp_path / "int8.onnx", source.facts, source.images(32))
+    made = onnx.load(tmp_path / "int8.onnx")
+    tensors = {item.name: onnx.numpy_helper.to_array(item) for item in made.graph.initializer}
+    weights = {name: value for name, value in tensors.items() if value.dtype == np.int8 and value.ndim == 4}
+    convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
+    assert len(weights) == len(convolutions) - 1
+    for name, value in weights.items():
+        assert np.abs(value).max() <= 64
+        assert tensors[name.replace("_quantized", "_scale")].shape == value.shape[:1]
+    first = next(node for node in made.graph.node if node.op_type == "Conv")
+    assert tensors[first.input[1]].dtype == np.float32
+
+
+def test_the_first_convolution_is_found(exported: Exports) -> None:
+    _, path = exported("resnet")
+    made = onnx.load(path)
+    (name,) = first_convolution(made)
+    assert next(node.name for node in made.graph.node if node.op_type == "Conv") == name
+    del made.graph.node[:]
+    assert first_convolution(made) == []
+
+
+def test_ranges_need_faces(exported: Exports, tmp_path: Path) -> None:
+    source, path = exported("resnet")
+    with pytest.raises(ValueError, match="found none"):
+        quantize_onnx(path, tmp_path / "int8.onnx", source.facts, source.images(0))
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,224 @@
+"""The engine behind the command, from paths to finished tables."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.predict.conftest import FramedSquares, film, scene, write_picture
+
+from halfsmile.data.preprocess import Image
+from halfsmile.errors import Interrupted
+from halfsmile.faces.detect import Detection
+from halfsmile.faces.video import Frame, frames, probe
+from halfsmile.faces.video_writer import write_video
+from halfsmile.predict import video as video_module
+from halfsmile.predict.run import predict_run
+from halfsmile.predict.summary import Summary
+
+
+def write_clip(path: Path, source: Sequence[Frame]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_video(path) as write:
+        for frame in source:
+            write(frame.image, frame.time)
+    return path
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Two faces in a, one in b (in an archive), none in c, d broken, a clip with one person, a text."""
+    root = tmp_path / "in"
+    write_picture(root / "a.png", scene([(20, 30, 32), (100, 30, 215)]))
+    b = write_picture(tmp_path / "b.png", scene([(20, 30, 160)]))
+    with zipfile.ZipFile(root / "pack.zip", "w") as archive:
+        archive.write(b, "b.png")
+    write_picture(root / "c.png", scene([]))
+    (root / "d.png").write_bytes(b"broken")
+    write_clip(root / "e.mp4", film(lambda i: [(20 + i, 30, 96)] if i < 10 else [], 20))
+    (root / "f.txt").write_text("text")
+    return root
+
+
+def run(paths: Sequence[str | Path], model_file: Path, **options: Any) -> Summary:
+    options.setdefault("detector", FramedSquares())
+    return predict_run(paths, model=model_file, progress=False, threads=1, **options)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_everything_that_is_named_ends_in_one_table(tree: Path, model_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out" / "t.csv"
+    summary = run([tree], model_file, out=out)
+    found = [(row["source"].removeprefix(f"{tree}/"), row["expression"], row["frame"]) for row in rows(out)]
+    assert found == [
+        ("a.png", "dark", ""),
+        ("a.png", "bright", ""),
+        ("c.png", "", ""),
+        ("d.png", "", ""),
+        *(("e.mp4", "dim", str(i)) for i in range(10)),
+        ("pack.zip!b.png", "light", ""),
+    ]
+    reasons = {Path(row["source"]).name: row["reason"] for row in rows(out) if row["reason"]}
+    assert reasons["c.png"] == "no face"
+    assert reasons["d.png"].startswith("damaged, cut short, or not an image")
+    assert (summary.pictures, summary.videos, summary.frames, summary.people) == (3, 1, 20, 1)
+    assert summary.expressions == {"dim": 10, "dark": 1, "bright": 1, "light": 1}
+    assert (summary.faces, summary.without_face, summary.skipped) == (13, 1, 0)
+    assert [name for name, _ in summary.failures] == [str(tree / "d.png")]
+    assert [Path(name).name for name, _ in summary.ignored] == ["f.txt"]
+    assert summary.written == [out]
+
+
+def test_annotated_copies_and_timelines_mirror_the_sources(
+    tree: Path, model_file: Path, tmp_path: Path
+) -> None:
+    annotate, plot = tree / "annotated", tmp_path / "plot"
+    for _ in range(2):  # the second time the first one's results lie within the sources
+        summary = run([tree], model_file, out=tmp_path / "t.csv", annotate=annotate, plot=plot)
+        assert summary.faces == 13
+    names = sorted(str(path.relative_to(annotate)) for path in annotate.rglob("*") if path.is_file())
+    assert names == ["a.png", "c.png", "e.mp4", "pack/b.png"]
+    assert [path.name for path in plot.iterdir()] == ["e.svg"]
+    assert len(list(frames(annotate / "e.mp4"))) == 20
+    assert summary.written == [tmp_path / "t.csv", annotate, plot]
+
+
+def test_a_video_without_a_face_says_so(model_file: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "empty.mp4", film(lambda i: [], 10))
+    summary = run([clip], model_file, out=tmp_path / "t.csv")
+    assert [row["reason"] for row in rows(tmp_path / "t.csv")] == ["no face in 10 frames"]
+    assert summary.without_face == 1
+    run([clip], model_file, out=tmp_path / "t.csv", frames_without_face=True)
+    assert [row["frame"] for row in rows(tmp_path / "t.csv")] == [str(i) for i in range(10)]
+
+
+class Stopping(FramedSquares):
+    """Ctrl-C comes while the detector looks at its nth picture."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+        return super().detect(images)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("stop", [1, 2, 3, 4, 6])
+def test_a_stopped_run_goes_on_to_the_same_table(
+    tree: Path, model_file: Path, tmp_path: Path, stop: int, suffix: str
+) -> None:
+    whole, out = tmp_path / f"whole{suffix}", tmp_path / f"t{suffix}"
+    run([tree], model_file, out=whole)
+    with pytest.raises(Interrupted, match=r"partial.*--resume"):
+        run([tree], model_file, out=out, detector=Stopping(stop))
+    assert not out.exists()
+    summary = run([tree], model_file, out=out, resume=True)
+    assert out.read_bytes() == whole.read_bytes()
+    assert summary.skipped == {1: 0, 2: 0, 3: 2, 4: 3, 6: 3}[stop]  # the last source is done again
+
+
+def test_a_killed_run_goes_on_to_the_same_table(model_file: Path, tmp_path: Path) -> None:
+    for i in range(300):
+        write_picture(tmp_path / "in" / f"{i:03}.png", scene([(20, 30, i % 256)]))
+    out = tmp_path / "t.csv"
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom tests.predict.test_run import run\n"
+        "run([sys.argv[1]], Path(sys.argv[2]), out=sys.argv[3])\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "in"), str(model_file), str(out)]
+    process = subprocess.Popen(command, cwd=Path(__file__).resolve().parents[2])
+    partial = tmp_path / "t.partial.csv"
+    while process.poll() is None and not (partial.exists() and partial.read_bytes().count(b"\n") > 20):
+        time.sleep(0.002)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    if not out.exists():
+        assert len(rows(partial)) >= 20
+    summary = run([tmp_path / "in"], model_file, out=out, resume=True)
+    assert summary.skipped >= 19
+    found = rows(out)
+    assert [Path(row["source"]).stem for row in found] == [f"{i:03}" for i in range(300)]
+    whole = tmp_path / "whole.csv"
+    run([tmp_path / "in"], model_file, out=whole)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_ctrl_c_ends_a_camera_and_finishes_its_table(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def camera(source: object, **options: object) -> Iterator[Frame]:
+        assert source == 0
+        yield from film(lambda i: [(20, 30, 96)], 8)
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(video_module, "frames", camera)
+    out = tmp_path / "t.csv"
+    summary = run(["0"], model_file, out=out, annotate=tmp_path / "ann", plot=tmp_path / "plot")
+    assert (summary.videos, summary.faces) == (1, 7)  # the last frame waited for the next detection
+    assert {row["source"] for row in rows(out)} == {"0"}
+    assert probe(tmp_path / "ann" / "camera-0.mp4").width == 200
+    assert (tmp_path / "plot" / "camera-0.svg").is_file()
+
+
+def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    b = write_picture(tmp_path / "b.png", scene([(20, 30, 32)]))
+    out = tmp_path / "t.csv"
+    names: list[str | Path] = [tmp_path / "a.mp4", "rtsp://me:secret@127.0.0.1:9/x", b]
+    summary = run(names, model_file, out=out, annotate=tmp_path / "ann")
+    assert [row["expression"] for row in rows(out)] == ["", "", "dark"]
+    assert len(summary.failures) == 2
+    assert "secret" not in out.read_text() + str(summary)
+    assert [path.name for path in (tmp_path / "ann").iterdir()] == ["b.png"]
+
+
+def test_mistakes_are_told_before_anything_is_looked_at(tree: Path, model_file: Path, tmp_path: Path) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"blur_faces": True}, "--annotate"),
+        ({"resume": True}, "--out"),
+        ({"every": 0}, "every must be at least 1"),
+        ({"detect_every": 0}, "detect_every must be at least 1"),
+        ({"smoothing": 0.0}, "smoothing must be a positive"),
+        ({"threshold": 2.0}, "threshold must lie"),
+        ({"out": tmp_path / "t.doc"}, "a table is a file named"),
+        ({"annotate": tree / "f.txt"}, "can't be made a folder"),
+    ]
+    for options, message in cases:
+        with pytest.raises(ValueError, match=message):
+            run([tree], model_file, **options)
+    with pytest.raises(ValueError, match=r"f\.txt can't be used|f\.txt is damaged"):
+        run([tree], tree / "f.txt")
+    with pytest.raises(ValueError, match=r"d\.png: damaged"):
+        run([tree / "d.png"], model_file)
+    (tree / "x.png").write_bytes(b"broken, too")
+    with pytest.raises(ValueError, match=r"None of 2 sources could be read; first: .*d\.png: damaged"):
+        run([tree / "d.png", tree / "x.png"], model_file, out=tmp_path / "t.csv")
+    assert len(rows(tmp_path / "t.csv")) == 2
+
+
+def test_without_a_table_lines_are_printed(
+    tree: Path, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run([tree / "a.png", tree / "c.png"], model_file)
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tree}/a.png: dark 100%",
+        f"{tree}/a.png: bright 100%",
+        f"{tree}/c.png: no face",
+    ]

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+from tests.predict.conftest import film, scene, write_picture
+
+from halfsmile.faces.video_writer import write_video
+from halfsmile.predict.places import places
+from halfsmile.predict.sources import Source, find_sources
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "in"
+    picture = write_picture(root / "b" / "one.png", scene([]))
+    write_picture(root / "a.JPG.jpg", scene([]))
+    write_picture(root / ".hidden" / "no.png", scene([]))
+    with write_video(root / "b" / "clip.mp4") as write:
+        for frame in film(lambda i: [], 3):
+            write(frame.image, frame.time)
+    with zipfile.ZipFile(root / "pack.zip", "w") as archive:
+        archive.write(picture, "in/two.png")
+        archive.writestr("in/readme.txt", "text")
+        archive.writestr("in/film.mp4", b"film")
+        archive.writestr("../evil.png", b"evil")
+    with tarfile.open(root / "pack.tar.gz", "w:gz") as tar:
+        tar.add(picture, "three.png")
+    (root / "broken.zip").write_bytes(b"no archive")
+    (root / "table.csv").write_text("a\n")
+    return root
+
+
+def kinds(names: list[str | Path]) -> list[tuple[str, str]]:
+    return [(source.kind, source.name) for source in find_sources(names).items]
+
+
+def test_a_folder_gives_everything_below_it_in_the_order_of_names(tree: Path) -> None:
+    found = find_sources([tree])
+    assert [(source.kind, source.name.removeprefix(f"{tree}/")) for source in found.items] == [
+        ("picture", "a.JPG.jpg"),
+        ("video", "b/clip.mp4"),
+        ("picture", "b/one.png"),
+        ("picture", "pack.tar.gz!three.png"),
+        ("picture", "pack.zip!in/two.png"),
+    ]
+    for source in found.items:
+        if source.kind == "picture":
+            assert source.read().shape == (120, 200, 3)
+    ignored = {name.removeprefix(f"{tree}/"): reason for name, reason in found.ignored}
+    assert set(ignored) == {"broken.zip", "table.csv", "pack.zip!in/readme.txt", "pack.zip!in/film.mp4"}
+    assert "not a readable zip" in ignored["broken.zip"]
+    assert "unpack it" in ignored["pack.zip!in/film.mp4"]
+    assert any("climbs out" in note for note in found.notes)
+
+
+def test_what_is_named_twice_is_looked_at_once(tree: Path) -> None:
+    one = str(tree / "b" / "one.png")
+    assert kinds([one, tree / "b", one]) == [("picture", one), ("video", str(tree / "b" / "clip.mp4"))]
+
+
+def test_patterns_follow_glob(tree: Path) -> None:
+    assert kinds([f"{tree}/**/*.png"]) == [("picture", str(tree / "b" / "one.png"))]
+    assert [kind for kind, _ in kinds([f"{tree}/b/*"])] == ["video", "picture"]
+    with pytest.raises(ValueError, match="No file matches"):
+        find_sources([f"{tree}/*.nothing"])
+
+
+def test_content_decides_where_the_suffix_says_nothing(tree: Path) -> None:
+    for file, kind in (("b/one.png", "picture"), ("b/clip.mp4", "video")):
+        for name in ("bare", "odd.dat"):
+            path = tree.parent / kind / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes((tree / file).read_bytes())
+            assert kinds([path]) == [(kind, str(path))]
+    source = find_sources([tree.parent / "picture" / "bare"]).items[0]
+    assert source.read().shape == (120, 200, 3)
+
+
+def test_cameras_and_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    camera, stream = find_sources(["0", "rtsp://me:secret@cam.local:554/live?x=1"]).items
+    assert (camera.kind, camera.video, camera.is_live) == ("camera", 0, True)
+    assert (stream.kind, stream.is_live) == ("stream", True)
+    assert stream.video == "rtsp://me:secret@cam.local:554/live?x=1"
+    assert stream.name == "rtsp://cam.local:554/live?x=1"  # what tables and messages show
+    assert "secret" not in str(stream.place)
+    assert "/" not in stream.place.name
+    write_picture(tmp_path / "7.png", scene([])).rename(tmp_path / "7")
+    assert kinds(["7"]) == [("picture", "7")]  # a file of that name comes first
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([], "Name at least one"),
+        (["missing.jpg"], "missing.jpg does not exist"),
+        (["ftp://host/a.mp4"], "not ftp"),
+        (["notes.txt"], "no picture and no video in notes.txt; ignored: 1 files, first notes.txt"),
+        (["empty"], "no picture and no video in empty"),
+    ],
+)
+def test_mistakes_are_named(
+    names: list[str | Path], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=message):
+        find_sources(names)
+
+
+def test_what_the_run_itself_writes_is_left_out(tree: Path) -> None:
+    found = find_sources([tree], leave_out=[tree / "b"])
+    assert all("/b/" not in source.name for source in found.items)
+    assert len(found.items) == 3
+
+
+def test_every_source_has_a_place_of_its_own() -> None:
+    names = ["a/x.jpg", "a/x.png", "a/x-2.png", "A/X.jpg", "b/x.mp4"]
+    sources = [
+        Source("picture", f"{root}/{name}", PurePosixPath(name)) for root in ("r", "s") for name in names
+    ]
+    found = places(sources)
+    assert len({str(place).lower() for place in found.values()}) == len(sources)
+    assert str(found["r/a/x.jpg"]) == "a/x"
+    assert str(found["s/b/x.mp4"]) == "b/x-2"
+    assert places(sources) == found
+    assert np.all([".." not in place.parts and not place.is_absolute() for place in found.values()])

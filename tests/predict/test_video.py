@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.predict.conftest import FramedSquares, expected, film, scene
+
+from halfsmile.data.preprocess import Image
+from halfsmile.faces.detect import Detection
+from halfsmile.faces.video import BadVideo, Frame
+from halfsmile.faces.video_writer import write_video
+from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.video import look_at_video
+
+
+class Counting(FramedSquares):
+    """Notes how many pictures were looked at."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        self.calls += len(images)
+        return super().detect(images)
+
+
+def faces_of(rows: Iterator[Face | NoFace]) -> list[Face]:
+    return [row for row in rows if isinstance(row, Face)]
+
+
+@pytest.mark.parametrize("detect_every", [1, 2, 3, 5])
+def test_between_detections_faces_are_where_they_are(model: ExpressionModel, detect_every: int) -> None:
+    detector = Counting()
+    predictor = Predictor(model, detector=detector)
+    frames = film(lambda i: [(10 + 3 * i, 20 + i, 40 + 3 * i)], 31)
+    found = faces_of(predictor.video(frames, detect_every=detect_every))
+    assert detector.calls == -(-31 // detect_every)
+    assert [face.frame for face in found] == list(range(31))
+    assert [face.time for face in found] == [i / 25 for i in range(31)]
+    assert {face.track for face in found} == {1}
+    for i, face in enumerate(found):
+        assert face.box == pytest.approx((10 + 3 * i, 20 + i, 50 + 3 * i, 60 + i), abs=1)
+        np.testing.assert_allclose(
+            list(face.probabilities.values()), expected(40 + 3 * i), atol=0.01
+        )  # of the pixels of its own frame
+
+
+def test_two_people_who_pass_each_other_keep_their_numbers(predictor: Predictor) -> None:
+    frames = film(lambda i: [(4 + 4 * i, 8, 50), (150 - 4 * i, 66, 200)], 36)
+    found = faces_of(predictor.video(frames))
+    by_track: dict[int | None, set[str]] = {}
+    for face in found:
+        by_track.setdefault(face.track, set()).add(face.expression)
+    assert by_track == {1: {"dark"}, 2: {"bright"}}
+    assert len(found) == 72
+
+
+def test_a_cut_ends_everybody_and_no_frame_mixes_two_shots(predictor: Predictor) -> None:
+    def frames() -> Iterator[Frame]:
+        for i in range(20):
+            if i < 10:
+                image = scene([(20, 20, 32)])
+            else:
+                image = np.full((120, 200, 3), (200, 120, 40), np.uint8)
+                image[:, ::7] = (30, 90, 20)
+                image[60:100, 120:160] = scene([(0, 0, 215)], size=(40, 40))
+            yield Frame(i, i / 25, image)
+
+    found = faces_of(predictor.video(frames(), detect_every=4))
+    assert [(face.frame, face.track, face.expression) for face in found] == [
+        *((i, 1, "dark") for i in range(10)),
+        *((i, 2, "bright") for i in range(10, 20)),
+    ]
+    assert all(face.box == pytest.approx((20, 20, 60, 60), abs=1) for face in found[:10])
+
+
+def test_someone_who_leaves_is_not_made_up(predictor: Predictor) -> None:
+    frames = film(lambda i: [(20, 20, 32)] if i < 10 else [], 20)
+    rows = list(predictor.video(frames, frames_without_face=True))
+    assert [row.frame for row in rows] == list(range(20))
+    assert [row.frame for row in rows if isinstance(row, NoFace)] == list(range(10, 20))
+    assert [row.frame for row in predictor.video(frames)] == list(range(10))
+
+
+def test_only_every_nth_frame_is_looked_at(predictor: Predictor, tmp_path: Path) -> None:
+    with write_video(tmp_path / "a.mp4") as write:
+        for frame in film(lambda i: [(20 + i, 20, 100)], 20, rate=10):
+            write(frame.image, frame.time)
+    found = faces_of(predictor.video(tmp_path / "a.mp4", every=4))
+    assert [face.frame for face in found] == [0, 4, 8, 12, 16]
+    assert [face.time for face in found] == pytest.approx([0, 0.4, 0.8, 1.2, 1.6])
+    assert {face.source for face in found} == {str(tmp_path / "a.mp4")}
+
+
+def test_frames_are_held_only_until_the_next_detection(predictor: Predictor) -> None:
+    given: list[int] = []
+
+    def frames() -> Iterator[Frame]:
+        for frame in film(lambda i: [(20, 20, 100)], 60):
+            given.append(frame.index)
+            yield frame
+
+    for seen in look_at_video(predictor, frames(), detect_every=3):
+        assert given[-1] - seen.frame.index <= 3
+
+
+def test_what_the_detector_saw_is_kept_though_nobody_is_followed_yet(predictor: Predictor) -> None:
+    frames = film(lambda i: [(20, 20, 100)] if i >= 3 else [], 9)
+    seen = list(look_at_video(predictor, frames, detect_every=3))
+    assert [len(s.faces) for s in seen] == [0, 0, 0, 0, 0, 0, 1, 1, 1]  # sure from the second detection on
+    assert [len(s.detections) for s in seen] == [0, 0, 0, 1, 0, 0, 1, 0, 0]
+
+
+def test_a_video_that_is_none_is_refused(predictor: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"nothing of a video")
+    with pytest.raises(BadVideo, match="can't be read as a video"):
+        list(predictor.video(tmp_path / "a.mp4"))
