@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -88,7 +88,7 @@ def threshold_for_error(
     if assurance is not None:
         kept = np.round(curve.coverage * curve.count)
         wrong = np.round(risk * kept)
-        risk = np.where(kept > wrong, beta.ppf(assurance, wrong + 1, np.maximum(kept - wrong, 1)), 1.0)
+        risk = np.where(kept > wrong, betaincinv(wrong + 1, np.maximum(kept - wrong, 1), assurance), 1.0)
     meeting = np.flatnonzero(risk <= target)
     return float(curve.threshold[meeting[-1]]) if len(meeting) else None
 
