@@ -11,7 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from rich.table import Table
 
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
-from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
+from halfsmile.methods.mae import MaeTask
+from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.encoder import build_encoder
 from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.data import ImagePool
@@ -69,14 +70,15 @@ def main() -> None:
     shape = (options.faces, size, size, channels)
     pool = ImagePool([np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)])
     generator = torch.Generator().manual_seed(0)
-    autoencoder = MaskedAutoencoder(
-        VisionTransformer(recipe.encoder),
+    autoencoder = build_autoencoder(
+        build_encoder(recipe.encoder),
         decoder_width=pretrain.decoder_width,
         decoder_depth=pretrain.decoder_depth,
         decoder_heads=pretrain.decoder_heads,
+        normalize_target=pretrain.normalize_target,
     )
-    mae = MaeTask(autoencoder, augment=pretrain.augment)
-    encoder = VisionTransformer(replace(recipe.encoder, drop_path=finetune.drop_path))
+    mae = MaeTask(autoencoder, augment=pretrain.augment, mask_ratio=pretrain.mask_ratio)
+    encoder = build_encoder(recipe.encoder, drop_path=finetune.drop_path)
     facemix = FineTuneTask(
         Classifier(encoder, taxonomy=FERPLUS, standardize=recipe.standardize),
         augment=finetune.augment,

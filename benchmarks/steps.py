@@ -35,6 +35,7 @@ from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.patches import ConvStem
 from halfsmile.models.vit import Block, VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import Preset, Recipe, recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.memory import reuse_freed_memory
@@ -125,6 +126,28 @@ class Pair:
     faces: int
 
 
+TRANSFORMER = VitConfig(
+    image_size=48,
+    patch_size=8,
+    channels=1,
+    width=192,
+    depth=4,
+    heads=6,
+    stem=(32, 64),
+    pooling="average",
+    mean=(0.5,),
+    std=(0.25,),
+)
+"""Measured where the recipe's encoder is a convolutional network, whose blocks are timm's anyway."""
+
+
+def transformer(recipe: Recipe) -> VitConfig:
+    """The recipe's encoder, a Transformer."""
+    if not isinstance(recipe.encoder, VitConfig):
+        raise ValueError(f"The encoder of {recipe.name} is no Transformer.")
+    return recipe.encoder
+
+
 def mae_steps(recipe: Recipe, batch_size: int | None) -> Pair:
     """Pre-training on random pictures."""
     config = recipe.pretrain
@@ -132,7 +155,7 @@ def mae_steps(recipe: Recipe, batch_size: int | None) -> Pair:
         raise ValueError(f"Recipe {recipe.name} has no pre-training to measure.")
     count = batch_size or config.batch_size
     model = MaskedAutoencoder(
-        VisionTransformer(recipe.encoder),
+        VisionTransformer(transformer(recipe)),
         decoder_width=config.decoder_width,
         decoder_depth=config.decoder_depth,
         decoder_heads=config.decoder_heads,
@@ -150,7 +173,7 @@ def tuning_steps(recipe: Recipe, batch_size: int | None) -> Pair:
     """Fine-tuning on random pictures."""
     config = recipe.finetune
     count = batch_size or config.batch_size
-    encoder = VisionTransformer(replace(recipe.encoder, drop_path=config.drop_path))
+    encoder = VisionTransformer(replace(transformer(recipe), drop_path=config.drop_path))
     model = Classifier(encoder, taxonomy=FERPLUS, standardize=recipe.standardize)
     ours, other = (
         FineTuneTask(
@@ -201,6 +224,8 @@ def main(options: Options) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     recipe = recipe_named(options.recipe, options.preset)
+    if not isinstance(recipe.encoder, VitConfig):
+        recipe = replace(recipe, encoder=TRANSFORMER)
     pairs = {
         "MAE": mae_steps(recipe, options.batch_size),
         "fine-tuning": tuning_steps(recipe, options.batch_size),

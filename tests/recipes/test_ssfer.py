@@ -24,6 +24,7 @@ from halfsmile.methods.pseudo_label import PseudoLabelTask
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import Recipe, recipe_named, supervised_folders
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.distributed import Processes
@@ -259,6 +260,7 @@ def test_paper_preset_builds_and_steps_in_every_stage() -> None:
     images = torch.from_numpy(rng.integers(0, 256, (2, 3, 224, 224), dtype=np.uint8))
     targets = torch.eye(8)[:2]
     torch.manual_seed(0)
+    assert isinstance(recipe.encoder, VitConfig)
     encoder = VisionTransformer(recipe.encoder)
     mae = MaskedAutoencoder(
         encoder,
