@@ -15,11 +15,11 @@ from typing import Any
 import torch
 import torchvision.transforms.v2 as T
 import tyro
-from rich.console import Console
 from rich.table import Table
 from timm.data import transforms_factory
 from torch import Tensor
 
+from halfsmile.console import make_console
 from halfsmile.data.augment import STRONG, WEAK, Augment
 
 Side = Callable[[], Tensor]
@@ -126,7 +126,7 @@ def main(
                 "" if name == "halfsmile" else f"{median['halfsmile'] / median[name]:.1f} x",
             )
         table.add_section()
-    Console().print(table)
+    make_console().print(table)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from halfsmile.console import make_console
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
 from halfsmile.methods.mae import MaeTask
@@ -128,7 +128,7 @@ def main() -> None:
             f"{100 * data_seconds / step_seconds:.1f}",
             f"{batch_size / step_seconds:.0f}",
         )
-    Console().print(table)
+    make_console().print(table)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from rich.console import Console
 
+from halfsmile.console import make_console
 from halfsmile.evaluate.compare import compare
 from halfsmile.evaluate.report import write_report
 from halfsmile.files import atomic_write
-from halfsmile.recipes import Recipe, ssfer_ferplus, supervised_ferplus
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import ssfer_ferplus, supervised_ferplus
 from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.run import train_run
@@ -64,7 +65,7 @@ def rows(arguments: Arguments) -> Iterator[tuple[str, Recipe]]:
 
 def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console()
+    console = make_console()
     done: list[Path] = []
     with processes() as where:
         for name, recipe in rows(arguments):
@@ -77,7 +78,7 @@ def main() -> None:
                 where=where,
             )
             for stage, metrics in evaluate_run(folder, device=where.device).items():
-                console.print(f"{name} {stage}: accuracy {100 * metrics.accuracy:.2f} %", highlight=False)
+                console.print(f"{name} {stage}: accuracy {100 * metrics.accuracy:.2f} %")
             write_report(folder.path)
             done.append(folder.path)
             if where.is_main and len(done) > 1:

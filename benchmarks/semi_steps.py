@@ -18,11 +18,11 @@ from typing import Literal
 import numpy as np
 import torch
 import tyro
-from rich.console import Console
 from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
 
+from halfsmile.console import make_console
 from halfsmile.data.samplers import BalancedSampler, ShuffledSampler
 from halfsmile.methods.family import method_named
 from halfsmile.methods.feedback import Feedback
@@ -30,7 +30,8 @@ from halfsmile.methods.semi import Method
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipes import Preset, Recipe, SemiConfig, recipe_named
+from halfsmile.recipe import Preset, Recipe, SemiConfig
+from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.optim import OptimConfig, make_optimizer
@@ -170,7 +171,7 @@ def main(options: Options) -> None:
             f"{statistics.median(ratios):.{digits}f}",
             f"{ratios[0]:.{digits}f} to {ratios[-1]:.{digits}f}",
         )
-    Console().print(table)
+    make_console().print(table)
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from rich.console import Console
 
+from halfsmile.console import make_console
 from halfsmile.evaluate.compare import compare
 from halfsmile.evaluate.report import write_report
 from halfsmile.files import atomic_write, read_json
 from halfsmile.methods.family import FAMILY
-from halfsmile.recipes import Recipe, semi_ferplus, with_semi
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import semi_ferplus, with_semi
 from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.run import train_run
@@ -89,7 +90,7 @@ def borrow_finetuning(first: Path, out: Path, recipe: Recipe) -> None:
 
 def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console()
+    console = make_console()
     done: list[Path] = []
     with processes() as where:
         for seed in arguments.seeds:
@@ -116,7 +117,6 @@ def main() -> None:
                     f"{out.name}: accuracy {100 * scores.accuracy:.2f}, balanced "
                     f"{100 * scores.balanced_accuracy:.2f}, macro F1 {100 * scores.macro_f1:.2f}, last stage "
                     f"{seconds:.0f} s; recall {recalls}",
-                    highlight=False,
                     soft_wrap=True,
                 )
                 write_report(folder.path)

@@ -29,9 +29,9 @@ from typing import Any
 import cv2
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from halfsmile.console import make_console
 from halfsmile.data.synthetic import generate
 
 
@@ -189,7 +189,7 @@ def main() -> None:
             str(batch), f"{found['rate']:.1f}", found["times"], found["statuses"], str(found["failures"]),
             found["memory"],
         )  # fmt: skip
-    console = Console()
+    console = make_console()
     console.print(table)
     if len(rates) > 1 and rates[-1]:
         console.print(f"batched / unbatched: {rates[0] / rates[-1]:.2f}")

@@ -22,13 +22,13 @@ from typing import Any, Literal, TypeVar
 
 import torch
 import tyro
-from rich.console import Console
 from rich.table import Table
 from timm.models.vision_transformer import Block as TimmBlock
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
+from halfsmile.console import make_console
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
 from halfsmile.methods.task import Batch, Task
@@ -36,7 +36,8 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.patches import ConvStem
 from halfsmile.models.vit import Block, VisionTransformer
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import Preset, Recipe, recipe_named
+from halfsmile.recipe import Preset, Recipe
+from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.optim import OptimConfig, make_optimizer
@@ -254,7 +255,7 @@ def main(options: Options) -> None:
             f"{statistics.median(ratios):.2f}",
             f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
         )
-    Console().print(table)
+    make_console().print(table)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import cv2
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from halfsmile.console import make_console
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.data.store import FaceStore, read
 from halfsmile.data.store_writer import StoredFace, StoreWriter
@@ -147,7 +147,7 @@ def main() -> None:
             table.add_row(part, ", ".join(f"{name} {value:,.3g}" for name, value in found.items()))
     finally:
         shutil.rmtree(folder)
-    Console().print(table)
+    make_console().print(table)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ from pathlib import Path
 import av
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from halfsmile.console import make_console
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.shots import ShotDetector
@@ -115,7 +115,7 @@ def seconds_per_track_update(people: int, count: int = 500) -> float:
 def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     table = Table("video", "size", "frames/s", "every third, frames/s", "shots, frames/s")
-    console = Console()
+    console = make_console()
     with tempfile.TemporaryDirectory() as folder:
         if options.video is not None:
             videos = [options.video]

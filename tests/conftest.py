@@ -10,8 +10,13 @@ import pytest
 import torch
 
 from halfsmile.data.synthetic import write_data_set
+from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import Recipe, ssfer_folders
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import ssfer_folders, supervised_folders
+from halfsmile.train.distributed import Processes
+from halfsmile.train.run import train_run
+from halfsmile.train.run_folder import RunFolder
 
 torch.set_num_threads(
     1
@@ -62,4 +67,30 @@ def tiny_recipe() -> Recipe:
     semi = replace(recipe.semi, epochs=1, labeled_batch=8, unlabeled_batch=16)
     return replace(
         recipe, labels="25%", held_out=0.2, encoder=encoder, pretrain=pretrain, finetune=finetune, semi=semi
+    )
+
+
+TINY_RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16, 24), depths=(1, 1, 2, 1))
+
+
+@pytest.fixture(scope="session")
+def trained(generated_data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run of a small residual network on generated faces, a quarter of them held out; don't write to it."""
+    recipe = supervised_folders()
+    optim = replace(recipe.finetune.optim, learning_rate=3e-3)
+    finetune = replace(
+        recipe.finetune,
+        epochs=8,
+        batch_size=16,
+        mixing="none",
+        drop_path=0.0,
+        ema_decay=None,
+        optim=optim,
+    )
+    return train_run(
+        replace(recipe, labels="50%", held_out=0.5, encoder=TINY_RESNET, finetune=finetune),
+        data=generated_data / "labeled",
+        unlabeled=[],
+        out=tmp_path_factory.mktemp("trained") / "run",
+        where=Processes(0, 1, torch.device("cpu")),
     )

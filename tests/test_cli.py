@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from halfsmile.cli import main
@@ -117,3 +119,46 @@ def test_the_base_install_says_what_training_needs(
     message = fails(capsys, "train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
     assert "torch is not installed" in message
     assert "halfsmile[train]" in message
+
+
+@pytest.mark.parametrize("extra", ["serve", "export"])
+def test_a_missing_package_is_told_with_the_extra_that_brings_it(
+    extra: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'parts'", name="parts")
+
+    target = {"serve": "halfsmile.serve.run.serve", "export": "halfsmile.export.export_run.export_run"}[extra]
+    monkeypatch.setattr(target, lacking)
+    message = fails(capsys, *(("serve",) if extra == "serve" else ("export", str(tmp_path))))
+    assert "parts is not installed" in message
+    assert f"halfsmile[{extra}]" in message
+
+
+def test_a_stopped_prediction_says_itself_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise Interrupted("Stopped. faces.partial.csv has what was found; --resume goes on from it.")
+
+    monkeypatch.setattr("halfsmile.predict.run.predict_run", stopped)
+    message = fails(capsys, "predict", "photo.jpg", status=130)
+    assert "--resume" in message
+    assert "Run the same command again" not in message
+
+
+def test_labels_that_look_like_markup_are_shown_as_they_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8), np.uint8))
+    table = tmp_path / "faces.csv"
+    table.write_text("image,label,split\na.png,[/b],train\nb.png,[red]x,train\n")
+    for command in (
+        ["stats", str(table)],
+        ["split", str(table), "--labels", "1", "--out", str(tmp_path / "b.parquet")],
+    ):
+        main(["data", *command])
+        shown = capsys.readouterr().out
+        assert "[/b]" in shown
+        assert "[red]x" in shown

@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 import tyro
-from rich.console import Console
 
 from halfsmile.commands.abaw import Abaw
 from halfsmile.commands.data import Data
@@ -16,6 +15,7 @@ from halfsmile.commands.export import ExportRun
 from halfsmile.commands.predict import Predict
 from halfsmile.commands.serve import Serve
 from halfsmile.commands.train import Train
+from halfsmile.console import make_console
 from halfsmile.errors import Interrupted
 
 COMMANDS: dict[str, Any] = {
@@ -40,19 +40,20 @@ def main(arguments: list[str] | None = None) -> None:
         description="Facial-expression recognition from a few labeled faces and many unlabeled ones.",
         args=arguments,
     )
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     try:
         command.run()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "halfsmile":
             raise
-        message = f"{error.name} is not installed; this command needs it: pip install 'halfsmile[train]'"
-        console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        extra = getattr(command, "extra", "train")
+        message = f"{error.name} is not installed; this command needs it: pip install 'halfsmile[{extra}]'"
+        console.print(f"error: {message}", style="red", soft_wrap=True)
         sys.exit(1)
     except (ValueError, OSError) as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"error: {error}", style="red", soft_wrap=True)
         sys.exit(1)
     except (KeyboardInterrupt, Interrupted) as error:
-        message = str(error) or "Stopped."
-        console.print(f"{message} Run the same command again to go on.", markup=False, highlight=False)
+        after = getattr(command, "after_stop", "Run the same command again to go on.")
+        console.print(f"{str(error) or 'Stopped.'} {after}".rstrip())
         sys.exit(130)

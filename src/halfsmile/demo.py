@@ -6,14 +6,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
+from halfsmile.console import make_console
 from halfsmile.data.augment import Augment
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.evaluate.compare import compare
 from halfsmile.evaluate.report import write_report
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import Recipe, ssfer_folders, supervised_folders
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import ssfer_folders, supervised_folders
 from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.run import train_run
@@ -92,7 +92,7 @@ def run_demo(out: Path, *, seed: int = 0) -> Path:
         ValueError: If the folder holds something else.
         OSError: If it can't be written.
     """
-    console = Console()
+    console = make_console()
     data = out / "faces"
     if not data.exists():
         console.print(f"Drawing {TRAIN + TEST + UNLABELED:,} faces of people who do not exist …")
@@ -122,5 +122,5 @@ def run_demo(out: Path, *, seed: int = 0) -> Path:
             evaluate_run(folder, device=where.device)
             report = write_report(folder.path)
     compare([out / name for name in runs]).render(console)
-    console.print(f"Report: {report}", highlight=False, soft_wrap=True)
+    console.print(f"Report: {report}", soft_wrap=True)
     return report

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from halfsmile.console import make_console
+
 QUIET_SECONDS = 2.0
 LINE_SECONDS = 15.0
 
@@ -31,14 +33,14 @@ class Progress:
         self.total = total
         self.done = done
         self.active = active
-        self.console = console or Console(stderr=True)
+        self.console = console or make_console(stderr=True)
         self._start, self._first = time.monotonic(), done
         self._line = self._start
         self._bar = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -49,7 +51,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self.active and self._first:
-            self.console.print(f"{self.title}: going on from {self._first} of {self.total}", highlight=False)
+            self.console.print(f"{self.title}: going on from {self._first} of {self.total}")
         return self
 
     def __exit__(
@@ -77,6 +79,4 @@ class Progress:
         elif now - self._line >= LINE_SECONDS or self.done == self.total:
             self._line = now
             left = (now - self._start) / max(1, self.done - self._first) * (self.total - self.done)
-            self.console.print(
-                f"{self.title}: {self.done}/{self.total}  {note}  {left / 60:.1f} min left", highlight=False
-            )
+            self.console.print(f"{self.title}: {self.done}/{self.total}  {note}  {left / 60:.1f} min left")

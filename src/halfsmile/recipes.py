@@ -1,190 +1,24 @@
-"""Recipes: every hyper-parameter of a run, as plain functions that return frozen dataclasses.
-
-A variant calls another recipe and replaces fields. The resolved recipe is written into the run folder.
-"""
+"""The recipes, as plain functions: a variant calls another one and replaces fields."""
 
 from __future__ import annotations
 
-import dataclasses
-import types
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from dataclasses import replace
 
 from halfsmile.data.augment import Augment
 from halfsmile.data.samplers import Sampling
 from halfsmile.methods.ada_cm import AdaCM
 from halfsmile.methods.debias import DebiasPL
-from halfsmile.methods.facemix import Mixing
-from halfsmile.methods.family import FAMILY, method_named
+from halfsmile.methods.family import method_named
 from halfsmile.methods.freematch import FreeMatch
-from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import Method
 from halfsmile.methods.softmatch import SoftMatch
-from halfsmile.models.encoder import EncoderConfig
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.vit_config import vit_config
+from halfsmile.recipe import FineTuneConfig, Preset, PretrainConfig, Recipe, SemiConfig, Unlabeled
 from halfsmile.train.optim import OptimConfig
 from halfsmile.train.temporal_config import TemporalStageConfig
-
-Preset = Literal["paper", "cpu"]
-Unlabeled = Literal["own", "extra", "all"]
-DataSet = Literal["ferplus", "class-folders", "sequences", "affwild2"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainConfig:
-    """Stage I: masked autoencoder on all unlabeled faces.
-
-    Args:
-        epochs: Passes over the faces.
-        batch_size: Faces of a step.
-        accumulate: Parts that a step is computed in, to save memory.
-        optim: Optimizer and schedule.
-        augment: View of a face.
-        mask_ratio: Share of hidden patches.
-        normalize_target: Standardize each target patch.
-        decoder_width: Token dimension of the decoder.
-        decoder_depth: Its blocks.
-        decoder_heads: Its heads.
-    """
-
-    epochs: float
-    batch_size: int
-    accumulate: int = 1
-    optim: OptimConfig
-    augment: Augment
-    mask_ratio: float = 0.75
-    normalize_target: bool = True
-    decoder_width: int = 512
-    decoder_depth: int = 8
-    decoder_heads: int = 16
-
-
-@dataclass(frozen=True, kw_only=True)
-class FineTuneConfig:
-    """Stage II: the labeled few.
-
-    Args:
-        epochs: Passes over the labeled faces.
-        batch_size: Faces of a step.
-        accumulate: Parts that a step is computed in; mixing happens within a part.
-        optim: Optimizer and schedule.
-        augment: View of a face.
-        sampling: How often each class is drawn, see ``data/samplers``.
-        mixing: See ``methods/facemix``.
-        alpha: λ is drawn from Beta(alpha, alpha).
-        smoothing: Label smoothing.
-        vote_share: Part of the target that follows the annotators' votes, the rest being the label alone.
-        drop_path: Stochastic-depth rate.
-        dropout: Rate before the head.
-        ema_decay: Of the averaged weights, which are what is evaluated and kept.
-    """
-
-    epochs: float
-    batch_size: int
-    accumulate: int = 1
-    optim: OptimConfig
-    augment: Augment
-    sampling: Sampling = "natural"
-    mixing: Mixing = "facemix"
-    alpha: float = 1.0
-    smoothing: float = 0.1
-    vote_share: float = 0.0
-    drop_path: float = 0.0
-    dropout: float = 0.0
-    ema_decay: float | None = 0.999
-
-
-@dataclass(frozen=True, kw_only=True)
-class SemiConfig:
-    """Stage III: a semi-supervised method on the unlabeled many.
-
-    Args:
-        method: Which one, with its hyper-parameters, see ``methods/family``.
-        sampling: How often each class of the labeled faces is drawn, see ``data/samplers``.
-        unlabeled: ``own`` takes the rest of the training split, ``extra`` the unlabeled faces from elsewhere,
-            ``all`` both.
-        epochs: Passes over the unlabeled faces.
-        labeled_batch: Labeled faces of a step.
-        unlabeled_batch: Unlabeled faces of a step.
-        accumulate: Parts that a step is computed in.
-        optim: Optimizer and schedule.
-        weak: View of labeled faces and of the teacher.
-        strong: View of the student.
-        weight: Of the unlabeled loss.
-        smoothing: Label smoothing of the labeled loss.
-        vote_share: See :class:`FineTuneConfig`.
-        drop_path: Stochastic-depth rate.
-        dropout: Rate before the head.
-        ema_decay: Of the teacher.
-    """
-
-    method: Method = field(default_factory=FixMatch)
-    sampling: Sampling = "natural"
-    unlabeled: Unlabeled = "own"
-    epochs: float
-    labeled_batch: int
-    unlabeled_batch: int
-    accumulate: int = 1
-    optim: OptimConfig
-    weak: Augment
-    strong: Augment
-    weight: float = 5.0
-    smoothing: float = 0.0
-    vote_share: float = 0.0
-    drop_path: float = 0.0
-    dropout: float = 0.0
-    ema_decay: float = 0.999
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """A whole run.
-
-    Args:
-        name: Which function made it.
-        preset: ``paper`` or ``cpu``.
-        data_set: Reader of the labeled data.
-        label_rule: Which of FERPlus's label rules; null elsewhere.
-        test_splits: Splits that make up the test set.
-        labels: Label budget (``10%``, ``40`` a class, ``all``).
-        group: Column whose equal values share a role in the label budget, see ``data/split``; null draws rows
-            one by one.
-        test_people: Share of the people that make up the test split, drawn by the seed; null where the data
-            set has splits of its own.
-        held_out: Share of the training rows outside the budget whose labels watch pseudo-label quality.
-        seed: Of the budget and of every stage.
-        init: Weights that take the place of Stage I: a run folder, a file, or an address.
-        encoder: The network.
-        standardize: Standardize the encoder's features over the batch before the classifier's head.
-        pretrain: Stage I; null trains from scratch or from given weights.
-        finetune: Stage II.
-        semi: Stage III; null stops after Stage II.
-        temporal: Stage IV, on data sets of videos; null stops after single frames.
-        flip: Average the probabilities of a face and its mirror image when evaluating.
-    """
-
-    name: str
-    preset: Preset
-    data_set: DataSet
-    label_rule: str | None
-    test_splits: tuple[str, ...]
-    labels: str = "10%"
-    group: Literal["person", "video"] | None = None
-    test_people: float | None = None
-    held_out: float = 0.05
-    seed: int = 0
-    init: str | None = None
-    encoder: EncoderConfig
-    standardize: bool = False
-    pretrain: PretrainConfig | None
-    finetune: FineTuneConfig
-    semi: SemiConfig | None
-    temporal: TemporalStageConfig | None = None
-    flip: bool = True
-
 
 _PAPER_VIEW = Augment(crop_scale=(0.2, 1.0), crop_ratio=(3 / 4, 4 / 3), flip=0.5, interpolation="bicubic")
 _VIEW = Augment(crop_scale=(0.6, 1.0), crop_ratio=(4 / 5, 5 / 4), flip=0.5, rotation=10.0)
@@ -486,86 +320,3 @@ def recipe_named(name: str, preset: Preset) -> Recipe:
     if name not in RECIPES:
         raise ValueError(f"Unknown recipe {name!r}; known are {', '.join(RECIPES)}.")
     return RECIPES[name](preset)
-
-
-def to_json(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as plain JSON values."""
-    return dataclasses.asdict(recipe)
-
-
-def from_json(value: dict[str, Any]) -> Recipe:
-    """The recipe that :func:`to_json` wrote, perhaps before a field was there: that takes its default.
-
-    Raises:
-        ValueError: If a key is unknown, or one without a default is missing, with its name.
-    """
-    recipe: Recipe = _decode(Recipe, value, "recipe")
-    return recipe
-
-
-def _decode(kind: Any, value: Any, where: str) -> Any:
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        kind = _choose([part for part in get_args(kind) if part is not types.NoneType], value)
-        origin = get_origin(kind)
-    if kind is Method:
-        kind = _method(value, where)
-    if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind)
-        if not _fits(kind, value):
-            found = sorted(value) if isinstance(value, dict) else value
-            raise ValueError(
-                f"{where} does not fit this version of halfsmile: expected the keys {sorted(hints)}, "
-                f"found {found}."
-            )
-        return kind(**{key: _decode(hints[key], item, f"{where}.{key}") for key, item in value.items()})  # type: ignore[operator]
-    if origin is tuple:
-        return tuple(value)
-    return value
-
-
-def _choose(kinds: list[Any], value: Any) -> Any:
-    """The dataclass of a union that has exactly the keys of a value, else one that fits, else the first."""
-    fitting = [kind for kind in kinds if dataclasses.is_dataclass(kind) and _fits(kind, value)]
-    exact = [kind for kind in fitting if set(get_type_hints(kind)) == set(value)]
-    return [*exact, *fitting, kinds[0]][0]
-
-
-def _fits(kind: Any, value: Any) -> bool:
-    """Whether a value has no key that a dataclass lacks, and all that have no default."""
-    if not isinstance(value, dict):
-        return False
-    fields = dataclasses.fields(kind)
-    needed = {
-        f.name
-        for f in fields
-        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-    }
-    return needed <= set(value) <= {f.name for f in fields}
-
-
-def _method(value: Any, where: str) -> type[Method]:
-    """The dataclass of a semi-supervised method in JSON, by its name."""
-    name = value.get("name") if isinstance(value, dict) else None
-    if name not in FAMILY:
-        raise ValueError(
-            f"{where} does not fit this version of halfsmile: expected a name among {', '.join(FAMILY)}, "
-            f"found {value}."
-        )
-    return FAMILY[name]
-
-
-def differences(first: dict[str, Any], second: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of the fields in which two recipes in JSON form differ, with both values."""
-    found = []
-    for key in sorted(first.keys() | second.keys()):
-        a, b = first.get(key), second.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{prefix}{key}.")
-        elif a != b and not (
-            isinstance(a, list | tuple) and isinstance(b, list | tuple) and list(a) == list(b)
-        ):
-            found.append(f"{prefix}{key} ({a} / {b})")
-    return found

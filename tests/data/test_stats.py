@@ -43,6 +43,7 @@ def test_counts(manifest: Manifest) -> None:
         "none": {"calm": 0, "glad": 0, "none": 1},
     }
     assert found.people == {"train": 2, "test": 1}
+    assert found.named_people == 2
     assert found.videos == found.with_box == found.with_votes == found.with_landmarks == 1
     assert found.faces_per_person[100] == 2
     assert not found.measures

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from halfsmile.colors import COLORS
 from halfsmile.evaluate.frame_predictions import METHODS, FramePredictions, write_frame_predictions
 from halfsmile.evaluate.report import write_report
 from halfsmile.evaluate.report_sequences import MAX_FRAMES, SHOWN, sequences_section
 from halfsmile.evaluate.run_folder import read_run
 from halfsmile.files import read_json, write_json
-from halfsmile.predict.colors import COLORS
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 
 MakeRun = Callable[..., Path]

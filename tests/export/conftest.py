@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,8 @@ from halfsmile.models.encoder import EncoderConfig, build_encoder
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
-from halfsmile.recipes import supervised_folders
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.calibrate_run import network_logits
-from halfsmile.train.distributed import Processes
-from halfsmile.train.run_folder import RunFolder
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
@@ -116,28 +113,3 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[
         return made[name]
 
     return export
-
-
-@pytest.fixture(scope="session")
-def trained(generated_data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run of a small residual network on generated faces, a quarter of them held out; don't write to it."""
-    from halfsmile.train.run import train_run
-
-    recipe = supervised_folders()
-    optim = replace(recipe.finetune.optim, learning_rate=3e-3)
-    finetune = replace(
-        recipe.finetune,
-        epochs=8,
-        batch_size=16,
-        mixing="none",
-        drop_path=0.0,
-        ema_decay=None,
-        optim=optim,
-    )
-    return train_run(
-        replace(recipe, labels="50%", held_out=0.5, encoder=RESNET, finetune=finetune),
-        data=generated_data / "labeled",
-        unlabeled=[],
-        out=tmp_path_factory.mktemp("trained") / "run",
-        where=Processes(0, 1, torch.device("cpu")),
-    )

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import halfsmile
+from halfsmile.colors import COLORS, OTHERS, color, rgb
 from halfsmile.data.preprocess import Image
-from halfsmile.predict.colors import COLORS, OTHERS, color, rgb
 from halfsmile.predict.face import Face
 from halfsmile.predict.overlay import draw
 

@@ -15,7 +15,8 @@ import torch
 
 from halfsmile.data.readers import ferplus
 from halfsmile.data.readers.ferplus import RULES
-from halfsmile.recipes import Recipe, ssfer_ferplus
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import ssfer_ferplus
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.run import train_run

@@ -30,7 +30,8 @@ from halfsmile.evaluate.report import write_report
 from halfsmile.evaluate.smoothing import Smoothing
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import Recipe, abaw6_affwild2, sequences_synthetic
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import abaw6_affwild2, sequences_synthetic
 from halfsmile.train import temporal as training
 from halfsmile.train.calibrate_run import trained_classifier
 from halfsmile.train.data import load_roles, read_data

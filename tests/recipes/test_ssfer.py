@@ -25,7 +25,8 @@ from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import Recipe, recipe_named, supervised_folders
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import recipe_named, supervised_folders
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluate_run import evaluate_run

@@ -155,7 +155,7 @@ def test_what_is_uncertain_is_called_not_sure(serve: Serve, page: Page, photo: b
         drop(page, "dark.png", "image/png", encode(dark))
         page.wait_for_selector(".face.unsure")
         assert page.locator(".face .name").inner_text() == "not sure"
-        assert re.search(r"could be \w+ \(50 %\) or \w+", page.locator(".face .note").inner_text())
+        assert re.search(r"could be \w+ \(50\xa0%\) or \w+", page.locator(".face .note").inner_text())
 
 
 def test_a_bad_file_and_an_empty_picture_are_told(serve: Serve, page: Page) -> None:

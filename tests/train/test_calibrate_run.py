@@ -14,11 +14,9 @@ import torch
 from scipy.special import softmax
 
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.synthetic import write_data_set
 from halfsmile.evaluate.calibrate import Temperature, calibration_errors
 from halfsmile.evaluate.selective import ConformalSets
 from halfsmile.models.resnet import ResNetConfig
-from halfsmile.recipes import supervised_folders
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train import calibrate_run as module
 from halfsmile.train.calibrate_run import (
@@ -30,42 +28,15 @@ from halfsmile.train.calibrate_run import (
     read_run_faces,
     trained_classifier,
 )
-from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluation import predict_probabilities
-from halfsmile.train.run import train_run
 from halfsmile.train.run_folder import RunFolder
 
 RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16, 24), depths=(1, 1, 2, 1))
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("data")
-    write_data_set(root, train=160, test=64, unlabeled=0, size=32, seed=4, people=20)
-    return root / "labeled"
-
-
-@pytest.fixture(scope="module")
-def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
-    """A run with a quarter of its training faces held out; don't write to it."""
-    recipe = supervised_folders()
-    optim = replace(recipe.finetune.optim, learning_rate=3e-3)
-    finetune = replace(
-        recipe.finetune,
-        epochs=8,
-        batch_size=16,
-        mixing="none",
-        drop_path=0.0,
-        ema_decay=None,
-        optim=optim,
-    )
-    return train_run(
-        replace(recipe, labels="50%", held_out=0.5, encoder=RESNET, finetune=finetune),
-        data=data,
-        unlabeled=[],
-        out=tmp_path_factory.mktemp("trained") / "run",
-        where=Processes(0, 1, torch.device("cpu")),
-    )
+@pytest.fixture
+def data(generated_data: Path) -> Path:
+    return generated_data / "labeled"
 
 
 @pytest.fixture

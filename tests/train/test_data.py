@@ -25,7 +25,8 @@ from halfsmile.data.store_writer import StoredFace, StoreWriter
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.files import write_json
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import Recipe, Unlabeled, recipe_named, with_semi
+from halfsmile.recipe import Recipe, Unlabeled
+from halfsmile.recipes import recipe_named, with_semi
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.data import (
     ImagePool,

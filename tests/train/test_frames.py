@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.sequences import Sequences
 from halfsmile.data.synthetic import generate_sequence, write_sequences
-from halfsmile.recipes import Recipe, recipe_named
+from halfsmile.recipe import Recipe
+from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.data import load_roles, read_data
 from halfsmile.train.frames import load_frames, read_videos, temporal_groups

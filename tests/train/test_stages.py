@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from halfsmile.errors import Interrupted
 from halfsmile.methods.freematch import FreeMatch
-from halfsmile.recipes import Recipe, Unlabeled, with_semi
+from halfsmile.recipe import Recipe, Unlabeled
+from halfsmile.recipes import with_semi
 from halfsmile.train import stages
 from halfsmile.train.data import paired_batches
 from halfsmile.train.distributed import Processes

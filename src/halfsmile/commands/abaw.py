@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
+
+from halfsmile.console import make_console
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,12 @@ class Submit:
         filled = submit(
             self.predictions, self.example, self.out, smoothing=smoothing, frames_per_second=self.fps
         )
-        console = Console()
+        console = make_console()
         console.print(
             f"{len(filled.classes):,} frames; {filled.nearest:,} took the class of the nearest frame with a "
             f"result, {filled.neutral:,} are neutral for want of any.",
-            highlight=False,
         )
-        console.print(check_submission(self.out, expected_frames(self.example)).to_text(), highlight=False)
+        console.print(check_submission(self.out, expected_frames(self.example)).to_text())
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Check:
         from halfsmile.evaluate.abaw_submission import check_submission, expected_frames
 
         report = check_submission(self.submission, expected_frames(self.example))
-        Console().print(report.to_text(), highlight=False, soft_wrap=True)
+        make_console().print(report.to_text(), soft_wrap=True)
         if not report.is_valid:
             raise SystemExit(1)
 
@@ -99,7 +99,7 @@ class Folds:
 
         manifest = affwild2.read(self.root, crops=self.crops)
         write_json(self.out, video_folds(manifest, num_folds=self.folds, seed=self.seed))
-        Console().print(f"{self.folds} folds: {self.out}", highlight=False, soft_wrap=True)
+        make_console().print(f"{self.folds} folds: {self.out}", soft_wrap=True)
 
 
 @dataclass(frozen=True)

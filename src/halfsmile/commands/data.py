@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from halfsmile.commands.data_lists import Export, Import, Merge, Split
 from halfsmile.commands.data_options import (
@@ -23,6 +22,7 @@ from halfsmile.commands.data_options import (
     say,
     silence_opencv,
 )
+from halfsmile.console import make_console
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,14 @@ class Check:
 
         if self.clean is not None and self.fast:
             raise ValueError("--clean needs the pictures; leave --fast out.")
-        console = Console()
+        console = make_console()
         silence_opencv()
         try:
             require_rule_fits([self.path], self.layout, self.label_rule)
             options = reader_options(self.label_rule)
             found = check(self.path, layout=self.layout, pixels=not self.fast, **options)
         except (ValueError, OSError) as error:
-            Console(stderr=True).print(
-                f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-            )
+            make_console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
             sys.exit(2)
         found.render(console)
         if self.html is not None:
@@ -148,7 +146,7 @@ class Prepare:
             retry=self.retry,
             **reader_options(self.label_rule),
         )
-        summary.render(Console())
+        summary.render(make_console())
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ class Stats:
         manifest = read(self.path, self.layout, self.label_rule)
         index = read_index(self.path)[0] if is_store(self.path) else None
         found = describe(manifest, pixels=self.pixels, index=index)
-        found.render(Console())
+        found.render(make_console())
         if self.json is not None:
             write_json(self.json, found.to_dict())
 

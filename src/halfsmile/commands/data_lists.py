@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from halfsmile.commands.data_options import (
     LabelRule,
@@ -23,6 +22,7 @@ from halfsmile.commands.data_options import (
     say,
     taxonomy_named,
 )
+from halfsmile.console import make_console
 
 if TYPE_CHECKING:
     from halfsmile.data.exchange import Exported
@@ -68,7 +68,7 @@ class Split:
             manifest, self.labels, seed=self.seed, held_out=self.held_out, group=self.by
         )
         budget.save(self.out)
-        Console().print(roles_table(manifest, budget.roles, ROLES))
+        make_console().print(roles_table(manifest, budget.roles, ROLES))
         say(f"Written: {self.out}")
 
 

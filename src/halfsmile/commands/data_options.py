@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
+
+from halfsmile.console import make_console, plain
 
 if TYPE_CHECKING:
     from halfsmile.data.manifest import Manifest
@@ -49,7 +50,7 @@ Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 def say(text: str) -> None:
     """Print one line, however long."""
-    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+    make_console().print(text, soft_wrap=True)
 
 
 def silence_opencv() -> None:
@@ -151,6 +152,6 @@ def roles_table(manifest: Manifest, roles: Sequence[str], names: Sequence[str]) 
     table = Table("class", *(name.replace("_", " ") for name in names))
     rows = [*manifest.counts(), *(["no label"] if "no label" in labels else [])]
     for label in rows:
-        table.add_row(label, *(f"{counts[label, name]:,}" for name in names))
+        table.add_row(*plain((label, *(f"{counts[label, name]:,}" for name in names))))
     table.add_row("all", *(f"{list(roles).count(name):,}" for name in names), style="bold")
     return table

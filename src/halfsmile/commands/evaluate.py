@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 
 from halfsmile.commands.options import Device
+from halfsmile.console import make_console
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Report:
         """Write the page and say where it is."""
         from halfsmile.evaluate.report import write_report
 
-        Console().print(f"Report: {write_report(self.run_folder)}", highlight=False, soft_wrap=True)
+        make_console().print(f"Report: {write_report(self.run_folder)}", soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Compare:
         from halfsmile.files import atomic_write
 
         result = compare(self.run_folders)
-        result.render(Console())
+        result.render(make_console())
         if self.markdown is not None:
             with atomic_write(self.markdown) as temporary:
                 temporary.write_text(result.to_markdown(), encoding="utf-8")
@@ -90,4 +90,4 @@ def show_metrics(found: dict[str, Any]) -> None:
         table.add_row(
             stage, *(f"{100 * v:.2f} %" for v in values), f"{metrics.nll:.3f}", f"{metrics.ece:.3f}"
         )
-    Console().print(table)
+    make_console().print(table)

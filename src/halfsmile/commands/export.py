@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
-from rich.console import Console
+
+from halfsmile.console import make_console
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class ExportRun:
         name: What the model calls itself; the recipe's name by default.
         data: Where the labeled data set is now, if it has moved.
     """
+
+    extra: ClassVar[str] = "export"
 
     run_folder: Annotated[Path, tyro.conf.Positional]
     out: Path | None = None
@@ -44,4 +47,4 @@ class ExportRun:
             target_error=self.target_error,
             name=self.name,
             data=self.data,
-        ).show(Console())
+        ).show(make_console())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
-from rich.console import Console
 
 from halfsmile.commands.options import Threshold
+from halfsmile.console import make_console
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Predict:
         threads: Threads of the expression model.
     """
 
+    after_stop: ClassVar[str] = ""  # the message itself says how to go on
+
     paths: Annotated[tuple[str, ...], tyro.conf.Positional]
     out: Path | None = None
     model: Path | None = None
@@ -59,4 +61,4 @@ class Predict:
 
         options = dataclasses.asdict(self)
         options["table_format"] = options.pop("format")
-        predict_run(options.pop("paths"), **options).render(Console(stderr=True))
+        predict_run(options.pop("paths"), **options).render(make_console(stderr=True))

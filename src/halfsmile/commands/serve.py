@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from halfsmile.commands.options import Threshold
 
@@ -26,6 +26,8 @@ class Serve:
         allowed_hosts: Further host names that the page may be reached by.
         access_log: Log requests, without file names.
     """
+
+    extra: ClassVar[str] = "serve"
 
     model: Path | None = None
     host: str = "127.0.0.1"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
-from rich.console import Console
 
 from halfsmile.commands.evaluate import show_metrics
 from halfsmile.commands.options import Device, Text
+from halfsmile.console import make_console
 
 RECIPES_HINT = "(default: the recipe's)"
 Mixing = Annotated[
@@ -63,7 +63,8 @@ class Train:
         unlabeled: Folders, archives or stores of unlabeled faces: for pre-training, and for Stage III where
             it takes them.
         labels: Label budget: a share of each class (10%), a number per class (40), or all.
-        seed: Seed of the budget and of all training.
+        budget: File of `halfsmile data split` that says which labels may be used; in place of --labels.
+        seed: Seed of all training, and of the budget that is drawn for --labels.
         preset: Size: cpu fits two processor cores, paper is ViT-B/16 at 224 px as published.
         label_rule: Label rule of FERPlus: argmax, argmax8, majority, probability or multi_target.
         mixing: Replaces Stage II's mixing.
@@ -82,6 +83,7 @@ class Train:
     out: Path
     unlabeled: tuple[Path, ...] = ()
     labels: Text = None
+    budget: Path | None = None
     seed: int = 0
     preset: Literal["cpu", "paper"] = "cpu"
     label_rule: Text = None
@@ -96,11 +98,18 @@ class Train:
 
     def run(self) -> None:
         """Train, evaluate and report."""
+        from halfsmile.data.split import LabelBudget
         from halfsmile.recipes import recipe_named, with_semi
         from halfsmile.train.distributed import processes
 
         recipe = recipe_named(self.recipe, self.preset)
         recipe = dataclasses.replace(recipe, labels=self.labels or recipe.labels, seed=self.seed)
+        budget = None
+        if self.budget is not None:
+            if self.labels is not None:
+                raise ValueError("--labels and --budget both say which labels may be used; give one of them.")
+            budget = LabelBudget.load(self.budget)
+            recipe = dataclasses.replace(recipe, labels=budget.amount, group=budget.group)
         if self.label_rule is not None:
             recipe = dataclasses.replace(recipe, label_rule=self.label_rule)
         if self.mixing is not None:
@@ -116,6 +125,7 @@ class Train:
                 unlabeled=self.unlabeled,
                 out=self.out,
                 where=where,
+                budget=budget,
                 tensorboard=self.tensorboard,
                 last_stage=self.last_stage,
             )
@@ -131,4 +141,4 @@ def run_recipe(recipe: Any, *, out: Path, where: Any, last_stage: str = "tempora
     if not where.is_main or last_stage == "pretrain":
         return
     show_metrics(evaluate_run(folder, device=where.device))
-    Console().print(f"Report: {write_report(folder.path)}", highlight=False, soft_wrap=True)
+    make_console().print(f"Report: {write_report(folder.path)}", soft_wrap=True)

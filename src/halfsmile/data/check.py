@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from halfsmile.console import plain
 from halfsmile.data.check_findings import find_all
 from halfsmile.data.check_pictures import Pictures, look_at
 from halfsmile.data.check_subject import Finding, Subject
@@ -76,7 +77,7 @@ class Check:
         if taxonomy is not None:
             found.append(("classes", f"{taxonomy.name}: {', '.join(taxonomy.labels)}"))
         if stats.people:
-            found.append(("people", f"{len(set(self.manifest.column('person')) - {None}):,}"))
+            found.append(("people", f"{stats.named_people:,}"))
         if stats.videos:
             found.append(("videos", f"{stats.videos:,}"))
         known = (("boxes", stats.with_box), ("landmarks", stats.with_landmarks), ("votes", stats.with_votes))
@@ -124,7 +125,7 @@ class Check:
             header, rows = self.counts()
             table = Table(*header, title="Faces per class", title_justify="left")
             for row in rows:
-                table.add_row(*row, style="bold" if row is rows[-1] else None)
+                table.add_row(*plain(row), style="bold" if row is rows[-1] else None)
             for column in table.columns[1:]:
                 column.justify = "right"
             console.print("", table)
@@ -133,7 +134,7 @@ class Check:
             ("To know", tuple(finding for finding in self.findings if not finding.is_problem)),
         ):
             if findings:
-                console.print(f"\n{title}", style="bold", highlight=False)
+                console.print(f"\n{title}", style="bold")
             for number, finding in enumerate(findings, 1):
                 _say(console, f"{number}. {finding.what}", indent=0)
                 more = len(finding.examples) - _SHOWN
@@ -141,7 +142,7 @@ class Check:
                 for line in lines:
                     _say(console, line, indent=6, style="dim")
                 _say(console, f"→ {finding.mend}", indent=3)
-        console.print(f"\n{self.verdict}", style="bold", highlight=False)
+        console.print(f"\n{self.verdict}", style="bold")
 
 
 def check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ class LabelBudget:
     fingerprint: str
     amount: str
     seed: int
-    group: str | None = None
+    group: Group | None = None
 
     @classmethod
     def draw(
@@ -137,13 +137,14 @@ class LabelBudget:
         try:
             table = pq.read_table(path)
             metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+            group: Any = metadata.get("group")
             return cls(
                 tuple(table["image"].to_pylist()),
                 tuple(table["role"].to_pylist()),
                 metadata["fingerprint"],
                 metadata["amount"],
                 int(metadata["seed"]),
-                metadata.get("group"),
+                group,
             )
         except (OSError, KeyError, pa.ArrowInvalid) as error:
             raise ValueError(f"{path} is not a label budget written by halfsmile: {error}") from error

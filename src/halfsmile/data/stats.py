@@ -15,6 +15,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from halfsmile.console import plain
 from halfsmile.data.decode import BadImage, read_image
 from halfsmile.data.manifest import SPLITS, Manifest
 from halfsmile.progress import Progress
@@ -34,6 +35,7 @@ class Stats:
         per_split: Faces by split; ``none`` are those without one.
         per_class: Faces by split and class; ``none`` are those without a label.
         people: Number of people by split; ``none`` where the split is not known.
+        named_people: Number of different people; one who stands in two splits counts once.
         videos: Number of videos.
         faces_per_person: Percentiles of the number of faces of a person, as ``measures``.
         with_box: Rows with a face box.
@@ -48,6 +50,7 @@ class Stats:
     per_split: dict[str, int]
     per_class: dict[str, dict[str, int]]
     people: dict[str, int]
+    named_people: int
     videos: int
     faces_per_person: dict[int, float]
     with_box: int
@@ -63,10 +66,10 @@ class Stats:
     def render(self, console: Console) -> None:
         """Print as tables."""
         splits = [name for name in (*SPLITS, "none") if name in self.per_split]
-        console.print(f"{self.faces:,} faces, {sum(self.people.values()):,} people, {self.videos:,} videos")
+        console.print(f"{self.faces:,} faces, {self.named_people:,} people, {self.videos:,} videos")
         table = Table("class", *splits, title="Faces per class")
         for label in next(iter(self.per_class.values()), {}):
-            table.add_row(label, *(f"{self.per_class[split][label]:,}" for split in splits))
+            table.add_row(*plain((label, *(f"{self.per_class[split][label]:,}" for split in splits))))
         table.add_row("all", *(f"{self.per_split[split]:,}" for split in splits), style="bold")
         console.print(table)
         if self.measures:
@@ -110,6 +113,7 @@ def describe(
         per_split={name: per_split[name] for name in ordered},
         per_class={split: {label: found[split, label] for label in labels} for split in ordered},
         people={name: people[name] for name in ordered if people[name]},
+        named_people=len({person for _, person in named}),
         videos=len(set(manifest.column("video")) - {None}),
         faces_per_person=_percentiles(np.array([*Counter(p for _, p in named).values()], np.float64)),
         with_box=len(manifest) - manifest.table["box"].null_count,

@@ -14,6 +14,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from halfsmile.console import plain
 from halfsmile.evaluate.bootstrap import PairedDifference, paired_bootstrap
 from halfsmile.evaluate.page import page, section
 from halfsmile.evaluate.page import table as html_table
@@ -108,7 +109,7 @@ class Comparison:
         for column in self.columns[1:-2]:
             scores.add_column(column.replace("Balanced ", "Balanced\n"), justify="right", no_wrap=True)
         for row in rows:
-            scores.add_row(*row[:-2])
+            scores.add_row(*plain(row[:-2]))
         console.print(scores)
         if len(rows) > 1:
             gains = Table(title=f"Against {rows[0][0]}", title_justify="left", box=SIMPLE)
@@ -116,16 +117,16 @@ class Comparison:
             for column in self.columns[-2:]:
                 gains.add_column(column, justify="right", no_wrap=True)
             for row in rows[1:]:
-                gains.add_row(row[0], *row[-2:])
+                gains.add_row(*plain((row[0], *row[-2:])))
             console.print(gains)
         if self.setting_rows():
             settings = Table("Setting", title="What differs", title_justify="left", box=SIMPLE)
             for group in self.groups:
                 settings.add_column(group.name)
             for row in self.setting_rows():
-                settings.add_row(*row)
+                settings.add_row(*plain(row))
             console.print(settings)
-        console.print(self.caption, style="dim", highlight=False)
+        console.print(self.caption, style="dim")
 
     def to_markdown(self) -> str:
         """The tables as GitHub-flavored Markdown."""

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.colors import color, rgb
 from halfsmile.evaluate.frame_predictions import FramePredictions, read_frame_predictions
 from halfsmile.evaluate.page import Html, figure, html, paragraph, percent, section, table
 from halfsmile.evaluate.run_folder import RunFolder
 from halfsmile.evaluate.sequences import SequenceMetrics
-from halfsmile.predict.colors import color, rgb
 
 TITLES = {"per_frame": "Each frame by itself", "smoothed": "Smoothed", "temporal": "Temporal Encoder"}
 SHOWN = 6

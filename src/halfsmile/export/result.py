@@ -91,4 +91,4 @@ class Export:
                 f"{found.agreement:.2%}",
             )
         console.print(table)
-        console.print(f"Model: {self.folder / ONNX}", highlight=False, soft_wrap=True)
+        console.print(f"Model: {self.folder / ONNX}", soft_wrap=True)

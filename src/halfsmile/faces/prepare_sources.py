@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from halfsmile.data.manifest import SCHEMA, Manifest
 from halfsmile.data.readers.registry import read_any, recognize
-from halfsmile.predict import sources as files
+from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy
 
 _BLOCK = 4096
@@ -102,7 +102,7 @@ def find(
 
     What :func:`~halfsmile.data.readers.registry.recognize` takes for a data set is read by its reader, so
     that labels, people, splits, boxes and landmarks are kept. Everything else is searched for pictures,
-    archives and videos, see :mod:`halfsmile.predict.sources`.
+    archives and videos, see :mod:`halfsmile.faces.sources`.
 
     Args:
         names: Files, folders, archives, patterns, data sets.

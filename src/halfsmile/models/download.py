@@ -14,6 +14,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from halfsmile.console import make_console
 from halfsmile.files import atomic_write
 
 _CHUNK = 1 << 20
@@ -54,7 +55,7 @@ def download(url: str, *, cache: Path | None = None, console: Console | None = N
     path = cached_path(address, cache=cache)
     if not path.exists():
         with atomic_write(path) as temporary:
-            _require_digest(url, expected, _fetch(address, temporary, console or Console(stderr=True)))
+            _require_digest(url, expected, _fetch(address, temporary, console or make_console(stderr=True)))
     elif expected is not None:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from halfsmile.colors import rgb
 from halfsmile.data.preprocess import Image
-from halfsmile.predict.colors import rgb
 from halfsmile.predict.face import Face
 
 BARS = 3  # most probable expressions that get one

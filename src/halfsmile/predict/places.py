@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from halfsmile.predict.sources import Source
+from halfsmile.faces.sources import Source
 
 
 def places(sources: Iterable[Source]) -> dict[str, PurePosixPath]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from halfsmile.errors import Interrupted
 from halfsmile.faces.detect import Detector, DetectorName
+from halfsmile.faces.sources import find_sources
 from halfsmile.predict.columns import QUALITY
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.places import places
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
-from halfsmile.predict.sources import find_sources
 from halfsmile.predict.summary import Summary
 from halfsmile.predict.work import Work
 from halfsmile.progress import Progress
@@ -44,7 +44,7 @@ def predict_run(
 
     Args:
         paths: Pictures, videos, folders, archives, patterns, camera numbers, addresses; see
-            :mod:`halfsmile.predict.sources`.
+            :mod:`halfsmile.faces.sources`.
         out: Table to write, see :func:`halfsmile.predict.sinks.open_sink`; None prints a line for each face.
         model: See :class:`Predictor`; so are ``detector``, ``threshold``, ``quality`` and ``threads``.
         detector: Name of a detector, or one of your own.

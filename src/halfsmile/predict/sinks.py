@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 
 from rich.console import Console
 
+from halfsmile.console import make_console
 from halfsmile.files import atomic_write
 from halfsmile.predict.columns import (
     TEXTS,
@@ -182,7 +183,7 @@ class Printer:
     done: frozenset[str] = frozenset()
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console()
+        self.console = console or make_console()
 
     def write(self, results: Sequence[Face | NoFace]) -> None:
         """Print the results of one picture or frame."""

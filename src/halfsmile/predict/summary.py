@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from halfsmile.console import plain
 from halfsmile.predict.face import Face, NoFace
 
 
@@ -81,7 +82,7 @@ class Summary:
         if self.faces:
             table = Table(box=None, pad_edge=False, show_header=False)
             for label, count in self.expressions.most_common():
-                table.add_row(label, f"{count:,}", f"{count / self.faces:.0%}")
+                table.add_row(*plain((label, f"{count:,}", f"{count / self.faces:.0%}")))
             console.print(table)
         if self.skipped:
             say(f"{_plural(self.skipped, 'source')} had been done before.")

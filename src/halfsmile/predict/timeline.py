@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.colors import color
 from halfsmile.files import atomic_write
-from halfsmile.predict.colors import color
 from halfsmile.predict.face import Face
 
 Values = npt.NDArray[np.float64]

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.sources import Source
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink
-from halfsmile.predict.sources import Source
 from halfsmile.predict.summary import Summary
 from halfsmile.progress import Progress
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import h11
 import uvicorn
-from rich.console import Console
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from halfsmile.console import make_console
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import Limits
 from halfsmile.serve.services import Services
@@ -71,15 +71,14 @@ def serve(
     try:
         predictor = Predictor(model, detector=detector, threshold=threshold, threads=threads)  # type: ignore[arg-type]
         app = create_app(predictor, limits, api_key=api_key, allowed_hosts=allowed_hosts)
-        console = Console(stderr=True)
+        console = make_console(stderr=True)
         if not is_loopback(host):
             console.print(
-                f"[bold yellow]Warning:[/] others on the network can reach {host}; traffic is not encrypted."
+                f"Warning: others on the network can reach {host}; traffic is not encrypted.",
+                style="bold yellow",
             )
         address = _address(listener)
-        console.print(
-            f"halfsmile serves {predictor.model.facts.name} at {address} (Ctrl-C stops)", highlight=False
-        )
+        console.print(f"halfsmile serves {predictor.model.facts.name} at {address} (Ctrl-C stops)")
         with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is done
             make_server(app, access_log=access_log).run(sockets=[listener])
     finally:

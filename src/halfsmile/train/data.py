@@ -23,7 +23,7 @@ from halfsmile.data.samplers import Sampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import read_json
 from halfsmile.methods.task import Batch
-from halfsmile.recipes import Recipe
+from halfsmile.recipe import Recipe
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.frames import Frames, read_videos, split_rows, temporal_groups, training_frames
 

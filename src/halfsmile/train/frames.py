@@ -19,7 +19,7 @@ from halfsmile.data.readers.sequences import Sequences, divide_people
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.windows import Track, group_tracks
 from halfsmile.evaluate.abaw_submit import FRAMES_PER_SECOND
-from halfsmile.recipes import Recipe
+from halfsmile.recipe import Recipe
 
 Floats = npt.NDArray[np.float32]
 STREAM = 4

@@ -9,9 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
+from halfsmile.console import make_console
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import write_json
-from halfsmile.recipes import Recipe
+from halfsmile.recipe import Recipe
 from halfsmile.train.checkpoint import find_checkpoint
 from halfsmile.train.data import (
     describe,
@@ -35,6 +36,7 @@ def train_run(
     unlabeled: Sequence[Path],
     out: Path,
     where: Processes,
+    budget: LabelBudget | None = None,
     last_stage: str = "temporal",
     tensorboard: bool = False,
     console: Console | None = None,
@@ -47,6 +49,7 @@ def train_run(
         unlabeled: Folders or archives of unlabeled faces, for Stage I.
         out: Run folder.
         where: This process.
+        budget: Which labels may be used; drawn by the recipe if None.
         last_stage: Stop after this stage.
         tensorboard: Mirror metrics into TensorBoard.
         console: Where to say what happens; standard error by default.
@@ -55,7 +58,7 @@ def train_run(
         ValueError: If data, recipe and folder do not fit together; the message says what to do.
         OSError: If the folder can't be written.
     """
-    console = console or Console(stderr=True, quiet=not where.is_main)
+    console = console or make_console(stderr=True, quiet=not where.is_main)
     if last_stage == "pretrain" and recipe.pretrain is None:
         raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
     started = time.monotonic()
@@ -66,12 +69,19 @@ def train_run(
     folder = RunFolder.existing(out)
     sets = read_data(recipe, data, unlabeled)
     if where.is_main and not folder.budget_path.exists():
-        drawn = LabelBudget.draw(
+        drawn = budget or LabelBudget.draw(
             sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=recipe.group
         )
+        drawn.require_same_data(sets.train)
         drawn.save(folder.budget_path)
     where.barrier()
-    budget = LabelBudget.load(folder.budget_path)
+    kept = LabelBudget.load(folder.budget_path)
+    if budget is not None and budget != kept:
+        raise ValueError(
+            f"{out} was begun with another label budget ({kept.amount}, seed {kept.seed}) than the given one "
+            f"({budget.amount}, seed {budget.seed}). Use a new folder for --out."
+        )
+    budget = kept
     budget.require_same_data(sets.train)
     faces = load_roles(recipe, sets, budget, cache=out / "cache")
     if recipe.semi is not None and last_stage not in ("pretrain", "finetune"):
@@ -90,7 +100,6 @@ def train_run(
         f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces"
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
         f"({time.monotonic() - started:.0f} s to read)",
-        highlight=False,
     )
     run = Run(recipe, folder, faces, where, precision, tensorboard)
     for stage in (pretrain, finetune, semi, temporal):
@@ -106,9 +115,9 @@ def _precision(folder: RunFolder, where: Processes, console: Console) -> Precisi
         found = find_checkpoint(folder.stage(stage) / "checkpoint")
         if found is not None:
             kept: Any = found.state["precision"]
-            console.print(f"{kept} as before", highlight=False)
+            console.print(f"{kept} as before")
             return kept  # type: ignore[no-any-return]
     choice = choose_precision(where.device)
     half = any(where.agree(choice.precision == "bfloat16"))
-    console.print(f"{'bfloat16' if half else 'float32'}: {choice.reason}", highlight=False)
+    console.print(f"{'bfloat16' if half else 'float32'}: {choice.reason}")
     return "bfloat16" if half else "float32"

@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from halfsmile.files import atomic_write, read_json, write_json
-from halfsmile.recipes import Recipe, differences, from_json, to_json
+from halfsmile.recipe import Recipe
+from halfsmile.recipe_json import differences, from_json, to_json
 
 STAGES: tuple[str, ...] = ("pretrain", "finetune", "semi", "temporal")
 CLASSIFYING: tuple[str, ...] = ("finetune", "semi")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.console import Console
 
+from halfsmile.console import make_console
 from halfsmile.data.images import Faces
 from halfsmile.data.samplers import (
     BalancedSampler,
@@ -24,7 +24,7 @@ from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.pretrained import load_pretrained
-from halfsmile.recipes import Recipe
+from halfsmile.recipe import Recipe
 from halfsmile.train.data import (
     ImagePool,
     TrainingFaces,
@@ -219,7 +219,7 @@ def finetune(run: Run) -> None:
     if run.recipe.init is not None:
         report = load_pretrained(model.encoder, run.recipe.init)
         if run.where.is_main:
-            Console(stderr=True).print(report.summary(), highlight=False)
+            make_console(stderr=True).print(report.summary())
     elif run.recipe.pretrain is not None:
         load_pretrained(model.encoder, str(run.folder.path))
     task = FineTuneTask(

@@ -6,7 +6,7 @@ const COLORS = {
   disgust: "#5f9440", fear: "#8a56a8", contempt: "#a5703f", other: "#4aa3a0",
 };
 const color = (label) => COLORS[label] ?? "#777777";
-const percent = (value) => `${Math.round(100 * value)} %`;
+const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
 const ranked = (face) => Object.entries(face.probabilities).sort((a, b) => b[1] - a[1]);
 
 /** What is said of a face in words; never more certain than the model is. */
@@ -120,6 +120,9 @@ function drawTimeline(canvas, lanes, duration, now) {
     context.globalAlpha = 0.9;
     context.fillStyle = ink;
     context.font = "11px system-ui, sans-serif";
+    context.lineWidth = 3;
+    context.strokeStyle = getComputedStyle(document.body).backgroundColor;
+    context.strokeText(`person ${track ?? "?"}`, 6, row * lane + 13);
     context.fillText(`person ${track ?? "?"}`, 6, row * lane + 13);
   });
   context.globalAlpha = 1;

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tests.predict.conftest import film, scene, write_picture
 
+from halfsmile.faces.sources import Source, find_sources
 from halfsmile.faces.video_writer import write_video
 from halfsmile.predict.places import places
-from halfsmile.predict.sources import Source, find_sources
 
 
 @pytest.fixture

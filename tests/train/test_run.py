@@ -1,0 +1,52 @@
+"""A run goes by the label budget that it is given, and by no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from halfsmile.data.readers import class_folders
+from halfsmile.data.split import LabelBudget
+from halfsmile.recipe import Recipe
+from halfsmile.train.distributed import Processes
+from halfsmile.train.run import train_run
+
+HERE = Processes(0, 1, torch.device("cpu"))
+
+
+def run(recipe: Recipe, data: Path, out: Path, budget: LabelBudget | None) -> LabelBudget:
+    recipe = replace(recipe, pretrain=None, semi=None)
+    return LabelBudget.load(
+        train_run(recipe, data=data, unlabeled=[], out=out, where=HERE, budget=budget).budget_path
+    )
+
+
+def test_a_given_budget_is_what_the_run_uses(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    data = generated_data / "labeled"
+    given = LabelBudget.draw(class_folders.read(data).split("train"), "3", seed=99)
+    assert given != LabelBudget.draw(class_folders.read(data).split("train"), "3", seed=0)
+    assert run(tiny_recipe, data, tmp_path / "run", given) == given
+    assert run(tiny_recipe, data, tmp_path / "run", None) == given
+
+
+def test_another_budget_than_the_run_began_with_is_refused(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    data = generated_data / "labeled"
+    train = class_folders.read(data).split("train")
+    run(tiny_recipe, data, tmp_path / "run", LabelBudget.draw(train, "3", seed=1))
+    with pytest.raises(ValueError, match="another label budget"):
+        run(tiny_recipe, data, tmp_path / "run", LabelBudget.draw(train, "3", seed=2))
+
+
+def test_a_budget_of_other_data_is_refused(tiny_recipe: Recipe, generated_data: Path, tmp_path: Path) -> None:
+    data = generated_data / "labeled"
+    other = LabelBudget.draw(class_folders.read(data).split("test"), "2", seed=0)
+    with pytest.raises(ValueError, match="not what this label budget was drawn for"):
+        run(tiny_recipe, data, tmp_path / "run", other)
+    assert not (tmp_path / "run" / "labels.parquet").exists()
