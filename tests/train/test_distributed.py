@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import math
@@ -12,7 +13,9 @@ import os
 import signal
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from halfsmile.data.augment import NONE
 from halfsmile.data.samplers import ShuffledSampler
@@ -129,11 +133,23 @@ def spoil(batch: Batch) -> Batch:
     return replace(batch, targets=batch.targets * math.nan)
 
 
+class TheEnd(Exception):  # noqa: N818
+    """Leaves the group with an error whose frames hold a wrapper."""
+
+
 def program(out: Path) -> None:
     """What each of the two processes does."""
     torch.set_num_threads(1)
     found: dict[str, Any] = {}
-    with processes("cpu") as where:
+    wrapped: list[weakref.ref[nn.Module]] = []
+
+    def fail_with_a_wrapper() -> None:
+        wrapper = DistributedDataParallel(nn.Linear(2, 2))
+        wrapper.itself = [wrapper]  # type: ignore[assignment]
+        wrapped.append(weakref.ref(wrapper))
+        raise TheEnd
+
+    with suppress(TheEnd), processes("cpu") as where:
         mine = out / f"process-{where.rank}"
         found["agreed"] = where.agree(where.rank == 1, False, where.rank == 0, True)
 
@@ -171,6 +187,9 @@ def program(out: Path) -> None:
             train(make_task(), at(where, 4, spoil, rank=1), impatient, mine / "diverged", where=where)
         except Diverged as error:
             found["diverged"] = str(error)
+        gc.disable()
+        fail_with_a_wrapper()
+    found["wrappers"] = sum(reference() is not None for reference in wrapped), len(wrapped)
     (out / f"found-{where.rank}.json").write_text(json.dumps(found))
 
 
@@ -265,6 +284,10 @@ def test_one_impatient_clock_saves_and_one_bad_loss_stops_all(two: Path) -> None
     newest = find_checkpoint(two / "process-0/diverged/checkpoint")
     assert newest is not None
     assert newest.step == 4
+
+
+def test_no_wrapper_outlives_the_group_whose_threads_it_holds(two: Path) -> None:
+    assert [run["wrappers"] for run in found(two)] == [[0, 1], [0, 1]]
 
 
 def test_without_a_launcher_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,5 +66,11 @@ def processes(device: str | None = None) -> Iterator[Processes]:
     dist.init_process_group("nccl" if kind == "cuda" else "gloo")
     try:
         yield Processes(rank, world_size, place)
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
     finally:
+        # DDP's wrappers lie in reference cycles and in the frames of an error. One that outlives the group
+        # keeps its threads, which abort the interpreter when it exits.
+        gc.collect()
         dist.destroy_process_group()
