@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.models.resnet import ResNetConfig
@@ -17,6 +18,9 @@ from halfsmile.recipes import ssfer_folders, supervised_folders
 from halfsmile.train.distributed import Processes
 from halfsmile.train.run import train_run
 from halfsmile.train.run_folder import RunFolder
+
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 torch.set_num_threads(
     1
