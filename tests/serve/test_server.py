@@ -115,10 +115,9 @@ def test_a_client_that_stops_in_the_middle_of_a_body_is_told(serve: Serve, photo
     with serve(Limits(idle_seconds=0.3)) as url, socket.create_connection(address(url)) as slow:
         slow.settimeout(10)
         slow.sendall(head(url, "Content-Type: image/jpeg", f"Content-Length: {len(photo)}") + photo[:100])
-        answer = slow.recv(65536)
+        answer = b"".join(iter(lambda: slow.recv(65536), b""))  # ends because the server closes
         assert b" 408 " in answer.split(b"\r\n")[0]
         assert b"100 bytes came" in answer
-        assert slow.recv(65536) == b"", "the connection stays open"
 
 
 def test_a_client_that_drips_is_ended_by_the_whole_time(serve: Serve, photo: bytes) -> None:
