@@ -30,11 +30,14 @@ def test_feature_is_the_mean_of_the_last_map() -> None:
     assert network(images).shape == (3, network.config.width)
 
 
-def test_blocks_start_as_their_shortcuts() -> None:
+def test_every_convolution_learns_from_the_first_step() -> None:
     torch.manual_seed(0)
-    network = ResNet(ResNetConfig(image_size=32, widths=(8,), depths=(2,), patch_size=2)).eval()
-    x = torch.rand(1, 8, 16, 16)
-    torch.testing.assert_close(network.blocks[1](x), x)
+    network = ResNet(SMALL)
+    network(torch.rand(4, 1, 32, 32)).square().sum().backward()
+    still = [
+        name for name, p in network.named_parameters() if p.ndim == 4 and (p.grad is None or not p.grad.any())
+    ]
+    assert not still
 
 
 def test_hidden_pixels_never_reach_the_maps() -> None:

@@ -3,7 +3,8 @@
 He et al. 2015, "Deep Residual Learning" (arXiv 1512.03385), in the shape that suits pictures of 40 to 112 px:
 one 3×3 convolution of stride 2 in place of the 7×7 one and its pooling, then stages of basic blocks (timm's),
 each halving the resolution but the first. From few labels it learns several times as fast as a Transformer of
-the same cost.
+the same cost. The last norm of a block starts at one: at zero (arXiv 1706.02677), blocks are idle at first,
+which short schedules never make up for.
 
 In Stage I the hidden patches are zero in the input and in every map at or above the patch grid's resolution,
 so that nothing of them passes a border (after SparK, arXiv 2301.03580, and SimMIM, arXiv 2111.09886).
@@ -134,8 +135,6 @@ class ResNet(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        for block in self.blocks:
-            block.zero_init_last()  # type: ignore[operator]
 
     def normalize(self, images: Tensor) -> Tensor:
         """Images in [0, 1], shape (B, C, H, W), to zero mean and unit deviation per channel."""
