@@ -28,7 +28,7 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.train.data import ImagePool
+from halfsmile.train.batches import ImagePool
 from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.optim import make_optimizer
 

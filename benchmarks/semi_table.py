@@ -12,24 +12,38 @@ in Stage III alone.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
+import torch
 import tyro
 
 from halfsmile.console import make_console
+from halfsmile.data.images import load_faces
+from halfsmile.data.split import LabelBudget
 from halfsmile.evaluate.compare import compare
+from halfsmile.evaluate.metrics import Metrics
 from halfsmile.evaluate.report import write_report
-from halfsmile.files import atomic_write, read_json
+from halfsmile.files import atomic_write, read_json, write_json
 from halfsmile.methods.family import FAMILY
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.encoder import build_encoder
 from halfsmile.recipe import Recipe
 from halfsmile.recipes import semi_ferplus, with_semi
+from halfsmile.taxonomy import Taxonomy
+from halfsmile.train.data import read_data
 from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
+from halfsmile.train.evaluation import predict_probabilities
 from halfsmile.train.run import train_run
 from halfsmile.train.run_folder import RunFolder
+
+LOOKED_AT = 4000
+SURE = 0.7
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,10 @@ def borrow_finetuning(first: Path, out: Path, recipe: Recipe) -> None:
 def main() -> None:
     arguments = tyro.cli(Arguments, description=__doc__)
     console = make_console()
+    unlabeled = arguments.unlabeled if arguments.table == "elsewhere" else ()
     done: list[Path] = []
+    points: dict[str, list[tuple[float, Metrics]]] = {}
+    shares: dict[str, list[dict[str, float]]] = {}
     with processes() as where:
         for seed in arguments.seeds:
             first = arguments.out / f"supervised-{seed}"
@@ -101,30 +118,147 @@ def main() -> None:
                 recipe = replace(recipe, seed=seed)
                 if out != first:
                     borrow_finetuning(first, out, recipe)
-                folder = train_run(
-                    recipe,
-                    data=arguments.data,
-                    unlabeled=arguments.unlabeled if arguments.table == "elsewhere" else (),
-                    out=out,
-                    where=where,
-                )
+                folder = train_run(recipe, data=arguments.data, unlabeled=unlabeled, out=out, where=where)
                 scores = list(evaluate_run(folder, device=where.device).values())[-1]
-                recalls = ", ".join(f"{k} {v['recall']:.2f}" for k, v in scores.per_class.items())
-                seconds = read_json(folder.stage(folder.last_stage() or "finetune") / "result.json")[
-                    "seconds"
-                ]
+                result = read_json(folder.stage(folder.last_stage()) / "result.json")
+                images = unlabeled_pool(recipe, arguments.data, unlabeled, first)
+                points.setdefault(name, []).append((result["seconds"], scores))
+                shares.setdefault(name, []).append(named_shares(folder, images, device=where.device))
                 console.print(
                     f"{out.name}: accuracy {100 * scores.accuracy:.2f}, balanced "
                     f"{100 * scores.balanced_accuracy:.2f}, macro F1 {100 * scores.macro_f1:.2f}, last stage "
-                    f"{seconds:.0f} s; recall {recalls}",
+                    f"{result['seconds']:.0f} s",
                     soft_wrap=True,
                 )
                 write_report(folder.path)
                 done.append(folder.path)
-                if len(done) > 1:
-                    with atomic_write(arguments.out / f"{arguments.table}.md") as temporary:
-                        temporary.write_text(compare(done).to_markdown(), encoding="utf-8")
+                if where.is_main and len(done) > 1:
+                    write_tables(arguments, done, points, shares)
     compare(done).render(console)
+
+
+def unlabeled_pool(
+    recipe: Recipe, data: Path, unlabeled: tuple[Path, ...], first: Path
+) -> npt.NDArray[np.uint8]:
+    """The faces that Stage III does not know the labels of, at most ``LOOKED_AT``, the same for all rows."""
+    sets = read_data(recipe, data, unlabeled)
+    budget = LabelBudget.load(RunFolder.existing(first).budget_path)
+    manifests = list(sets.extra.values()) or [budget.rows(sets.train, "unlabeled")]
+    share = LOOKED_AT // len(manifests)
+    chosen = [m.take(np.linspace(0, len(m) - 1, min(len(m), share)).astype(int)) for m in manifests]
+    encoder = recipe.encoder
+    parts = [
+        load_faces(m, size=encoder.image_size, channels=encoder.channels, progress=False) for m in chosen
+    ]
+    return np.concatenate([faces.images for faces in parts])
+
+
+def write_tables(
+    arguments: Arguments,
+    done: list[Path],
+    points: dict[str, list[tuple[float, Metrics]]],
+    shares: dict[str, list[dict[str, float]]],
+) -> None:
+    """``<table>.md`` with scores, recalls and named classes, and ``<table>.png``, of the rows so far."""
+    labels = list(next(iter(points.values()))[0][1].per_class)
+    budget = read_json(RunFolder.existing(done[0]).path / "data.json")["labeled"]
+    total = sum(budget.values())
+    prior = {label: budget[label] / total for label in labels}
+    recalls = {
+        name: [{k: v["recall"] for k, v in metrics.per_class.items()} for _, metrics in seeds]
+        for name, seeds in points.items()
+    }
+    parts = [
+        compare(done).to_markdown(),
+        "Recall of each class in %:\n",
+        class_table("Recall", recalls, labels),
+        f"Share of each class in % among the unlabeled faces that are named with at least {SURE:.0%} "
+        "confidence by the last network, and among the labeled faces:\n",
+        class_table("Named as", {"labeled faces": [prior], **shares}, labels),
+    ]
+    with atomic_write(arguments.out / f"{arguments.table}.md") as temporary:
+        temporary.write_text("\n".join(parts), encoding="utf-8")
+    plot(arguments.out / f"{arguments.table}.png", points)
+
+
+def named_shares(
+    folder: RunFolder, images: npt.NDArray[np.uint8], *, device: torch.device
+) -> dict[str, float]:
+    """Share of each class among the unlabeled faces that a run's last classifier names with confidence.
+
+    Args:
+        folder: A finished run.
+        images: (N, S, S, C) uint8; at most ``LOOKED_AT`` of them, evenly spread, are looked at.
+        device: Where to compute.
+
+    Returns:
+        Shares that sum to 1, by class; empty where no confidence reaches ``SURE``.
+    """
+    path = folder.stage(folder.last_stage()) / "pseudo_labels.json"
+    if not path.exists():
+        facts, recipe = read_json(folder.path / "data.json"), folder.recipe()
+        taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
+        model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
+        folder.load(folder.last_stage(), model)
+        rows = np.linspace(0, len(images) - 1, min(len(images), LOOKED_AT)).astype(int)
+        probabilities = predict_probabilities(model.to(device), images[rows], device=device, flip=False)
+        named = probabilities.argmax(axis=1)[probabilities.max(axis=1) >= SURE]
+        counts = np.bincount(named, minlength=len(taxonomy))
+        shares = counts / counts.sum() if counts.sum() else counts[:0]
+        write_json(path, dict(zip(taxonomy.labels, shares.tolist(), strict=False)))
+    found: dict[str, float] = read_json(path)
+    return found
+
+
+def class_table(title: str, rows: Mapping[str, Sequence[Mapping[str, float]]], labels: Sequence[str]) -> str:
+    """Markdown: one row per name, one column per class, each the mean over seeds in percent.
+
+    Args:
+        title: Head of the first column.
+        rows: By name, one mapping per seed; a class that is missing counts as 0.
+        labels: Classes in order.
+    """
+    lines = [f"| {title} | {' | '.join(labels)} |", f"|---|{'---:|' * len(labels)}"]
+    for name, seeds in rows.items():
+        means = [np.mean([seed.get(label, 0.0) for seed in seeds]) for label in labels]
+        lines.append(f"| {name} | {' | '.join(f'{100 * mean:.1f}' for mean in means)} |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(path: Path, points: Mapping[str, Sequence[tuple[float, Metrics]]]) -> None:
+    """Picture of accuracy and macro F1 against training time, one point a method.
+
+    Args:
+        path: PNG to write.
+        points: By method, seconds of Stage III and test metrics of each seed; the first method is the base.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    scores = {"Accuracy (%)": "accuracy", "Macro F1 (%)": "macro_f1"}
+    for axis, (title, score) in zip(axes, scores.items(), strict=True):
+        for name, seeds in points.items():
+            minutes = [seconds / 60 for seconds, _ in seeds]
+            values = [100 * getattr(metrics, score) for _, metrics in seeds]
+            drawn = axis.scatter(minutes, values, s=30)
+            axis.annotate(
+                name,
+                (float(np.mean(minutes)), float(np.mean(values))),
+                xytext=(6, 4),
+                textcoords="offset points",
+                fontsize=8,
+                color=drawn.get_facecolor()[0],
+            )
+        axis.set(xlabel="Minutes of training in the last stage", title=title)
+        axis.margins(x=0.25, y=0.15)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(alpha=0.2)
+    with atomic_write(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
+    pyplot.close(figure)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.progress import Progress
 from halfsmile.taxonomy import FERPLUS, Taxonomy
-from halfsmile.train.data import to_tensor
+from halfsmile.train.batches import to_tensor
 from halfsmile.train.distributed import Processes
 from halfsmile.train.loop import LoopConfig, train
 from halfsmile.train.optim import OptimConfig

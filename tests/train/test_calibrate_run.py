@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.evaluate.calibrate import Temperature, calibration_errors
-from halfsmile.evaluate.selective import ConformalSets
+from halfsmile.evaluate.selective import ConformalSets, risk_coverage
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train import calibrate_run as module
@@ -85,6 +85,7 @@ def test_the_choice_fits_the_held_out_faces_best(run: RunFolder, faces: RunFaces
     for factor in (0.9, 1.1):
         assert best < calibration_errors(Temperature(choice.temperature * factor)(logits), targets).nll
     assert choice.sets == ConformalSets.fit(Temperature(choice.temperature)(logits), targets, 0.9)
+    assert choice.curve == risk_coverage(Temperature(choice.temperature)(logits), targets).points()
     assert choice.count == len(targets) == sum(run_facts(run)["held_out"].values())
 
 
@@ -117,6 +118,9 @@ def test_what_is_written_is_what_was_chosen(run: RunFolder, faces: RunFaces) -> 
         Temperature(choice.temperature)(logits), faces.test.manifest.class_indices()
     )
     assert errors["nll"] == pytest.approx(expected.nll)
+    assert written["test"]["curve"]["risk"][-1] == pytest.approx(
+        1 - written["test"]["metrics"]["accuracy"], abs=1e-6
+    )
     assert set(errors) == {"nll", "brier", "ece", "adaptive", "classwise"}
     assert written["test"]["metrics"]["nll"] == pytest.approx(expected.nll, rel=1e-4)
 
@@ -147,7 +151,7 @@ def test_without_any_such_faces_nothing_is_chosen(run: RunFolder) -> None:
     without_held_out(run)
     choice = calibrate_run(run)
     assert (choice.source, choice.count, choice.temperature) == (None, 0, 1.0)
-    assert (choice.threshold, choice.sets, choice.vector) == (None, None, None)
+    assert (choice.threshold, choice.sets, choice.vector, choice.curve) == (None, None, None, None)
     assert set(choice.test) == {"metrics", "errors"}
     assert choice.test["errors"]["before"] == choice.test["errors"]["temperature"]
     assert json.loads((run.path / "calibration.json").read_text())["threshold"] is None

@@ -16,7 +16,7 @@ from halfsmile.methods.freematch import FreeMatch
 from halfsmile.recipe import Recipe, Unlabeled
 from halfsmile.recipes import with_semi
 from halfsmile.train import stages
-from halfsmile.train.data import paired_batches
+from halfsmile.train.batches import paired_batches
 from halfsmile.train.distributed import Processes
 from halfsmile.train.record import read_metrics
 from halfsmile.train.run import train_run

@@ -32,7 +32,8 @@ from halfsmile.files import read_json, write_json
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.taxonomy import Taxonomy, from_labels
-from halfsmile.train.data import read_data, to_tensor
+from halfsmile.train.batches import to_tensor
+from halfsmile.train.data import read_data
 from halfsmile.train.run_folder import RunFolder
 
 Floats = npt.NDArray[np.float32]
@@ -147,6 +148,8 @@ class Calibration:
         vector: Factor and offset of each class, an alternative to the temperature that is not exported; None
             likewise.
         test: See :func:`judge`.
+        curve: Error among the most confident answers on those faces, see
+            :meth:`~halfsmile.evaluate.selective.RiskCoverage.points`; None likewise.
     """
 
     stage: str
@@ -158,6 +161,7 @@ class Calibration:
     sets: ConformalSets | None
     vector: VectorScaling | None
     test: dict[str, Any]
+    curve: dict[str, list[float]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -195,6 +199,7 @@ def calibrate_run(
     model = trained_classifier(folder)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
+    points = None
     if faces.calibration is not None:
         logits = network_logits(model, faces.calibration.images, device=device)
         targets = faces.calibration.manifest.class_indices()
@@ -202,6 +207,7 @@ def calibrate_run(
         temperature, vector = fit_temperature(logits, targets), fit_vector_scaling(logits, targets)
         probabilities = temperature(logits)
         curve = risk_coverage(probabilities, targets)
+        points = curve.points()
         found = threshold_for_error(curve, target_error, assurance=ASSURANCE)
         threshold = NEVER if found is None else found
         sets = ConformalSets.fit(probabilities, targets, set_coverage)
@@ -225,7 +231,8 @@ def calibrate_run(
         threshold=threshold,
         sets=sets,
         vector=vector,
-        test={**judged, "errors": errors},
+        test={**judged, "errors": errors, "curve": risk_coverage(temperature(logits), targets).points()},
+        curve=points,
     )
     write_json(folder.path / "calibration.json", {**choice.to_dict(), "assurance": ASSURANCE})
     return choice

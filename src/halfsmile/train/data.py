@@ -1,17 +1,15 @@
-"""From manifests to the batches that a stage trains on; labels outside the budget never get here."""
+"""The faces of a run, read and decoded by role; labels outside the budget never get here."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
 from halfsmile.data.images import Faces, load_faces
@@ -19,15 +17,12 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import class_folders, ferplus, folder
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.data.readers.sequences import Sequences
-from halfsmile.data.samplers import Sampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.files import read_json
-from halfsmile.methods.task import Batch
 from halfsmile.recipe import Recipe
-from halfsmile.taxonomy import Taxonomy
+from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.train.frames import Frames, read_videos, split_rows, temporal_groups, training_frames
 
-Rows = npt.NDArray[np.int64]
 GUESSES = (None, "class_folders", "folder")
 VIDEO_DATA_SETS = ("sequences", "affwild2")
 UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
@@ -67,7 +62,7 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
     if videos is not None:
         manifest = videos.manifest
     elif recipe.data_set == "ferplus":
-        manifest = ferplus.read(data, rule=recipe.label_rule or "argmax")
+        manifest = _ferplus(recipe, data)
     else:
         manifest = read_any(data) if _layout(data) not in GUESSES else class_folders.read(data)
     train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
@@ -85,6 +80,20 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
     return DataSets(train, test, extra, manifest.taxonomy, videos)
 
 
+def _ferplus(recipe: Recipe, data: Path) -> Manifest:
+    """FERPlus in an official layout, or in a store that was prepared from one."""
+    if _layout(data) != "store":
+        return ferplus.read(data, rule=recipe.label_rule or "argmax")
+    stored = read_any(data)
+    if stored.taxonomy is None or stored.taxonomy.labels != FERPLUS.labels:
+        found = "no labels" if stored.taxonomy is None else f"the classes {', '.join(stored.taxonomy.labels)}"
+        raise ValueError(
+            f"{data} is a store with {found}; the recipe {recipe.name} needs one that was prepared from "
+            "FERPlus. For other faces take a recipe whose name ends in -folders."
+        )
+    return replace(stored, notes=(*stored.notes, "Labels follow the rule that the store was prepared with."))
+
+
 def _layout(path: Path) -> str | None:
     """Name of the layout of a path, if its own files tell it."""
     try:
@@ -92,38 +101,6 @@ def _layout(path: Path) -> str | None:
     except ValueError:
         return None
     return layout.name if layout.is_certain else None
-
-
-class ImagePool:
-    """Faces of several arrays under one row number.
-
-    Args:
-        arrays: Each (N, S, S, C) uint8.
-    """
-
-    def __init__(self, arrays: Sequence[npt.NDArray[np.uint8]]) -> None:
-        self.arrays = list(arrays)
-        self.starts = np.cumsum([0, *(len(array) for array in self.arrays)])
-
-    def __len__(self) -> int:
-        return int(self.starts[-1])
-
-    def __call__(self, rows: Rows) -> Tensor:
-        """Faces of the rows, (B, C, S, S) uint8."""
-        if len(self.arrays) == 1:
-            taken = self.arrays[0][rows]
-        else:
-            taken = np.empty((len(rows), *self.arrays[0].shape[1:]), dtype=np.uint8)
-            which = np.searchsorted(self.starts, rows, side="right") - 1
-            for i, array in enumerate(self.arrays):
-                chosen = which == i
-                taken[chosen] = array[rows[chosen] - self.starts[i]]
-        return to_tensor(taken)
-
-
-def to_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
-    """(N, S, S, C) uint8 array to a (N, C, S, S) tensor."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
 @dataclass(frozen=True)
@@ -224,15 +201,6 @@ def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[n
     return own + ([part.images for part in faces.extra.values()] if choice != "own" else [])
 
 
-def groups(manifest: Manifest) -> list[str | None]:
-    """Who each row shows, for balanced sampling: the person, else the video, else nobody known."""
-    people, videos = manifest.column("person"), manifest.column("video")
-    return [
-        f"person {person}" if person is not None else f"video {video}" if video is not None else None
-        for person, video in zip(people, videos, strict=True)
-    ]
-
-
 def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path) -> dict[str, Any]:
     """What ``data.json`` says: sources, counts, what was dropped, and the fingerprint."""
     bad = dict.fromkeys(item for part in faces.parts for item in part.bad)
@@ -286,58 +254,6 @@ def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
             f"This run began with other faces; it differs in {found} (then / now). Give the same --data and "
             "--unlabeled to go on, or use a new folder for --out."
         )
-
-
-def soft_targets(manifest: Manifest, vote_share: float) -> Tensor:
-    """Targets (N, classes) of labeled rows: the label alone, blended with the annotators' votes where known.
-
-    Raises:
-        ValueError: If a row has no label.
-    """
-    classes = manifest.class_indices()
-    if manifest.taxonomy is None or (classes < 0).any():
-        raise ValueError(
-            f"{int((classes < 0).sum())} rows have no label and can't be trained on with labels."
-        )
-    targets = np.eye(len(manifest.taxonomy), dtype=np.float32)[classes]
-    if vote_share:
-        for row, votes in enumerate(manifest.column("votes")):
-            if votes is not None:
-                targets[row] = (1 - vote_share) * targets[row] + vote_share * np.asarray(
-                    votes, dtype=np.float32
-                )
-    return torch.from_numpy(targets)
-
-
-def unlabeled_batches(pool: ImagePool, sampler: Sampler) -> Callable[[int], Batch]:
-    """Batches of faces alone."""
-    return lambda step: Batch(images=pool(sampler(step)))
-
-
-def labeled_batches(faces: Faces, targets: Tensor, sampler: Sampler) -> Callable[[int], Batch]:
-    """Batches of faces with targets and boxes."""
-    pool, boxes = ImagePool([faces.images]), torch.from_numpy(faces.boxes)
-
-    def batch(step: int) -> Batch:
-        rows = sampler(step)
-        index = torch.from_numpy(rows)
-        return Batch(images=pool(rows), targets=targets[index], boxes=boxes[index])
-
-    return batch
-
-
-def paired_batches(
-    labeled: Callable[[int], Batch], pool: ImagePool, sampler: Sampler
-) -> Callable[[int], Batch]:
-    """Labeled batches with unlabeled faces beside them."""
-
-    def batch(step: int) -> Batch:
-        first = labeled(step)
-        return Batch(
-            images=first.images, targets=first.targets, boxes=first.boxes, unlabeled=pool(sampler(step))
-        )
-
-    return batch
 
 
 def count_bad(faces: TrainingFaces) -> Counter[str]:

@@ -14,7 +14,7 @@ from halfsmile.evaluate.metrics import evaluate_predictions
 from halfsmile.methods.semi import Judge
 from halfsmile.methods.task import Task
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.train.data import to_tensor
+from halfsmile.train.batches import to_tensor
 from halfsmile.train.precision import Precision
 
 

@@ -13,7 +13,7 @@ from halfsmile.data.images import Faces
 from halfsmile.evaluate.pictures import facemix_grid, reconstruction_grid, write_png
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
 from halfsmile.methods.mae import Autoencoder, random_masking
-from halfsmile.train.data import to_tensor
+from halfsmile.train.batches import to_tensor
 
 
 def to_pictures(images: Tensor) -> npt.NDArray[np.uint8]:

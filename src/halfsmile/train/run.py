@@ -14,13 +14,7 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.files import write_json
 from halfsmile.recipe import Recipe
 from halfsmile.train.checkpoint import find_checkpoint
-from halfsmile.train.data import (
-    describe,
-    load_roles,
-    read_data,
-    require_same_faces,
-    unlabeled_images,
-)
+from halfsmile.train.data import describe, load_roles, read_data, require_same_faces, unlabeled_images
 from halfsmile.train.distributed import Processes
 from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.precision import Precision, choose_precision

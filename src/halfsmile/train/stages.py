@@ -25,16 +25,15 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.pretrained import load_pretrained
 from halfsmile.recipe import Recipe
-from halfsmile.train.data import (
+from halfsmile.train.batches import (
     ImagePool,
-    TrainingFaces,
     groups,
     labeled_batches,
     paired_batches,
     soft_targets,
     unlabeled_batches,
-    unlabeled_images,
 )
+from halfsmile.train.data import TrainingFaces, unlabeled_images
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluation import watch
 from halfsmile.train.loop import LoopConfig, train

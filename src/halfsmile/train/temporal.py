@@ -23,7 +23,7 @@ from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network
 from halfsmile.models.temporal_stream import Frame, frame_logits
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.train.data import to_tensor
+from halfsmile.train.batches import to_tensor
 from halfsmile.train.distributed import Processes
 from halfsmile.train.loop import LoopConfig, train
 from halfsmile.train.precision import Precision

@@ -1,0 +1,110 @@
+"""From decoded faces to the batches that a stage trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from halfsmile.data.images import Faces
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.samplers import Sampler
+from halfsmile.methods.task import Batch
+
+Rows = npt.NDArray[np.int64]
+
+
+class ImagePool:
+    """Faces of several arrays under one row number.
+
+    Args:
+        arrays: Each (N, S, S, C) uint8.
+    """
+
+    def __init__(self, arrays: Sequence[npt.NDArray[np.uint8]]) -> None:
+        self.arrays = list(arrays)
+        self.starts = np.cumsum([0, *(len(array) for array in self.arrays)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __call__(self, rows: Rows) -> Tensor:
+        """Faces of the rows, (B, C, S, S) uint8."""
+        if len(self.arrays) == 1:
+            taken = self.arrays[0][rows]
+        else:
+            taken = np.empty((len(rows), *self.arrays[0].shape[1:]), dtype=np.uint8)
+            which = np.searchsorted(self.starts, rows, side="right") - 1
+            for i, array in enumerate(self.arrays):
+                chosen = which == i
+                taken[chosen] = array[rows[chosen] - self.starts[i]]
+        return to_tensor(taken)
+
+
+def to_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
+    """(N, S, S, C) uint8 array to a (N, C, S, S) tensor."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+
+
+def groups(manifest: Manifest) -> list[str | None]:
+    """Who each row shows, for balanced sampling: the person, else the video, else nobody known."""
+    people, videos = manifest.column("person"), manifest.column("video")
+    return [
+        f"person {person}" if person is not None else f"video {video}" if video is not None else None
+        for person, video in zip(people, videos, strict=True)
+    ]
+
+
+def soft_targets(manifest: Manifest, vote_share: float) -> Tensor:
+    """Targets (N, classes) of labeled rows: the label alone, blended with the annotators' votes where known.
+
+    Raises:
+        ValueError: If a row has no label.
+    """
+    classes = manifest.class_indices()
+    if manifest.taxonomy is None or (classes < 0).any():
+        raise ValueError(
+            f"{int((classes < 0).sum())} rows have no label and can't be trained on with labels."
+        )
+    targets = np.eye(len(manifest.taxonomy), dtype=np.float32)[classes]
+    if vote_share:
+        for row, votes in enumerate(manifest.column("votes")):
+            if votes is not None:
+                targets[row] = (1 - vote_share) * targets[row] + vote_share * np.asarray(
+                    votes, dtype=np.float32
+                )
+    return torch.from_numpy(targets)
+
+
+def unlabeled_batches(pool: ImagePool, sampler: Sampler) -> Callable[[int], Batch]:
+    """Batches of faces alone."""
+    return lambda step: Batch(images=pool(sampler(step)))
+
+
+def labeled_batches(faces: Faces, targets: Tensor, sampler: Sampler) -> Callable[[int], Batch]:
+    """Batches of faces with targets and boxes."""
+    pool, boxes = ImagePool([faces.images]), torch.from_numpy(faces.boxes)
+
+    def batch(step: int) -> Batch:
+        rows = sampler(step)
+        index = torch.from_numpy(rows)
+        return Batch(images=pool(rows), targets=targets[index], boxes=boxes[index])
+
+    return batch
+
+
+def paired_batches(
+    labeled: Callable[[int], Batch], pool: ImagePool, sampler: Sampler
+) -> Callable[[int], Batch]:
+    """Labeled batches with unlabeled faces beside them."""
+
+    def batch(step: int) -> Batch:
+        first = labeled(step)
+        return Batch(
+            images=first.images, targets=first.targets, boxes=first.boxes, unlabeled=pool(sampler(step))
+        )
+
+    return batch
