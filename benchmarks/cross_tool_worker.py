@@ -1,0 +1,221 @@
+"""One tool of the cross-tool table, measured in this process; ``cross_tool.py`` starts it.
+
+    python cross_tool_worker.py JOB.json RESULT.json
+
+It needs numpy, OpenCV and the tool, nothing else, so that it runs in the tool's own environment. Labels leave
+it as the tool names them, with the probabilities in the same order.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+GROUP = 10
+"""Crops given one by one whose time is taken together."""
+
+Crops = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float64]
+Found = tuple[list[float], list[float]]
+"""Box (left, top, right, bottom) of a face, and its probabilities."""
+
+
+class Tool(Protocol):
+    """What is asked of every tool."""
+
+    labels: list[str]
+    entry: str
+
+    def classify(self, crops: Crops) -> Scores:
+        """(N, S, S) grey faces, uint8, to probabilities (N, K), all given at once."""
+        ...
+
+    def faces(self, path: str) -> list[Found]:
+        """The faces of a picture file."""
+        ...
+
+
+class Halfsmile:
+    """This package."""
+
+    entry = "preprocess, ExpressionModel.predict; Predictor.predict"
+
+    def __init__(self, options: dict[str, Any], detects: bool) -> None:
+        from halfsmile.predict.model import ExpressionModel
+
+        self.model = ExpressionModel.load(options["model"], threads=1)
+        self.labels = list(self.model.labels)
+        if detects:
+            from halfsmile import Predictor
+            from halfsmile.faces.detect import detector
+
+            self.predictor = Predictor(
+                self.model, detector=detector(options["detector"], options.get("detector_model"))
+            )
+
+    def classify(self, crops: Crops) -> Scores:
+        """See :class:`Tool`."""
+        from halfsmile.data.preprocess import preprocess
+
+        crop = self.model.preprocessing
+        faces = np.stack([preprocess(image[:, :, None], crop.size, crop.channels) for image in crops])
+        return self.model.predict(faces).probabilities.astype(np.float64)
+
+    def faces(self, path: str) -> list[Found]:
+        """See :class:`Tool`."""
+        return [
+            ([float(side) for side in face.box], [face.probabilities[name] for name in self.labels])
+            for face in self.predictor.predict(path)
+        ]
+
+
+class Fer:
+    """PyPI package ``fer``. Crops are given as face rectangles of one picture, so that it may batch them.
+
+    Without ``offsets=(0, 0)`` it would put ten pixels of padding around a crop.
+    """
+
+    entry = "FER(offsets=(0, 0)).detect_emotions(picture, face_rectangles); FER().detect_emotions(file)"
+
+    def __init__(self, options: dict[str, Any], detects: bool) -> None:
+        fer = importlib.import_module("fer.fer").FER
+        settings = {"mtcnn": options["mtcnn"]} if detects else {"offsets": (0, 0)}
+        self.fer = fer(use_tflite=options["tflite"], **settings)
+        self.labels: list[str] = []
+
+    def classify(self, crops: Crops) -> Scores:
+        """See :class:`Tool`."""
+        side = crops.shape[1]
+        picture = cv2.cvtColor(np.concatenate(crops), cv2.COLOR_GRAY2BGR)
+        boxes = [(0, side * row, side, side) for row in range(len(crops))]
+        found = self.fer.detect_emotions(picture, face_rectangles=boxes)
+        if [tuple(face["box"]) for face in found] != boxes:
+            raise ValueError(f"fer answered for {len(found)} of {len(boxes)} faces.")
+        return np.array([self._scores(face) for face in found], np.float64)
+
+    def faces(self, path: str) -> list[Found]:
+        """See :class:`Tool`."""
+        found = []
+        for face in self.fer.detect_emotions(path):
+            x, y, width, height = map(float, face["box"])
+            found.append(([x, y, x + width, y + height], self._scores(face)))
+        return found
+
+    def _scores(self, face: dict[str, Any]) -> list[float]:
+        self.labels = self.labels or list(face["emotions"])
+        return [face["emotions"][name] for name in self.labels]
+
+
+TOOLS: dict[str, Callable[[dict[str, Any], bool], Tool]] = {"halfsmile": Halfsmile, "fer": Fer}
+
+
+def peak_memory() -> int:
+    """Largest resident set of this process so far, bytes; ``ru_maxrss`` would count the parent's too."""
+    status = Path("/proc/self/status").read_text()
+    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return 1024 * int(match[1]) if match else 0
+
+
+def install_size(name: str) -> int:
+    """Bytes of a distribution's files and of all that it requires, extras left out.
+
+    Of an editable install, whose metadata may be old, the package's folder and the requirements of the
+    project beside this file count.
+    """
+    requirement = importlib.import_module("packaging.requirements").Requirement
+    total, wanted, seen = 0, [name], set()
+    while wanted:
+        found = re.sub(r"[-_.]+", "-", wanted.pop()).lower()
+        if found in seen:
+            continue
+        seen.add(found)
+        distribution = importlib.metadata.distribution(found)
+        paths = [Path(str(file.locate())) for file in distribution.files or ()]
+        requires = distribution.requires or []
+        if found == "halfsmile" and not any(path.name == "__init__.py" for path in paths):
+            project = Path(__file__).resolve().parents[1]
+            requires = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
+            paths += (project / "src" / "halfsmile").rglob("*")
+        total += sum(path.stat().st_size for path in paths if path.is_file())
+        parsed = map(requirement, requires)
+        wanted += [one.name for one in parsed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return total
+
+
+def timed(function: Callable[[Any], Any], parts: Sequence[Any]) -> tuple[list[Any], float]:
+    """Answers for all parts, and the processor time of the fastest: others share the machine's caches."""
+    answers, fastest = [], float("inf")
+    for part in parts:
+        start = time.process_time()
+        answers.append(function(part))
+        fastest = min(fastest, time.process_time() - start)
+    return answers, fastest
+
+
+def measure_crops(tool: Tool, job: dict[str, Any]) -> dict[str, Any]:
+    """All crops in batches, then some of them one by one, with the rate of the fastest batch or group."""
+    side, batch = job["side"], job["batch"]
+    crops = np.fromfile(job["files"][0], np.uint8).reshape(-1, side, side)
+    whole = len(crops) // batch * batch
+    tool.classify(crops[:batch])
+    answers, seconds = timed(tool.classify, [crops[row : row + batch] for row in range(0, whole, batch)])
+    if whole < len(crops):
+        answers.append(tool.classify(crops[whole:]))
+    probabilities = np.concatenate(answers)
+
+    def one_by_one(crops: Crops) -> Scores:
+        return np.concatenate([tool.classify(crop[None]) for crop in crops])
+
+    groups = job["single"] // GROUP
+    one_by_one(crops[:1])
+    parts = [crops[row : row + GROUP] for row in range(0, groups * GROUP, GROUP)]
+    alone, group_seconds = timed(one_by_one, parts)
+    return {
+        "probabilities": probabilities.round(5).tolist(),
+        "batched_rate": batch / seconds,
+        "single_rate": GROUP / group_seconds,
+        "largest_difference": float(np.abs(np.concatenate(alone) - probabilities[: groups * GROUP]).max()),
+    }
+
+
+def measure_photos(tool: Tool, job: dict[str, Any]) -> dict[str, Any]:
+    """Every photograph once for its faces, then all of them once a round, with the rate of the fastest."""
+    found, first_seconds = [], 0.0
+    for path in job["files"]:
+        faces = tool.faces(path)
+        first_seconds = first_seconds or time.process_time()
+        found.append([{"box": box, "probabilities": np.round(p, 5).tolist()} for box, p in faces])
+    _, seconds = timed(lambda files: [tool.faces(path) for path in files], [job["files"]] * job["rounds"])
+    return {"photos": found, "rate": len(job["files"]) / seconds, "first_seconds": first_seconds}
+
+
+def main() -> None:
+    job = json.loads(Path(sys.argv[1]).read_text())
+    cv2.setNumThreads(1)
+    detects = job["task"] == "photos"
+    tool = TOOLS[job["tool"]](job["options"], detects)
+    measured = measure_photos(tool, job) if detects else measure_crops(tool, job)
+    result = {
+        "labels": tool.labels,
+        "entry": tool.entry,
+        "version": importlib.metadata.version(job["tool"]),
+        **measured,
+        "peak_bytes": peak_memory(),
+        "install_bytes": install_size(job["tool"]),
+    }
+    Path(sys.argv[2]).write_text(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
