@@ -60,6 +60,8 @@ LIGHT = [
     "halfsmile.predict.explain",
     "halfsmile.predict.model",
     "halfsmile.predict.predictor",
+    "halfsmile.predict.pseudo_label",
+    "halfsmile.ray_pool",
     "halfsmile.predict.run",
     "halfsmile.serve.run",
     "halfsmile.evaluate.selective",

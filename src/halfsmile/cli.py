@@ -13,6 +13,7 @@ from halfsmile.commands.demo import Demo
 from halfsmile.commands.evaluate import Compare, Evaluate, Report
 from halfsmile.commands.export import ExportRun
 from halfsmile.commands.predict import Predict
+from halfsmile.commands.pseudo_label import PseudoLabel
 from halfsmile.commands.serve import Serve
 from halfsmile.commands.train import Train
 from halfsmile.console import make_console
@@ -27,6 +28,7 @@ COMMANDS: dict[str, Any] = {
     "compare": Compare,
     "export": ExportRun,
     "predict": Predict,
+    "pseudo-label": PseudoLabel,
     "serve": Serve,
     "abaw": Abaw,
 }

@@ -97,6 +97,7 @@ class Prepare:
         lossless: Store PNG instead of JPEG files.
         layout: How to read the sources; folder takes pictures and videos and no labels.
         label_rule: Label rule of FERPlus.
+        engine: Where faces are looked for: on this machine, or on a Ray cluster.
         workers: Processes that look for faces.
         retry: Try sources again that were left out before.
     """
@@ -114,6 +115,7 @@ class Prepare:
     lossless: Flag = False
     layout: Layout = None
     label_rule: LabelRule = None
+    engine: Literal["local", "ray"] = "local"
     workers: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)")
     ] = None
@@ -142,6 +144,7 @@ class Prepare:
             self.out,
             settings=settings,
             layout=self.layout,
+            engine=self.engine,
             workers=self.workers,
             retry=self.retry,
             **reader_options(self.label_rule),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from halfsmile.data.exchange import image_rows
 from halfsmile.data.label_studio import read_annotations
 from halfsmile.data.manifest import SCHEMA, Manifest
+from halfsmile.data.readers.table_rows import read_rows
 from halfsmile.taxonomy import Taxonomy
 
 
@@ -44,8 +46,8 @@ def import_labels(
 
     Args:
         manifest: Faces; the file's ``image`` (for Label Studio: ``data.locator``) is looked up in ``image``.
-        path: A table with the columns ``image`` and ``label`` and perhaps ``votes_<label>``, or a JSON file
-            that Label Studio exported (JSON or JSON-MIN).
+        path: A table (CSV, Parquet or JSON Lines) with the columns ``image`` and ``label`` and perhaps
+            ``votes_<label>``, or a JSON file that Label Studio exported (JSON or JSON-MIN).
         taxonomy: Classes; by default those of the manifest.
         renames: Label in the file to label of the taxonomy, or to None to ignore it.
 
@@ -94,30 +96,44 @@ def import_labels(
 
 
 def read_table(path: Path, taxonomy: Taxonomy) -> dict[str, GivenLabels]:
-    """Labels and votes of a CSV table by ``image``; several rows about one face are several answers.
+    """Labels and votes of a table by ``image``; several rows about one face are several answers.
 
     Raises:
         ValueError: If the file or one of its rows can't be read.
     """
     found: dict[str, GivenLabels] = {}
+    names = [f"votes_{label}" for label in taxonomy.labels]
+    for number, row in _rows(path):
+        votes = [row[name] for name in names] if row.keys() >= set(names) else []
+        if row["label"] is None or None in votes:
+            raise ValueError(f"{path}, line {number}: it has fewer columns than the header.")
+        before = found.get(row["image"], GivenLabels()).answers
+        answers = (*before, row["label"]) if row["label"] else before
+        filled = any(votes)
+        found[row["image"]] = GivenLabels(answers, _numbers(votes, path, number) if filled else None)
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Rows of a table with their line numbers; empty text where Parquet and JSON Lines have nothing."""
+    if path.suffix.lower() in (".parquet", ".jsonl", ".ndjson"):
+        columns, rows, _ = read_rows(path)
+        _require_columns(path, columns)
+        for number, row in enumerate(rows, 1):
+            yield number, {name: "" if row.get(name) is None else row[name] for name in columns}
+        return
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            if missing := {"image", "label"} - set(reader.fieldnames or ()):
-                raise ValueError(f"{path} lacks the columns {sorted(missing)}; it has {reader.fieldnames}.")
-            names = [f"votes_{label}" for label in taxonomy.labels]
-            has_votes = set(names) <= set(reader.fieldnames or ())
-            for number, row in enumerate(reader, 2):
-                votes = [row[name] for name in names] if has_votes else []
-                if row["label"] is None or None in votes:
-                    raise ValueError(f"{path}, line {number}: it has fewer columns than the header.")
-                before = found.get(row["image"], GivenLabels()).answers
-                answers = (*before, row["label"]) if row["label"] else before
-                filled = any(votes)
-                found[row["image"]] = GivenLabels(answers, _numbers(votes, path, number) if filled else None)
+            _require_columns(path, reader.fieldnames or ())
+            yield from enumerate(reader, 2)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} can't be read as a CSV table ({error}).") from error
-    return found
+
+
+def _require_columns(path: Path, columns: Iterable[str]) -> None:
+    if missing := {"image", "label"} - set(columns):
+        raise ValueError(f"{path} lacks the columns {sorted(missing)}; it has {list(columns)}.")
 
 
 def _numbers(texts: Sequence[str], path: Path, line: int) -> tuple[float, ...]:

@@ -49,7 +49,7 @@ class Parts:
         self.schema = schema
         self._folder = self.root / PARTS_NAME
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self._folder / "lock")
+        self._lock = lock(self._folder / "lock", f"the store {self.root}")
         try:
             self._remove_leftovers()
             self._recover()
@@ -165,8 +165,12 @@ def _update(sources: Sources, new: Sources) -> None:
         sources[name] = found
 
 
-def _lock(path: Path) -> Any:
-    """An open file that no other process may lock until it is closed or this process ends."""
+def lock(path: Path, what: str) -> Any:
+    """An open file that no other process may lock until it is closed or this process ends.
+
+    Raises:
+        ValueError: If another process has locked it; ``what`` says in the message what that is writing.
+    """
     file = path.open("w")
     with contextlib.suppress(ImportError):  # without fcntl (Windows) nothing keeps two writers apart
         import fcntl
@@ -175,5 +179,5 @@ def _lock(path: Path) -> Any:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.close()
-            raise ValueError(f"Another process is writing the store {path.parent.parent}.") from error
+            raise ValueError(f"Another process is writing {what}.") from error
     return file

@@ -1,7 +1,7 @@
 """Photos, folders, archives, videos and data sets become a store of aligned, scored faces.
 
-What is written depends on the sources and the settings alone, not on the number of processes nor on when a
-run was stopped: sources are looked at in fixed groups and written in their order.
+What is written depends on the sources and the settings alone, not on the engine, the number of processes nor
+on when a run was stopped: sources are looked at in fixed groups and written in their order.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from rich.console import Console
 
 from halfsmile.data.store import is_store
 from halfsmile.data.store_writer import SHARD_SIZE, StoredFace, StoreWriter
+from halfsmile.engine import Engine, Pool, open_pool
 from halfsmile.faces.prepare_pool import OrderedPool, TaskFailed
 from halfsmile.faces.prepare_settings import QUALITY, Settings, require_same_settings, save_settings
 from halfsmile.faces.prepare_sources import Source, Sources, find
@@ -29,8 +29,6 @@ from halfsmile.progress import Progress
 
 GROUP = 16  # pictures that a process looks at together
 _SHOWN = 5
-
-Pool = OrderedPool[Task, Piece]
 
 
 @dataclass
@@ -95,6 +93,7 @@ def prepare(
     *,
     settings: Settings | None = None,
     layout: str | None = None,
+    engine: Engine = "local",
     workers: int | None = None,
     retry: bool = False,
     shard_size: int = SHARD_SIZE,
@@ -111,6 +110,8 @@ def prepare(
         out: The store.
         settings: See :class:`~halfsmile.faces.prepare_settings.Settings`.
         layout: See :func:`~halfsmile.faces.prepare_sources.find`.
+        engine: Where the faces are looked for, see :func:`~halfsmile.engine.open_pool`; the store is written
+            here.
         workers: Processes that look for faces, by default one for each processor; 0 works in this process. As
             they are spawned, a program that calls this needs ``if __name__ == "__main__":``.
         retry: Try the sources again that were left out before.
@@ -119,8 +120,9 @@ def prepare(
         options: For the reader of a data set.
 
     Raises:
-        ValueError: If a name stands for nothing, ``out`` is no store, or it was begun with other settings.
-        OSError: If the store can't be written.
+        ValueError: If a name stands for nothing, ``out`` is no store, it was begun with other settings, or
+            the engine is not installed.
+        OSError: If the store can't be written, or the engine fails.
     """
     out = Path(out)
     if out.exists() and not is_store(out) and (not out.is_dir() or any(out.iterdir())):
@@ -132,8 +134,7 @@ def prepare(
     summary = Summary(out, notes=sources.notes)
     writer = StoreWriter(out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=QUALITY, retry=retry)
     start_worker = functools.partial(Preparer, settings)
-    number = _processors() if workers is None else workers
-    with writer, OrderedPool[Task, Piece](start_worker, workers=number) as pool:
+    with writer, open_pool(engine, start_worker, workers=workers) as pool:
         save_settings(out, settings)
         before = len(writer)
         _Run(writer, pool, start_worker, summary).work(sources, is_shown=progress)
@@ -152,7 +153,7 @@ class _Run:
     """What comes from the processes goes to the writer, and is counted."""
 
     def __init__(
-        self, writer: StoreWriter, pool: Pool, start: Callable[[], Preparer], summary: Summary
+        self, writer: StoreWriter, pool: Pool[Task, Piece], start: Callable[[], Preparer], summary: Summary
     ) -> None:
         self.writer = writer
         self.pool = pool
@@ -250,11 +251,6 @@ class _Run:
         self.progress.advance(
             min(parts, self.progress.total - self.progress.done), note=f"{rate:,.0f} faces/s"
         )
-
-
-def _processors() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _list(say: Callable[[str], None], what: str, found: Sequence[tuple[str, str]]) -> None:

@@ -84,9 +84,22 @@ class ExpressionModel:
         Raises:
             ValueError: If there is no such file, or it is damaged or not one that ``halfsmile export`` wrote.
         """
+        return cls.from_bytes(*read_model(path), threads)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str, threads: int | None = None) -> ExpressionModel:
+        """Load what :func:`read_model` gives.
+
+        Args:
+            data: Bytes of an exported file.
+            name: What to call it in messages.
+            threads: Threads of a prediction; None for all processors that this process may use.
+
+        Raises:
+            ValueError: If it is damaged or not one that ``halfsmile export`` wrote.
+        """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, found {threads}.")
-        data, name = _read(path)
         session = open_session(data, name, threads)
         try:
             facts = ModelFacts.from_metadata(session.get_modelmeta().custom_metadata_map)
@@ -150,8 +163,15 @@ class ExpressionModel:
         return Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _read(path: str | Path | None) -> tuple[bytes, str]:
-    """The bytes of a model, and what to call it in messages."""
+def read_model(path: str | Path | None) -> tuple[bytes, str]:
+    """The bytes of a model, and what to call it in messages.
+
+    Args:
+        path: See :meth:`ExpressionModel.load`.
+
+    Raises:
+        ValueError: If there is no such file.
+    """
     if path is None:
         file = resources.files("halfsmile.predict") / "models" / "default.onnx"
         if not file.is_file():
