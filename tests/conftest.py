@@ -84,7 +84,7 @@ def trained(generated_data: Path, tmp_path_factory: pytest.TempPathFactory) -> R
     optim = replace(recipe.finetune.optim, learning_rate=3e-3)
     finetune = replace(
         recipe.finetune,
-        epochs=8,
+        epochs=16,
         batch_size=16,
         mixing="none",
         drop_path=0.0,

@@ -65,7 +65,7 @@ def _paper(name: str) -> Recipe:
 
 def _cpu(name: str) -> Recipe:
     """SSFER for two processor cores: a small residual network on 48 px grey faces."""
-    optim = OptimConfig(learning_rate=1e-3, final_learning_rate=1e-5, clip=5.0, betas=(0.9, 0.98))
+    optim = OptimConfig(learning_rate=3e-3, final_learning_rate=1e-5, clip=5.0, betas=(0.9, 0.98))
     return Recipe(
         name=name,
         preset="cpu",
@@ -83,7 +83,7 @@ def _cpu(name: str) -> Recipe:
             decoder_depth=2,
         ),
         finetune=FineTuneConfig(
-            epochs=24,
+            epochs=16,
             batch_size=64,
             optim=optim,
             augment=_VIEW,
@@ -92,10 +92,10 @@ def _cpu(name: str) -> Recipe:
             ema_decay=0.995,
         ),
         semi=SemiConfig(
-            epochs=3,
+            epochs=5,
             labeled_batch=32,
             unlabeled_batch=64,
-            optim=replace(optim, learning_rate=5e-4),
+            optim=replace(optim, learning_rate=1.5e-3),
             weak=_VIEW,
             strong=replace(_VIEW, num_operations=2, magnitude=9.0, magnitude_std=0.5, erase=0.25),
             weight=2.0,

@@ -29,6 +29,14 @@ def every_chart() -> dict[str, Html]:
         "reliability": charts.reliability_diagram(
             reliability_bins(probabilities, generator.integers(0, 2, 200))
         ),
+        "risk": charts.risk_coverage_chart(
+            {
+                "validation": (np.linspace(0.01, 1, 50), np.linspace(0, 0.3, 50)),
+                "test": (np.ones(1), np.ones(1)),
+            },
+            target=0.1,
+            chosen={"validation": (0.3, 0.1)},
+        ),
         "class curves": charts.class_curves(
             ["a", "b", "c"], {"a": {"right": line, "share": gaps}, "b": {"right": line}}, filled="share"
         ),

@@ -91,3 +91,19 @@ def test_bad_numbers_are_named() -> None:
         threshold_for_error(risk_coverage(HAND, TRUTH), 0)
     with pytest.raises(ValueError, match="as many targets"):
         risk_coverage(HAND, TRUTH[:2])
+
+
+def test_points_keep_the_shape_of_the_curve() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(4), 5000)
+    curve = risk_coverage(probabilities, rng.integers(0, 4, 5000))
+    points = curve.points(100)
+    assert 90 < len(points["coverage"]) <= 100
+    assert points["coverage"][-1] == 1
+    assert points["risk"][-1] == pytest.approx(curve.risk[-1], abs=1e-6)
+    assert (np.diff(points["coverage"]) > 0).all()
+    assert (np.diff(points["threshold"]) < 0).all()
+    for threshold, coverage in zip(points["threshold"], points["coverage"], strict=True):
+        assert (probabilities.max(axis=1) >= threshold - 1e-6).mean() == pytest.approx(coverage, abs=2e-3)
+    few = risk_coverage(np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1]))
+    assert few.points() == {"threshold": [0.9, 0.6], "coverage": [0.5, 1.0], "risk": [0.0, 0.5]}

@@ -1,10 +1,14 @@
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.predict.conftest import FramedSquares, scene
 
-from halfsmile.predict.explain import heat, occlusion_map
+from halfsmile.predict.explain import FAINT, heat, occlusion_map
+from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.predictor import Predictor
 
 
 class Mouth:
@@ -61,6 +65,37 @@ def test_heat_is_warm_where_the_map_is_positive() -> None:
     picture = heat(crop, occlusion_map(Mouth(), crop, 1)).astype(int)
     assert picture[40, 24, 0] > picture[40, 24, 2]
     assert picture[2, 2, 0] == picture[2, 2, 2]
+
+
+def test_noise_stays_pale() -> None:
+    faint = np.full((48, 48), FAINT / 20, np.float32)
+    assert np.abs(heat(face(), faint).astype(int) - face()).max() <= 255 * 0.6 / 20 + 1
+
+
+def test_a_predictor_explains_what_it_answers(model: ExpressionModel) -> None:
+    """The model sees nothing but the middle of a face, from pixel 11 to 21 of 32."""
+    predictor = Predictor(model, detector=FramedSquares())
+    picture = scene([(20, 30, 52), (100, 30, 222)])
+    explained = predictor.explain(picture)
+    assert [found.face for found in explained] == predictor.predict(picture)
+    for found in explained:
+        assert found.probability == pytest.approx(found.face.confidence, abs=1e-6)
+        peak = np.unravel_index(found.importance.argmax(), found.importance.shape)
+        assert all(11 <= place < 21 for place in peak)
+        assert np.abs(found.importance[:4]).max() < 1e-6
+        assert found.loss == found.importance.max() > 0.05
+        assert found.gain == 0
+    bright = explained[1].overlay().astype(int)
+    assert bright[16, 16, 0] - bright[16, 16, 2] > 60
+    assert bright[16, 2, 0] == bright[16, 2, 2]
+
+
+def test_the_crop_is_the_one_that_was_answered_for(model: ExpressionModel) -> None:
+    predictor = Predictor(model, detector=FramedSquares())
+    picture = cv2.GaussianBlur(scene([(21, 33, 120)]), (0, 0), 1.5).astype(np.uint8)
+    (found,) = predictor.explain(picture)
+    (crop,) = predictor.crops(picture, predictor.detector.detect([picture])[0])
+    np.testing.assert_array_equal(found.crop, crop)
 
 
 def test_bad_numbers_are_named() -> None:

@@ -96,6 +96,24 @@ def test_annotated_copies_and_timelines_mirror_the_sources(
     assert summary.written == [tmp_path / "t.csv", annotate, plot]
 
 
+def test_explanations_are_named_after_source_face_and_frame(
+    tree: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explain, out = tree / "why", tmp_path / "t.csv"
+    for _ in range(2):  # the second time the first one's results lie within the sources
+        summary = run([tree], model_file, out=out, explain=explain)
+        assert summary.faces == 13
+    names = sorted(str(path.relative_to(explain)) for path in explain.rglob("*") if path.is_file())
+    surest = max((row for row in rows(out) if row["frame"]), key=lambda row: float(row["confidence"]))
+    clip = f"e-person-{surest['track']}-frame-{surest['frame']}.png"
+    assert names == ["a-face-1.png", "a-face-2.png", clip, "pack/b-face-1.png"]
+    assert summary.written == [out, explain]
+    assert not [note for note in summary.notes if "not explained" in note]
+    monkeypatch.setattr("halfsmile.predict.explain_files.PEOPLE", 0)
+    summary = run([tree / "e.mp4"], model_file, out=out, explain=tmp_path / "none")
+    assert summary.notes == [f"{tree / 'e.mp4'}: 1 person who is seen less is not explained."]
+
+
 def test_a_video_without_a_face_says_so(model_file: Path, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "empty.mp4", film(lambda i: [], 10))
     summary = run([clip], model_file, out=tmp_path / "t.csv")
@@ -192,10 +210,13 @@ def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp
 def test_mistakes_are_told_before_anything_is_looked_at(tree: Path, model_file: Path, tmp_path: Path) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"blur_faces": True}, "--annotate"),
+        ({"blur_faces": True, "annotate": tmp_path / "ann", "explain": tmp_path / "why"}, "choose one"),
         ({"resume": True}, "--out"),
         ({"every": 0}, "every must be at least 1"),
         ({"detect_every": 0}, "detect_every must be at least 1"),
         ({"smoothing": 0.0}, "smoothing must be a positive"),
+        ({"temporal": tree / "none.onnx"}, "does not exist"),
+        ({"temporal": tree, "smoothing": 0.5}, "choose one"),
         ({"threshold": 2.0}, "threshold must lie"),
         ({"out": tmp_path / "t.doc"}, "a table is a file named"),
         ({"annotate": tree / "f.txt"}, "can't be made a folder"),

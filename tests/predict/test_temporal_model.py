@@ -121,10 +121,23 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 def test_the_two_models_of_one_run_belong_together(tmp_path: Path) -> None:
     model = TemporalModel(write(tmp_path / "t.onnx"))
     facts = SimpleNamespace(recipe_sha256="a" * 64)
-    model.require_features_of(SimpleNamespace(facts=facts, labels=FACTS.labels, name="x"))  # type: ignore[arg-type]
+    model.require_features_of(SimpleNamespace(facts=facts, labels=FACTS.labels, width=2, name="x"))  # type: ignore[arg-type]
     for other in (
-        SimpleNamespace(facts=facts, labels=("joy", "neutral"), name="x"),
-        SimpleNamespace(facts=SimpleNamespace(recipe_sha256="b" * 64), labels=FACTS.labels, name="x"),
+        SimpleNamespace(facts=facts, labels=("joy", "neutral"), width=2, name="x"),
+        SimpleNamespace(
+            facts=SimpleNamespace(recipe_sha256="b" * 64), labels=FACTS.labels, width=2, name="x"
+        ),
     ):
         with pytest.raises(ValueError, match="another model"):
             model.require_features_of(other)  # type: ignore[arg-type]
+    wider = SimpleNamespace(facts=facts, labels=FACTS.labels, width=3, name="x")
+    with pytest.raises(ValueError, match="reads 2 features of a face, and the model 'x' gives 3"):
+        model.require_features_of(wider)  # type: ignore[arg-type]
+
+
+def test_an_exported_run_can_be_named_by_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    with pytest.raises(ValueError, match=r"no export/temporal\.onnx"):
+        TemporalModel(tmp_path)
+    write(tmp_path / "export" / "temporal.onnx")
+    assert TemporalModel(tmp_path).facts == TemporalModel(tmp_path / "export").facts == FACTS

@@ -152,7 +152,7 @@ def test_without_any_such_faces_nothing_is_chosen(run: RunFolder) -> None:
     choice = calibrate_run(run)
     assert (choice.source, choice.count, choice.temperature) == (None, 0, 1.0)
     assert (choice.threshold, choice.sets, choice.vector, choice.curve) == (None, None, None, None)
-    assert set(choice.test) == {"metrics", "errors"}
+    assert set(choice.test) == {"metrics", "errors", "curve"}
     assert choice.test["errors"]["before"] == choice.test["errors"]["temperature"]
     assert json.loads((run.path / "calibration.json").read_text())["threshold"] is None
 

@@ -25,10 +25,12 @@ class Predict:
         format: openface writes a CSV file with OpenFace's columns.
         annotate: Folder for annotated pictures and videos.
         plot: Folder for a timeline (SVG) of each video.
+        explain: Folder for pictures of what each answer rests on: per face, in videos per person.
         blur_faces: Make faces unrecognizable in annotated copies.
         resume: Leave out what the table already has.
         threshold: Confidence from which an answer counts as certain.
         smoothing: Seconds over which a person's probabilities are averaged.
+        temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.
         every: Look at every n-th frame only.
         detect_every: Frames from one detection to the next.
         frames_without_face: Write rows for frames without a face, too.
@@ -45,10 +47,12 @@ class Predict:
     format: Literal["auto", "openface"] = "auto"
     annotate: Path | None = None
     plot: Path | None = None
+    explain: Path | None = None
     blur_faces: bool = False
     resume: bool = False
     threshold: Threshold = None
     smoothing: float | None = None
+    temporal: Path | None = None
     every: int = 1
     detect_every: int = 3
     frames_without_face: bool = False

@@ -33,6 +33,8 @@ VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", SOFT: "--soft"} | {
 WIDTH = 4.8
 MAX_POINTS = 240
 FEW_POINTS = 40
+LEAST_COVERAGE = 0.03
+"""Below it the error is that of a handful of faces, and jumps."""
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -143,6 +145,41 @@ def reliability_diagram(bins: ReliabilityBins) -> Html:
     top.tick_params(labelbottom=False)
     _legend(figure, top)
     return _svg(figure, "reliability", "Accuracy against confidence")
+
+
+def risk_coverage_chart(
+    lines: Mapping[str, tuple[Values, Values]],
+    *,
+    target: float | None = None,
+    chosen: Mapping[str, tuple[float, float]] | None = None,
+) -> Html:
+    """Error among the answers that are kept against the share of answers kept.
+
+    Args:
+        lines: Legend entry to coverage and risk, each (points,) in [0, 1], coverage rising.
+        target: Largest error that was asked for.
+        chosen: Legend entry to coverage and risk of the threshold that was chosen.
+    """
+    figure, (axes,) = _figure(3.4)
+    top = 0.0
+    for color, (label, (coverage, risk)) in zip(SERIES, lines.items(), strict=False):
+        shown = coverage >= min(LEAST_COVERAGE, coverage[-1])
+        axes.plot(100 * coverage[shown], 100 * risk[shown], color=color, linewidth=1.8, label=label)
+        top = max(top, float(100 * risk[shown].max()))
+        if chosen and label in chosen:
+            x, y = (100 * value for value in chosen[label])
+            axes.vlines(x, 0, y, color=color, linewidth=1, linestyle=(0, (2, 2)))
+            axes.plot([x], [y], "o", color=color, markersize=6)
+    if target is not None:
+        line: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": (0, (4, 3))}
+        axes.axhline(100 * target, label=f"target, {100 * target:g} %", **line)
+        top = max(top, 100 * target)
+    axes.set_xlim(0, 102)
+    axes.set_ylim(0, max(1.0, 1.12 * top))
+    axes.set_xlabel("answers given, %")
+    axes.set_ylabel("wrong among them, %")
+    _legend(figure, axes)
+    return _svg(figure, "risk and coverage", "Share of wrong answers against the share of answers given")
 
 
 def class_curves(

@@ -18,6 +18,7 @@ from halfsmile.evaluate.page import (
     section,
     table,
 )
+from halfsmile.evaluate.report_silence import silence_figure
 from halfsmile.evaluate.run_folder import RunFolder
 
 ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
@@ -96,6 +97,7 @@ def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
             + paragraph("Accuracy on the faces that it is surest of, when it may decline the others.")
             + table(("Answered", "Confidence at least", "Accuracy"), rows),
         ),
+        silence_figure(run, metrics),
     )
 
 

@@ -42,6 +42,17 @@ class RiskCoverage:
         widths = np.diff(self.coverage, prepend=0.0)
         return float((self.risk * widths).sum())
 
+    def points(self, count: int = 200) -> dict[str, list[float]]:
+        """At most so many of its points, evenly over the coverage, as plain values; the last is that of all.
+
+        Returns:
+            ``threshold``, ``coverage`` and ``risk``, each rounded to 1e-6.
+        """
+        wanted = np.searchsorted(self.coverage, np.linspace(1 / count, 1, count) - 1e-12)
+        places = np.unique(np.minimum(wanted, len(self.coverage) - 1))
+        columns = {"threshold": self.threshold, "coverage": self.coverage, "risk": self.risk}
+        return {name: [round(float(v), 6) for v in column[places]] for name, column in columns.items()}
+
 
 def risk_coverage(probabilities: FloatArray, targets: IntArray) -> RiskCoverage:
     """The curve of probabilities (N, K) against class indices (N,).

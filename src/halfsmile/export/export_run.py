@@ -13,6 +13,7 @@ import numpy as np
 
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.evaluate.calibrate import Temperature
+from halfsmile.evaluate.report import write_report
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import Comparison, Exported, require
 from halfsmile.export.latency import measure
@@ -110,6 +111,8 @@ def export_run(
         _publish(scratch, out)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if (folder.path / "report.html").is_file():
+        write_report(folder.path)  # shows the threshold
     return done
 
 

@@ -8,6 +8,7 @@ face.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import cv2
@@ -15,6 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.preprocess import Image
+from halfsmile.predict.face import Face
+
+WARM, COLD = (255, 120, 0), (0, 90, 255)
+"""Where the face speaks for the answer, and where it speaks against it."""
+
+FAINT = 0.01
+"""Loss of probability that colors are scaled to where none is larger, so that noise stays pale."""
 
 
 class Answers(Protocol):
@@ -63,8 +71,52 @@ def occlusion_map(
     return np.asarray(total / np.maximum(count, 1), np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What an answer of the model rests on.
+
+    Args:
+        face: The face, with the expression that is explained.
+        crop: (S, S, C) uint8, what the model saw of it.
+        probability: Of the expression, of this crop alone; smoothing does not enter.
+        importance: (S, S), see :func:`occlusion_map`.
+    """
+
+    face: Face
+    crop: Image
+    probability: float
+    importance: npt.NDArray[np.float32]
+
+    @property
+    def loss(self) -> float:
+        """Largest loss of probability where something is covered; 0 where there is none."""
+        return max(0.0, float(self.importance.max()))
+
+    @property
+    def gain(self) -> float:
+        """Largest gain of probability where something is covered; 0 where there is none."""
+        return max(0.0, -float(self.importance.min()))
+
+    def overlay(self) -> Image:
+        """The crop with the map laid over, RGB (S, S, 3) uint8, see :func:`heat`."""
+        return heat(self.crop, self.importance)
+
+
+def explain_answer(model: Answers, face: Face, crop: Image) -> Explanation:
+    """Explain the expression of a face.
+
+    Args:
+        model: The one that named it.
+        face: The answer.
+        crop: (S, S, C) uint8, the face as the model takes it.
+    """
+    label = list(face.probabilities).index(face.expression)
+    probability = float(np.asarray(model.predict(crop[None]).probabilities)[0, label])
+    return Explanation(face, crop, probability, occlusion_map(model, crop, label))
+
+
 def heat(crop: Image, importance: npt.NDArray[np.float32], *, strength: float = 0.6) -> Image:
-    """A picture of a crop with its map laid over: warm speaks for the answer, blue against it.
+    """A picture of a crop with its map laid over: orange speaks for the answer, blue against it.
 
     Args:
         crop: (S, S, C) uint8.
@@ -75,10 +127,8 @@ def heat(crop: Image, importance: npt.NDArray[np.float32], *, strength: float = 
         RGB (S, S, 3), uint8.
     """
     base = np.repeat(crop, 3, axis=2) if crop.shape[2] == 1 else crop
-    largest = float(np.abs(importance).max())
-    level = importance / largest if largest > 1e-6 else np.zeros_like(importance)
+    level = importance / max(float(np.abs(importance).max()), FAINT)
     smooth = np.asarray(cv2.GaussianBlur(level, (0, 0), max(1.0, crop.shape[0] / 32)), np.float32)
-    warm, cold = np.array([255.0, 120.0, 0.0]), np.array([0.0, 90.0, 255.0])
-    tint = np.where(smooth[..., None] >= 0, warm, cold)
+    tint = np.where(smooth[..., None] >= 0, np.array(WARM, np.float64), np.array(COLD, np.float64))
     share = (strength * np.abs(smooth)).clip(0, 1)[..., None]
     return np.asarray((base * (1 - share) + tint * share).round().clip(0, 255), np.uint8)

@@ -23,10 +23,12 @@ from halfsmile.faces.detect import Detection, Detector, DetectorName
 from halfsmile.faces.detect import detector as detector_named
 from halfsmile.faces.quality import quality as face_quality
 from halfsmile.predict.face import Face, Faces, NoFace
-from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.model import ExpressionModel, Prediction
 
 if TYPE_CHECKING:
     from halfsmile.faces.video import Frame
+    from halfsmile.predict.explain import Explanation
+    from halfsmile.predict.temporal_model import TemporalModel
 
 Crops = npt.NDArray[np.uint8]
 
@@ -77,10 +79,28 @@ class Predictor:
             BadImage: If the file can't be read.
             ValueError: If the pixels are not as described.
         """
-        if isinstance(picture, str | Path):
-            path = Path(picture)
-            return self.faces([read_image(path.parent, path.name)], [str(picture)])[0]
-        return self.faces([picture], ["array"])[0]
+        image, source = opened(picture)
+        return self.faces([image], [source])[0]
+
+    def explain(self, picture: str | Path | Image) -> list[Explanation]:
+        """What the answer for each face of a picture rests on, in the order of :meth:`predict`.
+
+        Each face costs some eighty answers of the model; see :mod:`halfsmile.predict.explain`.
+
+        Args:
+            picture: As for :meth:`predict`.
+
+        Raises:
+            BadImage: If the file can't be read.
+            ValueError: If the pixels are not as described.
+        """
+        from halfsmile.predict.explain import explain_answer
+
+        image, source = opened(picture)
+        return [
+            explain_answer(self.model, face, self.crop_of(image, face))
+            for face in self.faces([image], [source])[0]
+        ]
 
     def predict_many(self, paths: Iterable[str | Path], *, batch_size: int = 8) -> Iterator[Face | NoFace]:
         """Faces of many files, as they are computed, in the order of the files.
@@ -109,6 +129,7 @@ class Predictor:
         every: int = 1,
         detect_every: int = 3,
         smoothing: float | None = None,
+        temporal: str | Path | TemporalModel | None = None,
         frames_without_face: bool = False,
         problems: list[str] | None = None,
     ) -> Iterator[Face | NoFace]:
@@ -121,17 +142,27 @@ class Predictor:
                 Larger values are faster and lose faces that move wildly.
             smoothing: Seconds over which each person's probabilities are averaged, half before and half after
                 a frame (before it only for a camera or an address); None leaves them as they are.
+            temporal: Network over frames that answers for each person instead: an exported run with Stage IV,
+                or its ONNX file. The model must be of the same run. Not together with ``smoothing``.
             frames_without_face: Give a :class:`NoFace` for each frame without one.
             problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
 
         Raises:
-            ValueError: If an argument is out of range.
+            ValueError: If an argument is out of range, or the network over frames can't be had or does not
+                fit the model.
             BadVideo: From the first ``next``, if nothing of the source can be decoded.
         """
         from halfsmile.predict.video import look_at_video
 
         looked = look_at_video(
-            self, source, every=every, detect_every=detect_every, smoothing=smoothing, problems=problems
+            self,
+            source,
+            every=every,
+            detect_every=detect_every,
+            smoothing=smoothing,
+            temporal=temporal,
+            keep_pictures=False,
+            problems=problems,
         )
         return (
             result
@@ -170,17 +201,16 @@ class Predictor:
         colored = [rgb(image) for image in images]
         detections = self.detector.detect(colored)
         crops = [self.crops(image, faces) for image, faces in zip(colored, detections, strict=True)]
-        rows = iter(self.probabilities(crops))
+        rows = iter(self.answers(crops).probabilities)
         return [
             Faces(self.result(face, next(rows), source, image=image) for face in faces)
             for image, faces, source in zip(colored, detections, sources, strict=True)
         ]
 
-    def probabilities(self, crops: Sequence[Crops]) -> npt.NDArray[np.float32]:
-        """What the model says of all crops (N, S, S, C) of some pictures, (sum of N, classes)."""
-        if not sum(map(len, crops)):
-            return np.zeros((0, len(self.labels)), np.float32)
-        return self.model.predict(np.concatenate(list(crops))).probabilities
+    def answers(self, crops: Sequence[Crops]) -> Prediction:
+        """What the model says of all crops (N, S, S, C) of some pictures, (sum of N) rows."""
+        shape = (0, *self.model.crop_shape)
+        return self.model.predict(np.concatenate([np.zeros(shape, np.uint8), *crops]))
 
     def crops(self, image: Image, faces: Sequence[Detection]) -> Crops:
         """What the model sees of each face, (N, S, S, C) uint8, of an RGB picture (H, W, 3)."""
@@ -192,6 +222,13 @@ class Predictor:
                 pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, None]
             cut[i] = pixels
         return cut
+
+    def crop_of(self, image: Image, face: Face) -> Image:
+        """What the model sees of a face of a picture, (S, S, C) uint8."""
+        points = None if face.landmarks is None else np.array(face.landmarks, np.float32)
+        detection = Detection(np.array(face.box, np.float32), points, face.score)
+        crop: Image = self.crops(rgb(image), [detection])[0]
+        return crop
 
     def result(
         self,
@@ -231,6 +268,18 @@ class Predictor:
     def is_uncertain(self, confidence: float) -> bool:
         """Whether a confidence lies below the threshold of certainty."""
         return self.threshold is not None and confidence < self.threshold
+
+
+def opened(picture: str | Path | Image) -> tuple[Image, str]:
+    """The pixels of a picture, and what ``Face.source`` will say.
+
+    Raises:
+        BadImage: If a file can't be read.
+    """
+    if isinstance(picture, str | Path):
+        path = Path(picture)
+        return read_image(path.parent, path.name), str(picture)
+    return picture, "array"
 
 
 def quality_scores(image: Image, face: Detection) -> dict[str, float]:

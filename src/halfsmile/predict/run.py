@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from halfsmile.errors import Interrupted
 from halfsmile.faces.detect import Detector, DetectorName
@@ -16,8 +17,11 @@ from halfsmile.predict.places import places
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
 from halfsmile.predict.summary import Summary
-from halfsmile.predict.work import Work
+from halfsmile.predict.work import VideoOptions, Work
 from halfsmile.progress import Progress
+
+if TYPE_CHECKING:
+    from halfsmile.predict.temporal_model import TemporalModel
 
 
 def predict_run(
@@ -28,12 +32,14 @@ def predict_run(
     detector: DetectorName | Detector = "auto",
     annotate: str | Path | None = None,
     plot: str | Path | None = None,
+    explain: str | Path | None = None,
     blur_faces: bool = False,
     resume: bool = False,
     threshold: float | None = None,
     every: int = 1,
     detect_every: int = 3,
     smoothing: float | None = None,
+    temporal: str | Path | TemporalModel | None = None,
     frames_without_face: bool = False,
     quality: bool = False,
     table_format: TableFormat = "auto",
@@ -50,13 +56,16 @@ def predict_run(
         detector: Name of a detector, or one of your own.
         annotate: Folder for annotated copies.
         plot: Folder for a timeline (SVG) of each video.
+        explain: Folder for pictures of what answers rest on: for every face of a picture, and for each person
+            of a video where the model was surest; see :mod:`halfsmile.predict.explain_files`.
         blur_faces: Make faces unrecognizable in annotated copies; the detector then runs on every frame.
         resume: Leave out sources that the table, or what a stopped run left of it, already has.
         threshold: Confidence from which an answer counts as certain.
-        every: See :meth:`Predictor.video`; so are ``detect_every``, ``smoothing`` and
+        every: See :meth:`Predictor.video`; so are ``detect_every``, ``smoothing``, ``temporal`` and
             ``frames_without_face``.
         detect_every: Frames from one detection to the next.
         smoothing: Seconds over which each person's probabilities are averaged.
+        temporal: Network over frames, for videos.
         frames_without_face: Write a row for each frame without a face.
         quality: Score every face.
         table_format: ``openface`` for OpenFace's columns.
@@ -74,15 +83,27 @@ def predict_run(
     """
     if blur_faces and annotate is None:
         raise ValueError("blur_faces hides faces in annotated copies: give a folder for them (--annotate).")
+    if blur_faces and explain is not None:
+        raise ValueError("explain shows faces as they are, and blur_faces hides them: choose one.")
     if resume and out is None:
         raise ValueError("resume goes on with a table: name it (--out).")
     if every < 1:
         raise ValueError(f"every must be at least 1 frame, found {every}.")
     start = time.monotonic()
-    folders = [Path(folder) for folder in (annotate, plot) if folder is not None]
+    folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)
     table = None if out is None else require_table(out, table_format)
     predictor = Predictor(model, detector=detector, threshold=threshold, quality=quality, threads=threads)
+    video: VideoOptions = {
+        "every": every,
+        "detect_every": 1 if blur_faces else detect_every,
+        "smoothing": smoothing,
+        "temporal": None,
+    }
+    if temporal is not None:
+        from halfsmile.predict.temporal import open_temporal
+
+        video["temporal"] = open_temporal(temporal, predictor.model, smoothing=smoothing)
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -100,27 +121,29 @@ def predict_run(
         skipped=sum(source.name in sink.done for source in sources.items),
     )
     left = [source for source in sources.items if source.name not in sink.done]
-    work = Work(
-        predictor=predictor,
-        sink=sink,
-        summary=summary,
-        video={"every": every, "detect_every": 1 if blur_faces else detect_every, "smoothing": smoothing},
-        frames_without_face=frames_without_face,
-        places=places(sources.items),
-        annotate=None if annotate is None else Path(annotate),
-        plot=None if plot is None else Path(plot),
-        blur_faces=blur_faces,
-    )
     total = len(sources.items)
     try:
         with sink, Progress("looking", total=total, done=summary.skipped, active=progress) as shown:
+            work = Work(
+                predictor=predictor,
+                sink=sink,
+                summary=summary,
+                video=video,
+                frames_without_face=frames_without_face,
+                places=places(sources.items),
+                annotate=_folder(annotate),
+                plot=_folder(plot),
+                explain=_folder(explain),
+                blur_faces=blur_faces,
+                progress=shown,
+            )
             for are_pictures, group in groupby(left, key=lambda source: source.kind == "picture"):
                 if are_pictures:
                     for source in work.pictures(group):
                         shown.advance(1, note=source.name)
                 else:
                     for source in group:
-                        work.video_source(source, shown)
+                        work.video_source(source)
     except KeyboardInterrupt:
         where = f" {sink.partial} has what was found; --resume goes on from it." if sink.partial else ""
         raise Interrupted(f"Stopped.{where}") from None
@@ -131,3 +154,7 @@ def predict_run(
         several = f"None of {len(left)} sources could be read; first: " if len(left) > 1 else ""
         raise ValueError(several + (reason if name in reason else f"{name}: {reason}"))
     return summary
+
+
+def _folder(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)

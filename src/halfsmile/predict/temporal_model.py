@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ Flags = npt.NDArray[np.bool_]
 INPUTS = ("features", "times", "present")
 OUTPUT = "logits"
 CHUNK = 256
+_EXPORTED = (Path("export/temporal.onnx"), Path("temporal.onnx"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ class TemporalModel:
     """A loaded network over frames.
 
     Args:
-        path: The ONNX file.
+        path: The ONNX file, or an exported run folder with Stage IV.
         threads: Threads of a prediction; None for all processors that this process may use.
 
     Raises:
@@ -102,9 +103,8 @@ class TemporalModel:
     """
 
     def __init__(self, path: str | Path, threads: int | None = 1) -> None:
-        if not Path(path).is_file():
-            raise ValueError(f"The model {path} does not exist.")
-        self.session: Any = open_session(Path(path).read_bytes(), str(path), threads)
+        path = _file(Path(path))
+        self.session: Any = open_session(path.read_bytes(), str(path), threads)
         try:
             self.facts = TemporalFacts.from_metadata(self.session.get_modelmeta().custom_metadata_map)
         except ValueError as error:
@@ -119,12 +119,18 @@ class TemporalModel:
         """Refuse a model of single frames that these features are not from.
 
         Raises:
-            ValueError: If it is from another run or has other labels.
+            ValueError: If it gives another number of features, is from another run, or has other labels.
         """
+        if model.width != self.facts.features:
+            raise ValueError(
+                f"The network over frames reads {self.facts.features} features of a face, and the model "
+                f"{model.name!r} gives {model.width}. Give the two files of one export, as in "
+                "--model RUN --temporal RUN."
+            )
         if (model.facts.recipe_sha256, model.labels) != (self.facts.recipe_sha256, self.labels):
             raise ValueError(
                 f"The network over frames was trained on the features of another model than {model.name!r}. "
-                "Give the two files of one export."
+                "Give the two files of one export, as in --model RUN --temporal RUN."
             )
 
     def window(self, features: Floats, times: Times, present: Flags) -> Floats:
@@ -139,6 +145,24 @@ class TemporalModel:
         values = (filled, np.asarray(times - times[0], np.float64), np.asarray(present, np.bool_))
         logits: Floats = self.session.run([OUTPUT], dict(zip(INPUTS, values, strict=True)))[0]
         return logits
+
+    def answer(self, frames: Sequence[tuple[float, Floats | None]]) -> Floats:
+        """The same of frames with their times and features (F,); None where there is no face."""
+        empty = np.zeros(self.facts.features, np.float32)
+        return self.window(
+            np.stack([empty if feature is None else feature for _, feature in frames]),
+            np.array([time for time, _ in frames]),
+            np.array([feature is not None for _, feature in frames]),
+        )
+
+    def require_feature(self, feature: Floats | None) -> None:
+        """Refuse features of a face that are not (F,).
+
+        Raises:
+            ValueError: If they are not.
+        """
+        if feature is not None and np.shape(feature) != (self.facts.features,):
+            raise ValueError(f"Expected {self.facts.features} features, found {np.shape(feature)}.")
 
     def predict(self, features: Floats, times: Times, present: Flags) -> Floats:
         """Probabilities (T, classes) of all frames of one person.
@@ -191,10 +215,9 @@ class TemporalModel:
                 for start in range(0, count, CHUNK)
             ]
         size = min(self.facts.window, count)
-        slope = np.minimum(np.arange(size), np.arange(size)[::-1])[:, None].astype(np.float32) + 1
         last = count - size
         starts = [*range(0, last, max(1, self.facts.window // 2)), last] if count else []
-        return [(slice(s, s + size), slice(s, s + size), slope) for s in starts]
+        return [(slice(s, s + size), slice(s, s + size), slope(size)) for s in starts]
 
 
 class TemporalStream:
@@ -224,11 +247,8 @@ class TemporalStream:
         Raises:
             ValueError: If times do not rise, or the feature has another shape.
         """
-        before = self._frames[-1][0] if self._frames else -math.inf
-        if not before < time < math.inf:
-            raise ValueError(f"Frame times must be finite and rise; {time} s follows {before} s.")
-        if feature is not None and np.shape(feature) != (self.model.facts.features,):
-            raise ValueError(f"Expected {self.model.facts.features} features, found {np.shape(feature)}.")
+        require_later(self._frames[-1][0] if self._frames else None, time)
+        self.model.require_feature(feature)
         self._frames.append((time, feature))
         self._waiting += 1
         return self._answer() if self._waiting > self.later else None
@@ -243,10 +263,34 @@ class TemporalStream:
         place = len(self._frames) - self._waiting
         self._waiting -= 1
         frames = list(self._frames)[max(0, place - self.past) :]
-        empty = np.zeros(self.model.facts.features, np.float32)
-        logits = self.model.window(
-            np.stack([empty if feature is None else feature for _, feature in frames]),
-            np.array([time for time, _ in frames]),
-            np.array([feature is not None for _, feature in frames]),
-        )
+        logits = self.model.answer(frames)
         return np.asarray(softmax(logits[min(place, self.past)]), np.float32)
+
+
+def slope(count: int) -> Floats:
+    """Weights (T, 1) of the frames of a window of T: 1 at its ends, largest in its middle."""
+    return np.minimum(np.arange(count), np.arange(count)[::-1])[:, None].astype(np.float32) + 1
+
+
+def require_later(before: float | None, time: float) -> None:
+    """Refuse a frame that is not later than the one before, if any.
+
+    Raises:
+        ValueError: If it is not, or its time is not finite.
+    """
+    if not (-math.inf if before is None else before) < time < math.inf:
+        raise ValueError(f"Frame times must be finite and rise; {time} s follows {before} s.")
+
+
+def _file(path: Path) -> Path:
+    if path.is_dir():
+        exported = [path / name for name in _EXPORTED if (path / name).is_file()]
+        if not exported:
+            raise ValueError(
+                f"{path} holds no exported network over frames (no {_EXPORTED[0]}): only a run with Stage IV "
+                f"has one, and `halfsmile export {path}` writes it."
+            )
+        return exported[0]
+    if not path.is_file():
+        raise ValueError(f"The model {path} does not exist. Give an ONNX file or an exported run folder.")
+    return path

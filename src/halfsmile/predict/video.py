@@ -1,19 +1,20 @@
 """Faces of a video: detected now and then, followed from frame to frame, named in each.
 
 Between two detections a face moves on a straight line, so a frame is held back until the next detection: at
-most ``detect_every`` frames are in memory, and with smoothing those of its window. At a cut and at the end
-faces move on as the tracker predicts. Detections that no person is made of yet are kept beside the faces:
-privacy needs them.
+most ``detect_every`` frames are in memory, and with smoothing or a network over frames those of its window.
+At a cut and at the end faces move on as the tracker predicts. Detections that no person is made of yet are
+kept beside the faces: privacy needs them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.shots import ShotDetector
@@ -22,9 +23,13 @@ from halfsmile.faces.video import Frame, frames
 from halfsmile.faces.video_source import is_address
 from halfsmile.predict.face import Faces, NoFace
 from halfsmile.predict.smoothing import smoothed
+from halfsmile.predict.temporal import open_temporal, related
+from halfsmile.predict.temporal_model import TemporalModel
 
 if TYPE_CHECKING:
     from halfsmile.predict.predictor import Predictor
+
+_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +41,14 @@ class Seen:
         frame: Its pixels, number and time.
         faces: In order of their tracks.
         detections: All that the detector found in this very frame; empty where it did not run.
+        features: (N, F), what the model says of each face besides.
     """
 
     source: str
     frame: Frame
     faces: Faces
     detections: Sequence[Detection] = ()
+    features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def no_face(self) -> NoFace:
         """The row for a frame without a face."""
@@ -64,6 +71,8 @@ def look_at_video(
     every: int = 1,
     detect_every: int = 3,
     smoothing: float | None = None,
+    temporal: str | Path | TemporalModel | None = None,
+    keep_pictures: bool = True,
     name: str | None = None,
     problems: list[str] | None = None,
 ) -> Iterator[Seen]:
@@ -75,17 +84,20 @@ def look_at_video(
         every: Look at each frame whose number is a multiple of this.
         detect_every: Frames of the video from one detection to the next.
         smoothing: Seconds over which each person's probabilities are averaged; None for none.
+        temporal: Network over frames, see :func:`halfsmile.predict.temporal.open_temporal`.
+        keep_pictures: Without them frames that wait need hardly any memory; ``Seen.frame.image`` is empty.
         name: What ``Face.source`` will say; the source itself by default.
         problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or the network over frames can't be had or does not fit.
         BadVideo: From the first ``next``, if nothing of the source can be decoded.
     """
     if detect_every < 1:
         raise ValueError(f"detect_every must be at least 1 frame, found {detect_every}.")
     if smoothing is not None and not 0 < smoothing < float("inf"):
         raise ValueError(f"smoothing must be a positive number of seconds, found {smoothing}.")
+    network = open_temporal(temporal, predictor.model, smoothing=smoothing)
     is_live = isinstance(source, int) or (isinstance(source, str) and is_address(source))
     if isinstance(source, str | Path | int):
         name = str(source) if name is None else name
@@ -93,6 +105,10 @@ def look_at_video(
     else:
         pictures = source
     found = _look(predictor, pictures, name or "frames", detect_every)
+    if not keep_pictures:
+        found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
+    if network is not None:
+        return related(found, predictor, network)
     if smoothing is None:
         return found
     return smoothed(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
@@ -127,7 +143,8 @@ def _name(predictor: Predictor, held: Sequence[_Held], source: str) -> Iterator[
         predictor.crops(waiting.frame.image, [face for _, face in faces])
         for waiting, faces in zip(held, placed, strict=True)
     ]
-    rows = iter(predictor.probabilities(crops))
+    answers = predictor.answers(crops)
+    rows, first = iter(answers.probabilities), 0
     for waiting, faces in zip(held, placed, strict=True):
         frame = waiting.frame
         results = Faces(
@@ -142,7 +159,9 @@ def _name(predictor: Predictor, held: Sequence[_Held], source: str) -> Iterator[
             )
             for track, face in faces
         )
-        yield Seen(source, frame, results, waiting.detections)
+        features = answers.features[first : first + len(results)]
+        first += len(results)
+        yield Seen(source, frame, results, waiting.detections, features)
 
 
 def _detection(track: Track) -> Detection:

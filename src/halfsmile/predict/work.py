@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from halfsmile.predict.summary import Summary
 from halfsmile.progress import Progress
 
 if TYPE_CHECKING:
+    from halfsmile.predict.temporal_model import TemporalModel
     from halfsmile.predict.video import Seen
 
 BATCH = 8  # pictures that are looked at together
@@ -37,6 +38,7 @@ class VideoOptions(TypedDict):
     every: int
     detect_every: int
     smoothing: float | None
+    temporal: TemporalModel | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,9 @@ class Work:
         places: Path of each source within a folder, without a suffix.
         annotate: Folder for annotated copies.
         plot: Folder for timelines.
+        explain: Folder for explanations.
         blur_faces: Make faces unrecognizable in annotated copies.
+        progress: Is told what takes long.
     """
 
     predictor: Predictor
@@ -63,7 +67,9 @@ class Work:
     places: dict[str, PurePosixPath]
     annotate: Path | None = None
     plot: Path | None = None
+    explain: Path | None = None
     blur_faces: bool = False
+    progress: Progress
 
     def pictures(self, sources: Iterable[Source]) -> Iterator[Source]:
         """Look at pictures; give each source when its rows are written."""
@@ -75,20 +81,26 @@ class Work:
                     self.summary.fail(source.name, picture)
                 else:
                     self._annotate(source, picture, faces)
+                    self._explain(source, picture, faces)
                     self.summary.pictures += 1
                     self.summary.without_face += not faces
                 self.summary.count(results)
                 self.sink.write(results)
                 yield source
 
-    def video_source(self, source: Source, progress: Progress) -> None:
+    def video_source(self, source: Source) -> None:
         """Look at a video, camera or stream."""
         from halfsmile.faces.video import BadVideo
         from halfsmile.predict.video import look_at_video
 
         problems: list[str] = []
         looked = look_at_video(
-            self.predictor, source.video, name=source.name, problems=problems, **self.video
+            self.predictor,
+            source.video,
+            keep_pictures=self.annotate is not None or self.explain is not None,
+            name=source.name,
+            problems=problems,
+            **self.video,
         )
         try:
             first = next(looked)  # what can't be read shall leave no files
@@ -98,16 +110,18 @@ class Work:
             self.sink.write([NoFace(source=source.name, reason=reason)])
         else:
             self.summary.videos += 1
-            self._watch(source, chain([first], looked), progress)
+            self._watch(source, chain([first], looked))
             self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
-        progress.advance(1, note=source.name)
+        self.progress.advance(1, note=source.name)
 
-    def _watch(self, source: Source, looked: Iterable[Seen], progress: Progress) -> None:
+    def _watch(self, source: Source, looked: Iterable[Seen]) -> None:
         """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
         from halfsmile.predict.annotate import annotated_video
+        from halfsmile.predict.explain_files import PeopleOfVideo
         from halfsmile.predict.timeline import Timeline
 
         timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
+        explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
         people: set[int | None] = set()
         frames = rows = 0
         with ExitStack() as stack:
@@ -129,7 +143,9 @@ class Work:
                         draw(seen)
                     if timeline is not None:
                         timeline.add(seen.faces, seen.frame.time)
-                    progress.advance(0, note=f"{source.name} at {seen.frame.time:,.0f} s")
+                    if explained is not None:
+                        explained.add(seen.frame.image, seen.faces)
+                    self.progress.advance(0, note=f"{source.name} at {seen.frame.time:,.0f} s")
             except KeyboardInterrupt:
                 if not source.is_live:
                     raise
@@ -140,6 +156,13 @@ class Work:
             self.sink.write([NoFace(source=source.name, reason=f"no face in {frames:,} frames")])
         if timeline is not None and self.plot is not None:
             timeline.write(self._path(self.plot, source, ".svg"))
+        if explained is not None and self.explain is not None:
+            written = explained.write(self._path(self.explain, source), say=self._say(source))
+            left_out = len(people) - len(written)
+            if left_out:
+                who = "1 person who is" if left_out == 1 else f"{left_out:,} people who are"
+                is_or_are = "is" if left_out == 1 else "are"
+                self.summary.notes.append(f"{source.name}: {who} seen less {is_or_are} not explained.")
 
     def _annotate(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
         if self.annotate is None:
@@ -150,7 +173,18 @@ class Work:
         path = self._path(self.annotate, source, ".png" if is_lossless else ".jpg")
         write_picture(path, picture, faces, hide_faces=self.blur_faces)
 
-    def _path(self, folder: Path, source: Source, suffix: str) -> Path:
+    def _explain(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
+        if self.explain is None:
+            return
+        from halfsmile.predict.explain_files import explain_picture
+
+        place = self._path(self.explain, source)
+        explain_picture(self.predictor, place, picture, faces, say=self._say(source))
+
+    def _say(self, source: Source) -> Callable[[str], None]:
+        return lambda what: self.progress.advance(0, note=f"{source.name}: {what}")
+
+    def _path(self, folder: Path, source: Source, suffix: str = "") -> Path:
         place = self.places[source.name]
         return folder / place.parent / f"{place.name}{suffix}"
 
