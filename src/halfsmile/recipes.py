@@ -83,7 +83,7 @@ def _cpu(name: str) -> Recipe:
             decoder_depth=2,
         ),
         finetune=FineTuneConfig(
-            epochs=16,
+            epochs=12,
             batch_size=64,
             optim=optim,
             augment=_VIEW,
@@ -117,7 +117,7 @@ def supervised_ferplus(preset: Preset = "cpu") -> Recipe:
     recipe = _PRESETS[preset]("supervised-ferplus")
     longer = replace(recipe.finetune, mixing="mixup", optim=replace(recipe.finetune.optim, layer_decay=1.0))
     if preset == "cpu":
-        longer = replace(longer, epochs=2 * longer.epochs)
+        longer = replace(longer, epochs=32)
     return replace(recipe, pretrain=None, semi=None, finetune=longer)
 
 
