@@ -158,12 +158,12 @@ def boxed_ferplus(preset: Preset = "cpu") -> Recipe:
     finetune = replace(
         recipe.finetune,
         epochs=10,
-        optim=replace(recipe.finetune.optim, learning_rate=2e-3),
         augment=view,
         mixing="none",
         smoothing=0.0,
         vote_share=1.0,
         ema_decay=0.999,
+        sampling="sqrt",
     )
     return replace(recipe, finetune=finetune, semi=None)
 
