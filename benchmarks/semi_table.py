@@ -115,7 +115,7 @@ def main() -> None:
             for name, recipe in rows(arguments):
                 out = arguments.out / f"{name}-{seed}"
                 console.rule(out.name)
-                recipe = replace(recipe, seed=seed)
+                recipe = replace(recipe, name=name, seed=seed)
                 if out != first:
                     borrow_finetuning(first, out, recipe)
                 folder = train_run(recipe, data=arguments.data, unlabeled=unlabeled, out=out, where=where)
