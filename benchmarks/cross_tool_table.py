@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
 from halfsmile.evaluate.metrics import accuracy, balanced_accuracy, class_scores, confusion_counts, macro_f1
+from halfsmile.markdown import markdown_table
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 
 Scores = npt.NDArray[np.float64]
@@ -146,13 +147,6 @@ def match(known: Sequence[Known], boxes: Sequence[Box]) -> list[int | None]:
     return rows
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others are numbers, short rows are filled up."""
-    filled = [[*row, *[""] * (len(header) - len(row))] for row in rows]
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *filled]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
 def size(count: float) -> str:
     """Bytes for people, decimal units.
 
@@ -192,7 +186,7 @@ def crop_tables(results: Results, truth: Sequence[str], fer2013: Sequence[str | 
     header = ["classifier", "7 classes: accuracy", "balanced", "macro F1", "8 classes: accuracy", "balanced"]
     header += ["macro F1", "accuracy by FER2013's labels", "faces/s, one by one", "faces/s, in batches"]
     header += ["peak memory", "installed"]
-    return [markdown(header, rows), markdown(["recall, %", *EIGHT.labels], recalls), *warnings]
+    return [markdown_table(header, rows), markdown_table(["recall, %", *EIGHT.labels], recalls), *warnings]
 
 
 def photo_tables(results: Results, known: Sequence[Known]) -> list[str]:
@@ -238,4 +232,7 @@ def photo_tables(results: Results, known: Sequence[Known]) -> list[str]:
     header += ["faces/s", "s to the first answer", "peak memory"]
     faces = [f"{face.photo} ({face.label or 'no label'})" for face in known]
     beside = [list(row) for row in zip(faces, *(answers[1:] for answers in columns), strict=True)]
-    return [markdown(header, rows), markdown(["face (label)", *(answers[0] for answers in columns)], beside)]
+    return [
+        markdown_table(header, rows),
+        markdown_table(["face (label)", *(answers[0] for answers in columns)], beside),
+    ]

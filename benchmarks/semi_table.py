@@ -28,7 +28,8 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.evaluate.compare import compare
 from halfsmile.evaluate.metrics import Metrics
 from halfsmile.evaluate.report import write_report
-from halfsmile.files import atomic_write, read_json, write_json
+from halfsmile.files import atomic_write, read_json
+from halfsmile.markdown import markdown_table
 from halfsmile.methods.family import FAMILY
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
@@ -121,7 +122,8 @@ def main() -> None:
                 folder = train_run(recipe, data=arguments.data, unlabeled=unlabeled, out=out, where=where)
                 scores = list(evaluate_run(folder, device=where.device).values())[-1]
                 result = read_json(folder.stage(folder.last_stage()) / "result.json")
-                images = unlabeled_pool(recipe, arguments.data, unlabeled, first)
+                if out == first:
+                    images = unlabeled_sample(recipe, arguments.data, unlabeled, first)
                 points.setdefault(name, []).append((result["seconds"], scores))
                 shares.setdefault(name, []).append(named_shares(folder, images, device=where.device))
                 console.print(
@@ -137,10 +139,10 @@ def main() -> None:
     compare(done).render(console)
 
 
-def unlabeled_pool(
+def unlabeled_sample(
     recipe: Recipe, data: Path, unlabeled: tuple[Path, ...], first: Path
 ) -> npt.NDArray[np.uint8]:
-    """The faces that Stage III does not know the labels of, at most ``LOOKED_AT``, the same for all rows."""
+    """At most ``LOOKED_AT`` of the faces that Stage III learns from without labels, evenly spread."""
     sets = read_data(recipe, data, unlabeled)
     budget = LabelBudget.load(RunFolder.existing(first).budget_path)
     manifests = list(sets.extra.values()) or [budget.rows(sets.train, "unlabeled")]
@@ -188,26 +190,20 @@ def named_shares(
 
     Args:
         folder: A finished run.
-        images: (N, S, S, C) uint8; at most ``LOOKED_AT`` of them, evenly spread, are looked at.
+        images: (N, S, S, C) uint8.
         device: Where to compute.
 
     Returns:
         Shares that sum to 1, by class; empty where no confidence reaches ``SURE``.
     """
-    path = folder.stage(folder.last_stage()) / "pseudo_labels.json"
-    if not path.exists():
-        facts, recipe = read_json(folder.path / "data.json"), folder.recipe()
-        taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
-        model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
-        folder.load(folder.last_stage(), model)
-        rows = np.linspace(0, len(images) - 1, min(len(images), LOOKED_AT)).astype(int)
-        probabilities = predict_probabilities(model.to(device), images[rows], device=device, flip=False)
-        named = probabilities.argmax(axis=1)[probabilities.max(axis=1) >= SURE]
-        counts = np.bincount(named, minlength=len(taxonomy))
-        shares = counts / counts.sum() if counts.sum() else counts[:0]
-        write_json(path, dict(zip(taxonomy.labels, shares.tolist(), strict=False)))
-    found: dict[str, float] = read_json(path)
-    return found
+    facts, recipe = read_json(folder.path / "data.json"), folder.recipe()
+    taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
+    model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
+    folder.load(folder.last_stage(), model)
+    probabilities = predict_probabilities(model.to(device), images, device=device, flip=False)
+    named = probabilities.argmax(axis=1)[probabilities.max(axis=1) >= SURE]
+    counts = np.bincount(named, minlength=len(taxonomy))
+    return dict(zip(taxonomy.labels, (counts / counts.sum()).tolist(), strict=True)) if len(named) else {}
 
 
 def class_table(title: str, rows: Mapping[str, Sequence[Mapping[str, float]]], labels: Sequence[str]) -> str:
@@ -218,11 +214,11 @@ def class_table(title: str, rows: Mapping[str, Sequence[Mapping[str, float]]], l
         rows: By name, one mapping per seed; a class that is missing counts as 0.
         labels: Classes in order.
     """
-    lines = [f"| {title} | {' | '.join(labels)} |", f"|---|{'---:|' * len(labels)}"]
-    for name, seeds in rows.items():
-        means = [np.mean([seed.get(label, 0.0) for seed in seeds]) for label in labels]
-        lines.append(f"| {name} | {' | '.join(f'{100 * mean:.1f}' for mean in means)} |")
-    return "\n".join(lines) + "\n"
+    cells = [
+        [name, *(f"{100 * np.mean([seed.get(label, 0.0) for seed in seeds]):.1f}" for label in labels)]
+        for name, seeds in rows.items()
+    ]
+    return markdown_table([title, *labels], cells) + "\n"
 
 
 def plot(path: Path, points: Mapping[str, Sequence[tuple[float, Metrics]]]) -> None:

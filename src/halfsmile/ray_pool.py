@@ -38,7 +38,8 @@ class RayPool(Generic[Task, Piece]):
 
     A context manager. It uses Ray as this process has started it; or else the cluster that ``RAY_ADDRESS`` or
     a ``ray start`` on this machine names; or else it starts Ray on this machine for as long as it is open.
-    Nothing is reported to Ray's makers, and no dashboard is started.
+    Nothing is reported to Ray's makers, and no dashboard is started; the ports that Ray opens listen to the
+    whole network, on a single machine too.
 
     Args:
         start: Called once in each process; returns the function that turns a task into pieces. ``start``,
@@ -59,7 +60,7 @@ class RayPool(Generic[Task, Piece]):
         self._is_own = not self._ray.is_initialized()
         if self._is_own:
             try:
-                _join_or_start(self._ray)
+                self._ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except Exception as error:  # Ray raises a bare one when it starts too slowly
                 raise OSError(f"No Ray cluster can be reached or started: {error}") from error
         self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
@@ -163,17 +164,6 @@ def _pieces(rows: Iterator[tuple[int, int, int, bytes]], place: int) -> Iterator
         if kind == _END:
             return
         yield pickle.loads(data)  # noqa: S301 - from our own actors
-
-
-def _join_or_start(ray: Any) -> None:
-    """Join the cluster that this machine is in, or else start one that listens to this machine alone."""
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        ray.init(address="auto", **quiet)
-    except ConnectionError:
-        if "RAY_ADDRESS" in os.environ:
-            raise
-        ray.init(address="local", include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
 
 
 def _import_ray() -> Any:

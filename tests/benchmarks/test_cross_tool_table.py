@@ -17,7 +17,6 @@ from benchmarks.cross_tool_table import (
     in_taxonomy,
     is_order_right,
     known_faces,
-    markdown,
     match,
     photo_tables,
 )
@@ -152,12 +151,6 @@ def test_photo_table_counts_missed_extra_and_right() -> None:
         "missed",
         "anger 0.90",
     ]
-
-
-def test_markdown_fills_short_rows_and_keeps_bars() -> None:
-    lines = markdown(["a", "b", "c"], [["x|y"], ["1", "2", "3"]]).splitlines()
-    assert lines[1] == "| --- | ---: | ---: |"
-    assert lines[2] == "| x\\|y |  |  |"
 
 
 def test_fer2013_labels_follow_the_row_number(tmp_path: Path) -> None:

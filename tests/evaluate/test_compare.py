@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from halfsmile.evaluate.compare import _differing_settings, compare
+from halfsmile.evaluate.compare import compare
 from halfsmile.evaluate.predictions import read_predictions, write_predictions
 from halfsmile.taxonomy import AFFECTNET8
 
@@ -130,14 +130,6 @@ def test_recipes_need_a_seed_only_to_tell_runs_apart(make_run: MakeRun) -> None:
     del recipe["seed"]
     (run / "recipe.json").write_text(json.dumps(recipe))
     assert compare([run]).groups[0].seeds == (None,)
-
-
-def test_a_part_that_one_recipe_lacks_is_one_setting() -> None:
-    with_part = {"semi": {"epochs": 2, "weak": {"flip": 0.5}}, "labels": "10%"}
-    without = {"semi": None, "labels": "20%"}
-    first, second = _differing_settings([with_part, without])
-    assert first == {"labels": "10%", "semi": "yes"}
-    assert second == {"labels": "20%", "semi": None}
 
 
 def test_a_recipe_from_before_a_part_existed_goes_without_it(make_run: MakeRun) -> None:

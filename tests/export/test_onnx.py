@@ -12,6 +12,7 @@ import pytest
 import torch
 from tests.export.conftest import ENCODERS, TEMPERATURE, Network, network
 
+import halfsmile
 from halfsmile.export.onnx import OPSET, export_onnx
 from halfsmile.predict.model import ExpressionModel
 
@@ -48,6 +49,15 @@ def test_the_file_is_whole_and_says_what_it_is(exported: Exports, name: str) -> 
     assert ExpressionModel.load(path).facts == source.facts
     weights = sum(parameter.numel() for parameter in source.model.parameters())
     assert path.stat().st_size < 4.4 * weights + 250_000
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_the_file_names_no_folder_of_this_machine(exported: Exports, name: str) -> None:
+    content = exported(name)[1].read_bytes()
+    assert b"halfsmile.labels" in content
+    assert str(Path(halfsmile.__file__).parent).encode() not in content
+    assert b"stack_trace" not in content
+    assert b".py" not in content
 
 
 def test_facts_of_another_network_are_refused(tmp_path: Path) -> None:

@@ -94,6 +94,11 @@ def test_the_state_of_a_stream_does_not_grow(file: Files) -> None:
     assert len(stream._frames) == stream.past + 1 + stream.later == 2 * 4 + 1 + 2
 
 
+def test_the_file_names_no_folder_of_this_machine(file: Files) -> None:
+    for name in CONFIGS:
+        assert b".py" not in file(name)[1].read_bytes()
+
+
 def test_the_gate_passes_a_faithful_file_and_stops_others(file: Files, tmp_path: Path) -> None:
     features = video(120)[0]
     features = np.nan_to_num(features)

@@ -18,6 +18,8 @@ from safetensors.torch import load_file
 
 from halfsmile.evaluate.predictions import read_predictions
 from halfsmile.evaluate.report import write_report
+from halfsmile.faces.prepare import prepare
+from halfsmile.faces.prepare_settings import Settings
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
 from halfsmile.methods.pseudo_label import PseudoLabelTask
@@ -105,6 +107,28 @@ def test_equal_seeds_give_equal_weights_and_other_seeds_others(
 
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not all(torch.equal(first[name], third[name]) for name in first)
+
+
+def test_a_run_from_stores_has_the_bits_of_one_from_files(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    settings = Settings(detector="aligned", is_lossless=True)
+    for name in ("labeled", "unlabeled.zip"):
+        prepare([str(generated_data / name)], tmp_path / name, settings=settings, workers=0, progress=False)
+    folders = [
+        run(tiny_recipe, root, tmp_path / f"run-{i}") for i, root in enumerate((generated_data, tmp_path))
+    ]
+    lines = [
+        [json.loads(line) for line in (folder.stage(stage) / "metrics.jsonl").read_text().splitlines()]
+        for folder in folders
+        for stage in ("pretrain", "finetune", "semi")
+    ]
+    losses = [[line["loss"] for line in stage if "loss" in line] for stage in lines]
+    assert all(losses)
+    assert losses[:3] == losses[3:]
+    weights = [load_file(folder.stage("semi") / "model.safetensors") for folder in folders]
+    for name, tensor in weights[0].items():
+        assert torch.equal(tensor, weights[1][name]), name
 
 
 def test_a_run_starts_from_the_stage_one_of_another(

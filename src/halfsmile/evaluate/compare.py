@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from halfsmile.evaluate.page import page, section
 from halfsmile.evaluate.page import table as html_table
 from halfsmile.evaluate.predictions import Predictions
 from halfsmile.evaluate.run_folder import RunFolder, read_run
+from halfsmile.evaluate.settings import as_text, completed, differing_settings, group_names
+from halfsmile.markdown import markdown_table
 
 SCORES = {
     "accuracy": "Accuracy %",
@@ -99,7 +101,7 @@ class Comparison:
     def setting_rows(self) -> list[tuple[str, ...]]:
         """What the groups' recipes differ in: one row per setting, one column per group."""
         names = list(dict.fromkeys(name for group in self.groups for name in group.settings))
-        return [(name, *(_text(group.settings.get(name)) for group in self.groups)) for name in names]
+        return [(name, *(as_text(group.settings.get(name)) for group in self.groups)) for name in names]
 
     def render(self, console: Console) -> None:
         """Print as tables."""
@@ -130,10 +132,10 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """The tables as GitHub-flavored Markdown."""
-        parts = [_markdown_table(self.columns, self.rows(), right=True), "", self.caption, ""]
+        parts = [markdown_table(self.columns, self.rows()), "", self.caption, ""]
         if self.setting_rows():
             header = ("Setting", *(group.name for group in self.groups))
-            parts += ["What differs:", "", _markdown_table(header, self.setting_rows(), right=False), ""]
+            parts += ["What differs:", "", markdown_table(header, self.setting_rows(), right=False), ""]
         return "\n".join(parts)
 
     def to_html(self) -> str:
@@ -172,7 +174,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         reference = references.setdefault(run.recipe.get("seed") if by_seed else None, i)
         _require_same_test_set(runs[reference], aligned[reference], run, aligned[i])
 
-    recipes = _completed([run.recipe for run in runs])
+    recipes = completed([run.recipe for run in runs])
     members: dict[str, list[int]] = {}
     for i, run in enumerate(runs):
         key = json.dumps({k: v for k, v in recipes[i].items() if k != "seed"}, sort_keys=True)
@@ -184,8 +186,8 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
                 )
         members[key].append(i)
 
-    settings = _differing_settings([recipes[group[0]] for group in members.values()])
-    names = _group_names([(runs[group[0]].name, recipes[group[0]]) for group in members.values()])
+    settings = differing_settings([recipes[group[0]] for group in members.values()])
+    names = group_names([(runs[group[0]].name, recipes[group[0]]) for group in members.values()])
     baseline: list[Predictions] | None = None
     groups = []
     for group, name, differing in zip(members.values(), names, settings, strict=True):
@@ -241,12 +243,6 @@ def _gain(
     )
 
 
-def _completed(recipes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Recipes with the same keys: one that was written before a part existed goes without it."""
-    names = list(dict.fromkeys(name for recipe in recipes for name in recipe))
-    return [{name: recipe.get(name) for name in names} for recipe in recipes]
-
-
 def _align(predictions: Predictions) -> Predictions:
     """The same rows sorted by image and label, so that row i of two runs is the same image."""
     keys = list(zip(predictions.images, predictions.targets.tolist(), strict=True))
@@ -293,51 +289,6 @@ def _require_same_test_set(
     )
 
 
-def _flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted names and values of a nested recipe."""
-    if isinstance(value, Mapping) and value:
-        for key, inner in value.items():
-            yield from _flatten(inner, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
-
-
-def _without_details(flat: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Settings of a part that some recipe does without become one setting: the part is there or not."""
-    names = {name for values in flat for name in values}
-    optional = {
-        name
-        for values in flat
-        for name, value in values.items()
-        if value is None and any(other.startswith(f"{name}.") for other in names)
-    }
-    plain: list[dict[str, Any]] = []
-    for values in flat:
-        kept = {n: v for n, v in values.items() if not any(n.startswith(f"{part}.") for part in optional)}
-        present = {part: "yes" for part in optional if part not in values}
-        plain.append({**kept, **present})
-    return plain
-
-
-def _differing_settings(recipes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """For each recipe, the settings (without name and seed) that are not equal in all of them."""
-    flat = _without_details([dict(_flatten(recipe)) for recipe in recipes])
-    names = list(dict.fromkeys(name for values in flat for name in values if name not in ("name", "seed")))
-    differing = [n for n in names if len({json.dumps(v.get(n, "absent"), sort_keys=True) for v in flat}) > 1]
-    return [{n: values[n] for n in differing if n in values} for values in flat]
-
-
-def _group_names(recipes: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Names of recipes, followed by up to three settings that tell apart those of one name."""
-    names = []
-    for name, recipe in recipes:
-        namesakes = [other for other_name, other in recipes if other_name == name]
-        own = _differing_settings([recipe, *namesakes])[0]
-        settings = ", ".join(f"{k}={_text(v)}" for k, v in list(own.items())[:3])
-        names.append(f"{name} ({settings})" if settings else name)
-    return names
-
-
 def _spread(group: Group, score: str) -> str:
     scale, digits = (1, 3) if score == "nll" else (100, 1)
     text = f"{scale * group.mean(score):.{digits}f}"
@@ -350,15 +301,3 @@ def _difference(paired: PairedDifference | None) -> tuple[str, str]:
         return "", ""
     text = f"{100 * paired.difference:+.1f} [{100 * paired.low:+.1f}, {100 * paired.high:+.1f}]"
     return text, f"{paired.p:.3f}"
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool) -> str:
-    rule = ["---", *(["---:"] if right else ["---"]) * (len(header) - 1)]
-    lines = [header, rule, *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

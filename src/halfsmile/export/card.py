@@ -7,6 +7,7 @@ from typing import Any
 
 from halfsmile.export.gate import Comparison
 from halfsmile.export.latency import Latency
+from halfsmile.markdown import markdown_table
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.train.calibrate_run import NEVER, Calibration
 
@@ -83,11 +84,12 @@ def card(
         f"{metrics['accuracy']:.2%}, balanced accuracy {metrics['balanced_accuracy']:.2%}, macro F1 "
         f"{metrics['macro_f1']:.2%}. Differences between groups of people were not measured.",
         "",
-        "| expression | precision | recall | F1 | test faces |",
-        "|---|---|---|---|---|",
-        *(
-            f"| {label} | {s['precision']:.1%} | {s['recall']:.1%} | {s['f1']:.1%} | {s['support']:,} |"
-            for label, s in metrics["per_class"].items()
+        markdown_table(
+            ["expression", "precision", "recall", "F1", "test faces"],
+            [
+                [label, *(f"{s[score]:.1%}" for score in ("precision", "recall", "f1")), f"{s['support']:,}"]
+                for label, s in metrics["per_class"].items()
+            ],
         ),
         "",
         "## How sure it is",
@@ -99,7 +101,7 @@ def card(
         "Each gives the trained network's answers within the limits in gate.json. Times in milliseconds, one "
         f"thread, {processor}.",
         "",
-        *_files(comparisons, sizes, latency),
+        _files(comparisons, sizes, latency),
     ]
     return "\n".join(lines) + "\n"
 
@@ -123,19 +125,24 @@ def _certainty(calibration: Calibration) -> list[str]:
             "Not calibrated: the run has no labeled faces that trained nothing. Confidences are those of the "
             "network, and no answer is marked as uncertain."
         ]
+    titles = {"before": "as trained", "temperature": "**exported**", "vector": "vector scaling"}
     few = ", which are few" if calibration.count < FEW_FACES else ""
     lines = [
         f"Calibrated on {calibration.count:,} faces that trained nothing ({calibration.source}{few}); "
         f"temperature {calibration.temperature:.3f}. On the test split:",
         "",
-        "| probabilities | NLL | Brier | ECE | adaptive ECE | class-wise ECE |",
-        "|---|---|---|---|---|---|",
+        markdown_table(
+            ["probabilities", "NLL", "Brier", "ECE", "adaptive ECE", "class-wise ECE"],
+            [
+                [
+                    titles[name],
+                    *(f"{e[score]:.3f}" for score in ("nll", "brier", "ece", "adaptive", "classwise")),
+                ]
+                for name, e in judged["errors"].items()
+            ],
+        ),
+        "",
     ]
-    for name, e in judged["errors"].items():
-        title = {"before": "as trained", "temperature": "**exported**", "vector": "vector scaling"}[name]
-        scores = (e["nll"], e["brier"], e["ece"], e["adaptive"], e["classwise"])
-        lines.append(f"| {title} | {' | '.join(f'{value:.3f}' for value in scores)} |")
-    lines.append("")
     target = f"{calibration.target_error:.0%} wrong"
     if calibration.threshold >= NEVER:
         lines.append(f"No confidence leaves at most {target}, so every answer is marked as uncertain.")
@@ -158,19 +165,13 @@ def _certainty(calibration: Calibration) -> list[str]:
 
 def _files(
     comparisons: Mapping[str, Comparison], sizes: Mapping[str, int], latency: Sequence[Latency]
-) -> list[str]:
+) -> str:
     batches = sorted({row.batch for row in latency})
     times = {(row.name, row.batch): row.median_ms for row in latency}
-    lines = [
-        "| file | MB | largest difference | same expression | "
-        + " | ".join(f"batch {b}" for b in batches)
-        + " |",
-        "|---" * (4 + len(batches)) + "|",
-    ]
+    header = ["file", "MB", "largest difference", "same expression", *(f"batch {batch}" for batch in batches)]
+    rows = []
     for name, found in comparisons.items():
         cells = [f"{times[name, batch]:.2f}" if (name, batch) in times else "" for batch in batches]
-        lines.append(
-            f"| {name} | {sizes[name] / 1e6:.1f} | {found.difference:.1e} | {found.agreement:.2%} | "
-            f"{' | '.join(cells)} |"
-        )
-    return lines
+        size = f"{sizes[name] / 1e6:.1f}"
+        rows.append([name, size, f"{found.difference:.1e}", f"{found.agreement:.2%}", *cells])
+    return markdown_table(header, rows)

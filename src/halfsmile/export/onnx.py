@@ -78,6 +78,8 @@ def export_onnx(model: Classifier, facts: ModelFacts, path: Path) -> None:
 def write_onnx(proto: Any, metadata: Mapping[str, str], path: Path) -> None:
     """Check an ONNX graph, give it metadata, and write it atomically.
 
+    The exporter's notes on each node are left out: they quote the program and name folders of this machine.
+
     Args:
         proto: ``onnx.ModelProto``, weights inside.
         metadata: What the file says of itself; takes the place of earlier entries.
@@ -85,7 +87,11 @@ def write_onnx(proto: Any, metadata: Mapping[str, str], path: Path) -> None:
     """
     import onnx
 
-    del proto.metadata_props[:]
+    graph = proto.graph
+    parts = (graph.node, graph.initializer, graph.input, graph.output, graph.value_info)
+    for part in (proto, graph, *(item for items in parts for item in items)):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
     onnx.helper.set_model_props(proto, dict(metadata))
     proto.doc_string = metadata.get("halfsmile.card", "")
     onnx.checker.check_model(proto, full_check=True)
