@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ from halfsmile.faces.prepare_pool import TaskFailed
 from halfsmile.faces.prepare_settings import Settings
 from halfsmile.predict.pseudo_label import pseudo_label
 from halfsmile.predict.pseudo_label_work import Labeler
-from halfsmile.ray_pool import RayPool
+from halfsmile.ray_pool import RayPool, require_reachable
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("Ray is not installed (extra [ray])", allow_module_level=True)
@@ -163,3 +164,18 @@ def stopped_after(calls: int, real: Callable[..., Any]) -> Callable[..., Any]:
         return real(*arguments)
 
     return work
+
+
+def test_an_address_where_nobody_listens_is_refused_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        require_reachable(address)
+        require_reachable(f"ray://{address}")
+    start = time.monotonic()
+    with pytest.raises(OSError, match=rf"at {address} \(RAY_ADDRESS\).*ray start --head"):
+        require_reachable(address)
+    with pytest.raises(OSError, match="RAY_ADDRESS"):
+        require_reachable("127.0.0.1:99999")
+    assert time.monotonic() - start < 4
+    for left_to_ray in ("", "auto", "local"):
+        require_reachable(left_to_ray)

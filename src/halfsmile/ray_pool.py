@@ -13,6 +13,8 @@ import itertools
 import logging
 import os
 import pickle
+import re
+import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
@@ -59,6 +61,7 @@ class RayPool(Generic[Task, Piece]):
         self._ray = _import_ray()
         self._is_own = not self._ray.is_initialized()
         if self._is_own:
+            require_reachable(os.environ.get("RAY_ADDRESS", ""))
             try:
                 self._ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except Exception as error:  # Ray raises a bare one when it starts too slowly
@@ -164,6 +167,26 @@ def _pieces(rows: Iterator[tuple[int, int, int, bytes]], place: int) -> Iterator
         if kind == _END:
             return
         yield pickle.loads(data)  # noqa: S301 - from our own actors
+
+
+def require_reachable(address: str) -> None:
+    """Refuse at once an address where nobody listens; Ray itself tries for minutes.
+
+    Args:
+        address: ``host:port`` or ``ray://host:port``; others, such as ``auto``, are left to Ray.
+
+    Raises:
+        OSError: If no connection is made within five seconds.
+    """
+    if not (found := re.fullmatch(r"(?:ray://)?([^:/]+):(\d{1,5})", address)):
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=5).close()
+    except (OSError, OverflowError) as error:
+        raise OSError(
+            f"No Ray cluster can be reached at {address} (RAY_ADDRESS): {error}. Start it with `ray start "
+            "--head` there, or unset RAY_ADDRESS."
+        ) from error
 
 
 def _import_ray() -> Any:
