@@ -1,9 +1,11 @@
 """Speed of a training step against the same step built from timm's blocks.
 
-One MAE step and one fine-tuning step of the recipe's network, from uint8 faces to updated weights, both sides
-in turn in one process. The other side has timm's ``Block`` (fused attention) instead of ours, the
-convolutional stem written with torch's modules as they come, and the C library's own memory policy; shapes,
-weights, precision, augmentation and optimizer are the same.
+One MAE step and one fine-tuning step of the recipe's network and of a Transformer of its cost, from uint8
+faces to updated weights, both sides in turn in one process. The other side of the Transformer has timm's
+``Block`` (fused attention) instead of ours and the convolutional stem written with torch's modules as they
+come. A residual network is made of timm's blocks on both sides; the other one keeps weights and maps in
+torch's default memory order. The other side also has the C library's own memory policy; shapes, weights,
+precision, augmentation and optimizer are the same.
 
     python benchmarks/steps.py --threads 2
     python benchmarks/steps.py --profile
@@ -30,11 +32,14 @@ from torch.profiler import ProfilerActivity, profile
 
 from halfsmile.console import make_console
 from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
+from halfsmile.methods.mae import MaeTask
+from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
+from halfsmile.models.encoder import build_encoder
 from halfsmile.models.patches import ConvStem
-from halfsmile.models.vit import Block, VisionTransformer
+from halfsmile.models.resnet import ResNet
+from halfsmile.models.vit import Block
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipe import Preset, Recipe
 from halfsmile.recipes import recipe_named
@@ -77,8 +82,16 @@ def plain_stem(stem: ConvStem, images: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
 
 
-def with_timm_blocks(model: Model) -> Model:
-    """A copy of a model with timm's Transformer blocks, of the same weights, and a plain stem."""
+class DefaultOrder(nn.Module):
+    """Maps in torch's default memory order, channels first."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The same values."""
+        return images.contiguous()
+
+
+def as_timm_has_it(model: Model) -> Model:
+    """A copy of a model, of the same weights: timm's Transformer blocks, plain stem, default memory order."""
     model = copy.deepcopy(model)
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
@@ -97,6 +110,8 @@ def with_timm_blocks(model: Model) -> Model:
                 setattr(module, name, other)
             elif isinstance(child, ConvStem):
                 child.forward = partial(plain_stem, child)  # type: ignore[method-assign]
+            elif isinstance(child, ResNet):
+                child.patch_embed = nn.Sequential(DefaultOrder(), *child.patch_embed)
     return model
 
 
@@ -139,14 +154,13 @@ TRANSFORMER = VitConfig(
     mean=(0.5,),
     std=(0.25,),
 )
-"""Measured where the recipe's encoder is a convolutional network, whose blocks are timm's anyway."""
+"""Measured too where the recipe's encoder is a residual network."""
 
 
-def transformer(recipe: Recipe) -> VitConfig:
-    """The recipe's encoder, a Transformer."""
-    if not isinstance(recipe.encoder, VitConfig):
-        raise ValueError(f"The encoder of {recipe.name} is no Transformer.")
-    return recipe.encoder
+def sides(model: Model) -> tuple[Model, Model]:
+    """The model as the training loop holds it, and the other side."""
+    other = as_timm_has_it(model)
+    return model.to(memory_format=torch.channels_last), other
 
 
 def mae_steps(recipe: Recipe, batch_size: int | None) -> Pair:
@@ -155,17 +169,14 @@ def mae_steps(recipe: Recipe, batch_size: int | None) -> Pair:
     if config is None:
         raise ValueError(f"Recipe {recipe.name} has no pre-training to measure.")
     count = batch_size or config.batch_size
-    model = MaskedAutoencoder(
-        VisionTransformer(transformer(recipe)),
+    model = build_autoencoder(
+        build_encoder(recipe.encoder),
         decoder_width=config.decoder_width,
         decoder_depth=config.decoder_depth,
         decoder_heads=config.decoder_heads,
         normalize_target=config.normalize_target,
     )
-    ours, other = (
-        MaeTask(m, augment=config.augment, mask_ratio=config.mask_ratio)
-        for m in (model, with_timm_blocks(model))
-    )
+    ours, other = (MaeTask(m, augment=config.augment, mask_ratio=config.mask_ratio) for m in sides(model))
     batch = Batch(images=random_faces(recipe, count))
     return Pair(training_step(ours, config.optim, batch), training_step(other, config.optim, batch), count)
 
@@ -174,13 +185,13 @@ def tuning_steps(recipe: Recipe, batch_size: int | None) -> Pair:
     """Fine-tuning on random pictures."""
     config = recipe.finetune
     count = batch_size or config.batch_size
-    encoder = VisionTransformer(replace(transformer(recipe), drop_path=config.drop_path))
+    encoder = build_encoder(recipe.encoder, drop_path=config.drop_path)
     model = Classifier(encoder, taxonomy=FERPLUS, standardize=recipe.standardize)
     ours, other = (
         FineTuneTask(
             m, augment=config.augment, mixing=config.mixing, alpha=config.alpha, ema_decay=config.ema_decay
         )
-        for m in (model, with_timm_blocks(model))
+        for m in sides(model)
     )
     targets = F.one_hot(torch.arange(count) % len(FERPLUS), len(FERPLUS)).float()
     batch = Batch(images=random_faces(recipe, count), targets=targets)
@@ -225,12 +236,14 @@ def main(options: Options) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     recipe = recipe_named(options.recipe, options.preset)
+    encoders = {type(recipe.encoder).__name__.removesuffix("Config"): recipe.encoder}
     if not isinstance(recipe.encoder, VitConfig):
-        recipe = replace(recipe, encoder=TRANSFORMER)
-    pairs = {
-        "MAE": mae_steps(recipe, options.batch_size),
-        "fine-tuning": tuning_steps(recipe, options.batch_size),
-    }
+        encoders["Vit"] = TRANSFORMER
+    pairs: dict[str, Pair] = {}
+    for name, encoder in encoders.items():
+        network = replace(recipe, encoder=encoder)
+        pairs[f"{name}, MAE"] = mae_steps(network, options.batch_size)
+        pairs[f"{name}, fine-tuning"] = tuning_steps(network, options.batch_size)
     if options.profile:
         memory_policy("reused")
         for name, pair in pairs.items():

@@ -28,6 +28,7 @@ from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.errors import Interrupted
 from halfsmile.methods.task import Batch, StepResult, Task
 from halfsmile.models.classifier import Classifier
+from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.taxonomy import Taxonomy
@@ -91,6 +92,12 @@ def noisy_task() -> Task:
         std=(0.25,),
     )
     return NoisyTask(Classifier(VisionTransformer(config), taxonomy=MOODS, dropout=0.2), ema_decay=0.9)
+
+
+def convolutional_task() -> Task:
+    torch.manual_seed(1)
+    encoder = ResNet(ResNetConfig(image_size=8, patch_size=2, widths=(8, 12), depths=(1, 1)))
+    return NoisyTask(Classifier(encoder, taxonomy=MOODS), ema_decay=0.9)
 
 
 def plain_task() -> Task:
@@ -241,6 +248,16 @@ def test_killed_at_every_step_in_turn(unbroken: Path, tmp_path: Path) -> None:
             run(tmp_path, failing(step, kill))
     run(tmp_path)
     assert_same_run(tmp_path, unbroken)
+
+
+def test_convolutions_killed_in_the_middle(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", make=convolutional_task)
+    weights = [p for p in whole.model.parameters() if p.ndim == 4 and p.shape[1] > 1 and p.shape[2] > 1]
+    assert all(not p.is_contiguous() for p in weights)  # channels last, and the files know nothing of it
+    with pytest.raises(Killed):
+        run(tmp_path / "broken", failing(STEPS // 2, kill), make=convolutional_task)
+    run(tmp_path / "broken", make=convolutional_task)
+    assert_same_run(tmp_path / "broken", tmp_path / "whole")
 
 
 def test_killed_in_an_evaluation(unbroken: Path, tmp_path: Path) -> None:

@@ -69,6 +69,10 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if value.shape == parameter.shape:  # torch's fused kernel takes memory order for granted
+                moments[name] = torch.empty_like(parameter).copy_(value)
 
 
 def file_digest(path: Path) -> dict[str, Any]:
