@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -32,6 +32,24 @@ def test_parts_fit_together(recipe: Recipe) -> None:
     if recipe.semi is not None:
         assert recipe.semi.labeled_batch % recipe.semi.accumulate == 0
         assert recipe.semi.unlabeled_batch % recipe.semi.accumulate == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "preset", "message"),
+    [
+        ({"small_side": 40}, "cpu", "multiple of the network's total stride 16 below 48, found 40"),
+        ({"small_side": 48}, "cpu", "below 48, found 48"),
+        ({"small_side": 0}, "cpu", "found 0"),
+        ({"small_side": 32, "small_share": 1.5}, "cpu", r"small_share must lie in \[0, 1\], found 1.5"),
+        ({"small_side": 112}, "paper", "a Transformer takes faces of one size"),
+    ],
+)
+def test_small_faces_that_the_network_cannot_take_are_refused(
+    changes: dict[str, Any], preset: Preset, message: str
+) -> None:
+    recipe = recipe_named("ssfer-ferplus", preset)
+    with pytest.raises(ValueError, match=message):
+        replace(recipe, finetune=replace(recipe.finetune, **changes))
 
 
 def test_unknown_names_are_refused() -> None:

@@ -11,6 +11,7 @@ from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import Method
 from halfsmile.models.encoder import EncoderConfig
+from halfsmile.models.resnet import ResNetConfig
 from halfsmile.train.optim import OptimConfig
 from halfsmile.train.temporal_config import TemporalStageConfig
 
@@ -66,6 +67,9 @@ class FineTuneConfig:
         drop_path: Stochastic-depth rate.
         dropout: Rate before the head.
         ema_decay: Of the averaged weights, which are what is evaluated and kept.
+        small_side: Side in pixels that faces are shrunk to in the first steps; null shows them as they are.
+            Only for residual networks, a multiple of their total stride.
+        small_share: Share of the steps that are the first ones.
     """
 
     epochs: float
@@ -81,6 +85,8 @@ class FineTuneConfig:
     drop_path: float = 0.0
     dropout: float = 0.0
     ema_decay: float | None = 0.999
+    small_side: int | None = None
+    small_share: float = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +156,9 @@ class Recipe:
         semi: Stage III; null stops after Stage II.
         temporal: Stage IV, on data sets of videos; null stops after single frames.
         flip: Average the probabilities of a face and its mirror image when evaluating.
+
+    Raises:
+        ValueError: If the network can't be shown the small faces that Stage II begins with.
     """
 
     name: str
@@ -170,3 +179,17 @@ class Recipe:
     semi: SemiConfig | None
     temporal: TemporalStageConfig | None = None
     flip: bool = True
+
+    def __post_init__(self) -> None:
+        side, network = self.finetune.small_side, self.encoder
+        if side is None:
+            return
+        if not isinstance(network, ResNetConfig):
+            raise ValueError("small_side is for residual networks; a Transformer takes faces of one size.")
+        if not 0 < side < network.image_size or side % network.stride:
+            raise ValueError(
+                f"small_side must be a multiple of the network's total stride {network.stride} below "
+                f"{network.image_size}, found {side}."
+            )
+        if not 0 <= self.finetune.small_share <= 1:
+            raise ValueError(f"small_share must lie in [0, 1], found {self.finetune.small_share}.")

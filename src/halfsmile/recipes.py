@@ -21,7 +21,7 @@ from halfsmile.train.optim import OptimConfig
 from halfsmile.train.temporal_config import TemporalStageConfig
 
 _PAPER_VIEW = Augment(crop_scale=(0.2, 1.0), crop_ratio=(3 / 4, 4 / 3), flip=0.5, interpolation="bicubic")
-_VIEW = Augment(crop_scale=(0.6, 1.0), crop_ratio=(4 / 5, 5 / 4), flip=0.5, rotation=10.0)
+_VIEW = Augment(crop_scale=(0.65, 1.25), crop_ratio=(4 / 5, 5 / 4), flip=0.5, rotation=10.0)
 
 
 def _paper(name: str) -> Recipe:
@@ -77,13 +77,13 @@ def _cpu(name: str) -> Recipe:
             epochs=5,
             batch_size=64,
             optim=OptimConfig(learning_rate=2e-3, warmup=0.05, clip=5.0),
-            augment=_VIEW,
+            augment=replace(_VIEW, crop_scale=(0.6, 1.0)),
             mask_ratio=0.6,
             decoder_width=128,
             decoder_depth=2,
         ),
         finetune=FineTuneConfig(
-            epochs=12,
+            epochs=32,
             batch_size=64,
             optim=optim,
             augment=_VIEW,
@@ -116,8 +116,6 @@ def supervised_ferplus(preset: Preset = "cpu") -> Recipe:
     """Baseline: the same network from scratch, mixup, on the labeled faces only."""
     recipe = _PRESETS[preset]("supervised-ferplus")
     longer = replace(recipe.finetune, mixing="mixup", optim=replace(recipe.finetune.optim, layer_decay=1.0))
-    if preset == "cpu":
-        longer = replace(longer, epochs=32)
     return replace(recipe, pretrain=None, semi=None, finetune=longer)
 
 
@@ -157,13 +155,13 @@ def boxed_ferplus(preset: Preset = "cpu") -> Recipe:
     )
     finetune = replace(
         recipe.finetune,
-        epochs=10,
+        epochs=32,
         augment=view,
         mixing="none",
         smoothing=0.0,
         vote_share=1.0,
         ema_decay=0.999,
-        sampling="sqrt",
+        small_side=32 if preset == "cpu" else None,
     )
     return replace(recipe, finetune=finetune, semi=None)
 

@@ -75,6 +75,20 @@ def test_crops_keep_the_drawn_area_and_aspect_and_stay_inside() -> None:
     assert (torch.stack((wide, tall), 1) * corner + matrices[:, :, 2] <= corner + 1e-3).all()
 
 
+def test_crops_beyond_the_picture_hold_all_of_it_along_a_side_that_is_larger() -> None:
+    matrices = draw(G.Geometry(crop_scale=(0.6, 1.4), crop_ratio=(4 / 5, 5 / 4)), batch=2000)
+    wide, tall = matrices[:, 0, 0], matrices[:, 1, 1]
+    assert (wide * tall).mean() == pytest.approx(1.0, abs=0.03)
+    for side, size, start in ((wide, SIZE[1], matrices[:, 0, 2]), (tall, SIZE[0], matrices[:, 1, 2])):
+        end = side * size + start
+        larger = side > 1
+        assert 0.3 < larger.float().mean() < 0.7
+        assert (start[larger] <= 1e-3).all()
+        assert (end[larger] >= size - 1e-3).all()
+        assert (start[~larger] >= -1e-3).all()
+        assert (end[~larger] <= size + 1e-3).all()
+
+
 def test_crops_that_cannot_fit_fall_back_to_the_largest_central_one() -> None:
     matrix = draw(G.Geometry(crop_scale=(1.0, 1.0), crop_ratio=(2.0, 2.0)), batch=1)[0]
     assert torch.allclose(matrix.diagonal(), torch.tensor([1.0, 0.5]))

@@ -94,6 +94,22 @@ def test_images_of_another_size_are_refused() -> None:
         encoder()(torch.rand(1, 1, 48, 48))
 
 
+@pytest.mark.parametrize("side", [16, 32])
+def test_smaller_images_are_taken_while_training(side: int) -> None:
+    assert encoder().train()(torch.rand(2, 1, side, side)).shape == (2, 24)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 24, 24), (1, 1, 16, 32), (1, 1, 48, 48), (1, 3, 16, 16)])
+def test_other_images_are_refused_while_training_too(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="this encoder takes"):
+        encoder().train()(torch.rand(shape))
+
+
+def test_smaller_images_are_refused_in_evaluation() -> None:
+    with pytest.raises(ValueError, match="this encoder takes"):
+        encoder().eval()(torch.rand(1, 1, 16, 16))
+
+
 def test_drop_path_is_quiet_in_evaluation() -> None:
     config = ResNetConfig(image_size=32, widths=(8, 8), depths=(2, 2), patch_size=4, drop_path=0.5)
     network, images = encoder(config), torch.rand(4, 1, 32, 32)

@@ -15,12 +15,15 @@ from hypothesis import strategies as st
 from halfsmile.data.images import Faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import ShuffledSampler
+from halfsmile.methods.task import Batch
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train.batches import (
     ImagePool,
     groups,
     labeled_batches,
     paired_batches,
+    shrink,
+    small_first,
     soft_targets,
     to_tensor,
     unlabeled_batches,
@@ -141,3 +144,31 @@ def test_groups_are_people_else_videos_else_nobody() -> None:
     assert found[0] == found[3] is not None
     assert found[2] is None
     assert len({found[0], found[1]}) == 2
+
+
+def test_small_faces_come_first_and_keep_targets_boxes_and_brightness() -> None:
+    sampler = ShuffledSampler(3, batch_size=3, seed=0)
+    whole = labeled_batches(labeled_faces(), soft_targets(labeled_rows(), 0.5), sampler)
+    batches = small_first(whole, side=2, until=2)
+    for step in range(4):
+        found, expected = batches(step), whole(step)
+        assert found.images.shape[-1] == (2 if step < 2 else 4)
+        assert found.images.dtype == torch.uint8
+        assert torch.equal(found.images[:, :, 0, 0], expected.images[:, :, 0, 0])  # each is of one gray value
+        assert found.targets is not None
+        assert expected.targets is not None
+        assert torch.equal(found.targets, expected.targets)
+        assert found.boxes is not None
+        assert expected.boxes is not None
+        scale = found.images.shape[-1] / 4
+        assert torch.equal(found.boxes.nan_to_num(-1), (expected.boxes * scale).nan_to_num(-1))
+
+
+def test_shrinking_averages_over_the_area() -> None:
+    images = torch.randint(0, 256, (2, 1, 16, 16), dtype=torch.uint8)
+    found = shrink(Batch(images=images, unlabeled=images), 4)
+    assert found.unlabeled is not None
+    assert torch.equal(found.images, found.unlabeled)
+    means = images.float().mean(dim=(1, 2, 3)) - found.images.float().mean(dim=(1, 2, 3))
+    assert means.abs().max() < 8
+    assert found.images.float().std() < 0.6 * images.float().std()

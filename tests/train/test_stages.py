@@ -12,7 +12,9 @@ import torch
 from safetensors.torch import load_file
 
 from halfsmile.errors import Interrupted
+from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.freematch import FreeMatch
+from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.recipe import Recipe, Unlabeled
 from halfsmile.recipes import with_semi
 from halfsmile.train import stages
@@ -23,6 +25,7 @@ from halfsmile.train.run import train_run
 from halfsmile.train.run_folder import RunFolder
 
 HERE = Processes(0, 1, torch.device("cpu"))
+RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16), depths=(1, 1, 1))
 
 
 def run(recipe: Recipe, data: Path, out: Path) -> RunFolder:
@@ -84,6 +87,28 @@ def test_a_stopped_stage_three_ends_in_the_bits_of_an_unbroken_one(
     broken = run(chosen, generated_data, tmp_path / "broken")
     first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("mixing", ["facemix", "none"])
+def test_stage_two_begins_with_small_faces(
+    recipe: Recipe, mixing: Mixing, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finetune = replace(recipe.finetune, mixing=mixing, small_side=16, small_share=0.5)
+    chosen = replace(recipe, encoder=RESNET, finetune=finetune, semi=None)
+    sides = []
+    normalize = ResNet.normalize
+
+    def noting(self: ResNet, images: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            sides.append(images.shape[-1])
+        return normalize(self, images)
+
+    monkeypatch.setattr(ResNet, "normalize", noting)
+    folder = run(chosen, generated_data, tmp_path / "run")
+    steps = json.loads((folder.stage("finetune") / "result.json").read_text())["steps"]
+    half = round(0.5 * steps)
+    assert steps > 4
+    assert sides == [16] * half + [32] * (steps - half)
 
 
 def test_missing_faces_from_elsewhere_are_refused_before_anything_is_trained(

@@ -30,7 +30,8 @@ class Geometry:
     """Ranges from which the geometry of a sample is drawn.
 
     Attributes:
-        crop_scale: Smallest and largest share of the picture's area that a crop keeps.
+        crop_scale: Smallest and largest share of the picture's area that a crop keeps. Where the largest is
+            above 1, crops may reach beyond the picture, so that faces also appear smaller than they are.
         crop_ratio: Smallest and largest aspect of a crop relative to the picture's, width over height.
         flip: Probability of mirroring left and right.
         rotation: Largest rotation either way, in degrees.
@@ -49,7 +50,7 @@ class Geometry:
     shear: float = 0.0
 
     def __post_init__(self) -> None:
-        require_range("crop_scale", self.crop_scale, 1.0)
+        require_range("crop_scale", self.crop_scale, 4.0)
         require_range("crop_ratio", self.crop_ratio, math.inf)
         require_within("flip", self.flip, 1.0)
         require_within("rotation", self.rotation, 180.0)
@@ -83,7 +84,7 @@ def draw_geometry(batch: int, geometry: Geometry, size: Size, out_size: Size, ge
     low, high = geometry.crop_ratio
     ratio = uniform((batch, CROP_TRIES), math.log(low), math.log(high), generator=generator).exp_()
     wide, tall = (area * ratio).sqrt_(), (area / ratio).sqrt_()
-    fits = (wide <= 1) & (tall <= 1)
+    fits = (wide <= 1) & (tall <= 1) | (geometry.crop_scale[1] > 1)
     first = fits.int().argmax(1, keepdim=True)
     whole = min(max(1.0, low), high)
     wide = torch.where(fits.any(1), wide.gather(1, first)[:, 0], min(1.0, whole))

@@ -137,9 +137,16 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Images in [0, 1], shape (B, C, H, W), to zero mean and unit deviation per channel."""
+        """Images in [0, 1], shape (B, C, H, W), to zero mean and unit deviation per channel.
+
+        In training mode smaller ones may be shown, whose side is a multiple of the total stride.
+        """
         expected = (self.config.channels, self.config.image_size, self.config.image_size)
-        if tuple(images.shape[1:]) != expected:
+        channels, height, width = images.shape[1:]
+        smaller = (
+            self.training and height == width < self.config.image_size and not width % self.config.stride
+        )
+        if tuple(images.shape[1:]) != expected and not (smaller and channels == self.config.channels):
             raise ValueError(f"Images have shape {tuple(images.shape[1:])}, this encoder takes {expected}.")
         return (images - self.mean) / self.std  # type: ignore[operator]
 

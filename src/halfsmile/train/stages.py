@@ -30,6 +30,7 @@ from halfsmile.train.batches import (
     groups,
     labeled_batches,
     paired_batches,
+    small_first,
     soft_targets,
     unlabeled_batches,
 )
@@ -236,10 +237,14 @@ def finetune(run: Run) -> None:
         show_mixes(
             task, labeled, targets, run.recipe.seed, run.folder.stage("finetune") / "figures/facemix.png"
         )
+    batches = labeled_batches(labeled, targets, sampler)
+    if config.small_side is not None:
+        steps = config.small_share * config.epochs * len(labeled) / config.batch_size
+        batches = small_first(batches, side=config.small_side, until=round(steps))
     run.train(
         "finetune",
         task,
-        labeled_batches(labeled, targets, sampler),
+        batches,
         epochs=config.epochs,
         rows=len(labeled),
         batch_size=config.batch_size,
