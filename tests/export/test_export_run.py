@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
+from scipy.special import softmax
 
 from halfsmile.evaluate.calibrate import Temperature
 from halfsmile.export import export_run as module
@@ -25,6 +27,7 @@ from halfsmile.models.temporal_file import save_network
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.train.calibrate_run import network_logits, read_run_faces, trained_classifier
+from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.run_folder import RunFolder
 
 
@@ -59,6 +62,27 @@ def test_the_published_model_names_the_test_faces_as_the_network_does(whole: Pat
     assert model.facts.target_error == 0.1
     assert model.facts.recipe_sha256 == hashlib.sha256((whole / "recipe.json").read_bytes()).hexdigest()
     assert (model.preprocessing.size, model.preprocessing.channels) == (32, 1)
+
+
+def test_the_published_model_is_as_good_as_evaluation_says(whole: Path) -> None:
+    folder = RunFolder(whole)
+    calibration = json.loads((whole / "calibration.json").read_text())
+    metrics = evaluate_run(folder, device=torch.device("cpu"))[folder.last_stage()]
+    assert calibration["test"]["metrics"]["accuracy"] == metrics.accuracy
+    assert calibration["test"]["metrics"]["per_class"] == metrics.per_class
+
+
+def test_without_a_mirror_faces_are_seen_once(whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    export_run(run, mirror=False, seconds=0.0)
+    images = read_run_faces(RunFolder(run)).test.images
+    mirrored = np.ascontiguousarray(images[:, :, ::-1])
+    both, once = ExpressionModel.load(whole), ExpressionModel.load(run)
+    assert np.allclose(both.predict(images).logits, both.predict(mirrored).logits, atol=1e-4)
+    assert not np.allclose(once.predict(images).logits, once.predict(mirrored).logits, atol=0.1)
+    assert np.allclose(once.predict(images).features, both.predict(images).features, atol=1e-4)
+    mean = (softmax(once.predict(images).logits, axis=1) + softmax(once.predict(mirrored).logits, axis=1)) / 2
+    assert np.allclose(softmax(both.predict(images).logits, axis=1), mean, atol=1e-5)
 
 
 def test_what_is_published(whole: Path) -> None:

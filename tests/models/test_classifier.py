@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from halfsmile.models.classifier import Classifier
+from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.taxonomy import FERPLUS
@@ -38,6 +38,20 @@ def test_evaluation_of_a_face_does_not_depend_on_its_neighbors() -> None:
         model(images)
     model.eval()
     torch.testing.assert_close(model(images)[:1], model(images[:1]))
+
+
+def test_the_answer_with_a_mirror_is_the_mean_of_both_probabilities() -> None:
+    model = classifier(standardize=True)
+    torch.nn.init.normal_(model.head.weight, std=2.0)
+    images = torch.rand(16, 3, 16, 16)
+    model(images)
+    both = MirroredClassifier(model).eval()
+    logits, features = both.answer(images)
+    here, there = model(images).softmax(dim=1), model(images.flip(-1)).softmax(dim=1)
+    assert (here - there).abs().max() > 0.05
+    torch.testing.assert_close(logits.exp(), (here + there) / 2)
+    torch.testing.assert_close(features, model.features(images))
+    torch.testing.assert_close(both(images.flip(-1)), both(images))
 
 
 def test_without_standardization_nothing_is_added_to_the_weights() -> None:

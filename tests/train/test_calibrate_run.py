@@ -66,10 +66,12 @@ def test_the_faces_are_the_held_out_ones(trained: RunFolder, faces: RunFaces) ->
     assert set(faces.test.manifest.column("split")) == {"test"}
 
 
-def test_logits_are_those_that_evaluation_sees(trained: RunFolder, faces: RunFaces) -> None:
-    model = trained_classifier(trained)
+@pytest.mark.parametrize("mirror", [True, False])
+def test_logits_are_those_that_evaluation_sees(trained: RunFolder, faces: RunFaces, mirror: bool) -> None:
+    model = trained_classifier(trained, mirror=mirror)
     logits = network_logits(model, faces.test.images, batch_size=7)
-    expected = predict_probabilities(model, faces.test.images, device=torch.device("cpu"), flip=False)
+    plain = trained_classifier(trained, mirror=False)
+    expected = predict_probabilities(plain, faces.test.images, device=torch.device("cpu"), flip=mirror)
     assert np.allclose(softmax(logits, axis=1), expected, atol=1e-5)
     assert network_logits(model, faces.test.images[:0]).shape == (0, 8)
     assert not model.training

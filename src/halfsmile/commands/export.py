@@ -21,6 +21,8 @@ class ExportRun:
         int8: Also write an 8-bit file.
         openvino: Also write OpenVINO's files.
         target_error: Share of wrong ones that answers called certain may have.
+        mirror: Average the answers for a face and its mirror image, as `halfsmile evaluate` does; --no-mirror
+            is twice as fast and a little less accurate.
         name: What the model calls itself; the recipe's name by default.
         data: Where the labeled data set is now, if it has moved.
     """
@@ -32,6 +34,7 @@ class ExportRun:
     int8: bool = False
     openvino: bool = False
     target_error: float = 0.1
+    mirror: bool = True
     name: str | None = None
     data: Path | None = None
 
@@ -45,6 +48,7 @@ class ExportRun:
             int8=self.int8,
             openvino=self.openvino,
             target_error=self.target_error,
+            mirror=self.mirror,
             name=self.name,
             data=self.data,
         ).show(make_console())

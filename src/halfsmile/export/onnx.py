@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from halfsmile.files import atomic_write
-from halfsmile.models.classifier import Classifier
+from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.predict.model import INPUT, OUTPUTS
 from halfsmile.predict.model_facts import ModelFacts
 
@@ -25,19 +25,18 @@ class ExportedNetwork(nn.Module):
         temperature: Logits are divided by it before the softmax.
     """
 
-    def __init__(self, model: Classifier, temperature: float) -> None:
+    def __init__(self, model: Classifier | MirroredClassifier, temperature: float) -> None:
         super().__init__()
         self.model = model
         self.temperature = temperature
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Probabilities and logits (N, classes) and features (N, D) of images (N, S, S, C) uint8."""
-        features = self.model.features(images.permute(0, 3, 1, 2).float() / 255)
-        logits = self.model.classify(features)
+        logits, features = self.model.answer(images.permute(0, 3, 1, 2).float() / 255)
         return (logits / self.temperature).softmax(dim=1), logits, features
 
 
-def export_onnx(model: Classifier, facts: ModelFacts, path: Path) -> None:
+def export_onnx(model: Classifier | MirroredClassifier, facts: ModelFacts, path: Path) -> None:
     """Write a network and what it says of itself as a single file; the number of faces N is free.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from halfsmile.models.encoder import Encoder
@@ -46,6 +47,51 @@ class Classifier(nn.Module):
         """Logits (B, classes) of features (B, D)."""
         return self.head(self.dropout(features))  # type: ignore[no-any-return]
 
+    def answer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, classes) and features (B, D) of images (B, C, H, W) in [0, 1]."""
+        features = self.features(images)
+        return self.classify(features), features
+
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, classes) of images (B, C, H, W) in [0, 1]."""
-        return self.classify(self.features(images))
+        return self.answer(images)[0]
+
+
+class MirroredClassifier(nn.Module):
+    """A trained classifier that looks at each face and at its mirror image and averages the probabilities.
+
+    Both views go through the network as one batch. The answer to a face and to its mirror image is the same.
+
+    Args:
+        classifier: What looks.
+
+    Example:
+        >>> from halfsmile.models.resnet import ResNet, ResNetConfig
+        >>> from halfsmile.taxonomy import FERPLUS
+        >>> network = Classifier(ResNet(ResNetConfig()), taxonomy=FERPLUS).eval()
+        >>> faces = torch.rand(2, 1, 48, 48)
+        >>> both = MirroredClassifier(network)
+        >>> torch.allclose(both(faces), both(faces.flip(-1)), atol=1e-6)
+        True
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.encoder = classifier.encoder
+        self.taxonomy = classifier.taxonomy
+
+    def answer(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, classes), the logarithms of the mean probabilities, and features (B, D) of the faces.
+
+        Features are those of the faces themselves, not of their mirror images.
+        """
+        count = images.shape[0]
+        logits, features = self.classifier.answer(torch.cat([images, images.flip(-1)]))
+        views = logits.float().softmax(dim=1)
+        mean = (views[:count] + views[count:]) / 2
+        return mean.clamp(min=torch.finfo(mean.dtype).tiny).log(), features[:count]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits (B, classes) of images (B, C, H, W) in [0, 1]."""
+        return self.answer(images)[0]

@@ -2,8 +2,8 @@
 
 Temperature, vector scaling, the threshold of certainty and the sets of expressions are all chosen on labeled
 faces that trained nothing: the rows held out of the training split, or the split ``valid`` where the recipe
-does not test on it. The test split only judges the result. Faces are seen once, without their mirror images,
-as the exported model sees them.
+does not test on it. The test split only judges the result. Faces are seen as the exported model sees them:
+with their mirror images where the recipe evaluates so and the export is not told otherwise.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from halfsmile.evaluate.calibrate import (
 from halfsmile.evaluate.metrics import evaluate_predictions
 from halfsmile.evaluate.selective import ConformalSets, risk_coverage, threshold_for_error
 from halfsmile.files import read_json, write_json
-from halfsmile.models.classifier import Classifier
+from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.taxonomy import Taxonomy, from_labels
 from halfsmile.train.batches import to_tensor
@@ -63,8 +63,12 @@ class RunFaces:
     train: Manifest
 
 
-def trained_classifier(folder: RunFolder) -> Classifier:
+def trained_classifier(folder: RunFolder, *, mirror: bool = True) -> Classifier | MirroredClassifier:
     """The network of a run's last finished stage, in evaluation mode.
+
+    Args:
+        folder: The run.
+        mirror: Let it look at mirror images too, if the run's evaluation does.
 
     Raises:
         ValueError: If there is none yet, or its weights are damaged.
@@ -74,7 +78,7 @@ def trained_classifier(folder: RunFolder) -> Classifier:
         build_encoder(recipe.encoder), taxonomy=run_taxonomy(folder), standardize=recipe.standardize
     )
     folder.load(folder.last_stage(), model)
-    return model.eval()
+    return (MirroredClassifier(model) if mirror and recipe.flip else model).eval()
 
 
 def run_taxonomy(folder: RunFolder) -> Taxonomy:
@@ -116,13 +120,13 @@ def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
 
 @torch.inference_mode()
 def network_logits(
-    model: Classifier,
+    model: Classifier | MirroredClassifier,
     images: npt.NDArray[np.uint8],
     *,
     device: torch.device | None = None,
     batch_size: int = 256,
 ) -> Floats:
-    """Logits (N, classes) of faces (N, S, S, C) uint8 as they are, without augmentation or mirror images."""
+    """Logits (N, classes) of faces (N, S, S, C) uint8 as they are, without augmentation."""
     device = device or torch.device("cpu")
     model.to(device).eval()
     parts = [np.zeros((0, len(model.taxonomy)), np.float32)]
@@ -178,6 +182,7 @@ def calibrate_run(
     device: torch.device | None = None,
     data: Path | None = None,
     faces: RunFaces | None = None,
+    mirror: bool = True,
 ) -> Calibration:
     """Choose temperature and thresholds of a run's last stage, judge them, and write ``calibration.json``.
 
@@ -189,6 +194,7 @@ def calibrate_run(
         device: Where to compute; the processor by default.
         data: See :func:`read_run_faces`.
         faces: What that function gave, if it was called before.
+        mirror: See :func:`trained_classifier`.
 
     Raises:
         ValueError: If a number is out of range, the run has no classifier, or its data have changed.
@@ -196,7 +202,7 @@ def calibrate_run(
     for name, value in (("target_error", target_error), ("set_coverage", set_coverage)):
         if not 0 < value < 1:
             raise ValueError(f"{name} must lie between 0 and 1, found {value}.")
-    model = trained_classifier(folder)
+    model = trained_classifier(folder, mirror=mirror)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
     points = None

@@ -159,7 +159,7 @@ def train(
         OSError: If the folder can't be written.
     """
     device = where.device
-    task.to(device, memory_format=torch.channels_last).train()
+    task.to(device).to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(task, config.optim)
     checkpoints = folder / "checkpoint"
     start = 0
