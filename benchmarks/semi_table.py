@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,8 @@ from halfsmile.console import make_console
 from halfsmile.data.images import load_faces
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluate.compare import compare
-from halfsmile.evaluate.metrics import Metrics
 from halfsmile.evaluate.report import write_report
-from halfsmile.files import atomic_write, read_json
+from halfsmile.files import atomic_write, read_json, write_json
 from halfsmile.markdown import markdown_table
 from halfsmile.methods.family import FAMILY
 from halfsmile.models.classifier import Classifier
@@ -41,10 +40,13 @@ from halfsmile.train.distributed import processes
 from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.evaluation import predict_probabilities
 from halfsmile.train.run import train_run
-from halfsmile.train.run_folder import RunFolder
+from halfsmile.train.run_folder import STAGES, RunFolder
 
 LOOKED_AT = 4000
 SURE = 0.7
+
+Row = dict[str, Any]
+"""What is kept of a run: ``seconds`` of training after Stage I, test ``scores``, and shares ``named``."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,10 @@ def main() -> None:
     console = make_console()
     unlabeled = arguments.unlabeled if arguments.table == "elsewhere" else ()
     done: list[Path] = []
-    points: dict[str, list[tuple[float, Metrics]]] = {}
-    shares: dict[str, list[dict[str, float]]] = {}
+    rows_by_name: dict[str, list[Row]] = {}
     with processes() as where:
         for seed in arguments.seeds:
+            images = None
             first = arguments.out / f"supervised-{seed}"
             for name, recipe in rows(arguments):
                 out = arguments.out / f"{name}-{seed}"
@@ -119,23 +121,32 @@ def main() -> None:
                 recipe = replace(recipe, name=name, seed=seed)
                 if out != first:
                     borrow_finetuning(first, out, recipe)
-                folder = train_run(recipe, data=arguments.data, unlabeled=unlabeled, out=out, where=where)
-                scores = list(evaluate_run(folder, device=where.device).values())[-1]
-                result = read_json(folder.stage(folder.last_stage()) / "result.json")
-                if out == first:
-                    images = unlabeled_sample(recipe, arguments.data, unlabeled, first)
-                points.setdefault(name, []).append((result["seconds"], scores))
-                shares.setdefault(name, []).append(named_shares(folder, images, device=where.device))
+                row_path = out / "row.json"
+                if not row_path.exists():
+                    folder = train_run(recipe, data=arguments.data, unlabeled=unlabeled, out=out, where=where)
+                    evaluate_run(folder, device=where.device)
+                    write_report(folder.path)
+                    if images is None:
+                        images = unlabeled_sample(recipe, arguments.data, unlabeled, first)
+                    spent = [folder.stage(stage) / "result.json" for stage in STAGES]
+                    row = {
+                        "seconds": sum(read_json(path)["seconds"] for path in spent if path.exists()),
+                        "scores": read_json(folder.path / "metrics.json")["final"],
+                        "named": named_shares(folder, images, device=where.device),
+                    }
+                    write_json(row_path, row)
+                row = read_json(row_path)
+                rows_by_name.setdefault(name, []).append(row)
+                scores = row["scores"]
                 console.print(
-                    f"{out.name}: accuracy {100 * scores.accuracy:.2f}, balanced "
-                    f"{100 * scores.balanced_accuracy:.2f}, macro F1 {100 * scores.macro_f1:.2f}, last stage "
-                    f"{result['seconds']:.0f} s",
+                    f"{out.name}: accuracy {100 * scores['accuracy']:.2f}, balanced "
+                    f"{100 * scores['balanced_accuracy']:.2f}, macro F1 {100 * scores['macro_f1']:.2f}, "
+                    f"trained for {row['seconds']:.0f} s",
                     soft_wrap=True,
                 )
-                write_report(folder.path)
-                done.append(folder.path)
+                done.append(out)
                 if where.is_main and len(done) > 1:
-                    write_tables(arguments, done, points, shares)
+                    write_tables(arguments, done, rows_by_name)
     compare(done).render(console)
 
 
@@ -158,18 +169,18 @@ def unlabeled_sample(
 def write_tables(
     arguments: Arguments,
     done: list[Path],
-    points: dict[str, list[tuple[float, Metrics]]],
-    shares: dict[str, list[dict[str, float]]],
+    rows_by_name: Mapping[str, Sequence[Row]],
 ) -> None:
     """``<table>.md`` with scores, recalls and named classes, and ``<table>.png``, of the rows so far."""
-    labels = list(next(iter(points.values()))[0][1].per_class)
+    labels = list(next(iter(rows_by_name.values()))[0]["scores"]["per_class"])
     budget = read_json(RunFolder.existing(done[0]).path / "data.json")["labeled"]
     total = sum(budget.values())
     prior = {label: budget[label] / total for label in labels}
     recalls = {
-        name: [{k: v["recall"] for k, v in metrics.per_class.items()} for _, metrics in seeds]
-        for name, seeds in points.items()
+        name: [{k: v["recall"] for k, v in row["scores"]["per_class"].items()} for row in seeds]
+        for name, seeds in rows_by_name.items()
     }
+    shares = {name: [row["named"] for row in seeds] for name, seeds in rows_by_name.items()}
     parts = [
         compare(done).to_markdown(),
         "Recall of each class in %:\n",
@@ -180,7 +191,7 @@ def write_tables(
     ]
     with atomic_write(arguments.out / f"{arguments.table}.md") as temporary:
         temporary.write_text("\n".join(parts), encoding="utf-8")
-    plot(arguments.out / f"{arguments.table}.png", points)
+    plot(arguments.out / f"{arguments.table}.png", rows_by_name)
 
 
 def named_shares(
@@ -221,12 +232,12 @@ def class_table(title: str, rows: Mapping[str, Sequence[Mapping[str, float]]], l
     return markdown_table([title, *labels], cells) + "\n"
 
 
-def plot(path: Path, points: Mapping[str, Sequence[tuple[float, Metrics]]]) -> None:
+def plot(path: Path, rows_by_name: Mapping[str, Sequence[Row]]) -> None:
     """Picture of accuracy and macro F1 against training time, one point a method.
 
     Args:
         path: PNG to write.
-        points: By method, seconds of Stage III and test metrics of each seed; the first method is the base.
+        rows_by_name: By method, the rows of its seeds.
     """
     import matplotlib
 
@@ -236,9 +247,9 @@ def plot(path: Path, points: Mapping[str, Sequence[tuple[float, Metrics]]]) -> N
     figure, axes = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     scores = {"Accuracy (%)": "accuracy", "Macro F1 (%)": "macro_f1"}
     for axis, (title, score) in zip(axes, scores.items(), strict=True):
-        for name, seeds in points.items():
-            minutes = [seconds / 60 for seconds, _ in seeds]
-            values = [100 * getattr(metrics, score) for _, metrics in seeds]
+        for name, seeds in rows_by_name.items():
+            minutes = [row["seconds"] / 60 for row in seeds]
+            values = [100 * row["scores"][score] for row in seeds]
             drawn = axis.scatter(minutes, values, s=30)
             axis.annotate(
                 name,
@@ -248,7 +259,7 @@ def plot(path: Path, points: Mapping[str, Sequence[tuple[float, Metrics]]]) -> N
                 fontsize=8,
                 color=drawn.get_facecolor()[0],
             )
-        axis.set(xlabel="Minutes of training in the last stage", title=title)
+        axis.set(xlabel="Minutes of training after Stage I", title=title)
         axis.margins(x=0.25, y=0.15)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.2)

@@ -141,6 +141,20 @@ def test_paper_keeps_the_published_numbers_and_cpu_shortens_the_memory() -> None
     assert cpu.method == DebiasPL(momentum=0.99)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_student_that_sees_no_label_is_fine_tuned_at_the_end(preset: Preset) -> None:
+    recipe = semi_ferplus(preset, method="feedback", sampling="balanced")
+    assert recipe.semi is not None
+    assert recipe.tune is not None
+    assert (recipe.tune.sampling, recipe.tune.optim) == ("balanced", recipe.semi.optim)
+    assert with_semi(recipe, method="fixmatch").tune is None
+    abaw = recipe_named("abaw6-ferplus", preset)
+    assert abaw.tune is not None
+    assert (abaw.tune.sampling, abaw.tune.mixing) == ("balanced", "none")
+    with pytest.raises(ValueError, match="has no Stage III that could be fine-tuned"):
+        replace(recipe, semi=None)
+
+
 def test_what_is_not_switched_stays() -> None:
     recipe = semi_ferplus("cpu", method="freematch", sampling="balanced", unlabeled="all")
     assert with_semi(recipe) == recipe

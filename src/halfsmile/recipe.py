@@ -154,11 +154,14 @@ class Recipe:
         pretrain: Stage I; null trains from scratch or from given weights.
         finetune: Stage II.
         semi: Stage III; null stops after Stage II.
+        tune: Fine-tuning of Stage III's classifier on the labeled faces, for methods whose student sees none
+            of them; null for none.
         temporal: Stage IV, on data sets of videos; null stops after single frames.
         flip: Average the probabilities of a face and its mirror image when evaluating.
 
     Raises:
-        ValueError: If the network can't be shown the small faces that Stage II begins with.
+        ValueError: If the network can't be shown the small faces that a stage begins with, or there is no
+            Stage III to fine-tune after.
     """
 
     name: str
@@ -177,19 +180,25 @@ class Recipe:
     pretrain: PretrainConfig | None
     finetune: FineTuneConfig
     semi: SemiConfig | None
+    tune: FineTuneConfig | None = None
     temporal: TemporalStageConfig | None = None
     flip: bool = True
 
     def __post_init__(self) -> None:
-        side, network = self.finetune.small_side, self.encoder
-        if side is None:
-            return
-        if not isinstance(network, ResNetConfig):
-            raise ValueError("small_side is for residual networks; a Transformer takes faces of one size.")
-        if not 0 < side < network.image_size or side % network.stride:
-            raise ValueError(
-                f"small_side must be a multiple of the network's total stride {network.stride} below "
-                f"{network.image_size}, found {side}."
-            )
-        if not 0 <= self.finetune.small_share <= 1:
-            raise ValueError(f"small_share must lie in [0, 1], found {self.finetune.small_share}.")
+        if self.tune is not None and self.semi is None:
+            raise ValueError(f"The recipe {self.name} has no Stage III that could be fine-tuned (tune).")
+        for config in (self.finetune, self.tune):
+            if config is not None and config.small_side is not None:
+                _require_small(config.small_side, config.small_share, self.encoder)
+
+
+def _require_small(side: int, share: float, network: EncoderConfig) -> None:
+    if not isinstance(network, ResNetConfig):
+        raise ValueError("small_side is for residual networks; a Transformer takes faces of one size.")
+    if not 0 < side < network.image_size or side % network.stride:
+        raise ValueError(
+            f"small_side must be a multiple of the network's total stride {network.stride} below "
+            f"{network.image_size}, found {side}."
+        )
+    if not 0 <= share <= 1:
+        raise ValueError(f"small_share must lie in [0, 1], found {share}.")

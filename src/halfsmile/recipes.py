@@ -155,7 +155,7 @@ def boxed_ferplus(preset: Preset = "cpu") -> Recipe:
     )
     finetune = replace(
         recipe.finetune,
-        epochs=32,
+        epochs=26,
         augment=view,
         mixing="none",
         smoothing=0.0,
@@ -184,6 +184,8 @@ def with_semi(
 ) -> Recipe:
     """The same recipe with another Stage III; what is None stays.
 
+    The student of ``feedback`` sees no label, so it is fine-tuned on the labeled faces afterwards.
+
     Args:
         recipe: Any recipe that has a Stage III.
         method: Name of a semi-supervised method; it comes with the hyper-parameters of the recipe's preset.
@@ -203,10 +205,16 @@ def with_semi(
     if method is not None:
         chosen = _CPU_METHODS.get(method) if recipe.preset == "cpu" else None
         semi = replace(semi, method=chosen or method_named(method))
-    return replace(
-        recipe,
-        semi=replace(semi, sampling=sampling or semi.sampling, unlabeled=unlabeled or semi.unlabeled),
-    )
+    semi = replace(semi, sampling=sampling or semi.sampling, unlabeled=unlabeled or semi.unlabeled)
+    tune = None
+    if semi.method.name == "feedback":
+        tune = replace(
+            recipe.finetune,
+            epochs=12 if recipe.preset == "cpu" else 100,
+            optim=semi.optim,
+            sampling=semi.sampling,
+        )
+    return replace(recipe, semi=semi, tune=tune)
 
 
 def semi_ferplus(
@@ -226,12 +234,13 @@ def abaw6_ferplus(preset: Preset = "cpu") -> Recipe:
 
     Stated by the paper: labeled faces are drawn uniformly over the classes, unlabeled ones are
     face-recognition images, and a debiased feedback strategy is used. Inferred: the feedback is that of
-    ``methods/feedback``. Chosen: everything else, which is as in :func:`ssfer_ferplus` but for the mixing of
-    faces, an idea of that paper.
+    ``methods/feedback``, and so is fine-tuning the student at the end. Chosen: all else, which is as in
+    :func:`ssfer_ferplus` but for the mixing of faces, an idea of that paper.
     """
     recipe = semi_ferplus(preset, method="feedback", sampling="balanced", unlabeled="extra")
     finetune = replace(recipe.finetune, sampling="balanced", mixing="none")
-    return replace(recipe, name="abaw6-ferplus", finetune=finetune)
+    tune = recipe.tune and replace(recipe.tune, mixing="none")
+    return replace(recipe, name="abaw6-ferplus", finetune=finetune, tune=tune)
 
 
 def sequences_synthetic(preset: Preset = "cpu") -> Recipe:
@@ -291,6 +300,7 @@ def abaw6_affwild2(preset: Preset = "cpu") -> Recipe:
         group="video",
         finetune=replace(recipe.finetune, epochs=2 if preset == "cpu" else 10, vote_share=0.0),
         semi=recipe.semi and replace(recipe.semi, vote_share=0.0),
+        tune=recipe.tune and replace(recipe.tune, epochs=1 if preset == "cpu" else 5, vote_share=0.0),
         temporal=TemporalStageConfig(network=network, steps=3000, batch_size=32, hop=50, own_share=0.3),
     )
 

@@ -20,6 +20,7 @@ from halfsmile.recipes import with_semi
 from halfsmile.train import stages
 from halfsmile.train.batches import paired_batches
 from halfsmile.train.distributed import Processes
+from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.record import read_metrics
 from halfsmile.train.run import train_run
 from halfsmile.train.run_folder import RunFolder
@@ -87,6 +88,36 @@ def test_a_stopped_stage_three_ends_in_the_bits_of_an_unbroken_one(
     broken = run(chosen, generated_data, tmp_path / "broken")
     first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_student_of_feedback_is_fine_tuned_on_labels_and_that_is_what_is_evaluated(
+    recipe: Recipe, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = with_semi(recipe, method="feedback", sampling="balanced")
+    assert chosen.tune is not None
+    chosen = replace(chosen, tune=replace(chosen.tune, epochs=1))
+    unbroken = run(chosen, generated_data, tmp_path / "unbroken")
+    assert unbroken.last_stage() == "tune"
+    result = json.loads((unbroken.stage("tune") / "result.json").read_text())
+    assert list(result["class_frequencies"].values()) == pytest.approx([1 / 8] * 8, abs=0.05)
+    before, after = (load_file(unbroken.stage(s) / "model.safetensors") for s in ("semi", "tune"))
+    assert before.keys() == after.keys()
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+    assert (before["head.weight"] - after["head.weight"]).norm() < before["head.weight"].norm()
+    assert list(evaluate_run(unbroken, device=torch.device("cpu"))) == ["finetune", "semi", "tune"]
+
+    stopped = train_run(
+        chosen,
+        data=generated_data / "labeled",
+        unlabeled=[generated_data / "unlabeled.zip"],
+        out=tmp_path / "stopped",
+        where=HERE,
+        last_stage="semi",
+    )
+    assert stopped.last_stage() == "semi"
+    stopped = run(chosen, generated_data, tmp_path / "stopped")
+    found = load_file(stopped.stage("tune") / "model.safetensors")
+    assert all(torch.equal(found[name], after[name]) for name in after)
 
 
 @pytest.mark.parametrize("mixing", ["facemix", "none"])

@@ -92,7 +92,7 @@ class Train:
     sampling: Sampling = None
     semi_unlabeled: Unlabeled = None
     init: Text = None
-    last_stage: Literal["pretrain", "finetune", "semi", "temporal"] = "temporal"
+    last_stage: Literal["pretrain", "finetune", "semi", "tune", "temporal"] = "temporal"
     device: Device = None
     tensorboard: bool = False
 

@@ -15,7 +15,7 @@ from halfsmile.evaluate.predictions import Predictions, read_predictions
 from halfsmile.files import read_json
 from halfsmile.taxonomy import Taxonomy, from_labels
 
-STAGE_ORDER = ("pretrain", "finetune", "semi", "temporal")
+STAGE_ORDER = ("pretrain", "finetune", "semi", "tune", "temporal")
 
 
 @dataclass(frozen=True, eq=False)

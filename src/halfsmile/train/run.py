@@ -19,7 +19,7 @@ from halfsmile.train.distributed import Processes
 from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.precision import Precision, choose_precision
 from halfsmile.train.run_folder import STAGES, RunFolder, environment
-from halfsmile.train.stages import Run, finetune, pretrain, semi
+from halfsmile.train.stages import Run, finetune, pretrain, semi, tune
 from halfsmile.train.temporal_stage import temporal
 
 
@@ -96,7 +96,7 @@ def train_run(
         f"({time.monotonic() - started:.0f} s to read)",
     )
     run = Run(recipe, folder, faces, where, precision, tensorboard)
-    for stage in (pretrain, finetune, semi, temporal):
+    for stage in (pretrain, finetune, semi, tune, temporal):
         stage(run)
         if stage.__name__ == last_stage:
             break

@@ -21,8 +21,8 @@ from halfsmile.files import atomic_write, read_json, write_json
 from halfsmile.recipe import Recipe
 from halfsmile.recipe_json import differences, from_json, to_json
 
-STAGES: tuple[str, ...] = ("pretrain", "finetune", "semi", "temporal")
-CLASSIFYING: tuple[str, ...] = ("finetune", "semi")
+STAGES: tuple[str, ...] = ("pretrain", "finetune", "semi", "tune", "temporal")
+CLASSIFYING: tuple[str, ...] = ("finetune", "semi", "tune")
 """Stages that end in a classifier of single faces."""
 
 

@@ -24,7 +24,7 @@ from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.pretrained import load_pretrained
-from halfsmile.recipe import Recipe
+from halfsmile.recipe import FineTuneConfig, Recipe
 from halfsmile.train.batches import (
     ImagePool,
     groups,
@@ -44,7 +44,7 @@ from halfsmile.train.precision import Precision
 from halfsmile.train.record import read_metrics
 from halfsmile.train.run_folder import RunFolder, peak_memory
 
-STAGE_SEEDS = {"pretrain": 1, "finetune": 2, "semi": 3, "temporal": 4}
+STAGE_SEEDS = {"pretrain": 1, "finetune": 2, "semi": 3, "temporal": 4, "tune": 5}
 
 
 @dataclass(frozen=True)
@@ -222,6 +222,21 @@ def finetune(run: Run) -> None:
             make_console(stderr=True).print(report.summary())
     elif run.recipe.pretrain is not None:
         load_pretrained(model.encoder, str(run.folder.path))
+    _supervise(run, "finetune", config, model)
+
+
+def tune(run: Run) -> None:
+    """After Stage III: the labeled few again, for a student that saw none of them, head and all."""
+    config = run.recipe.tune
+    if config is None or run.folder.finished("tune"):
+        return
+    model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
+    run.folder.load("semi", model)
+    _supervise(run, "tune", config, model)
+
+
+def _supervise(run: Run, stage: str, config: FineTuneConfig, model: Classifier) -> None:
+    """Train a classifier on the labeled faces."""
     task = FineTuneTask(
         model,
         augment=config.augment,
@@ -232,17 +247,15 @@ def finetune(run: Run) -> None:
     )
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
-    sampler = run.labeled_sampler(config.batch_size, "finetune", config.sampling)
+    sampler = run.labeled_sampler(config.batch_size, stage, config.sampling)
     if run.where.is_main and config.mixing != "none":
-        show_mixes(
-            task, labeled, targets, run.recipe.seed, run.folder.stage("finetune") / "figures/facemix.png"
-        )
+        show_mixes(task, labeled, targets, run.recipe.seed, run.folder.stage(stage) / "figures/facemix.png")
     batches = labeled_batches(labeled, targets, sampler)
     if config.small_side is not None:
         steps = config.small_share * config.epochs * len(labeled) / config.batch_size
         batches = small_first(batches, side=config.small_side, until=round(steps))
     run.train(
-        "finetune",
+        stage,
         task,
         batches,
         epochs=config.epochs,
@@ -250,7 +263,7 @@ def finetune(run: Run) -> None:
         batch_size=config.batch_size,
         optim=config.optim,
         accumulate=config.accumulate,
-        labeled=run.labeled_sampler(config.batch_size, "finetune", config.sampling, whole=True),
+        labeled=run.labeled_sampler(config.batch_size, stage, config.sampling, whole=True),
         evaluate=_watch(run),
     )
 
