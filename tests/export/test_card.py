@@ -98,6 +98,11 @@ def test_the_numbers_are_there() -> None:
         assert expected in written
 
 
+def test_how_faces_were_seen_is_said() -> None:
+    assert "4, each seen once." in text()
+    assert "4, each seen with its mirror image." in text(replace(CALIBRATION, mirror=True))
+
+
 def test_what_it_is_not_for_is_said() -> None:
     assert "**Not for** finding out what a person feels" in text()
     short = short_card(TAXONOMY.labels, DATA, METRICS, "Recipe x")

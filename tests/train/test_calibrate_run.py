@@ -83,6 +83,8 @@ def test_the_choice_fits_the_held_out_faces_best(run: RunFolder, faces: RunFaces
     logits = network_logits(trained_classifier(run), faces.calibration.images)
     targets = faces.calibration.manifest.class_indices()
     assert 0.1 < choice.temperature < 10
+    assert choice.mirror
+    assert not calibrate_run(run, faces=faces, mirror=False).mirror
     best = calibration_errors(Temperature(choice.temperature)(logits), targets).nll
     for factor in (0.9, 1.1):
         assert best < calibration_errors(Temperature(choice.temperature * factor)(logits), targets).nll

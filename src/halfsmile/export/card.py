@@ -80,9 +80,10 @@ def card(
         "",
         "## How good it is",
         "",
-        f"Test faces ({' and '.join(data['test_splits'])}): {metrics['count']:,}, each seen once. Accuracy "
-        f"{metrics['accuracy']:.2%}, balanced accuracy {metrics['balanced_accuracy']:.2%}, macro F1 "
-        f"{metrics['macro_f1']:.2%}. Differences between groups of people were not measured.",
+        f"Test faces ({' and '.join(data['test_splits'])}): {metrics['count']:,}, each seen "
+        f"{'with its mirror image' if calibration.mirror else 'once'}. Accuracy {metrics['accuracy']:.2%}, "
+        f"balanced accuracy {metrics['balanced_accuracy']:.2%}, macro F1 {metrics['macro_f1']:.2%}. "
+        "Differences between groups of people were not measured.",
         "",
         markdown_table(
             ["expression", "precision", "recall", "F1", "test faces"],

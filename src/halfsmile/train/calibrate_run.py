@@ -154,6 +154,7 @@ class Calibration:
         test: See :func:`judge`.
         curve: Error among the most confident answers on those faces, see
             :meth:`~halfsmile.evaluate.selective.RiskCoverage.points`; None likewise.
+        mirror: Whether each face was seen with its mirror image.
     """
 
     stage: str
@@ -166,6 +167,7 @@ class Calibration:
     vector: VectorScaling | None
     test: dict[str, Any]
     curve: dict[str, list[float]] | None = None
+    mirror: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -239,6 +241,7 @@ def calibrate_run(
         vector=vector,
         test={**judged, "errors": errors, "curve": risk_coverage(temperature(logits), targets).points()},
         curve=points,
+        mirror=isinstance(model, MirroredClassifier),
     )
     write_json(folder.path / "calibration.json", {**choice.to_dict(), "assurance": ASSURANCE})
     return choice
