@@ -250,14 +250,15 @@ def plot(path: Path, rows_by_name: Mapping[str, Sequence[Row]]) -> None:
         for name, seeds in rows_by_name.items():
             minutes = [row["seconds"] / 60 for row in seeds]
             values = [100 * row["scores"][score] for row in seeds]
-            drawn = axis.scatter(minutes, values, s=30)
+            (line,) = axis.plot(minutes, values, "o-", linewidth=0.8, markersize=5)
             axis.annotate(
                 name,
-                (float(np.mean(minutes)), float(np.mean(values))),
-                xytext=(6, 4),
+                max(zip(minutes, values, strict=True)),
+                xytext=(0, 7),
                 textcoords="offset points",
                 fontsize=8,
-                color=drawn.get_facecolor()[0],
+                ha="center",
+                color=line.get_color(),
             )
         axis.set(xlabel="Minutes of training after Stage I", title=title)
         axis.margins(x=0.25, y=0.15)
