@@ -349,6 +349,7 @@ def test_the_whole_abaw6_method_runs_on_the_layout_of_affwild2(tmp_path: Path) -
     write_affwild2(tmp_path / "affwild2")
     small, recipe = tiny(), abaw6_affwild2()
     assert recipe.semi is not None
+    assert recipe.tune is not None
     assert recipe.temporal is not None
     assert small.temporal is not None
     recipe = replace(
@@ -358,6 +359,7 @@ def test_the_whole_abaw6_method_runs_on_the_layout_of_affwild2(tmp_path: Path) -
         pretrain=None,
         finetune=replace(recipe.finetune, epochs=1, batch_size=16),
         semi=replace(recipe.semi, epochs=1, labeled_batch=8, unlabeled_batch=8),
+        tune=replace(recipe.tune, batch_size=16),
         temporal=replace(recipe.temporal, steps=4, batch_size=2, hop=5, network=small.temporal.network),
     )
     folder = train_run(
@@ -367,7 +369,7 @@ def test_the_whole_abaw6_method_runs_on_the_layout_of_affwild2(tmp_path: Path) -
         out=tmp_path / "run",
         where=HERE,
     )
-    assert list(evaluate_run(folder, device=HERE.device)) == ["finetune", "semi", "temporal"]
+    assert list(evaluate_run(folder, device=HERE.device)) == ["finetune", "semi", "tune", "temporal"]
     found = read_frame_predictions(folder.stage("temporal") / "frames.parquet")
     assert set(found.videos) == {"video6", "video7"}
     assert found.times[:5].tolist() == pytest.approx(np.array([2, 3, 4, 6, 7]) / 30)
