@@ -56,7 +56,7 @@ class Arguments:
     Args:
         data: FERPlus in an official layout.
         init: Run folder whose Stage I is shared.
-        out: Folder of all runs and of ``<table>.md``.
+        out: Folder of ``<table>.md`` and of the runs, which are in ``<table>/``.
         table: Which table.
         unlabeled: Faces from elsewhere; the table ``elsewhere`` needs them.
         labels: Label budget.
@@ -114,11 +114,12 @@ def main() -> None:
     with processes() as where:
         for seed in arguments.seeds:
             images = None
-            first = arguments.out / f"supervised-{seed}"
+            first = arguments.out / arguments.table / f"supervised-{seed}"
             for name, recipe in rows(arguments):
-                out = arguments.out / f"{name}-{seed}"
+                out = arguments.out / arguments.table / f"{name}-{seed}"
                 console.rule(out.name)
                 recipe = replace(recipe, name=name, seed=seed)
+                RunFolder.open(out, recipe)
                 if out != first:
                     borrow_finetuning(first, out, recipe)
                 row_path = out / "row.json"

@@ -148,6 +148,13 @@ def test_a_student_that_sees_no_label_is_fine_tuned_at_the_end(preset: Preset) -
     assert recipe.tune is not None
     assert (recipe.tune.sampling, recipe.tune.optim) == ("balanced", recipe.semi.optim)
     assert with_semi(recipe, method="fixmatch").tune is None
+    small = replace(recipe.finetune, small_side=32) if preset == "cpu" else recipe.finetune
+    again = with_semi(replace(semi_ferplus(preset), finetune=small), method="feedback").tune
+    assert again is not None
+    assert again.small_side is None
+    frames = recipe_named("abaw6-affwild2", preset)
+    assert frames.tune is not None
+    assert with_semi(frames, sampling="natural").tune == replace(frames.tune, sampling="natural")
     abaw = recipe_named("abaw6-ferplus", preset)
     assert abaw.tune is not None
     assert (abaw.tune.sampling, abaw.tune.mixing) == ("balanced", "none")

@@ -208,12 +208,9 @@ def with_semi(
     semi = replace(semi, sampling=sampling or semi.sampling, unlabeled=unlabeled or semi.unlabeled)
     tune = None
     if semi.method.name == "feedback":
-        tune = replace(
-            recipe.finetune,
-            epochs=12 if recipe.preset == "cpu" else 100,
-            optim=semi.optim,
-            sampling=semi.sampling,
-        )
+        epochs = 12 if recipe.preset == "cpu" else 100
+        tune = recipe.tune or replace(recipe.finetune, epochs=epochs, optim=semi.optim, small_side=None)
+        tune = replace(tune, sampling=semi.sampling)
     return replace(recipe, semi=semi, tune=tune)
 
 

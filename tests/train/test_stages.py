@@ -29,8 +29,9 @@ HERE = Processes(0, 1, torch.device("cpu"))
 RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16), depths=(1, 1, 1))
 
 
-def run(recipe: Recipe, data: Path, out: Path) -> RunFolder:
-    return train_run(recipe, data=data / "labeled", unlabeled=[data / "unlabeled.zip"], out=out, where=HERE)
+def run(recipe: Recipe, data: Path, out: Path, *, last_stage: str = "temporal") -> RunFolder:
+    labeled, unlabeled = data / "labeled", data / "unlabeled.zip"
+    return train_run(recipe, data=labeled, unlabeled=[unlabeled], out=out, where=HERE, last_stage=last_stage)
 
 
 @pytest.fixture
@@ -106,14 +107,7 @@ def test_the_student_of_feedback_is_fine_tuned_on_labels_and_that_is_what_is_eva
     assert (before["head.weight"] - after["head.weight"]).norm() < before["head.weight"].norm()
     assert list(evaluate_run(unbroken, device=torch.device("cpu"))) == ["finetune", "semi", "tune"]
 
-    stopped = train_run(
-        chosen,
-        data=generated_data / "labeled",
-        unlabeled=[generated_data / "unlabeled.zip"],
-        out=tmp_path / "stopped",
-        where=HERE,
-        last_stage="semi",
-    )
+    stopped = run(chosen, generated_data, tmp_path / "stopped", last_stage="semi")
     assert stopped.last_stage() == "semi"
     stopped = run(chosen, generated_data, tmp_path / "stopped")
     found = load_file(stopped.stage("tune") / "model.safetensors")

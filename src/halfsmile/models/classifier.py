@@ -78,8 +78,12 @@ class MirroredClassifier(nn.Module):
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
-        self.encoder = classifier.encoder
         self.taxonomy = classifier.taxonomy
+
+    @property
+    def encoder(self) -> Encoder:
+        """The classifier's encoder."""
+        return self.classifier.encoder
 
     def answer(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B, classes), the logarithms of the mean probabilities, and features (B, D) of the faces.
