@@ -3,9 +3,9 @@
 One MAE step and one fine-tuning step of the recipe's network and of a Transformer of its cost, from uint8
 faces to updated weights, both sides in turn in one process. The other side of the Transformer has timm's
 ``Block`` (fused attention) instead of ours and the convolutional stem written with torch's modules as they
-come. A residual network is made of timm's blocks on both sides; the other one keeps weights and maps in
-torch's default memory order. The other side also has the C library's own memory policy; shapes, weights,
-precision, augmentation and optimizer are the same.
+come. A residual network is made of timm's blocks on both sides; the other one has torch's convolutions alone
+and keeps weights and maps in torch's default memory order. The other side also has the C library's own memory
+policy; shapes, weights, precision, augmentation and optimizer are the same.
 
     python benchmarks/steps.py --threads 2
     python benchmarks/steps.py --profile
@@ -41,6 +41,7 @@ from halfsmile.models.patches import ConvStem
 from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import Block
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.models.winograd import Conv3x3
 from halfsmile.recipe import Preset, Recipe
 from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
@@ -110,6 +111,8 @@ def as_timm_has_it(model: Model) -> Model:
                 setattr(module, name, other)
             elif isinstance(child, ConvStem):
                 child.forward = partial(plain_stem, child)  # type: ignore[method-assign]
+            elif isinstance(child, Conv3x3):
+                child.forward = partial(nn.Conv2d.forward, child)  # type: ignore[method-assign]
             elif isinstance(child, ResNet):
                 child.patch_embed = nn.Sequential(DefaultOrder(), *child.patch_embed)
     return model

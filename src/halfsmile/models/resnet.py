@@ -22,6 +22,8 @@ from timm.layers.drop import DropPath
 from timm.models.resnet import BasicBlock, downsample_conv
 from torch import Tensor, nn
 
+from halfsmile.models.winograd import Conv3x3
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResNetConfig:
@@ -128,9 +130,11 @@ class ResNet(nn.Module):
                     shortcut = downsample_conv(width, wide, kernel_size=1, stride=stride)
                 rate = next(rates)
                 drop_path = DropPath(rate) if rate else None
-                self.blocks.append(
-                    BasicBlock(width, wide, stride=stride, downsample=shortcut, drop_path=drop_path)
-                )
+                block = BasicBlock(width, wide, stride=stride, downsample=shortcut, drop_path=drop_path)
+                if stride == 1:
+                    block.conv1 = Conv3x3(width, wide)
+                block.conv2 = Conv3x3(wide, wide)
+                self.blocks.append(block)
                 width = wide
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -1,0 +1,144 @@
+"""3×3 convolutions with a third of the multiplications, for training on processors without matrix units.
+
+Lavin & Gray 2015, "Fast Algorithms for Convolutional Neural Networks" (arXiv 1509.09308): a tile of t × t
+outputs takes (t + 2)² products for each pair of channels instead of 9t². The matrices come from Toom and
+Cook's polynomial products, transposed. In float32 the outcome differs from a direct sum by a few millionths
+of its largest value. oneDNN has only direct sums on x86, which is why this is here.
+
+Shape suffixes: B batch, C channels in, O channels out, H height, W width, N tiles, K (t + 2)² products.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+_LEAST_CHANNELS = 64
+"""Below, cutting and joining tiles costs more than the products saved."""
+
+_POINTS = {2: (0.0, 1.0, -1.0), 3: (0.0, 1.0, -1.0, 2.0), 4: (0.0, 1.0, -1.0, 2.0, -2.0)}
+"""Where the polynomials are evaluated, for each side of a tile; infinity is one more point."""
+
+
+@cache
+def transforms(tile: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Matrices that take a tile of the input, the weights, and the products to where they are needed.
+
+    With input patches x ((t + 2)², ·), weights w (9, ·) and outputs y (t², ·), both cut row by row:
+    ``y = output @ ((input @ x) * (weight @ w))``.
+
+    Args:
+        tile: Side t of a tile of the output: 2, 3 or 4.
+
+    Returns:
+        ``input`` (K, K), ``weight`` (K, 9) and ``output`` (t², K), float32.
+    """
+    size = tile + 2
+    points = torch.tensor(_POINTS[tile], dtype=torch.float64)
+
+    def values(terms: int) -> Tensor:
+        """Powers of each point, and of infinity: what a polynomial of so many terms is there."""
+        powers = points[:, None] ** torch.arange(terms)
+        return torch.cat([powers, F.one_hot(torch.tensor([terms - 1]), terms)])
+
+    one_sided = torch.linalg.inv(values(size)).T, values(3), values(tile).T
+    both = [torch.kron(matrix, matrix).float() for matrix in one_sided]
+    return both[0], both[1], both[2]
+
+
+def best_tile(height: int, width: int) -> int:
+    """Side of the tiles that cover a map with the fewest products."""
+    return min(_POINTS, key=lambda t: -(-height // t) * -(-width // t) * (t + 2) ** 2)
+
+
+class Winograd(torch.autograd.Function):
+    """Outputs (B, O, H, W) of inputs (B, C, H, W) and weights (O, C, 3, 3), zeros around, channels last."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
+        """Cut into patches, transform, multiply, transform back; both factors are kept for the gradients."""
+        (B, C, H, W), O = x.shape, len(weight)  # noqa: N806, E741
+        t = best_tile(H, W)
+        rows, columns = -(-H // t), -(-W // t)
+        to_input, to_weight, to_output = transforms(t)
+        padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1 + columns * t - W, 1, 1 + rows * t - H))
+        patches = padded.unfold(1, t + 2, t).unfold(2, t + 2, t).permute(4, 5, 0, 1, 2, 3)
+        inputs_KNC = (to_input @ patches.reshape((t + 2) ** 2, -1)).view((t + 2) ** 2, -1, C)  # noqa: N806
+        weights_KOC = (to_weight @ weight.permute(2, 3, 0, 1).reshape(9, -1)).view(-1, O, C)  # noqa: N806
+        products = torch.bmm(inputs_KNC, weights_KOC.transpose(1, 2))
+        y = (to_output @ products.view(len(products), -1)).view(t, t, B, rows, columns, O)
+        y = y.permute(2, 3, 0, 4, 1, 5).reshape(B, rows * t, columns * t, O)
+        ctx.save_for_backward(inputs_KNC, weights_KOC)
+        ctx.shape = (B, C, H, W)
+        return y[:, :H, :W].contiguous().permute(0, 3, 1, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """The same way back: every transform turned around, products with the other factor."""
+        inputs_KNC, weights_KOC = ctx.saved_tensors  # noqa: N806
+        (B, C, H, W), O = ctx.shape, gradient.shape[1]  # noqa: N806, E741
+        t = best_tile(H, W)
+        rows, columns = -(-H // t), -(-W // t)
+        to_input, to_weight, to_output = transforms(t)
+        padded = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, 0, columns * t - W, 0, rows * t - H))
+        tiles = padded.reshape(B, rows, t, columns, t, O).permute(2, 4, 0, 1, 3, 5).reshape(t * t, -1)
+        products = (to_output.T @ tiles).view((t + 2) ** 2, -1, O)
+        of_weight = of_input = None
+        if ctx.needs_input_grad[1]:
+            sums = torch.bmm(products.transpose(1, 2), inputs_KNC)
+            of_weight = (to_weight.T @ sums.view(len(sums), -1)).view(3, 3, O, C).permute(2, 3, 0, 1)
+        if ctx.needs_input_grad[0]:
+            patches = to_input.T @ torch.bmm(products, weights_KOC).view(len(products), -1)
+            of_input = _add_patches(patches.view(t + 2, t + 2, B, rows, columns, C))
+            of_input = of_input[:, 1 : H + 1, 1 : W + 1].contiguous().permute(0, 3, 1, 2)
+        return of_input, of_weight
+
+
+def _add_patches(patches: Tensor) -> Tensor:
+    """Maps (B, ·, ·, C) of patches (t + 2, t + 2, B, rows, columns, C), which add up where they overlap."""
+    t = len(patches) - 2
+    _, _, count, rows, columns, channels = patches.shape
+    maps = patches.new_zeros(count, rows + 1, t, columns + 1, t, channels)
+    patches = patches.permute(2, 3, 0, 4, 1, 5)
+    maps[:, :-1, :, :-1] += patches[:, :, :t, :, :t]
+    maps[:, 1:, :2, :-1] += patches[:, :, t:, :, :t]
+    maps[:, :-1, :, 1:, :2] += patches[:, :, :t, :, t:]
+    maps[:, 1:, :2, 1:, :2] += patches[:, :, t:, :, t:]
+    return maps.view(count, (rows + 1) * t, (columns + 1) * t, channels)
+
+
+class Conv3x3(nn.Conv2d):
+    """A 3×3 convolution, zeros around, no bias: trained by Winograd's products where they are faster.
+
+    That is in float32 on a processor with AVX2 and nothing wider, from 64 channels on: 1.2 to 2.2 times as
+    fast there (``benchmarks/convolutions.py``). Everywhere else, and where nothing is learned, it is torch's.
+
+    Args:
+        channels_in: Channels C of the input.
+        channels_out: Channels O of the output.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 3, padding=1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Shape (B, C, H, W) to (B, O, H, W)."""
+        worth = self.training and torch.is_grad_enabled() and min(self.weight.shape[:2]) >= _LEAST_CHANNELS
+        if worth and _without_matrix_units(x):
+            return Winograd.apply(x, self.weight)  # type: ignore[no-any-return]
+        return super().forward(x)
+
+
+def _without_matrix_units(x: Tensor) -> bool:
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and not torch.is_autocast_enabled("cpu")
+        and torch.backends.cpu.get_cpu_capability() == "AVX2"
+    )
