@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from halfsmile.methods.mae import Autoencoder, MaskedAutoencoder, Masking
 from halfsmile.models.encoder import Encoder
 from halfsmile.models.resnet import ResNet, hide
+from halfsmile.models.winograd import Conv3x3
 
 
 class MaskedConvAutoencoder(Autoencoder):
@@ -49,8 +50,7 @@ class MaskedConvAutoencoder(Autoencoder):
         self.decoder_fine = nn.Conv2d(at_grid, decoder_width, 1)
         layers: list[nn.Module] = []
         for _ in range(decoder_depth):
-            convolution = nn.Conv2d(decoder_width, decoder_width, 3, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(decoder_width), nn.ReLU()]
+            layers += [Conv3x3(decoder_width, decoder_width), nn.BatchNorm2d(decoder_width), nn.ReLU()]
         self.decoder_body = nn.Sequential(*layers)
         self.decoder_pred = nn.Conv2d(decoder_width, config.patch_size**2 * config.channels, 1)
 
