@@ -92,7 +92,7 @@ def _cpu(name: str) -> Recipe:
             ema_decay=0.995,
         ),
         semi=SemiConfig(
-            epochs=5,
+            epochs=10,
             labeled_batch=32,
             unlabeled_batch=64,
             optim=replace(optim, learning_rate=1.5e-3),
@@ -155,7 +155,7 @@ def boxed_ferplus(preset: Preset = "cpu") -> Recipe:
     )
     finetune = replace(
         recipe.finetune,
-        epochs=26,
+        epochs=36,
         augment=view,
         mixing="none",
         smoothing=0.0,
