@@ -154,14 +154,13 @@ class Recipe:
         pretrain: Stage I; null trains from scratch or from given weights.
         finetune: Stage II.
         semi: Stage III; null stops after Stage II.
-        tune: Fine-tuning of Stage III's classifier on the labeled faces, for methods whose student sees none
-            of them; null for none.
+        tune: Last fine-tuning, of the classifier of Stage III (of Stage II without it), on the labeled faces;
+            null for none.
         temporal: Stage IV, on data sets of videos; null stops after single frames.
         flip: Average the probabilities of a face and its mirror image when evaluating.
 
     Raises:
-        ValueError: If the network can't be shown the small faces that a stage begins with, or there is no
-            Stage III to fine-tune after.
+        ValueError: If the network can't be shown the small faces that a stage begins with.
     """
 
     name: str
@@ -185,8 +184,6 @@ class Recipe:
     flip: bool = True
 
     def __post_init__(self) -> None:
-        if self.tune is not None and self.semi is None:
-            raise ValueError(f"The recipe {self.name} has no Stage III that could be fine-tuned (tune).")
         for config in (self.finetune, self.tune):
             if config is not None and config.small_side is not None:
                 _require_small(config.small_side, config.small_share, self.encoder)

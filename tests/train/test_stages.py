@@ -114,6 +114,18 @@ def test_the_student_of_feedback_is_fine_tuned_on_labels_and_that_is_what_is_eva
     assert all(torch.equal(found[name], after[name]) for name in after)
 
 
+def test_without_stage_three_the_last_fine_tuning_goes_on_from_stage_two(
+    recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    still = replace(recipe.finetune, epochs=1, optim=replace(recipe.finetune.optim, learning_rate=0.0))
+    still = replace(still, optim=replace(still.optim, final_learning_rate=0.0))
+    chosen = replace(recipe, semi=None, tune=still)
+    folder = run(chosen, generated_data, tmp_path / "run")
+    before, after = (load_file(folder.stage(s) / "model.safetensors") for s in ("finetune", "tune"))
+    torch.testing.assert_close(after["head.weight"], before["head.weight"])
+    assert list(evaluate_run(folder, device=torch.device("cpu"))) == ["finetune", "tune"]
+
+
 @pytest.mark.parametrize("mixing", ["facemix", "none"])
 def test_stage_two_begins_with_small_faces(
     recipe: Recipe, mixing: Mixing, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

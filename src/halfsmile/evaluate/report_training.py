@@ -35,7 +35,7 @@ PURPOSES = {
     "pretrain": "Learns what faces look like from images alone; no label is used.",
     "finetune": "Learns the expressions from the labeled faces.",
     "semi": "Adds the unlabeled faces: a teacher labels them, the student learns what it is sure of.",
-    "tune": "Goes back to the labeled faces, which the student of the stage before has never seen.",
+    "tune": "Goes back to the labeled faces, from the weights of the stage before.",
     "temporal": "Reads each frame together with its neighbors in the video.",
 }
 SCORE_NAMES: Final[dict[Statistic, str]] = {

@@ -226,12 +226,12 @@ def finetune(run: Run) -> None:
 
 
 def tune(run: Run) -> None:
-    """After Stage III: the labeled few again, for a student that saw none of them, head and all."""
+    """Last: the labeled faces again, from the weights of the stage before, head and all."""
     config = run.recipe.tune
     if config is None or run.folder.finished("tune"):
         return
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
-    run.folder.load("semi", model)
+    run.folder.load("finetune" if run.recipe.semi is None else "semi", model)
     _supervise(run, "tune", config, model)
 
 
