@@ -50,6 +50,19 @@ def test_answers_and_gradients_are_those_of_a_direct_convolution(
         assert float((ours - theirs).abs().max()) <= 3e-5 * float(theirs.abs().max())
 
 
+@pytest.mark.usefixtures("narrow_processor")
+@pytest.mark.parametrize("at_once", [1, 2**12, 2**13])
+def test_working_on_a_few_maps_at_once_changes_nothing(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    layer = Conv3x3(64, 64).to(memory_format=torch.channels_last)
+    x = torch.randn(5, 64, 3, 3).to(memory_format=torch.channels_last)
+    whole = answer_and_gradients(layer, x, torch.ones_like(x))
+    monkeypatch.setattr(winograd, "_AT_ONCE", at_once)
+    parts = answer_and_gradients(layer, x, torch.ones_like(x))
+    for one, other in zip(whole, parts, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("tile", [2, 3, 4])
 def test_transforms_turn_a_correlation_into_products(tile: int) -> None:
     torch.manual_seed(0)

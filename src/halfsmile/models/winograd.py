@@ -21,6 +21,9 @@ from torch.nn import functional as F
 _LEAST_CHANNELS = 64
 """Below, cutting and joining tiles costs more than the products saved."""
 
+_AT_ONCE = 2**19
+"""Transformed numbers that are worked on at once: 2 MiB, which a core's cache can hold."""
+
 _POINTS = {2: (0.0, 1.0, -1.0), 3: (0.0, 1.0, -1.0, 2.0), 4: (0.0, 1.0, -1.0, 2.0, -2.0)}
 """Where the polynomials are evaluated, for each side of a tile; infinity is one more point."""
 
@@ -68,12 +71,17 @@ class Winograd(torch.autograd.Function):
         to_input, to_weight, to_output = transforms(t)
         padded = F.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1 + columns * t - W, 1, 1 + rows * t - H))
         patches = padded.unfold(1, t + 2, t).unfold(2, t + 2, t).permute(4, 5, 0, 1, 2, 3)
-        inputs_KNC = (to_input @ patches.reshape((t + 2) ** 2, -1)).view((t + 2) ** 2, -1, C)  # noqa: N806
         weights_KOC = (to_weight @ weight.permute(2, 3, 0, 1).reshape(9, -1)).view(-1, O, C)  # noqa: N806
-        products = torch.bmm(inputs_KNC, weights_KOC.transpose(1, 2))
-        y = (to_output @ products.view(len(products), -1)).view(t, t, B, rows, columns, O)
-        y = y.permute(2, 3, 0, 4, 1, 5).reshape(B, rows * t, columns * t, O)
-        ctx.save_for_backward(inputs_KNC, weights_KOC)
+        y = x.new_empty(B, rows * t, columns * t, O)
+        ctx.maps = max(1, _AT_ONCE // (rows * columns * (t + 2) ** 2 * max(C, O)))
+        inputs = []
+        for cut, out in zip(torch.split(patches, ctx.maps, dim=2), torch.split(y, ctx.maps), strict=True):
+            inputs_KNC = (to_input @ cut.reshape((t + 2) ** 2, -1)).view((t + 2) ** 2, -1, C)  # noqa: N806
+            products = torch.bmm(inputs_KNC, weights_KOC.transpose(1, 2))
+            tiles = (to_output @ products.view(len(products), -1)).view(t, t, -1, rows, columns, O)
+            out.view(-1, rows, t, columns, t, O).copy_(tiles.permute(2, 3, 0, 4, 1, 5))
+            inputs.append(inputs_KNC)
+        ctx.save_for_backward(weights_KOC, *inputs)
         ctx.shape = (B, C, H, W)
         return y[:, :H, :W].contiguous().permute(0, 3, 1, 2)
 
@@ -81,36 +89,43 @@ class Winograd(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """The same way back: every transform turned around, products with the other factor."""
-        inputs_KNC, weights_KOC = ctx.saved_tensors  # noqa: N806
+        weights_KOC, *inputs = ctx.saved_tensors  # noqa: N806
         (B, C, H, W), O = ctx.shape, gradient.shape[1]  # noqa: N806, E741
         t = best_tile(H, W)
         rows, columns = -(-H // t), -(-W // t)
         to_input, to_weight, to_output = transforms(t)
         padded = F.pad(gradient.permute(0, 2, 3, 1), (0, 0, 0, columns * t - W, 0, rows * t - H))
-        tiles = padded.reshape(B, rows, t, columns, t, O).permute(2, 4, 0, 1, 3, 5).reshape(t * t, -1)
-        products = (to_output.T @ tiles).view((t + 2) ** 2, -1, O)
+        tiles = padded.reshape(B, rows, t, columns, t, O).permute(2, 4, 0, 1, 3, 5)
+        sums = torch.zeros_like(weights_KOC)
+        maps = gradient.new_zeros(B, rows + 1, t, columns + 1, t, C)
+        cuts, outs = torch.split(tiles, ctx.maps, dim=2), torch.split(maps, ctx.maps)
+        for inputs_KNC, cut, out in zip(inputs, cuts, outs, strict=True):  # noqa: N806
+            products = (to_output.T @ cut.reshape(t * t, -1)).view((t + 2) ** 2, -1, O)
+            if ctx.needs_input_grad[1]:
+                sums.baddbmm_(products.transpose(1, 2), inputs_KNC)
+            if ctx.needs_input_grad[0]:
+                patches = to_input.T @ torch.bmm(products, weights_KOC).view(len(products), -1)
+                _add_patches(patches.view(t + 2, t + 2, -1, rows, columns, C), out)
         of_weight = of_input = None
         if ctx.needs_input_grad[1]:
-            sums = torch.bmm(products.transpose(1, 2), inputs_KNC)
             of_weight = (to_weight.T @ sums.view(len(sums), -1)).view(3, 3, O, C).permute(2, 3, 0, 1)
         if ctx.needs_input_grad[0]:
-            patches = to_input.T @ torch.bmm(products, weights_KOC).view(len(products), -1)
-            of_input = _add_patches(patches.view(t + 2, t + 2, B, rows, columns, C))
-            of_input = of_input[:, 1 : H + 1, 1 : W + 1].contiguous().permute(0, 3, 1, 2)
+            of_input = maps.view(B, (rows + 1) * t, (columns + 1) * t, C)[:, 1 : H + 1, 1 : W + 1]
+            of_input = of_input.contiguous().permute(0, 3, 1, 2)
         return of_input, of_weight
 
 
-def _add_patches(patches: Tensor) -> Tensor:
-    """Maps (B, ·, ·, C) of patches (t + 2, t + 2, B, rows, columns, C), which add up where they overlap."""
+def _add_patches(patches: Tensor, maps: Tensor) -> None:
+    """Add patches (t + 2, t + 2, B, rows, columns, C) to maps (B, rows + 1, t, columns + 1, t, C) of tiles.
+
+    A patch covers its tile and the first two rows and columns of the next ones.
+    """
     t = len(patches) - 2
-    _, _, count, rows, columns, channels = patches.shape
-    maps = patches.new_zeros(count, rows + 1, t, columns + 1, t, channels)
     patches = patches.permute(2, 3, 0, 4, 1, 5)
     maps[:, :-1, :, :-1] += patches[:, :, :t, :, :t]
     maps[:, 1:, :2, :-1] += patches[:, :, t:, :, :t]
     maps[:, :-1, :, 1:, :2] += patches[:, :, :t, :, t:]
     maps[:, 1:, :2, 1:, :2] += patches[:, :, t:, :, t:]
-    return maps.view(count, (rows + 1) * t, (columns + 1) * t, channels)
 
 
 class Conv3x3(nn.Conv2d):
