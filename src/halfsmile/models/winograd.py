@@ -131,7 +131,7 @@ def _add_patches(patches: Tensor, maps: Tensor) -> None:
 class Conv3x3(nn.Conv2d):
     """A 3×3 convolution, zeros around, no bias: trained by Winograd's products where they are faster.
 
-    That is in float32 on a processor with AVX2 and nothing wider, from 64 channels on: 1.2 to 2.2 times as
+    That is in float32 on a processor with AVX2 and nothing wider, from 64 channels on: 1.2 to 2 times as
     fast there (``benchmarks/convolutions.py``). Everywhere else, and where nothing is learned, it is torch's.
 
     Args:
