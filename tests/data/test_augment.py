@@ -37,6 +37,17 @@ def test_none_is_exact(size: tuple[int, int]) -> None:
     assert torch.equal(result.landmarks, landmarks)
 
 
+@pytest.mark.parametrize("augment", [WEAK, EVERYTHING, replace(WEAK, interpolation="bicubic")])
+def test_autocast_changes_no_bit(augment: Augment) -> None:
+    boxes = torch.tensor([[3.0, 4, 20, 21]]).repeat(16, 1)
+    landmarks = torch.rand(16, 5, 2, generator=generator()) * 30
+    plain = augment(faces(), boxes=boxes, landmarks=landmarks, generator=generator())
+    with torch.autocast("cpu", torch.bfloat16):
+        halved = augment(faces(), boxes=boxes, landmarks=landmarks, generator=generator())
+    for name in ("images", "boxes", "landmarks", "matrices"):
+        assert torch.equal(getattr(plain, name), getattr(halved, name)), name
+
+
 def test_boxes_and_landmarks_follow_only_when_given() -> None:
     result = WEAK(faces(), generator=generator())
     assert result.boxes is None

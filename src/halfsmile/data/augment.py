@@ -8,7 +8,8 @@ random number comes from the given generator, which may live on another device.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -129,7 +130,7 @@ class Augment(Geometry):
         out_size: int | Size | None = None,
         generator: Generator,
     ) -> Augmented:
-        """Change a batch, and move its boxes and landmarks along.
+        """Change a batch, and move its boxes and landmarks along; in float32, also under autocast.
 
         Args:
             images: (B, C, H, W) uint8 with 1 or 3 channels.
@@ -147,6 +148,13 @@ class Augment(Geometry):
             )
         size = (images.shape[2], images.shape[3])
         out = size if out_size is None else (out_size, out_size) if isinstance(out_size, int) else out_size
+        with _without_autocast(images.device, generator.device):
+            return self._change(images, boxes, landmarks, out, generator)
+
+    def _change(
+        self, images: Tensor, boxes: Tensor | None, landmarks: Tensor | None, out: Size, generator: Generator
+    ) -> Augmented:
+        size = (images.shape[2], images.shape[3])
         matrices = draw_geometry(len(images), self, size, out, generator)
         choices = None
         if self.num_operations:
@@ -192,6 +200,15 @@ class Augment(Geometry):
                 generator=generator,
             )
         return pixels
+
+
+@contextmanager
+def _without_autocast(*devices: torch.device) -> Iterator[None]:
+    """Products in the precision of their factors: a place in a picture has more digits than bfloat16."""
+    with ExitStack() as stack:
+        for kind in {device.type for device in devices}:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 NONE = Augment()
