@@ -215,6 +215,19 @@ def test_running_statistics_of_the_student_are_those_of_strong_views_alone() -> 
     assert task.trained_teacher.training
 
 
+def test_statistics_that_another_process_replaces_are_no_feedback() -> None:
+    task, generator = make(vision(), weak=WEAK, strong=STRONG), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        task(faces(), generator, 0)
+        norm = task.model.feature_norm
+        assert isinstance(norm, nn.BatchNorm1d)
+        assert norm.running_mean is not None
+        norm.running_mean.add_(1.0)
+        _, logs = task(faces(), generator, 1)
+    assert float(logs["feedback"]) == 0.0
+    assert float(norm.running_mean.abs().mean()) > 0.5
+
+
 def test_the_average_is_the_students() -> None:
     task = make(Small())
     start = task.model.head.weight.detach().clone()  # type: ignore[union-attr, operator]

@@ -19,8 +19,9 @@ Chosen here, and not known from the sources:
 
 * S is measured as it will be used: in evaluation mode, without dropout and stochastic depth, whose noise
   would hide a difference of the order of η, and in float32. Batch norm uses its running statistics there and
-  does not update them; both measurements come after the pass over the strong views that does, so h depends
-  on weights alone. The student's running statistics are therefore those of strong views of unlabeled faces.
+  does not update them; both measurements take them as they are after the pass over the strong views that
+  does, so h depends on weights alone. The student's running statistics are therefore those of strong views of
+  unlabeled faces.
 * T names faces in evaluation mode, as an averaged teacher does.
 * Faces that a guard rejects get no loss; means run over all unlabeled faces, rejected or not.
 * A feedback per face (off by default), see ``methods/sample_feedback``.
@@ -36,6 +37,7 @@ from typing import Literal, Unpack
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from halfsmile.methods.guard import ACCEPT_ALL, Guard, GuardConfig
@@ -78,6 +80,8 @@ class Views:
         strong: (M, C, H, W) strong views of unlabeled faces.
         named: The teacher's soft and hard labels of the unlabeled faces, and which the guard accepts.
         before: Scalar labeled loss of the student before its update.
+        statistics: The student's buffers of that moment; later parts of a batch and other processes change
+            them.
         labeled_gradient: Of that loss, by the last layer; None without feedback per sample.
         sample_gradients: Of the pseudo-label loss, by the last layer; None without feedback per sample.
     """
@@ -87,6 +91,7 @@ class Views:
     strong: Tensor
     named: PseudoLabels
     before: Tensor
+    statistics: dict[str, Tensor]
     labeled_gradient: HeadGradient | None = None
     sample_gradients: HeadGradient | None = None
 
@@ -173,8 +178,9 @@ class FeedbackTask(SemiTask):
         with evaluating(self.model), torch.autocast(strong.device.type, enabled=False):
             measured, labeled_gradient = self._classify(labeled, targets)
             before = F.cross_entropy(measured, targets)
+        statistics = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         self._waiting.append(
-            Views(labeled, targets, strong, named, before, labeled_gradient, sample_gradients)
+            Views(labeled, targets, strong, named, before, statistics, labeled_gradient, sample_gradients)
         )
         loss = self.unlabeled_loss(logits, named)
         logs = {"unlabeled": loss.detach(), "rejected": self.guard.rejected.clone(), **self.name_logs(named)}
@@ -214,7 +220,10 @@ class FeedbackTask(SemiTask):
     def _judge(self, parts: list[Views]) -> list[tuple[Views, Tensor]]:
         """All parts of a batch with their feedback: a scalar, or (M,) per face."""
         with evaluating(self.model), torch.autocast(parts[0].strong.device.type, enabled=False):
-            after = [F.cross_entropy(self.model(part.labeled), part.targets) for part in parts]
+            after = [
+                F.cross_entropy(functional_call(self.model, part.statistics, part.labeled), part.targets)
+                for part in parts
+            ]
         change = torch.stack([part.before for part in parts]) - torch.stack(after)
         feedback = over_processes(change).mean()
         labeled = [part.labeled_gradient for part in parts if part.labeled_gradient is not None]
