@@ -14,10 +14,13 @@ from halfsmile.data.augment import NONE
 from halfsmile.data.images import Faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.methods.debias import DebiasPL
+from halfsmile.methods.feedback import Feedback
 from halfsmile.methods.freematch import FreeMatch
+from halfsmile.methods.guard import GuardConfig
 from halfsmile.methods.pseudo_label import PseudoLabelTask
 from halfsmile.methods.task import Task
 from halfsmile.taxonomy import Taxonomy
+from halfsmile.train.batches import to_tensor
 from halfsmile.train.evaluation import predict_probabilities, pseudo_label_quality, watch
 
 CPU = torch.device("cpu")
@@ -201,6 +204,17 @@ def test_watching_asks_the_method_and_not_a_threshold() -> None:
     assert (adjusted.argmax(axis=1) != probabilities.argmax(axis=1)).any()
     assert found["precision"] == pytest.approx((adjusted.argmax(axis=1) == TARGETS).mean())
     assert found["held_out/accuracy"] == pytest.approx((probabilities.argmax(axis=1) == TARGETS).mean())
+
+
+def test_watching_gives_the_method_logits() -> None:
+    """A score that is the same for all probabilities, as their sum is, depends on the face."""
+    task = Feedback(guard=GuardConfig(score="energy", threshold=0.0)).task(model(), weak=NONE, strong=NONE)
+    network = task.namer.eval()
+    energies = network(to_tensor(images(6)).float() / 255).logsumexp(dim=1).detach()
+    assert energies.min() < energies.max()
+    task.guard.threshold.copy_(energies.mean())
+    found = watch(held_out(), MOODS, device=CPU)(task)
+    assert found["held_out/acceptance"] == pytest.approx(float((energies >= energies.mean()).float().mean()))
 
 
 def test_watching_leaves_the_statistics_of_the_method_alone() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from halfsmile.data.images import Faces
 from halfsmile.evaluate.metrics import evaluate_predictions
@@ -41,6 +41,23 @@ def predict_probabilities(
     Returns:
         (N, K), rows sum to 1.
     """
+    views = _logits(
+        model, images, device=device, flip=flip, batch_size=batch_size, precision=precision
+    ).softmax(dim=2)
+    return _normalized(views.mean(dim=0))
+
+
+@torch.inference_mode()
+def _logits(
+    model: nn.Module,
+    images: npt.NDArray[np.uint8],
+    *,
+    device: torch.device,
+    flip: bool = False,
+    batch_size: int = 256,
+    precision: Precision = "float32",
+) -> Tensor:
+    """(1, N, K) logits of faces as they are, or (2, N, K) of them and their mirror images, float32."""
     training = model.training
     model.eval()
     parts = []
@@ -48,10 +65,15 @@ def predict_probabilities(
         batch = to_tensor(images[start : start + batch_size]).to(device).float() / 255
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             views = [batch, batch.flip(-1)] if flip else [batch]
-            probabilities = torch.stack([model(view).float().softmax(dim=1) for view in views]).mean(dim=0)
-        parts.append(probabilities.double() / probabilities.double().sum(dim=1, keepdim=True))
+            parts.append(torch.stack([model(view).float() for view in views]))
     model.train(training)
-    return torch.cat(parts).float().cpu().numpy()
+    return torch.cat(parts, dim=1)
+
+
+def _normalized(probabilities: Tensor) -> npt.NDArray[np.float32]:
+    """The same with rows that sum to 1 as closely as float32 can."""
+    doubles = probabilities.double()
+    return (doubles / doubles.sum(dim=1, keepdim=True)).float().cpu().numpy()
 
 
 def watch(faces: Faces, taxonomy: Taxonomy, *, device: torch.device) -> Callable[[Task], dict[str, float]]:
@@ -69,8 +91,8 @@ def watch(faces: Faces, taxonomy: Taxonomy, *, device: torch.device) -> Callable
     targets = faces.manifest.class_indices()
 
     def measure(task: Task) -> dict[str, float]:
-        probabilities = predict_probabilities(task.averaged, faces.images, device=device, flip=False)
-        metrics = evaluate_predictions(probabilities, targets, taxonomy)
+        logits = _logits(task.averaged, faces.images, device=device)[0]
+        metrics = evaluate_predictions(_normalized(logits.softmax(dim=1)), targets, taxonomy)
         found = {
             "held_out/accuracy": metrics.accuracy,
             "held_out/balanced_accuracy": metrics.balanced_accuracy,
@@ -79,8 +101,8 @@ def watch(faces: Faces, taxonomy: Taxonomy, *, device: torch.device) -> Callable
         }
         if isinstance(task, Judge):
             if task.namer is not task.averaged:
-                probabilities = predict_probabilities(task.namer, faces.images, device=device, flip=False)
-            named = task.judge(torch.from_numpy(probabilities).to(device).log())
+                logits = _logits(task.namer, faces.images, device=device)[0]
+            named = task.judge(logits)
             labels, weights = named.labels.cpu().numpy(), named.weights.cpu().numpy()
             found |= pseudo_label_quality(labels, weights, targets, taxonomy)
         return found
