@@ -82,10 +82,43 @@ def test_large_arrays_are_mapped_from_the_cache(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     mapped = load_faces(manifest, size=8, channels=1, cache=cache, memory_limit=100, progress=False)
     assert isinstance(mapped.images, np.memmap)
-    (path,) = cache.iterdir()
+    path, _ = sorted(cache.iterdir(), key=lambda found: len(found.name))
     plain = load_faces(manifest, size=8, channels=1, progress=False)
     assert np.array_equal(mapped.images, plain.images)
     assert np.array_equal(np.load(path), plain.images)
+
+
+@pytest.mark.parametrize("bad", [(), (0, 4)])
+def test_large_arrays_are_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: tuple[int, ...]
+) -> None:
+    manifest = Manifest.from_rows(write_faces(tmp_path, 9), tmp_path)
+    whole = {row: (tmp_path / f"00{row}.png").read_bytes() for row in bad}
+    for row in bad:
+        (tmp_path / f"00{row}.png").write_bytes(b"")
+    options: dict[str, Any] = {"size": 8, "channels": 1, "cache": tmp_path / "cache", "memory_limit": 0}
+    first = load_faces(manifest, **options, progress=False)
+    monkeypatch.setattr("halfsmile.data.images.preprocess", lambda *_: pytest.fail("decoded again"))
+    again = load_faces(manifest, **options, progress=False)
+    for name in ("images", "boxes", "landmarks"):
+        assert np.array_equal(getattr(first, name), getattr(again, name), equal_nan=name != "images"), name
+    assert (again.bad, again.manifest.table) == (first.bad, first.manifest.table)
+    monkeypatch.undo()
+    for row in bad:
+        (tmp_path / f"00{row}.png").write_bytes(whole[row])
+    assert len(load_faces(manifest, **options, progress=False)) == 9
+
+
+def test_an_array_without_its_sizes_is_made_anew(tmp_path: Path) -> None:
+    manifest = Manifest.from_rows(write_faces(tmp_path, 5), tmp_path)
+    cache = tmp_path / "cache"
+    options: dict[str, Any] = {"size": 8, "channels": 1, "cache": cache, "memory_limit": 0}
+    images = np.array(load_faces(manifest, **options, progress=False).images)
+    (sizes,) = cache.glob("*.sizes.npy")
+    sizes.unlink()
+    (array,) = cache.iterdir()
+    array.write_bytes(b"half")
+    assert np.array_equal(load_faces(manifest, **options, progress=False).images, images)
 
 
 def test_large_arrays_without_a_cache_are_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
@@ -153,6 +154,12 @@ def program(out: Path) -> None:
         mine = out / f"process-{where.rank}"
         found["agreed"] = where.agree(where.rank == 1, False, where.rank == 0, True)
 
+        with where.main_first():
+            found["there"] = (out / "first").exists()
+            if where.is_main:
+                time.sleep(0.2)
+                (out / "first").touch()
+
         unbroken = make_task(seed=where.rank)
         evaluated: list[int] = []
 
@@ -260,6 +267,10 @@ def test_flags_of_any_process_count_for_all(two: Path) -> None:
     assert [run["agreed"] for run in found(two)] == [[True, False, True, True]] * 2
 
 
+def test_the_main_process_goes_first(two: Path) -> None:
+    assert [run["there"] for run in found(two)] == [False, True]
+
+
 def test_only_the_first_process_writes_and_evaluates(two: Path) -> None:
     assert not (two / "process-1").exists()
     assert [run["evaluated"] for run in found(two)] == [[3, 6], []]
@@ -298,6 +309,12 @@ def test_without_a_launcher_there_is_one_process(monkeypatch: pytest.MonkeyPatch
         assert where.agree(True, False) == (True, False)
         where.barrier()
     assert not torch.distributed.is_initialized()
+
+
+def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", str(torch.cuda.device_count()))
+    with pytest.raises(ValueError, match="one process per GPU"), processes("cuda"):
+        pass
 
 
 if __name__ == "__main__":

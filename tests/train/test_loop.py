@@ -296,8 +296,10 @@ def test_a_signal_saves_and_stops(unbroken: Path, tmp_path: Path, number: signal
     assert_same_run(tmp_path, unbroken)
 
 
-def test_a_signal_at_the_last_step_changes_nothing(unbroken: Path, tmp_path: Path) -> None:
-    run(tmp_path, failing(STEPS - 1, lambda: os.kill(os.getpid(), signal.SIGINT)))
+def test_a_signal_at_the_last_step_stops_before_the_next_stage(unbroken: Path, tmp_path: Path) -> None:
+    with pytest.raises(Interrupted, match=f"last of {STEPS}"):
+        run(tmp_path, failing(STEPS - 1, lambda: os.kill(os.getpid(), signal.SIGINT)))
+    run(tmp_path)
     assert_same_run(tmp_path, unbroken)
 
 

@@ -62,7 +62,8 @@ def load_faces(
         manifest: Rows to read.
         size: Side of the square faces in pixels.
         channels: 1 for grey, 3 for RGB.
-        cache: Folder for the memory-mapped file that holds the array when it exceeds ``memory_limit``.
+        cache: Folder for the memory-mapped file that holds the array when it exceeds ``memory_limit``; later
+            calls take what is there.
         progress: Show progress on standard error when it takes more than two seconds.
         memory_limit: Bytes of pixels that may be held in memory.
 
@@ -72,14 +73,38 @@ def load_faces(
     Raises:
         ValueError: If no image could be read, or the array is too large for memory and ``cache`` is None.
     """
-    rows = len(manifest)
+    shape = (len(manifest), size, size, channels)
+    path = _cache_path(shape, cache, memory_limit, manifest)
+    decoded = _cached(path, manifest) if path is not None else None
+    if decoded is None:
+        decoded = _decode_all(manifest, shape, path, progress)
+    kept = np.flatnonzero(decoded.sizes[:, 0])
+    if not len(kept):
+        first = next(iter(decoded.reasons.values()), "the manifest has no rows")
+        raise ValueError(
+            f"None of {len(manifest)} images below {manifest.root} could be read; first: {first}"
+        )
+    readable = manifest if not decoded.reasons else manifest.take(kept.tolist())
+    boxes, landmarks = _placed(readable, decoded.sizes[kept], size)
     locators = manifest.column("image")
-    shape = (rows, size, size, channels)
-    with _array(shape, cache, memory_limit, manifest.fingerprint) as images:
-        boxes = np.full((rows, 4), np.nan, np.float32)
-        landmarks = np.full((rows, 5, 2), np.nan, np.float32)
-        stored_boxes, stored_landmarks = manifest.column("box"), manifest.column("landmarks")
-        reasons: dict[int, str] = {}
+    bad = tuple((locators[row], decoded.reasons[row]) for row in sorted(decoded.reasons))
+    return Faces(decoded.images[: len(kept)], boxes, landmarks, readable, bad)
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """``images`` of the readable rows first; ``sizes`` (rows, 2), height and width, 0 where unreadable."""
+
+    images: Image
+    sizes: npt.NDArray[np.int32]
+    reasons: dict[int, str]
+
+
+def _decode_all(manifest: Manifest, shape: tuple[int, ...], path: Path | None, progress: bool) -> _Decoded:
+    locators = manifest.column("image")
+    sizes = np.zeros((shape[0], 2), np.int32)
+    reasons: dict[int, str] = {}
+    with _array(shape, path) as images:
 
         def load(chunk: range) -> int:
             for row in chunk:
@@ -88,29 +113,50 @@ def load_faces(
                 except BadImage as error:
                     reasons[row] = str(error)
                     continue
-                images[row] = preprocess(image, size, channels)
-                place = placement(image.shape[0], image.shape[1], size)
-                if stored_boxes[row] is not None:
-                    boxes[row] = place.points(np.reshape(stored_boxes[row], (2, 2))).ravel()
-                if stored_landmarks[row] is not None:
-                    landmarks[row] = place.points(np.reshape(stored_landmarks[row], (5, 2)))
+                images[row] = preprocess(image, shape[1], shape[3])
+                sizes[row] = image.shape[:2]
             return len(chunk)
 
-        _run(load, rows, progress)
-        kept = [row for row in range(rows) if row not in reasons]
-        if not kept:
-            first = next(iter(reasons.values()), "the manifest has no rows")
-            raise ValueError(f"None of {rows} images below {manifest.root} could be read; first: {first}")
-        for new, old in enumerate(kept):
+        _run(load, shape[0], progress)
+        for new, old in enumerate(np.flatnonzero(sizes[:, 0])):
             if new != old:
                 images[new] = images[old]
-    return Faces(
-        images[: len(kept)],
-        boxes[kept],
-        landmarks[kept],
-        manifest if not reasons else manifest.take(kept),
-        tuple((locators[row], reasons[row]) for row in sorted(reasons)),
-    )
+    if path is not None:
+        with atomic_write(_sizes_path(path)) as temporary:
+            np.save(temporary, sizes)
+    return _Decoded(images, sizes, reasons)
+
+
+def _cached(path: Path, manifest: Manifest) -> _Decoded | None:
+    """What an earlier call has decoded, unless a file that was bad then has been mended."""
+    if not (path.exists() and _sizes_path(path).exists()):
+        return None
+    sizes, locators = np.load(_sizes_path(path)), manifest.column("image")
+    reasons = {}
+    for row in np.flatnonzero(sizes[:, 0] == 0).tolist():
+        try:
+            read_image(manifest.root, locators[row])
+        except BadImage as error:
+            reasons[row] = str(error)
+        else:
+            return None
+    return _Decoded(np.load(path, mmap_mode="c"), sizes, reasons)
+
+
+def _placed(
+    manifest: Manifest, sizes: npt.NDArray[np.int32], side: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Boxes (N, 4) and landmarks (N, 5, 2) in pixels of the squares that pictures of these sizes became."""
+    boxes = np.full((len(sizes), 4), np.nan, np.float32)
+    landmarks = np.full((len(sizes), 5, 2), np.nan, np.float32)
+    stored = zip(manifest.column("box"), manifest.column("landmarks"), strict=True)
+    for row, (box, points) in enumerate(stored):
+        place = placement(int(sizes[row, 0]), int(sizes[row, 1]), side)
+        if box is not None:
+            boxes[row] = place.points(np.reshape(box, (2, 2))).ravel()
+        if points is not None:
+            landmarks[row] = place.points(np.reshape(points, (5, 2)))
+    return boxes, landmarks
 
 
 def hash_images(root: Path, locators: Sequence[str], *, progress: bool = True) -> list[str]:
@@ -130,21 +176,31 @@ def hash_images(root: Path, locators: Sequence[str], *, progress: bool = True) -
     return hashes
 
 
-@contextmanager
-def _array(
-    shape: tuple[int, ...], cache: Path | None, limit: int, fingerprint: Callable[[], str]
-) -> Iterator[Image]:
-    """An uninitialized array in memory, or mapped from a file that appears in ``cache`` when it is filled."""
+def _cache_path(shape: tuple[int, ...], cache: Path | None, limit: int, manifest: Manifest) -> Path | None:
+    """The file that holds the array, None where memory does."""
     needed = int(np.prod(shape))
     if needed <= limit:
-        yield np.empty(shape, np.uint8)
-        return
+        return None
     if cache is None:
         raise ValueError(
             f"{shape[0]} images of {shape[1:]} need {needed / 2**30:.1f} GiB, more than the "
             f"{limit / 2**30:.1f} GiB allowed in memory: give a cache folder, or a smaller size."
         )
-    path = Path(cache) / f"faces-{fingerprint()[:16]}-{shape[1]}x{shape[3]}.npy"
+    return Path(cache) / f"faces-{manifest.fingerprint()[:16]}-{shape[1]}x{shape[3]}.npy"
+
+
+def _sizes_path(path: Path) -> Path:
+    """Beside the array, and written after it: where it is, the array is whole."""
+    return path.with_suffix(".sizes.npy")
+
+
+@contextmanager
+def _array(shape: tuple[int, ...], path: Path | None) -> Iterator[Image]:
+    """An uninitialized array in memory, or mapped from a file that appears when it is filled."""
+    if path is None:
+        yield np.empty(shape, np.uint8)
+        return
+    _sizes_path(path).unlink(missing_ok=True)
     with atomic_write(path) as temporary:
         yield np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
 

@@ -8,9 +8,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+
+_LONGEST_WAIT = timedelta(hours=6)
+"""While the main process decodes a data set or evaluates; the launcher sees by itself who has died."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ class Processes:
         if self.world_size > 1:
             dist.barrier()
 
+    @contextmanager
+    def main_first(self) -> Iterator[None]:
+        """A block that the other processes enter when the main one has left it, and find its files."""
+        if not self.is_main:
+            self.barrier()
+        yield
+        if self.is_main:
+            self.barrier()
+
     def agree(self, *flags: bool) -> tuple[bool, ...]:
         """Each flag, set if any process sets it; what depends on clocks or signals must be asked here."""
         if self.world_size == 1:
@@ -52,18 +65,26 @@ def processes(device: str | None = None) -> Iterator[Processes]:
 
     Args:
         device: ``cpu`` or ``cuda``; None takes CUDA where there is any.
+
+    Raises:
+        ValueError: If there is no GPU for this process.
     """
     kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
+    if kind == "cuda" and local >= torch.cuda.device_count():
+        raise ValueError(
+            f"The device cuda:{local} was asked for, and torch sees {torch.cuda.device_count()} GPUs here. "
+            "Choose the device cpu, install a torch for CUDA, or start one process per GPU."
+        )
     place = torch.device(kind, local) if kind == "cuda" else torch.device(kind)
     if kind == "cuda":
         torch.cuda.set_device(place)
     if world_size == 1:
         yield Processes(0, 1, place)
         return
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=_LONGEST_WAIT)
     try:
         yield Processes(rank, world_size, place)
     except BaseException as error:

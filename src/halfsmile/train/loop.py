@@ -263,3 +263,5 @@ def train(
                 saved = time.monotonic()
             if stopping and not last:
                 raise Interrupted(f"Stopped after step {step + 1} of {config.steps}.")
+        if any(where.agree(stop.asked)):
+            raise Interrupted(f"Stopped after the last of {config.steps} steps.")

@@ -77,7 +77,8 @@ def train_run(
         )
     budget = kept
     budget.require_same_data(sets.train)
-    faces = load_roles(recipe, sets, budget, cache=out / "cache")
+    with where.main_first():
+        faces = load_roles(recipe, sets, budget, cache=out / "cache")
     if recipe.semi is not None and last_stage not in ("pretrain", "finetune"):
         unlabeled_images(recipe, faces)  # missing ones are refused now, not after the stages before
     precision = _precision(folder, where, console)
