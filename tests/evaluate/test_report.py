@@ -126,6 +126,12 @@ def test_missing_pieces_leave_their_sections_out(make_run: MakeRun) -> None:
     assert "unlabeled faces" not in reader.text.split("How well it works")[0]
 
 
+def test_other_ways_of_mixing_are_not_called_facemix(make_run: MakeRun) -> None:
+    run = make_run(stages=["finetune"], recipe={"name": "supervised", "finetune": {"mixing": "mixup"}})
+    assert (run / "finetune/figures/facemix.png").exists()
+    assert "facemix" not in read(write_report(run)).sections
+
+
 def test_text_from_the_run_cannot_break_the_page(make_run: MakeRun) -> None:
     run = make_run(stages=["finetune"], recipe={"name": "<script>alert(1)</script> & co"})
     data = json.loads((run / "data.json").read_text())

@@ -139,7 +139,7 @@ def reconstruction_section(run: RunFolder) -> Html | None:
 def facemix_section(run: RunFolder) -> Html | None:
     """Pairs of faces, their mixes and weights, where the run used FaceMix."""
     path = run.picture("finetune/figures/facemix.png")
-    if path is None:
+    if path is None or run.recipe.get("finetune", {}).get("mixing", "facemix") != "facemix":
         return None
     text = (
         "FaceMix blends two labeled faces and their labels. Where the two face boxes overlap well, the "

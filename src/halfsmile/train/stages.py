@@ -248,7 +248,7 @@ def _supervise(run: Run, stage: str, config: FineTuneConfig, model: Classifier) 
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
     sampler = run.labeled_sampler(config.batch_size, stage, config.sampling)
-    if run.where.is_main and config.mixing != "none":
+    if run.where.is_main and config.mixing == "facemix":
         show_mixes(task, labeled, targets, run.recipe.seed, run.folder.stage(stage) / "figures/facemix.png")
     batches = labeled_batches(labeled, targets, sampler)
     if config.small_side is not None:
