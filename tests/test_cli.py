@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,6 +68,19 @@ def test_a_label_budget_that_is_none(
     )  # fmt: skip
     assert amount in message
     assert "10%" in message
+
+
+def test_published_weights_come_with_their_network(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    chosen: list[Any] = []
+    monkeypatch.setattr("halfsmile.commands.train.run_recipe", lambda recipe, **_: chosen.append(recipe))
+    start = ("train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    main([*start, "--preset", "paper", "--init", "farl.pth", "--init-network", "farl"])
+    encoder = chosen[0].encoder
+    assert (encoder.pre_norm, encoder.activation, chosen[0].pretrain) == (True, "quick_gelu", None)
+    assert "preset paper" in fails(capsys, *start, "--init", "farl.pth", "--init-network", "farl")
+    assert "there is no --init" in fails(capsys, *start, "--preset", "paper", "--init-network", "mae")
 
 
 def test_an_empty_folder_of_unlabeled_faces(

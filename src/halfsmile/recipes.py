@@ -271,9 +271,10 @@ def sequences_synthetic(preset: Preset = "cpu") -> Recipe:
 
 
 def sequences_cpu(preset: Preset = "cpu") -> Recipe:
-    """Stages II and IV on any table of frames, from the network of a run on still images (``init``).
+    """Stages II and IV on any table of frames, from the network of a run on still images.
 
-    That network knows expressions already, so Stage II only settles it on these faces, at a lower rate.
+    With ``init`` the weights of that run's last stage, as ``RUN/semi/model.safetensors``, the network knows
+    expressions already, so Stage II only settles it on these faces, at a lower rate.
     """
     recipe = sequences_synthetic(preset)
     optim = replace(recipe.finetune.optim, learning_rate=3e-4)

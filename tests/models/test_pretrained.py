@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from halfsmile.methods.mae import MaskedAutoencoder
-from halfsmile.models.pretrained import FARL, LoadReport, load_pretrained
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.encoder import EncoderConfig, build_encoder
+from halfsmile.models.pretrained import FARL, PUBLISHED, LoadReport, load_pretrained, published_encoder
+from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.taxonomy import FERPLUS
 
 TINY = VitConfig(image_size=32, patch_size=8, width=32, depth=2, heads=4)
 
@@ -102,6 +106,42 @@ def test_run_folders_load(tmp_path: Path) -> None:
     assert same(other, encoder)
     assert report.missing == ()
     assert all("decoder" in key or key == "mask_token" for key in report.unused)
+
+
+@pytest.mark.parametrize("config", [TINY, ResNetConfig(image_size=32, widths=(8, 16, 16), depths=(1, 1, 1))])
+def test_the_weights_of_a_later_stage_load_with_all_they_know(tmp_path: Path, config: EncoderConfig) -> None:
+    trained_one = Classifier(build_encoder(config), taxonomy=FERPLUS)
+    with torch.no_grad():
+        for value in (*trained_one.parameters(), *trained_one.buffers()):
+            if value.is_floating_point():
+                value.add_(torch.rand_like(value))
+    save_file(trained_one.state_dict(), tmp_path / "model.safetensors")
+    other = build_encoder(config)
+    report = load_pretrained(other, str(tmp_path / "model.safetensors"))
+    assert report.missing == ()
+    assert not any(key.startswith("encoder.") for key in report.unused)
+    for name, value in other.state_dict().items():
+        assert torch.equal(value, trained_one.encoder.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_published_encoders_differ_from_the_recipes_in_what_weights_do_not_say(name: str) -> None:
+    config = published_encoder(TINY, name)
+    changed = {
+        field.name for field in fields(config) if getattr(config, field.name) != getattr(TINY, field.name)
+    }
+    assert changed <= {"mean", "std", "pre_norm", "activation", "norm_epsilon"}
+    assert (config == TINY) is (name == "ssfer")
+    assert config.pre_norm is (name == "farl")
+
+
+def test_published_networks_are_transformers_for_rgb() -> None:
+    with pytest.raises(ValueError, match="preset paper"):
+        published_encoder(ResNetConfig(), "mae")
+    with pytest.raises(ValueError, match="preset paper"):
+        published_encoder(replace(TINY, channels=1, mean=(0.5,), std=(0.2,)), "mae")
+    with pytest.raises(ValueError, match="ssfer, mae"):
+        published_encoder(TINY, "clip")
 
 
 def test_farl_loads_exactly(tmp_path: Path, timm_vit: Callable[..., Any]) -> None:

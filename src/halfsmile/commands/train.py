@@ -33,6 +33,10 @@ Unlabeled = Annotated[
     Literal["own", "extra", "all"] | None,
     tyro.conf.arg(metavar="{own,extra,all}", help_behavior_hint=RECIPES_HINT),
 ]
+Network = Annotated[
+    Literal["ssfer", "mae", "augreg", "farl"] | None,
+    tyro.conf.arg(metavar="{ssfer,mae,augreg,farl}", help_behavior_hint=RECIPES_HINT),
+]
 RecipeName = Literal[
     "ssfer-ferplus",
     "supervised-ferplus",
@@ -73,6 +77,8 @@ class Train:
         semi_unlabeled: Replaces which unlabeled faces Stage III takes: the rest of the data set (own), those
             from elsewhere (extra), or all.
         init: Start from these weights instead of Stage I: a run folder, a file, or an address.
+        init_network: Whose Vision Transformer the weights of --init are: sets mean, std and what else the
+            weights don't say. augreg are timm's of that name.
         last_stage: Stop after this stage; a later call without it goes on.
         device: Where to compute.
         tensorboard: Also write TensorBoard events.
@@ -92,6 +98,7 @@ class Train:
     sampling: Sampling = None
     semi_unlabeled: Unlabeled = None
     init: Text = None
+    init_network: Network = None
     last_stage: Literal["pretrain", "finetune", "semi", "tune", "temporal"] = "temporal"
     device: Device = None
     tensorboard: bool = False
@@ -99,6 +106,7 @@ class Train:
     def run(self) -> None:
         """Train, evaluate and report."""
         from halfsmile.data.split import LabelBudget
+        from halfsmile.models.pretrained import published_encoder
         from halfsmile.recipes import recipe_named, with_semi
         from halfsmile.train.distributed import processes
 
@@ -118,6 +126,11 @@ class Train:
         recipe = with_semi(recipe, method=self.method, sampling=self.sampling, unlabeled=self.semi_unlabeled)
         if self.init is not None:
             recipe = dataclasses.replace(recipe, init=self.init, pretrain=None)
+        if self.init_network is not None:
+            if self.init is None:
+                raise ValueError("--init-network says whose weights --init gives; there is no --init.")
+            encoder = published_encoder(recipe.encoder, self.init_network)
+            recipe = dataclasses.replace(recipe, encoder=encoder)
         with processes(self.device) as where:
             run_recipe(
                 recipe,

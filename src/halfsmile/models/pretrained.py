@@ -1,11 +1,11 @@
 """Published and own weights for the encoder, loaded by key.
 
-| weights | layout | encoder |
+| weights | layout | encoder: :func:`published_encoder` of |
 |---|---|---|
-| MAE (``facebookresearch/mae``) | ``model``: MAE's names, with or without decoder | ImageNet's mean and std |
-| SSFER (``zhelishisongjie/SSFER``) | the same | as :class:`VitConfig` is by default, 12 heads in every size |
-| FaRL (``FacePerceiver/FaRL``) | ``state_dict``: CLIP's names below ``visual.`` | :data:`FARL` |
-| timm's ``VisionTransformer`` | flat | depends on the model |
+| SSFER (``zhelishisongjie/SSFER``) | as MAE's | ``ssfer``: as :class:`VitConfig` is, 12 heads in every size |
+| MAE (``facebookresearch/mae``) | ``model``: MAE's names, with or without decoder | ``mae`` |
+| FaRL (``FacePerceiver/FaRL``) | ``state_dict``: CLIP's names below ``visual.`` | ``farl`` |
+| timm's ``VisionTransformer`` | flat | ``augreg`` for those of that name; else its card says |
 | a halfsmile run | ``pretrain/model.safetensors`` | the same recipe's |
 
 The mean and std, and the number of heads, leave no trace in the weights: they must be set as in the training
@@ -20,7 +20,7 @@ import math
 import pickle
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from halfsmile.models.download import download, is_url
-from halfsmile.models.encoder import Encoder
+from halfsmile.models.encoder import Encoder, EncoderConfig
 from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import VisionTransformer
+from halfsmile.models.vit_config import VitConfig
 
 FARL: Mapping[str, Any] = {
     "pre_norm": True,
@@ -43,6 +44,14 @@ FARL: Mapping[str, Any] = {
     "std": (0.26862954, 0.26130258, 0.27577711),
 }
 """What FaRL's encoders need: ``vit_config("base", **FARL)`` (arXiv 2112.03109; a CLIP vision tower)."""
+
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "ssfer": {"mean": (0.588, 0.459, 0.402), "std": (0.228, 0.202, 0.190)},
+    "mae": {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)},
+    "augreg": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
+    "farl": FARL,
+}
+"""What the encoder of published weights needs besides its size."""
 
 _TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt")
 _RUN_WEIGHTS = Path("pretrain") / "model.safetensors"
@@ -85,6 +94,26 @@ class LoadReport:
             if names:
                 lines.append(f"{word} ({len(names)}): {', '.join(names)}")
         return "\n".join(lines)
+
+
+def published_encoder(config: EncoderConfig, name: str) -> VitConfig:
+    """The same encoder with what published weights need that they can't say themselves.
+
+    Args:
+        config: Of a Vision Transformer for RGB.
+        name: One of :data:`PUBLISHED`.
+
+    Raises:
+        ValueError: If the encoder is another network, grey, or the name unknown.
+    """
+    if name not in PUBLISHED:
+        raise ValueError(f"Unknown published network {name!r}; known are {', '.join(PUBLISHED)}.")
+    if not isinstance(config, VitConfig) or config.channels != 3:
+        raise ValueError(
+            f"The weights of {name} are of a Vision Transformer for RGB; the recipe's encoder is a "
+            f"{type(config).__name__} of {config.channels} channels. Choose the preset paper."
+        )
+    return replace(config, **PUBLISHED[name])
 
 
 def load_pretrained(encoder: Encoder, source: str, *, cache: Path | None = None) -> LoadReport:
@@ -223,7 +252,7 @@ def _require_same_network(
     if wrong:
         found = ", ".join(f"{name}={getattr(config, name)!r}" for name in wrong)
         expected = ", ".join(f"{name}={needed[name]!r}" for name in wrong)
-        hint = " For FaRL: vit_config(..., **halfsmile.models.pretrained.FARL)." if needed["pre_norm"] else ""
+        hint = " For FaRL: --init-network farl, or vit_config(..., **FARL)." if needed["pre_norm"] else ""
         raise ValueError(f"The encoder has {found}, but the weights of {source} need {expected}.{hint}")
     own = dict(encoder.named_parameters())
     ours = tuple(f"blocks.{i}." for i in range(config.depth))
