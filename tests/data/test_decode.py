@@ -76,6 +76,12 @@ def test_sixteen_bits_are_scaled_to_eight() -> None:
     assert np.array_equal(decode(cv2.imencode(".png", color)[1].tobytes(), "x"), RGB)
 
 
+def test_every_value_of_sixteen_bits_is_rounded_to_the_nearest_of_eight() -> None:
+    values = np.arange(65_536).reshape(256, 256)
+    data = cv2.imencode(".png", values.astype(np.uint16))[1].tobytes()
+    assert np.array_equal(decode(data, "a.png")[:, :, 0], np.round(values / 257))
+
+
 def test_floating_point_samples_are_refused() -> None:
     with pytest.raises(BadImage, match="float32"):
         decode(encoded(GREY.astype(np.float32), "TIFF"), "x")

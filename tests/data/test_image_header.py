@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from halfsmile.data.decode import decode
 from halfsmile.data.image_header import image_size
 
 
@@ -58,6 +59,18 @@ def test_forms_that_pillow_does_not_write() -> None:
     assert image_size(b"BM" + bytes(12) + struct.pack("<Iii", 40, 5, -6)) == (5, 6)
     entries = struct.pack(">HHIHH", 256, 3, 1, 7, 0) + struct.pack(">HHII", 257, 4, 1, 9)
     assert image_size(b"MM\0*" + struct.pack(">IH", 8, 2) + entries) == (7, 9)
+
+
+def test_a_small_frame_behind_the_picture_does_not_hide_a_large_one() -> None:
+    """A decoder skips FF 00; who takes it for a segment jumps over the picture to the frame behind it."""
+    real = encoded(300, 200, "JPEG")[2:]
+    jump = b"\xff\x00" + (real.find(b"\xff\xda") + 18).to_bytes(2, "big")
+    small = b"\xff\xc0\x00\x0b\x08\x00\x08\x00\x08\x01\x01\x11\x00"
+    data = b"\xff\xd8" + jump + real + small
+    assert decode(data, "a.jpg").shape[:2] == (200, 300)
+    assert image_size(data) == (300, 200)
+    assert image_size(b"\xff\xd8\xff\xd9" + small) is None
+    assert image_size(b"\xff\xd8\xff\xda\x00\x02" + small) is None
 
 
 @pytest.mark.parametrize(

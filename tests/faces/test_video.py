@@ -152,6 +152,13 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
     assert np.abs(image[2:20, 4:40].astype(int) - (200, 30, 30)).mean() < 8
 
 
+def test_stretched_frames_count_as_they_will_be(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", steady(3), aspect=Fraction(3, 2))
+    assert next(frames(path, max_pixels=WIDTH * HEIGHT * 3 // 2)).image.shape[1] == 3 * WIDTH // 2
+    with pytest.raises(BadVideo, match=r"1\.5 times as wide as high"):
+        next(frames(path, max_pixels=WIDTH * HEIGHT * 3 // 2 - 1))
+
+
 @pytest.mark.parametrize("size", [(720, 1280), (480, 640)])
 def test_colors_without_a_named_matrix_are_read_as_players_do(tmp_path: Path, size: tuple[int, int]) -> None:
     pixels = np.full((*size, 3), (30, 160, 30), np.uint8)

@@ -93,7 +93,7 @@ def decode(data: bytes, name: str) -> Image:
     if pixels is None:
         raise BadImage(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
     if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
     if pixels.dtype != np.uint8:
         raise BadImage(f"{name}: samples are {pixels.dtype}; only 8-bit and 16-bit images are read.")
     if pixels.ndim == 2:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 _PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
 _JPEG2000_SIZE = b"\xff\x4f\xff\x51"
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
+_JPEG_ENDS = (0xD9, 0xDA)  # of the image, and of the headers
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
@@ -69,13 +70,16 @@ def _webp(data: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg(data: bytes) -> tuple[int, int] | None:
+    """Size of the frame that a decoder would take: what libjpeg skips is skipped; where it ends, all ends."""
     position = 2
     while (position := data.find(b"\xff", position)) >= 0:
         marker = data[position + 1]
         if marker in _JPEG_FRAMES:
             height, width = struct.unpack_from(">HH", data, position + 5)
             return width, height
-        has_no_length = marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD8
+        if marker in _JPEG_ENDS:
+            return None
+        has_no_length = marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD8
         if has_no_length:
             position += 1 if marker == 0xFF else 2
         else:

@@ -187,10 +187,16 @@ class VideoDecoder:
 
     def _pixels(self, frame: VideoFrame, aspect: float) -> Image:
         untagged_hd = frame.colorspace == _UNSPECIFIED_COLORS and frame.height >= HIGH_DEFINITION
-        square = 0.25 <= aspect <= 4 and abs(aspect - 1) > 0.01
+        stretched = 0.25 <= aspect <= 4 and abs(aspect - 1) > 0.01
+        width = round(frame.width * aspect) if stretched else frame.width
+        if width * frame.height > self.max_pixels:
+            raise BadVideo(
+                f"{self.source}: frames of {frame.width} x {frame.height} pixels that are {aspect:g} times "
+                f"as wide as high are larger than the {self.max_pixels} pixels allowed."
+            )
         rgb = self._reformatter.reformat(
             frame,
-            width=round(frame.width * aspect) if square else None,
+            width=width,
             format="rgb24",
             src_colorspace=Colorspace.ITU709 if untagged_hd else None,
         )

@@ -99,7 +99,7 @@ def walk(root: Path) -> tuple[list[str], list[str]]:
         below = Path(folder).relative_to(root).as_posix()
         for file in files:
             name = file if below == "." else f"{below}/{file}"
-            (names if _is_utf8(name) else unnamed).append(name)
+            (names if is_utf8(name) else unnamed).append(name)
     notes = []
     if unreadable:
         first = unreadable[0]
@@ -116,7 +116,7 @@ def walk(root: Path) -> tuple[list[str], list[str]]:
     return sorted(names), notes
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     """False where the file system's bytes could not be decoded."""
     return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
