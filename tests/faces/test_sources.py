@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import sys
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -88,9 +90,32 @@ def test_cameras_and_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert stream.video == "rtsp://me:secret@cam.local:554/live?x=1"
     assert stream.name == "rtsp://cam.local:554/live?x=1"  # what tables and messages show
     assert "secret" not in str(stream.place)
+    for address in (
+        "rtsp://me:s@ecret@cam.local/live",
+        "http://cam.local/live?User=me&password=ecret&channel=2",
+    ):
+        (source,) = find_sources([address]).items
+        assert source.video == address
+        assert "ecret" not in source.name + str(source.place)
+        assert "cam.local/live" in source.name
+    assert source.name.endswith("&channel=2")
     assert "/" not in stream.place.name
     write_picture(tmp_path / "7.png", scene([])).rename(tmp_path / "7")
     assert kinds(["7"]) == [("picture", "7")]  # a file of that name comes first
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are Unicode there")
+@pytest.mark.parametrize("by_pattern", [True, False])
+def test_names_that_are_not_utf8_are_left_out(tmp_path: Path, by_pattern: bool) -> None:
+    write_picture(tmp_path / "a.png", scene([]))
+    strange = tmp_path / os.fsdecode(b"caf\xe9.png")
+    write_picture(tmp_path / "b.png", scene([])).rename(strange)
+    names = [tmp_path / "*.png"] if by_pattern else [tmp_path / "a.png", strange]
+    found = find_sources(names)
+    assert [source.name for source in found.items] == [str(tmp_path / "a.png")]
+    ((name, reason),) = found.ignored
+    assert "caf\\xe9" in name
+    assert "not UTF-8" in reason
 
 
 @pytest.mark.parametrize(

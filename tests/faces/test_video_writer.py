@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,15 @@ def test_what_is_no_video_is_refused_and_leaves_no_file(
 def test_unknown_encoders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no video encoder 'nothing'"):
         write_all(tmp_path / "a.mp4", [(shaded(0), 0)], codec="nothing")
+
+
+def test_times_closer_than_a_tick_still_rise(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    times = [0.0, 1.0, math.nextafter(1.0, 2.0), 1.04]
+    write_all(path, [(shaded(i), time) for i, time in enumerate(times)])
+    found = [frame.time for frame in frames(path)]
+    assert found == pytest.approx(times, abs=1e-4)
+    assert found == sorted(set(found))
 
 
 def test_an_error_keeps_the_old_file(tmp_path: Path) -> None:

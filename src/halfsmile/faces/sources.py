@@ -27,7 +27,7 @@ from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.decode import read_image
 from halfsmile.data.image_header import image_size
 from halfsmile.data.preprocess import Image
-from halfsmile.data.readers.folder import is_image, walk
+from halfsmile.data.readers.folder import is_image, is_utf8, walk
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -37,7 +37,8 @@ VIDEO_SUFFIXES = frozenset(
 )  # fmt: skip
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
 _HEADER = 1 << 16
-_USER = re.compile(r"^([a-z]+://)[^/@]*@", re.IGNORECASE)
+_USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
+_SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*=)[^&]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Source:
 
     Args:
         kind: ``picture``, ``video`` (a file), ``camera`` or ``stream``; the last two need not end.
-        name: As results and messages call it; an address without its user and password.
+        name: As results and messages call it; an address without user, password and keys.
         place: Path within what the user named, for files that are written about it; without ``..``.
         root: Folder or archive of a picture.
         locator: Of the picture below ``root``; of a stream, its whole address.
@@ -137,7 +138,7 @@ def _add(found: _Found, name: str) -> None:
         scheme = name.partition("://")[0].lower()
         if scheme not in SCHEMES:
             raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
-        public = _USER.sub(r"\1", name)
+        public = _SECRETS.sub(r"\1…", _USER.sub(r"\1", name))
         found.add(Source("stream", public, PurePosixPath(_stream_place(public)), locator=name))
     elif path.is_dir():
         _add_folder(found, path)
@@ -175,7 +176,10 @@ def _add_folder(found: _Found, root: Path) -> None:
 
 def _add_file(found: _Found, path: Path) -> None:
     place = PurePosixPath(path.name)
-    if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+    if not is_utf8(str(path)):
+        shown = str(path).encode("utf-8", "surrogateescape")
+        found.ignored[repr(shown)] = "the name is not UTF-8; rename it"
+    elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
         _add_archive(found, path, place)
     elif path.suffix.lower() in VIDEO_SUFFIXES or (not is_image(place) and _is_video(path)):
         found.add(Source("video", str(path), place))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -67,6 +68,7 @@ class _Writer:
         self.stream: VideoStream | None = None
         self.shape: tuple[int, ...] = ()
         self.first = 0.0
+        self.time = -math.inf
         self.ticks = -1
         self.step = _TICKS // 25
 
@@ -81,11 +83,11 @@ class _Writer:
             raise ValueError(
                 f"All pictures of a video have one shape; after {self.shape} came {image.shape}."
             )
-        ticks = round((time - self.first) * _TICKS)
-        if ticks <= self.ticks:
-            raise ValueError(f"Times rise by 1/{_TICKS} s or more; {time} s came too early.")
+        if time <= self.time:
+            raise ValueError(f"Times rise; {time} s came after {self.time} s.")
+        ticks = max(round((time - self.first) * _TICKS), self.ticks + 1)
         self.step = ticks - self.ticks if self.ticks >= 0 else self.step
-        self.ticks = ticks
+        self.time, self.ticks = time, ticks
         height, width = self.shape[:2]
         even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         frame = self.reformatter.reformat(
