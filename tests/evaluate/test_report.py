@@ -127,7 +127,7 @@ def test_missing_pieces_leave_their_sections_out(make_run: MakeRun) -> None:
 
 
 def test_other_ways_of_mixing_are_not_called_facemix(make_run: MakeRun) -> None:
-    run = make_run(stages=["finetune"], recipe={"name": "supervised", "finetune": {"mixing": "mixup"}})
+    run = make_run(pictures=True, recipe={"name": "supervised", "finetune": {"mixing": "mixup"}})
     assert (run / "finetune/figures/facemix.png").exists()
     assert "facemix" not in read(write_report(run)).sections
 

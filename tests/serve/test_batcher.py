@@ -74,6 +74,33 @@ def test_cancelled_pictures_are_skipped(predictor: StandIn) -> None:
     assert predictor.batches == [1]
 
 
+def test_places_are_held_as_long_as_pictures_are(predictor: StandIn) -> None:
+    async def given_up(batcher: Batcher, name: str) -> None:
+        with batcher.reserve([30]):
+            await batcher.faces([gradient(0)], [name])
+
+    async def work(batcher: Batcher) -> None:
+        predictor.gate.clear()
+        running = asyncio.create_task(given_up(batcher, "running"))
+        await asyncio.sleep(0.05)
+        queued = asyncio.create_task(given_up(batcher, "queued"))
+        await asyncio.sleep(0.01)
+        for task in (running, queued):
+            task.cancel()
+        await asyncio.wait({running, queued}, timeout=0.05)
+        with pytest.raises(Busy):
+            batcher.reserve([41])
+        predictor.gate.set()
+        await asyncio.wait({running, queued})
+        assert running.cancelled()
+        assert queued.cancelled()
+        with batcher.reserve([60]):
+            pass
+
+    using(predictor, Limits(queue=3, files=3, pixels=60, frame_pixels=60, queue_pixels=100), work)
+    assert predictor.batches == [1]
+
+
 def test_places_are_counted_in_pictures_and_pixels(predictor: StandIn) -> None:
     limits = Limits(queue=3, files=3, pixels=60, frame_pixels=60, queue_pixels=100)
 

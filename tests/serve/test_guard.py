@@ -126,6 +126,8 @@ def test_keys_that_fit_no_header_are_refused(predictor: StandIn, key: str) -> No
         create_app(predictor, api_key=key)
 
 
-@pytest.mark.parametrize("offered", ["halfsmile.key.", "halfsmile.key.!!!", "halfsmile.key._w", "other"])
+@pytest.mark.parametrize(
+    "offered", ["halfsmile.key.", "halfsmile.key.!!!", "halfsmile.key._w", "halfsmile.key.é", "other"]
+)
 def test_damaged_offers_of_a_key_are_none(offered: str) -> None:
     assert not sent_key(Headers({"sec-websocket-protocol": offered}))

@@ -160,6 +160,8 @@ def test_too_many_videos_give_429_and_finished_ones_make_place(
         assert "retry-after" in refused.headers
         predictor.seconds = 0.0
         wait_until(lambda: state(client, second).status == state(client, first).status == "done")
+        assert client.post("/v1/video", files={"file": ("notes.txt", b"notes")}).status_code == 400
+        assert client.get(f"/v1/video/{first}").status_code == 200
         start(client, clip)
         assert client.get(f"/v1/video/{first}").status_code == 404
 

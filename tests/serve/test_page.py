@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av
 import numpy as np
 import pytest
 from tests.serve.conftest import Serve, StandIn, encode
 
 from halfsmile.data.decode import decode
 from halfsmile.data.synthetic import generate
+from halfsmile.faces.video import frames
 from halfsmile.serve.limits import Limits
 
 if TYPE_CHECKING:
@@ -80,15 +82,17 @@ def page(context: BrowserContext) -> Iterator[Page]:
     assert all(host.startswith(("http://127.0.0.1:", "blob:")) for host in hosts), hosts
 
 
-def drop(page: Page, name: str, kind: str, data: bytes) -> None:
-    """Drop a file as a user does."""
+def drop(page: Page, name: str, kind: str, data: bytes, *, copies: int = 1) -> None:
+    """Drop a file as a user does, or several of the same."""
     transfer = page.evaluate_handle(
-        """([name, kind, bytes]) => {
+        """([name, kind, bytes, copies]) => {
           const transfer = new DataTransfer();
-          transfer.items.add(new File([new Uint8Array(bytes)], name, { type: kind }));
+          for (let i = 0; i < copies; i++) {
+            transfer.items.add(new File([new Uint8Array(bytes)], name, { type: kind }));
+          }
           return transfer;
         }""",
-        [name, kind, list(data)],
+        [name, kind, list(data), copies],
     )
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
 
@@ -209,6 +213,45 @@ def test_a_video_gets_a_timeline_that_seeks(
         page.wait_for_timeout(200)
         assert painted(page, ".card .stage canvas") > 500
         shot(page, "video", request)
+
+
+def test_a_video_that_the_browser_can_not_play_still_has_its_timeline(
+    serve: Serve, page: Page, clip: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "clip.mp4").write_bytes(clip)
+    with av.open(str(tmp_path / "clip.avi"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 256, 192, "yuv420p"
+        for frame in frames(tmp_path / "clip.mp4"):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.image, format="rgb24")))
+        container.mux(stream.encode(None))
+    with serve() as url:
+        page.goto(url)
+        drop(page, "clip.avi", "video/x-msvideo", (tmp_path / "clip.avi").read_bytes())
+        page.wait_for_selector("text=1 person")
+        page.wait_for_selector("text=This browser can't play the video")
+        slider = page.locator(".timeline canvas")
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        assert slider.get_attribute("aria-valuenow") == "1.0"
+        assert "person 1" in (slider.get_attribute("aria-valuetext") or "")
+        page.wait_for_selector(".face >> text=Person 1")
+        page.keyboard.press("Home")
+        assert (slider.get_attribute("aria-valuetext") or "").endswith("no face")
+
+
+def test_clear_stops_what_is_still_to_be_sent(
+    serve: Serve, predictor: StandIn, page: Page, photo: bytes
+) -> None:
+    predictor.seconds = 0.2
+    with serve() as url:
+        page.goto(url)
+        drop(page, "me.jpg", "image/jpeg", photo, copies=12)
+        page.wait_for_selector(".face")
+        page.click("#clear")
+        page.wait_for_timeout(1500)
+        assert page.locator(".card").count() == 0
+        assert sum(predictor.batches) <= 6
 
 
 def test_a_video_can_be_cancelled(

@@ -82,6 +82,7 @@ class _Waiting:
     image: Image
     source: str
     answer: asyncio.Future[list[Face]]
+    is_over: asyncio.Event  # answered or skipped; nothing looks at the image any more
 
 
 class Batcher:
@@ -128,19 +129,29 @@ class Batcher:
     async def faces(self, images: Sequence[Image], sources: Sequence[str]) -> list[list[Face] | Exception]:
         """Faces of pictures for which places were reserved.
 
-        Cancelling it takes those that have not begun out of the queue.
+        When it is cancelled, those that have not begun are skipped, and it ends when the others are done: as
+        long as pictures are held, their places are.
 
         Returns:
             For each picture its faces, or what the predictor raised on it.
         """
         loop = asyncio.get_running_loop()
-        waiting = [_Waiting(*pair, loop.create_future()) for pair in zip(images, sources, strict=True)]
+        waiting = [
+            _Waiting(*pair, loop.create_future(), asyncio.Event())
+            for pair in zip(images, sources, strict=True)
+        ]
         for one in waiting:
             self._queue.put_nowait(one)
         self.metrics.waiting.set(self._queue.qsize())
         answers = asyncio.gather(*(one.answer for one in waiting), return_exceptions=True)
         found: list[list[Face] | Exception] = []
-        for answer in await answers:
+        try:
+            given = await answers
+        except asyncio.CancelledError:
+            for one in waiting:
+                await one.is_over.wait()
+            raise
+        for answer in given:
             if isinstance(answer, BaseException) and not isinstance(answer, Exception):
                 raise answer
             found.append(answer)
@@ -160,7 +171,8 @@ class Batcher:
             wanted = [one for one in batch if not one.answer.done()]
             if wanted:
                 await self._answer(wanted)
-            for _ in batch:
+            for one in batch:
+                one.is_over.set()
                 self._queue.task_done()
 
     async def _next_batch(self) -> list[_Waiting]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -64,7 +64,7 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: Limits) -> None
             images = {}
             for i in claimed:
                 try:
-                    images[i] = await asyncio.to_thread(decode_picture, sent[i], limits.pixels)
+                    images[i] = await _in_a_thread(decode_picture, sent[i], limits.pixels)
                 except BadImage as error:
                     results[i]["error"] = str(error)
             found = await batcher.faces(list(images.values()), [sent[i].name for i in images])
@@ -239,6 +239,16 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, Result], 
         task.cancel()
         gone.cancel()
         await asyncio.wait({task, gone})
+
+
+async def _in_a_thread(work: Callable[..., Result], *arguments: Any) -> Result:
+    """What a function returns in a thread; when cancelled, this ends when the thread has let go."""
+    task = asyncio.create_task(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 def _copy(upload: UploadFile, path: Path) -> None:

@@ -9,7 +9,6 @@ origins read it.
 from __future__ import annotations
 
 import base64
-import binascii
 import ipaddress
 import secrets
 from collections.abc import Iterable
@@ -143,7 +142,7 @@ def sent_key(headers: Headers) -> str | None:
             code = offered.strip().removeprefix(_KEY_PREFIX)
             try:
                 return base64.urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 return None
     return None
 

@@ -145,18 +145,15 @@ class Jobs:
         """
         if self._is_stopping:
             raise Stopping
-        finished = sorted((job.finished, job.id) for job in self._jobs.values() if job.finished)
-        if len(self._jobs) >= self.limits.jobs:
-            if not finished:
-                raise Busy
-            self.remove(self._jobs[finished[0][1]])
+        if sum(not job.finished for job in self._jobs.values()) >= self.limits.jobs:
+            raise Busy
         job = Job(self.folder / secrets.token_urlsafe(16))
         job.folder.mkdir(mode=0o700)
         self._jobs[job.id] = job
         return job
 
     async def begin(self, job: Job, name: str) -> None:
-        """Check the video of a job and start to look at it.
+        """Check the video of a job and start to look at it; the oldest finished one makes place if it must.
 
         Raises:
             ValueError: If it is no video, or longer or larger than the limits.
@@ -174,6 +171,9 @@ class Jobs:
                 "taken here; send a shorter piece."
             )
         if job.id in self._jobs:
+            finished = sorted((job.finished, job.id) for job in self._jobs.values() if job.finished)
+            for _, oldest in finished[: max(0, len(self._jobs) - self.limits.jobs)]:
+                self.remove(self._jobs[oldest])
             job.task = asyncio.create_task(self._run(job))
 
     def remove(self, job: Job) -> None:

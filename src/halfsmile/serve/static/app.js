@@ -90,10 +90,12 @@ async function showPhoto(file) {
   const large = tooLarge(file, limits.body_bytes);
   if (large) return showError(parts, large);
   parts.side.textContent = "looking…";
+  const abort = new AbortController();
+  cleanups.push(() => abort.abort());
   const form = new FormData();
   form.append("files", file, file.name || "picture");
   try {
-    const answer = await ask("/v1/predict", { method: "POST", body: form });
+    const answer = await ask("/v1/predict", { method: "POST", body: form, signal: abort.signal });
     if (mine !== generation) return;
     const result = answer.results[0];
     parts.side.textContent = "";
@@ -111,6 +113,7 @@ async function showPhoto(file) {
       addRow(file.name, face);
     }
   } catch (error) {
+    if (error.name === "AbortError") return;
     parts.side.textContent = "";
     showError(parts, error instanceof Refused ? error.message : String(error));
   }
@@ -149,16 +152,18 @@ async function showVideo(file) {
     .sort((a, b) => b.faces.length - a.faces.length).slice(0, 12);
   const duration = () => (Number.isFinite(video.duration) ? video.duration
     : Math.max(0.1, ...[...lanes.values()].map((faces) => faces.at(-1).time)));
-  const present = () => [...lanes.values()].map((faces) => latest(faces, video.currentTime)).filter(Boolean);
+  let asked = 0; // the time to show where the browser can't play the video and has none of its own
+  const now = () => (video.error ? asked : video.currentTime);
+  const present = () => [...lanes.values()].map((faces) => latest(faces, now())).filter(Boolean);
   let listed = "";
   const draw = () => {
     const faces = present();
     if (size) drawFaces(canvas, faces, size.width, size.height);
-    drawTimeline(timeline, shown(), duration(), video.currentTime);
+    drawTimeline(timeline, shown(), duration(), now());
     timeline.setAttribute("aria-valuemin", "0");
     timeline.setAttribute("aria-valuemax", duration().toFixed(1));
-    timeline.setAttribute("aria-valuenow", video.currentTime.toFixed(1));
-    timeline.setAttribute("aria-valuetext", `${video.currentTime.toFixed(1)} s: ${
+    timeline.setAttribute("aria-valuenow", now().toFixed(1));
+    timeline.setAttribute("aria-valuetext", `${now().toFixed(1)} s: ${
       faces.map((face) => `person ${face.track} ${verdict(face).title}`).join(", ") || "no face"}`);
     const key = faces.map((face) => `${face.track}:${face.time}`).join();
     if (key !== listed) {
@@ -166,7 +171,10 @@ async function showVideo(file) {
       parts.faces.replaceChildren(...faces.map((face) => faceArticle(face, video)));
     }
   };
-  const seek = (time) => { video.currentTime = Math.min(duration(), Math.max(0, time)); };
+  const seek = (time) => {
+    asked = Math.min(duration(), Math.max(0, time));
+    if (video.error) draw(); else video.currentTime = asked;
+  };
   const seekTo = (event) => {
     const area = timeline.getBoundingClientRect();
     seek(((event.clientX - area.left) / area.width) * duration());
@@ -175,7 +183,7 @@ async function showVideo(file) {
   timeline.addEventListener("pointermove", (event) => { if (event.buttons) seekTo(event); });
   timeline.addEventListener("keydown", (event) => {
     const move = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10 }[event.key];
-    if (move !== undefined) seek(video.currentTime + move);
+    if (move !== undefined) seek(now() + move);
     else if (event.key === "Home") seek(0);
     else if (event.key === "End") seek(duration());
     else if (event.key === " ") video.paused ? video.play() : video.pause();
@@ -386,9 +394,10 @@ async function take(files) {
   const known = [...files].filter((file) => /^(image|video)\//.test(file.type) || !file.type);
   const strange = [...files].length - known.length;
   say(strange ? `${strange} file${strange === 1 ? " is" : "s are"} neither picture nor video and left out.` : "", strange > 0);
+  const mine = generation;
   const queue = known.slice();
   const worker = async () => {
-    for (let file = queue.shift(); file; file = queue.shift()) {
+    for (let file = queue.shift(); file && mine === generation; file = queue.shift()) {
       await (isVideo(file) ? showVideo(file) : showPhoto(file));
     }
   };
