@@ -27,14 +27,19 @@ class PrecisionChoice:
 
 
 def _seconds(dtype: torch.dtype, device: torch.device, budget: float) -> float:
-    left = torch.ones(512, 256, dtype=dtype, device=device)
-    right = torch.ones(256, 512, dtype=dtype, device=device)
-    _ = left @ right
-    runs, start = 0, time.perf_counter()
-    while runs == 0 or time.perf_counter() - start < budget:
+    rows, inner = (512, 256) if device.type == "cpu" else (4096, 4096)  # more than a GPU's time to start
+    left = torch.ones(rows, inner, dtype=dtype, device=device)
+    right = torch.ones(inner, rows, dtype=dtype, device=device)
+
+    def product() -> None:
         _ = left @ right
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+
+    product()
+    runs, start = 0, time.perf_counter()
+    while runs == 0 or time.perf_counter() - start < budget:
+        product()
         runs += 1
     return (time.perf_counter() - start) / runs
 
