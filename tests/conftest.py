@@ -14,7 +14,7 @@ from halfsmile.data.synthetic import write_data_set
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipe import Recipe
-from halfsmile.recipes import ssfer_folders, supervised_folders
+from halfsmile.recipes import ssfer_folders, supervised_folders, with_semi
 from halfsmile.train.distributed import Processes
 from halfsmile.train.run import train_run
 from halfsmile.train.run_folder import RunFolder
@@ -62,7 +62,7 @@ TINY_ENCODER = VitConfig(
 @pytest.fixture
 def tiny_recipe() -> Recipe:
     """All stages of SSFER on a network that trains in seconds."""
-    recipe = ssfer_folders()
+    recipe = with_semi(ssfer_folders(), unlabeled="own")
     assert recipe.pretrain is not None
     assert recipe.semi is not None
     encoder = TINY_ENCODER

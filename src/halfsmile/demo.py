@@ -68,6 +68,7 @@ def small(recipe: Recipe, *, seed: int) -> Recipe:
         semi=recipe.semi
         and replace(
             recipe.semi,
+            unlabeled="own",
             epochs=12,
             optim=optim,
             drop_path=0.1,

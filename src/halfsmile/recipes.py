@@ -120,10 +120,12 @@ def supervised_ferplus(preset: Preset = "cpu") -> Recipe:
 
 
 def ssfer_folders(preset: Preset = "cpu") -> Recipe:
-    """All three stages on one's own faces: class folders ``train/<label>`` and ``test/<label>``."""
-    return replace(
-        _PRESETS[preset]("ssfer-folders"), data_set="class-folders", label_rule=None, test_splits=("test",)
-    )
+    """All three stages on one's own faces: class folders ``train/<label>`` and ``test/<label>``.
+
+    Stage III takes what unlabeled faces there are: all labels may be used where more faces come along.
+    """
+    recipe = with_semi(_PRESETS[preset]("ssfer-folders"), unlabeled="all")
+    return replace(recipe, data_set="class-folders", label_rule=None, test_splits=("test",))
 
 
 def supervised_folders(preset: Preset = "cpu") -> Recipe:

@@ -161,6 +161,8 @@ def test_stage_three_takes_the_unlabeled_faces_it_asks_for(
 def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path) -> None:
     _, faces = load(RECIPE, data, tmp_path)
     without = replace(faces, unlabeled=None, extra={})
+    for lacking in (replace(faces, unlabeled=None), replace(faces, extra={})):
+        assert len(unlabeled_images(with_semi(RECIPE, unlabeled="all"), lacking)) == 1
     for choice in ("own", "all"):
         with pytest.raises(ValueError, match="the label budget covers all"):
             unlabeled_images(with_semi(RECIPE, unlabeled=choice), without)

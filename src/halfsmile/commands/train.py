@@ -75,7 +75,7 @@ class Train:
         method: Replaces Stage III's method.
         sampling: Replaces how often Stage III draws each class of the labeled faces.
         semi_unlabeled: Replaces which unlabeled faces Stage III takes: the rest of the data set (own), those
-            from elsewhere (extra), or all.
+            from elsewhere (extra), or what there is of both (all).
         init: Start from these weights instead of Stage I: a run folder, a file, or an address.
         init_network: Whose Vision Transformer the weights of --init are: sets mean, std and what else the
             weights don't say. augreg are timm's of that name.

@@ -30,7 +30,8 @@ class LabelBudget:
     Args:
         images: Locators, one a row.
         roles: ``labeled`` (label may be used), ``unlabeled`` (it may not), or ``held_out`` (kept out of
-            training; its label serves only to watch the quality of pseudo-labels, and selects nothing).
+            training; its label watches the quality of pseudo-labels, which selects nothing, and
+            calibrates the export).
         fingerprint: Of the manifest that it was drawn for.
         amount: As the user gave it.
         seed: Of the draw.

@@ -181,24 +181,25 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
 
 
 def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[np.uint8]]:
-    """The unlabeled faces of Stage III: of the training split, from elsewhere, or both.
+    """The unlabeled faces of Stage III: of the training split, from elsewhere, or what there is of both.
 
     Raises:
         ValueError: If the recipe asks for faces that are not there.
     """
     choice = recipe.semi.unlabeled if recipe.semi is not None else "own"
-    if choice != "extra" and faces.unlabeled is None:
-        raise ValueError(
-            "Stage III needs unlabeled training faces, but the label budget covers all of them. Give fewer "
-            "--labels, or take the unlabeled faces from elsewhere only (unlabeled: extra)."
-        )
-    if choice != "own" and not faces.extra:
+    own = [faces.unlabeled.images] if choice != "extra" and faces.unlabeled is not None else []
+    found = own + ([part.images for part in faces.extra.values()] if choice != "own" else [])
+    if found:
+        return found
+    if choice == "extra":
         raise ValueError(
             f"Stage III of the recipe {recipe.name} takes unlabeled faces from elsewhere (unlabeled: "
             f"{choice}), and none are given. Name a folder or an archive of them with --unlabeled."
         )
-    own = [faces.unlabeled.images] if choice != "extra" and faces.unlabeled is not None else []
-    return own + ([part.images for part in faces.extra.values()] if choice != "own" else [])
+    raise ValueError(
+        "Stage III needs unlabeled faces, but the label budget covers all of the training split. Give fewer "
+        "--labels, or faces from elsewhere: --unlabeled FACES --semi-unlabeled extra."
+    )
 
 
 def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path) -> dict[str, Any]:
