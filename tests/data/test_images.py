@@ -109,6 +109,17 @@ def test_large_arrays_are_decoded_once(
     assert len(load_faces(manifest, **options, progress=False)) == 9
 
 
+def test_folders_with_equal_names_have_arrays_of_their_own(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"size": 8, "channels": 1, "cache": tmp_path / "cache", "memory_limit": 0}
+    found = []
+    for value in (10, 200):
+        (root := tmp_path / str(value)).mkdir()
+        cv2.imwrite(str(root / "a.png"), np.full((20, 20), value, np.uint8))
+        manifest = Manifest.from_rows([{"image": "a.png"}], root)
+        found.append(float(load_faces(manifest, **options, progress=False).images.mean()))
+    assert found == [10.0, 200.0]
+
+
 def test_an_array_without_its_sizes_is_made_anew(tmp_path: Path) -> None:
     manifest = Manifest.from_rows(write_faces(tmp_path, 5), tmp_path)
     cache = tmp_path / "cache"

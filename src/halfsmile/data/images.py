@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -186,7 +187,9 @@ def _cache_path(shape: tuple[int, ...], cache: Path | None, limit: int, manifest
             f"{shape[0]} images of {shape[1:]} need {needed / 2**30:.1f} GiB, more than the "
             f"{limit / 2**30:.1f} GiB allowed in memory: give a cache folder, or a smaller size."
         )
-    return Path(cache) / f"faces-{manifest.fingerprint()[:16]}-{shape[1]}x{shape[3]}.npy"
+    what = f"{Path(manifest.root).resolve()} {manifest.fingerprint()}"  # a fingerprint is of names alone
+    name = hashlib.sha256(what.encode(errors="surrogateescape")).hexdigest()[:16]
+    return Path(cache) / f"faces-{name}-{shape[1]}x{shape[3]}.npy"
 
 
 def _sizes_path(path: Path) -> Path:
