@@ -31,6 +31,17 @@ def test_temperature_finds_the_factor_that_made_the_logits_too_sharp(sharpen: fl
     assert fit_temperature(*draw(20000, sharpen=sharpen)).value == pytest.approx(sharpen, rel=0.05)
 
 
+def test_a_few_faces_that_are_all_right_make_nothing_certain() -> None:
+    targets = np.arange(14) % 7
+    logits = 4.0 * np.eye(7)[targets]
+    few = fit_temperature(logits, targets)
+    many = fit_temperature(np.repeat(logits, 300, axis=0), np.repeat(targets, 300))
+    assert 0.5 < few.value < 0.7
+    assert few(logits).max() < 0.999
+    assert many.value < 0.35
+    assert fit_temperature(logits, targets, prior=0.0).value < 0.1
+
+
 def test_temperature_agrees_with_scikit_learn() -> None:
     calibration = pytest.importorskip("sklearn.calibration")
     frozen = pytest.importorskip("sklearn.frozen")
@@ -41,7 +52,7 @@ def test_temperature_agrees_with_scikit_learn() -> None:
     model = linear.LogisticRegression(C=100.0).fit(features[:200], targets[:200])
     oracle = calibration.CalibratedClassifierCV(frozen.FrozenEstimator(model), method="temperature")
     oracle.fit(features[200:], targets[200:])
-    ours = fit_temperature(model.decision_function(features[200:]), targets[200:])
+    ours = fit_temperature(model.decision_function(features[200:]), targets[200:], prior=0.0)
     expected = oracle.predict_proba(features[200:])
     np.testing.assert_allclose(ours(model.decision_function(features[200:])), expected, atol=2e-4)
 

@@ -58,6 +58,7 @@ def test_uncertain_means_below_the_threshold(model: ExpressionModel, brightness:
         predictor = Predictor(model, detector=FramedSquares(), threshold=threshold)
         used = 0.75 if threshold is None else threshold
         assert predictor.predict(picture)[0].uncertain == (confidence < used)
+        assert predictor.is_uncertain(1.0) == (used == 1.0), "1 is for models that are never sure enough"
 
 
 def test_without_any_threshold_nothing_is_called_uncertain(tmp_path: Path) -> None:

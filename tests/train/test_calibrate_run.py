@@ -185,3 +185,5 @@ def test_judging_by_hand() -> None:
     assert found["metrics"]["accuracy"] == 0.5
     assert found["certain"] == {"share": 0.75, "error": pytest.approx(2 / 3)}
     assert found["sets"] == {"coverage": 0.75, "mean_size": (1 + 1 + 2 + 3) / 4}
+    never = judge(np.eye(3)[[0, 1]], targets[:2], taxonomy, threshold=1.0, sets=None)
+    assert never["certain"] == {"share": 0.0, "error": None}

@@ -266,8 +266,8 @@ class Predictor:
         )
 
     def is_uncertain(self, confidence: float) -> bool:
-        """Whether a confidence lies below the threshold of certainty."""
-        return self.threshold is not None and confidence < self.threshold
+        """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too."""
+        return self.threshold is not None and (confidence < self.threshold or self.threshold >= 1)
 
 
 def opened(picture: str | Path | Image) -> tuple[Image, str]:

@@ -40,7 +40,7 @@ class Selection:
     """Which answers become pseudo-labels.
 
     Args:
-        threshold: Least confidence; higher values accept fewer but purer ones.
+        threshold: Least confidence; higher values accept fewer but purer ones, 1 accepts none.
         per_class: Of each class at most so many, the surest, and of equally sure ones the first; None for
             all. A smaller number makes the classes more even.
 
@@ -56,6 +56,10 @@ class Selection:
             raise ValueError(f"The threshold must lie between 0 and 1, found {self.threshold}.")
         if self.per_class is not None and self.per_class < 1:
             raise ValueError(f"The number of faces per class must be at least 1, found {self.per_class}.")
+
+    def takes(self, confidence: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Which answers of these confidences may become pseudo-labels."""
+        return (confidence >= self.threshold) & (self.threshold < 1)
 
 
 @dataclass
@@ -115,7 +119,7 @@ def _with_labels(
 ) -> pa.Table:
     """Rows of the table from rows of a part."""
     best, confidence, is_good = _answers(table, labels)
-    accepted = is_good & (confidence >= selection.threshold)
+    accepted = is_good & selection.takes(confidence)
     if chosen is not None:
         accepted &= np.isin(np.arange(first_row, first_row + len(table)), chosen)
     names = pa.array(list(labels)).take(pa.array(best))
@@ -162,7 +166,7 @@ def _surest(parts: Parts, labels: Sequence[str], selection: Selection) -> npt.ND
         rows = np.arange(first_row, first_row + len(table))
         first_row += len(table)
         for number, (before, before_rows) in kept.items():
-            new = is_good & (best == number) & (confidence >= selection.threshold)
+            new = is_good & (best == number) & selection.takes(confidence)
             both, both_rows = np.append(before, confidence[new]), np.append(before_rows, rows[new])
             surest = np.lexsort((both_rows, -both))[: selection.per_class]
             kept[number] = both[surest], both_rows[surest]

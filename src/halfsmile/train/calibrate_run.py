@@ -270,7 +270,7 @@ def judge(
     """
     found: dict[str, Any] = {"metrics": evaluate_predictions(probabilities, targets, taxonomy).to_dict()}
     if threshold is not None:
-        certain = probabilities.max(axis=1) >= threshold
+        certain = (probabilities.max(axis=1) >= threshold) & (threshold < NEVER)
         wrong = (probabilities.argmax(axis=1) != targets)[certain]
         found["certain"] = {
             "share": float(certain.mean()),
