@@ -94,6 +94,9 @@ def test_pictures_of_all_kinds_of_roots_are_found(tmp_path: Path) -> None:
         ],
         None,
     )
-    assert len(merged) == 3
+    away = str(tmp_path / "folder" / "in" / "0.png")
+    other = Source("a", Manifest.from_rows([{"image": away}], tmp_path / "lists"))
+    merged = merge([other, Source("m", merged)], None)
+    assert len(merged) == 4
     for locator in merged.column("image"):
         assert read_image(merged.root, locator).shape == (10, 10, 1)

@@ -132,6 +132,12 @@ def test_a_class_without_a_face_is_named() -> None:
         LabelBudget.draw(manifest((10, 10, 0)), "10%", seed=0)
 
 
+@pytest.mark.parametrize("held_out", [-0.1, 1.1, 5.0])
+def test_a_held_out_share_that_is_none_is_refused(held_out: float) -> None:
+    with pytest.raises(ValueError, match=r"0\.05 is 5 %"):
+        LabelBudget.draw(manifest(), "10%", seed=0, held_out=held_out)
+
+
 def test_a_manifest_without_taxonomy_is_refused() -> None:
     bare = Manifest.from_rows([{"image": "a.png"}], Path("faces"))
     with pytest.raises(ValueError, match="no taxonomy"):

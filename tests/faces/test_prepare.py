@@ -208,6 +208,16 @@ def test_given_boxes_are_cut_out(tmp_path: Path, scenes: list[Scene]) -> None:
     assert ["neither a box nor landmarks" in reason for reason in summary.left_out.values()] == [True]
 
 
+def test_given_boxes_of_other_pictures_are_no_faces(tmp_path: Path, scenes: list[Scene]) -> None:
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(encode_png(scenes[0][0]))
+    lines = ["image,label,x0,y0,x1,y1", "a.png,fear,10,10,60,60", "b.png,anger,9000,9000,9100,9100"]
+    (tmp_path / "faces.csv").write_text("\n".join(lines))
+    summary = quietly([tmp_path / "faces.csv"], tmp_path / "store", Settings(detector="given"))
+    assert summary.faces == 1
+    assert ["do the boxes belong" in reason for reason in summary.left_out.values()] == [True]
+
+
 def test_a_picture_that_kills_its_process_costs_only_itself(tmp_path: Path) -> None:
     """A worker that dies, as of a fault in a decoder, is told from the others of its group."""
     for index, image in enumerate(generate(20, size=32, seed=0, people=3).images):

@@ -55,3 +55,9 @@ def test_a_store_is_gone_on_with_in_the_same_way_only(tmp_path: Path) -> None:
     ):
         with pytest.raises(ValueError, match=r"other settings: (model_sha256|min_quality)"):
             require_same_settings(tmp_path, changed)
+    require_same_settings(tmp_path, settings, "argmax")
+    with pytest.raises(ValueError, match=r"label_rule \(argmax / majority\)"):
+        require_same_settings(tmp_path, settings, "majority")
+    del found["label_rule"]  # as stores had it before
+    (tmp_path / SETTINGS_NAME).write_text(json.dumps(found))
+    require_same_settings(tmp_path, settings, "majority")

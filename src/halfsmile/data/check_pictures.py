@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from halfsmile.data.decode import BadImage, read_image
 from halfsmile.data.duplicates import Signatures, signatures_of
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.preprocess import Image
 from halfsmile.progress import Progress
 
 _CHUNK = 256
@@ -57,20 +59,23 @@ def look_at(manifest: Manifest, *, progress: bool = True) -> Pictures:
     locators, root = manifest.column("image"), Path(manifest.root)
 
     def look(start: int) -> Pictures:
-        images, rows, bad, measures = [], [], [], []
-        for row in range(start, min(start + _CHUNK, len(locators))):
-            try:
-                image = read_image(root, locators[row])
-            except BadImage as error:
-                bad.append((row, str(error)))
-                continue
-            height, width, channels = image.shape
-            grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if channels == 3 else image[:, :, 0]
-            mean, deviation = cv2.meanStdDev(grey)
-            measures.append((width, height, mean.item(), deviation.item(), channels))
-            images.append(image)
-            rows.append(row)
-        found = signatures_of(images, rows)
+        rows, bad, measures = [], [], []
+
+        def images() -> Iterator[Image]:
+            for row in range(start, min(start + _CHUNK, len(locators))):
+                try:
+                    image = read_image(root, locators[row])
+                except BadImage as error:
+                    bad.append((row, str(error)))
+                    continue
+                height, width, channels = image.shape
+                grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if channels == 3 else image[:, :, 0]
+                mean, deviation = cv2.meanStdDev(grey)
+                measures.append((width, height, mean.item(), deviation.item(), channels))
+                rows.append(row)
+                yield image
+
+        found = signatures_of(images(), rows)
         numbers = np.array(measures, np.float64).reshape(-1, 5)
         signatures = Signatures(found.pixels, found.hashes, found.thumbnails, found.rows, tuple(bad))
         sizes = numbers[:, :2].astype(np.int64)

@@ -10,7 +10,7 @@ docs/store.md has the measurements behind both numbers.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,14 +100,19 @@ def read_signatures(manifest: Manifest, *, progress: bool = True) -> Signatures:
     bad: list[tuple[int, str]] = []
 
     def load(start: int) -> Signatures:
-        images, rows = [], []
-        for row in range(start, min(start + _CHUNK, len(locators))):
-            try:
-                images.append(read_image(root, locators[row]))
+        rows: list[int] = []
+
+        def images() -> Iterator[Image]:
+            for row in range(start, min(start + _CHUNK, len(locators))):
+                try:
+                    image = read_image(root, locators[row])
+                except BadImage as error:
+                    bad.append((row, str(error)))
+                    continue
                 rows.append(row)
-            except BadImage as error:
-                bad.append((row, str(error)))
-        return signatures_of(images, rows)
+                yield image
+
+        return signatures_of(images(), rows)
 
     parts = [signatures_of([])]
     with (
@@ -128,7 +133,10 @@ def read_signatures(manifest: Manifest, *, progress: bool = True) -> Signatures:
 
 
 def signatures_of(images: Iterable[Image], rows: Sequence[int] | None = None) -> Signatures:
-    """Signatures of pictures, RGB (H, W, 3) or grey (H, W, 1); ``rows`` counts from 0 by default."""
+    """Signatures of pictures, RGB (H, W, 3) or grey (H, W, 1); ``rows`` counts from 0 by default.
+
+    One picture is looked at after the other, and ``rows`` last, so that both may come as pictures are read.
+    """
     pixels, thumbnails = [], []
     for image in images:
         pixels.append(int(pixel_sha256(image)[:16], 16))

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -76,7 +76,7 @@ def _rows(source: Source, taxonomy: Taxonomy | None, root: Path) -> tuple[list[d
         if label is not None and targets[label] is None:
             counts[label] += 1
             continue
-        row["image"] = prefix + row["image"]
+        row["image"] = row["image"] if PurePath(row["image"]).is_absolute() else prefix + row["image"]
         row["label"] = None if label is None else targets[label]
         row["votes"] = _votes(row["votes"], targets, manifest.taxonomy, taxonomy)
         for name in ("person", "video"):

@@ -70,8 +70,10 @@ class LabelBudget:
 
         Raises:
             ValueError: If a class would be left without a label, a locator is there twice, the amount does
-                not fit the classes, or no row has a value of ``group``.
+                not fit the classes, ``held_out`` is no share, or no row has a value of ``group``.
         """
+        if not 0 <= held_out <= 1:
+            raise ValueError(f"The held-out share must be from 0 to 1, found {held_out}; 0.05 is 5 %.")
         parsed = LabelAmount.parse(amount)
         if manifest.taxonomy is None:
             raise ValueError("A label budget needs labeled rows, but this manifest has no taxonomy.")

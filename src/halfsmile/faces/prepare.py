@@ -130,12 +130,13 @@ def prepare(
     settings = (settings or Settings()).resolved()
     start = time.monotonic()
     sources = find(names, layout=layout, leave_out=[out], **options)
-    require_same_settings(out, settings)  # before the writer opens what may be a finished store
+    rule = options.get("rule")
+    require_same_settings(out, settings, rule)  # before the writer opens what may be a finished store
     summary = Summary(out, notes=sources.notes)
     writer = StoreWriter(out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=QUALITY, retry=retry)
     start_worker = functools.partial(Preparer, settings)
     with writer, open_pool(engine, start_worker, workers=workers) as pool:
-        save_settings(out, settings)
+        save_settings(out, settings, rule)
         before = len(writer)
         _Run(writer, pool, start_worker, summary).work(sources, is_shown=progress)
         summary.new_faces = len(writer) - before

@@ -14,6 +14,8 @@ from halfsmile.files import read_json, write_json
 from halfsmile.models.download import download, is_url
 
 SETTINGS_NAME = "prepare.json"
+RULE = "argmax"
+"""FERPlus's label rule where none is given."""
 JPEG_QUALITY = 95
 QUALITY = ("size", "sharpness", "frontal", "exposure", "yaw", "pitch", "roll")
 """Measures of every face, columns ``quality_*`` of the store; see :mod:`halfsmile.faces.quality`."""
@@ -95,21 +97,27 @@ class Settings:
         return {"format": 1, **found}
 
 
-def save_settings(store: Path, settings: Settings) -> None:
+def save_settings(store: Path, settings: Settings, label_rule: str | None = None) -> None:
     """Write down with what a store is made, if that has not been done."""
     path = Path(store) / SETTINGS_NAME
     if not path.exists():
-        write_json(path, settings.record())
+        write_json(path, {**settings.record(), "label_rule": label_rule})
 
 
-def require_same_settings(store: Path, settings: Settings) -> None:
+def require_same_settings(store: Path, settings: Settings, label_rule: str | None = None) -> None:
     """Refuse other settings than those that a store was begun with.
+
+    Args:
+        store: It need not exist.
+        settings: Resolved.
+        label_rule: Of FERPlus; None for the default. Stores from before it was written down take any.
 
     Raises:
         ValueError: If a setting differs; the message names each.
     """
-    path, wanted = Path(store) / SETTINGS_NAME, settings.record()
-    found = read_json(path) if path.exists() else wanted
+    path, wanted = Path(store) / SETTINGS_NAME, {**settings.record(), "label_rule": label_rule or RULE}
+    found = {**wanted, **read_json(path)} if path.exists() else wanted
+    found["label_rule"] = found["label_rule"] or RULE
     differ = [
         f"{name} ({found.get(name)} / {wanted.get(name)})"
         for name in sorted({*found, *wanted})

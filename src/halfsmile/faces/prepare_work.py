@@ -15,6 +15,7 @@ from halfsmile.data.decode import BadImage, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store_writer import StoredFace
 from halfsmile.faces.detect import Detection, Detector
+from halfsmile.faces.given import GivenFaces
 from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.faces.prepare_face import Dropped, given, labels, stored, stored_as_it_is, wanted
 from halfsmile.faces.prepare_settings import Settings
@@ -142,7 +143,7 @@ class Preparer:
     def _detect(self, pictures: Sequence[tuple[Source, Image | str]]) -> list[list[Detection] | str]:
         """Faces of each picture, or why none could be looked for."""
         if self._detector is None:
-            return [_given(source) for source, _ in pictures]
+            return [_given(*picture) for picture in pictures]
         found: list[list[Detection] | str] = ["" for _ in pictures]
         rows = [row for row, (_, image) in enumerate(pictures) if not isinstance(image, str)]
         images = [_rgb(image) for _, image in pictures if not isinstance(image, str)]
@@ -250,8 +251,10 @@ def _rgb(image: Image) -> Image:
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
-def _given(source: Source) -> list[Detection] | str:
+def _given(source: Source, image: Image | str) -> list[Detection] | str:
+    if isinstance(image, str):
+        return image
     try:
-        return [given(source.said)]
+        return GivenFaces([[given(source.said)]]).detect([_rgb(image)])[0]
     except ValueError as error:
         return str(error)

@@ -6,6 +6,8 @@ import importlib
 import os
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,22 @@ def test_folders_by_class_and_guesses(tmp_path: Path) -> None:
     assert (guess.name, guess.is_certain) == ("class_folders", False)
     assert recognize(touch(tmp_path / "c", "1.png", "2.png")).name == "folder"
     assert recognize(touch(tmp_path / "d", "list.csv", "1.png", "2.png")).name == "table"
+
+
+def test_a_table_among_many_pictures_is_seen_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "list.csv", *(f"{number}.png" for number in range(12)))
+    monkeypatch.setattr("halfsmile.data.readers.registry.MAX_ENTRIES", 5)
+    real = os.scandir
+
+    @contextmanager
+    def last(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with real(folder) as entries:
+            yield iter(sorted(entries, key=lambda entry: entry.name.endswith(".csv")))
+
+    monkeypatch.setattr("os.scandir", last)
+    assert recognize(tmp_path).name == "table"
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tgz"])

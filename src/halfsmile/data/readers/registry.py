@@ -24,7 +24,7 @@ from halfsmile.data.containers.parquet import image_column
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.class_folders import SPLIT_FOLDERS
-from halfsmile.data.readers.folder import is_image
+from halfsmile.data.readers.folder import IMAGE_SUFFIXES, is_image
 from halfsmile.data.readers.table_rows import TABLE_SUFFIXES
 from halfsmile.taxonomy import TAXONOMIES
 
@@ -147,12 +147,22 @@ def _tree(folder: Path) -> dict[str, bool]:
 
 
 def _entries(folder: Path, limit: int) -> list[tuple[str, bool]]:
-    """Names in a folder, sorted, and which are folders; none where it can't be read."""
+    """Names in a folder, sorted, and which are folders: all but pictures, and of those some.
+
+    None where it can't be read. The order of a folder's entries is anybody's: a table may come last.
+    """
+    found: list[tuple[str, bool]] = []
+    pictures = 0
     try:
         with os.scandir(folder) as entries:
-            return sorted((entry.name, _is_folder(entry)) for entry in itertools.islice(entries, limit))
+            for entry in entries:
+                is_picture = os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
+                pictures += is_picture
+                if not is_picture or pictures <= limit:
+                    found.append((entry.name, _is_folder(entry)))
     except OSError:
         return []
+    return sorted(found)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
