@@ -65,6 +65,22 @@ def test_groups_with_one_name_are_told_apart_by_their_settings(make_run: MakeRun
     assert {row[0] for row in result.setting_rows()} >= {"labels", "semi.threshold", "semi.epochs"}
 
 
+def test_equal_recipes_that_were_run_otherwise_are_no_seeds_of_one_another(make_run: MakeRun) -> None:
+    runs = [
+        make_run("a", seed=0),
+        make_run("b", seed=1),
+        make_run("c", seed=2, stages=["pretrain", "finetune"]),
+    ]
+    facts = json.loads((runs[1] / "data.json").read_text())
+    facts["pretrain_images"]["other.zip"] = 123
+    (runs[1] / "data.json").write_text(json.dumps(facts))
+    result = compare(runs)
+    assert [group.seeds for group in result.groups] == [(0,), (1,), (2,)]
+    assert "unlabeled_elsewhere=" in result.groups[1].name
+    assert "123" in result.groups[1].name
+    assert "last_stage=finetune" in result.groups[2].name
+
+
 def test_order_of_rows_is_irrelevant(make_run: MakeRun) -> None:
     runs = [make_run("a"), make_run("b", recipe=SUPERVISED, skill=0.5)]
     before = compare(runs)

@@ -95,6 +95,20 @@ def test_roles_have_the_right_faces_and_only_the_budget_has_labels(data: Path, t
     assert count_bad(faces) == {}
 
 
+def test_test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
+    write_faces(tmp_path / "set", list(range(8)))
+    splits = ["train"] * 4 + ["test"] * 4
+    labels = ["calm", "glad"] * 3 + ["glad", ""]
+    rows = [
+        f"{i:03d}.png,{label},{split}" for i, (label, split) in enumerate(zip(labels, splits, strict=True))
+    ]
+    (tmp_path / "set/faces.csv").write_text("\n".join(["image,label,split", *rows]))
+    sets = read_data(RECIPE, tmp_path / "set/faces.csv", [])
+    assert sets.test.counts() == {"calm": 1, "glad": 2}
+    assert len(sets.test) == 3
+    assert "1 test rows have no label and were left out." in sets.train.notes
+
+
 def test_the_description_counts_every_face_once(data: Path, tmp_path: Path) -> None:
     (data / "others/200.png").write_bytes(b"")
     sets, faces = load(RECIPE, data, tmp_path)

@@ -174,7 +174,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         reference = references.setdefault(run.recipe.get("seed") if by_seed else None, i)
         _require_same_test_set(runs[reference], aligned[reference], run, aligned[i])
 
-    recipes = completed([run.recipe for run in runs])
+    recipes = _told_apart(runs)
     members: dict[str, list[int]] = {}
     for i, run in enumerate(runs):
         key = json.dumps({k: v for k, v in recipes[i].items() if k != "seed"}, sort_keys=True)
@@ -218,6 +218,22 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         sum(len(aligned[i]) for i in references.values()),
         by_seed,
     )
+
+
+def _told_apart(runs: Sequence[RunFolder]) -> list[Mapping[str, Any]]:
+    """Recipes of runs; where equal ones were run otherwise, with what they saw and where they stopped."""
+    recipes = completed([run.recipe for run in runs])
+    keys = [json.dumps({**recipe, "seed": None}, sort_keys=True) for recipe in recipes]
+    beyond = [{"unlabeled_elsewhere": _elsewhere(run), "last_stage": run.stages[-1].name} for run in runs]
+    if len(set(keys)) == len({(key, json.dumps(more)) for key, more in zip(keys, beyond, strict=True)}):
+        return recipes
+    return [{**recipe, **more} for recipe, more in zip(recipes, beyond, strict=True)]
+
+
+def _elsewhere(run: RunFolder) -> list[int]:
+    """Numbers of unlabeled faces from other sources than the data set."""
+    counts = run.data.get("pretrain_images") or {}
+    return sorted(count for source, count in counts.items() if source != run.data.get("path"))
 
 
 def _gain(

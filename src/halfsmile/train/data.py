@@ -66,8 +66,11 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
     else:
         manifest = read_any(data) if _layout(data) not in GUESSES else class_folders.read(data)
     train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
-    if videos is not None:
-        test = test.take(np.flatnonzero(test.class_indices() >= 0))
+    known = np.flatnonzero(test.class_indices() >= 0) if manifest.taxonomy is not None else np.arange(0)
+    if len(known) < len(test):
+        note = f"{len(test) - len(known)} test rows have no label and were left out."
+        train = train if videos is not None else replace(train, notes=(*train.notes, note))
+        test = test.take(known)
     if not len(train) or not len(test) or manifest.taxonomy is None:
         raise ValueError(
             f"{data} has {len(train)} training and {len(test)} test rows ({', '.join(recipe.test_splits)}); "
