@@ -101,6 +101,7 @@ def test_the_numbers_are_there() -> None:
 def test_how_faces_were_seen_is_said() -> None:
     assert "4, each seen once." in text()
     assert "4, each seen with its mirror image." in text(replace(CALIBRATION, mirror=True))
+    assert "mirror image, both also 1.2 times closer." in text(replace(CALIBRATION, mirror=True, zoom=1.2))
 
 
 def test_what_it_is_not_for_is_said() -> None:

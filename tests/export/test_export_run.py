@@ -85,6 +85,20 @@ def test_without_a_mirror_faces_are_seen_once(whole: Path, tmp_path: Path) -> No
     assert np.allclose(softmax(both.predict(images).logits, axis=1), mean, atol=1e-5)
 
 
+def test_a_closer_look_is_in_the_files_and_their_card(whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    export_run(run, zoom=1.34, seconds=0.0)
+    folder = RunFolder(run)
+    images = read_run_faces(folder).test.images
+    network = trained_classifier(folder, zoom=1.34)
+    expected = network_logits(network, images)
+    assert not np.allclose(expected, network_logits(trained_classifier(folder), images), atol=0.1)
+    assert np.allclose(ExpressionModel.load(run).predict(images).logits, expected, atol=1e-4)
+    assert "mirror image, both also 1.34 times closer" in (run / "export/card.md").read_text()
+    with pytest.raises(ValueError, match="this one looks once"):
+        export_run(run, zoom=1.34, mirror=False, seconds=0.0)
+
+
 def test_what_is_published(whole: Path) -> None:
     names = sorted(str(path.relative_to(whole / "export")) for path in (whole / "export").rglob("*"))
     assert names == ["card.md", "gate.json", "latency.json", "model-int8.onnx", "model.onnx"]

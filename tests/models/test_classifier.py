@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import pytest
 import torch
+from torchvision.transforms.v2.functional import resize
 
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.vit import VisionTransformer
@@ -52,6 +54,29 @@ def test_the_answer_with_a_mirror_is_the_mean_of_both_probabilities() -> None:
     torch.testing.assert_close(logits.exp(), (here + there) / 2)
     torch.testing.assert_close(features, model.features(images))
     torch.testing.assert_close(both(images.flip(-1)), both(images))
+
+
+@pytest.mark.parametrize(("zoom", "border"), [(1.0, 0), (1.2, 1), (1.34, 2), (2.0, 4)])
+def test_a_closer_look_is_that_at_a_crop(zoom: float, border: int) -> None:
+    model = classifier(standardize=True)
+    torch.nn.init.normal_(model.head.weight, std=2.0)
+    images = torch.rand(16, 3, 16, 16)
+    model(images)
+    model.eval()
+    closer = resize(images[:, :, border : 16 - border, border : 16 - border], [16, 16], antialias=False)
+    views = [images, images.flip(-1), closer, closer.flip(-1)]
+    expected = torch.stack([model(view).softmax(dim=1) for view in views]).mean(dim=0)
+    all_views = MirroredClassifier(model, zoom=zoom).eval()
+    logits, features = all_views.answer(images)
+    torch.testing.assert_close(logits.exp(), expected)
+    torch.testing.assert_close(all_views(images.flip(-1)), all_views(images))
+    torch.testing.assert_close(features, model.features(images))
+
+
+@pytest.mark.parametrize("zoom", [0.9, 2.1])
+def test_a_zoom_out_of_range_is_refused(zoom: float) -> None:
+    with pytest.raises(ValueError, match="from 1 to 2"):
+        MirroredClassifier(classifier(standardize=False), zoom=zoom)
 
 
 def test_without_standardization_nothing_is_added_to_the_weights() -> None:

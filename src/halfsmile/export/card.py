@@ -81,7 +81,7 @@ def card(
         "## How good it is",
         "",
         f"Test faces ({' and '.join(data['test_splits'])}): {metrics['count']:,}, each seen "
-        f"{'with its mirror image' if calibration.mirror else 'once'}. Accuracy {metrics['accuracy']:.2%}, "
+        f"{_looks(calibration)}. Accuracy {metrics['accuracy']:.2%}, "
         f"balanced accuracy {metrics['balanced_accuracy']:.2%}, macro F1 {metrics['macro_f1']:.2%}. "
         "Differences between groups of people were not measured.",
         "",
@@ -105,6 +105,13 @@ def card(
         _files(comparisons, sizes, latency),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _looks(calibration: Calibration) -> str:
+    if not calibration.mirror:
+        return "once"
+    closer = f", both also {calibration.zoom:g} times closer" if calibration.zoom > 1 else ""
+    return f"with its mirror image{closer}"
 
 
 def _data(data: Mapping[str, Any]) -> list[str]:

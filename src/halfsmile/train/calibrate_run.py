@@ -63,22 +63,29 @@ class RunFaces:
     train: Manifest
 
 
-def trained_classifier(folder: RunFolder, *, mirror: bool = True) -> Classifier | MirroredClassifier:
+def trained_classifier(
+    folder: RunFolder, *, mirror: bool = True, zoom: float = 1.0
+) -> Classifier | MirroredClassifier:
     """The network of a run's last finished stage, in evaluation mode.
 
     Args:
         folder: The run.
         mirror: Let it look at mirror images too, if the run's evaluation does.
+        zoom: Above 1, let it look at both so many times closer too.
 
     Raises:
-        ValueError: If there is none yet, or its weights are damaged.
+        ValueError: If there is none yet, its weights are damaged, or the zoom is out of range or for nothing.
     """
     recipe = folder.recipe()
+    if zoom != 1 and not (mirror and recipe.flip):
+        raise ValueError(
+            f"The zoom {zoom:g} is for models that look at mirror images too; this one looks once."
+        )
     model = Classifier(
         build_encoder(recipe.encoder), taxonomy=run_taxonomy(folder), standardize=recipe.standardize
     )
     folder.load(folder.last_stage(), model)
-    return (MirroredClassifier(model) if mirror and recipe.flip else model).eval()
+    return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()
 
 
 def run_taxonomy(folder: RunFolder) -> Taxonomy:
@@ -155,6 +162,7 @@ class Calibration:
         curve: Error among the most confident answers on those faces, see
             :meth:`~halfsmile.evaluate.selective.RiskCoverage.points`; None likewise.
         mirror: Whether each face was seen with its mirror image.
+        zoom: How many times closer both were seen too; 1 if they were not.
     """
 
     stage: str
@@ -168,6 +176,7 @@ class Calibration:
     test: dict[str, Any]
     curve: dict[str, list[float]] | None = None
     mirror: bool = False
+    zoom: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -185,6 +194,7 @@ def calibrate_run(
     data: Path | None = None,
     faces: RunFaces | None = None,
     mirror: bool = True,
+    zoom: float = 1.0,
 ) -> Calibration:
     """Choose temperature and thresholds of a run's last stage, judge them, and write ``calibration.json``.
 
@@ -197,6 +207,7 @@ def calibrate_run(
         data: See :func:`read_run_faces`.
         faces: What that function gave, if it was called before.
         mirror: See :func:`trained_classifier`.
+        zoom: Likewise.
 
     Raises:
         ValueError: If a number is out of range, the run has no classifier, or its data have changed.
@@ -204,7 +215,7 @@ def calibrate_run(
     for name, value in (("target_error", target_error), ("set_coverage", set_coverage)):
         if not 0 < value < 1:
             raise ValueError(f"{name} must lie between 0 and 1, found {value}.")
-    model = trained_classifier(folder, mirror=mirror)
+    model = trained_classifier(folder, mirror=mirror, zoom=zoom)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
     points = None
@@ -242,6 +253,7 @@ def calibrate_run(
         test={**judged, "errors": errors, "curve": risk_coverage(temperature(logits), targets).points()},
         curve=points,
         mirror=isinstance(model, MirroredClassifier),
+        zoom=zoom,
     )
     write_json(folder.path / "calibration.json", {**choice.to_dict(), "assurance": ASSURANCE})
     return choice
