@@ -100,9 +100,10 @@ def test_a_stopped_run_ends_in_the_bits_of_an_unbroken_one(
             self.asked = True
 
     monkeypatch.setattr(loop, "StopRequest", StopAtOnce)
-    for _ in range(config.steps - 1):
+    for _ in range(config.steps):
         with pytest.raises(Interrupted):
             train_temporal(config, table, CLASSES, tmp_path / "broken", where=HERE)
+    monkeypatch.undo()
     broken = train_temporal(config, table, CLASSES, tmp_path / "broken", where=HERE)
     expected = whole.state_dict()
     assert all(torch.equal(value, expected[name]) for name, value in broken.state_dict().items())

@@ -29,6 +29,7 @@ from halfsmile.serve.services import Services
 
 JobId = Annotated[str, PathPart(alias="id", description="As given at the start.")]
 Result = TypeVar("Result")
+_ending: set[asyncio.Task[Any]] = set()  # the loop itself would forget them
 
 
 def services(app: FastAPI) -> Services:
@@ -220,7 +221,10 @@ def add_server(app: FastAPI, predictor: FacePredictor, limits: Limits, metrics: 
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, Result], seconds: float) -> Result:
-    """The result of some work; given up when the client goes or it takes too long."""
+    """The result of some work; given up when the client goes or it takes too long.
+
+    Work that is given up ends by itself, when it has let go of its pictures and gives its places back.
+    """
 
     async def leave() -> Message:
         return await request.receive()
@@ -236,9 +240,17 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, Result], 
             503, f"There was no answer within {seconds:g} s. Send less, or try again.", {"Retry-After": "5"}
         )
     finally:
-        task.cancel()
         gone.cancel()
-        await asyncio.wait({task, gone})
+        task.cancel()
+        _ending.add(task)
+        task.add_done_callback(_ended)
+        await asyncio.wait({gone})
+
+
+def _ended(task: asyncio.Task[Any]) -> None:
+    _ending.discard(task)
+    if not task.cancelled():
+        task.exception()  # nobody else asks for it
 
 
 async def _in_a_thread(work: Callable[..., Result], *arguments: Any) -> Result:
