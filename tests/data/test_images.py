@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,15 @@ def test_folders_with_equal_names_have_arrays_of_their_own(tmp_path: Path) -> No
         manifest = Manifest.from_rows([{"image": "a.png"}], root)
         found.append(float(load_faces(manifest, **options, progress=False).images.mean()))
     assert found == [10.0, 200.0]
+
+
+def test_a_picture_that_was_replaced_is_decoded_again(tmp_path: Path) -> None:
+    manifest = Manifest.from_rows(write_faces(tmp_path, 5), tmp_path)
+    options: dict[str, Any] = {"size": 8, "channels": 1, "cache": tmp_path / "cache", "memory_limit": 0}
+    load_faces(manifest, **options, progress=False)
+    time.sleep(0.02)
+    cv2.imwrite(str(tmp_path / "003.png"), np.full((20, 20), 77, np.uint8))
+    assert (load_faces(manifest, **options, progress=False).images[3] == 77).all()
 
 
 def test_an_array_without_its_sizes_is_made_anew(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.data.decode import BadImage, read_image
-from halfsmile.data.duplicates import Signatures, signatures_of
+from halfsmile.data.duplicates import Signatures, readable, signatures_of
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image
 from halfsmile.progress import Progress
@@ -59,15 +58,11 @@ def look_at(manifest: Manifest, *, progress: bool = True) -> Pictures:
     locators, root = manifest.column("image"), Path(manifest.root)
 
     def look(start: int) -> Pictures:
-        rows, bad, measures = [], [], []
+        rows, measures = [], []
+        bad: list[tuple[int, str]] = []
 
         def images() -> Iterator[Image]:
-            for row in range(start, min(start + _CHUNK, len(locators))):
-                try:
-                    image = read_image(root, locators[row])
-                except BadImage as error:
-                    bad.append((row, str(error)))
-                    continue
+            for row, image in readable(root, locators, range(start, start + _CHUNK), bad):
                 height, width, channels = image.shape
                 grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if channels == 3 else image[:, :, 0]
                 mean, deviation = cv2.meanStdDev(grey)

@@ -103,12 +103,7 @@ def read_signatures(manifest: Manifest, *, progress: bool = True) -> Signatures:
         rows: list[int] = []
 
         def images() -> Iterator[Image]:
-            for row in range(start, min(start + _CHUNK, len(locators))):
-                try:
-                    image = read_image(root, locators[row])
-                except BadImage as error:
-                    bad.append((row, str(error)))
-                    continue
+            for row, image in readable(root, locators, range(start, start + _CHUNK), bad):
                 rows.append(row)
                 yield image
 
@@ -130,6 +125,21 @@ def read_signatures(manifest: Manifest, *, progress: bool = True) -> Signatures:
         np.concatenate([part.rows for part in parts]),
         tuple(sorted(bad)),
     )
+
+
+def readable(
+    root: Path, locators: Sequence[str], rows: Sequence[int], bad: list[tuple[int, str]]
+) -> Iterator[tuple[int, Image]]:
+    """Rows and their pictures, one at a time; rows and reasons of those that can't be read go to ``bad``."""
+    for row in rows:
+        if row >= len(locators):
+            return
+        try:
+            image = read_image(root, locators[row])
+        except BadImage as error:
+            bad.append((row, str(error)))
+        else:
+            yield row, image
 
 
 def signatures_of(images: Iterable[Image], rows: Sequence[int] | None = None) -> Signatures:

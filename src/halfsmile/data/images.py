@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,6 +25,7 @@ __all__ = ["BadImage", "Faces", "decode", "hash_images", "load_faces", "pixel_sh
 
 MEMORY_LIMIT = 4 * 2**30
 _CHUNK = 64
+_MARK = re.compile("[!#@]")  # after the file in a locator; file names may hold them too
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,10 @@ def _decode_all(manifest: Manifest, shape: tuple[int, ...], path: Path | None, p
 
 
 def _cached(path: Path, manifest: Manifest) -> _Decoded | None:
-    """What an earlier call has decoded, unless a file that was bad then has been mended."""
+    """What an earlier call has decoded, unless a file has changed since, or one that was bad is mended."""
     if not (path.exists() and _sizes_path(path).exists()):
+        return None
+    if _last_change(manifest) > _sizes_path(path).stat().st_mtime:
         return None
     sizes, locators = np.load(_sizes_path(path)), manifest.column("image")
     reasons = {}
@@ -142,6 +146,15 @@ def _cached(path: Path, manifest: Manifest) -> _Decoded | None:
         else:
             return None
     return _Decoded(np.load(path, mmap_mode="c"), sizes, reasons)
+
+
+def _last_change(manifest: Manifest) -> float:
+    """When one of the files that hold the pictures was last changed; those that are not there don't count."""
+    root = Path(manifest.root)
+    names = {name for locator in manifest.column("image") for name in (locator, _MARK.split(locator)[0])}
+    files = [root, *(root / name for name in names)]
+    states = [file.stat() for file in files if file.is_file()]
+    return max((max(state.st_mtime, state.st_ctime) for state in states), default=0.0)
 
 
 def _placed(
@@ -187,7 +200,7 @@ def _cache_path(shape: tuple[int, ...], cache: Path | None, limit: int, manifest
             f"{shape[0]} images of {shape[1:]} need {needed / 2**30:.1f} GiB, more than the "
             f"{limit / 2**30:.1f} GiB allowed in memory: give a cache folder, or a smaller size."
         )
-    what = f"{Path(manifest.root).resolve()} {manifest.fingerprint()}"  # a fingerprint is of names alone
+    what = f"{Path(manifest.root).resolve()} {manifest.fingerprint()}"  # equal names may lie in two folders
     name = hashlib.sha256(what.encode(errors="surrogateescape")).hexdigest()[:16]
     return Path(cache) / f"faces-{name}-{shape[1]}x{shape[3]}.npy"
 

@@ -89,10 +89,8 @@ def export_run(
     out = folder.path / "export" if out is None else Path(out)
     faces = read_run_faces(folder, data=data)
     calibration = calibrate_run(folder, target_error=target_error, faces=faces, mirror=mirror, zoom=zoom)
-    model, run_data = (
-        trained_classifier(folder, mirror=mirror, zoom=zoom),
-        read_json(folder.path / "data.json"),
-    )
+    model = trained_classifier(folder, mirror=mirror, zoom=zoom)
+    run_data = read_json(folder.path / "data.json")
     facts = model_facts(folder, model, calibration, name=name)
 
     out.mkdir(parents=True, exist_ok=True)
