@@ -142,6 +142,9 @@ def test_what_the_run_itself_writes_is_left_out(tree: Path) -> None:
     found = find_sources([tree], leave_out=[tree / "b"])
     assert all("/b/" not in source.name for source in found.items)
     assert len(found.items) == 3
+    named = find_sources([tree / "b" / "one.png", tree], leave_out=[tree / "b"])
+    assert Path(named.items[0].name).name == "one.png"
+    assert len(named.items) == 4
 
 
 def test_every_source_has_a_place_of_its_own() -> None:

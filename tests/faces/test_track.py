@@ -82,6 +82,8 @@ def test_time_counts_and_not_the_number_of_frames() -> None:
         for i in range(10):
             tracker.update([face(300, 200)], i / rate)
         assert ids(tracker.update([face(300, 200)], 9 / rate + 0.45)) == [1]
+        for pause in (0.7, 0.95):
+            assert tracker.update([], 9 / rate + pause) == []
         assert ids(tracker.update([face(300, 200)], 9 / rate + 1.0)) == []
 
 
@@ -173,6 +175,24 @@ def test_with_images_only_who_looks_alike_goes_on_after_a_cut() -> None:
     assert ids(tracker.update(faces, 0, image=picture(1, 2))) == [1, 2]
     tracker.update(faces, 0.04, image=picture(1, 3), cut=True)
     assert ids(tracker.update(faces, 0.08, image=picture(1, 3))) == [1, 3]
+
+
+@pytest.mark.parametrize("step", [0.9, 1.1, 2.0, 30.0])
+def test_looks_that_are_far_apart_in_time_still_find_everybody(step: float) -> None:
+    tracker = Tracker()
+    for i in range(5):
+        assert ids(tracker.update([face(100 + 5 * i, 100), face(400, 100)], i * step)) == [1, 2]
+    if step > tracker.lost_seconds:
+        assert ids(tracker.update([face(400, 100), face(250, 300)], 5 * step)) == [2, 3]
+        assert ids(tracker.update([face(250, 300)], 6 * step)) == [3]
+
+
+def test_looks_that_are_far_apart_in_time_tell_people_apart_by_how_they_look() -> None:
+    noise = np.random.default_rng(0)
+    pictures = [noise.integers(0, 255, (200, 200, 3)).astype(np.uint8) for _ in range(2)]
+    tracker = Tracker()
+    found = [ids(tracker.update([face(100, 100)], 2.0 * i, image=pictures[i >= 2])) for i in range(4)]
+    assert found == [[1], [1], [2], [2]]
 
 
 def test_with_images_only_who_looks_alike_goes_on_after_a_gap() -> None:

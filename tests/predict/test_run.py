@@ -207,6 +207,29 @@ def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp
     assert [path.name for path in (tmp_path / "ann").iterdir()] == ["b.png"]
 
 
+def test_a_video_of_which_no_frame_is_looked_at_has_a_row_and_stops_nothing(
+    tree: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video_module, "frames", lambda *_, **__: iter(()))
+    summary = run(
+        [tree / "e.mp4", tree / "a.png"], model_file, out=tmp_path / "t.csv", annotate=tmp_path / "ann"
+    )
+    first, *others = rows(tmp_path / "t.csv")
+    assert "multiple of --every" in first["reason"]
+    assert len(others) == 2
+    assert len(summary.failures) == 1
+    assert [path.name for path in (tmp_path / "ann").iterdir()] == ["a.png"]
+
+
+def test_a_named_file_is_looked_at_wherever_it_lies(tree: Path, model_file: Path, tmp_path: Path) -> None:
+    run([tree / "a.png", tree / "e.mp4"], model_file, out=tmp_path / "t.csv", plot=tree)
+    assert {Path(row["source"]).name for row in rows(tmp_path / "t.csv")} == {"a.png", "e.mp4"}
+    before = (tree / "a.png").read_bytes()
+    with pytest.raises(ValueError, match=r"a\.png lies in .* take its place"):
+        run([tree / "a.png"], model_file, annotate=tree)
+    assert (tree / "a.png").read_bytes() == before
+
+
 def test_mistakes_are_told_before_anything_is_looked_at(tree: Path, model_file: Path, tmp_path: Path) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"blur_faces": True}, "--annotate"),

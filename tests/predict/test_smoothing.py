@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.predict.conftest import film
@@ -45,6 +47,16 @@ def test_each_person_is_averaged_as_a_whole_video_would_be(predictor: Predictor,
         whole = Smoothing("average", width, max_gap=MAX_GAP).apply(sequence, np.arange(90) / 25)
         expected = whole[np.round(times * 25).astype(int)]
         np.testing.assert_allclose(rows(averaged, track), expected, atol=1e-6)
+
+
+def test_frames_that_lie_far_apart_are_averaged_too(predictor: Predictor) -> None:
+    still = film(lambda index: [(20, 20, 100 + int(LEVELS[0, index]) // 8)], 20)
+    frames = [replace(frame, time=0.7 * frame.index) for frame in still]
+    raw, averaged = faces(predictor, frames), faces(predictor, frames, 1.5)
+    assert {face.track for face in raw} == {1}
+    expected = [rows(raw, 1)[max(0, i - 1) : i + 2].mean(axis=0) for i in range(20)]
+    np.testing.assert_allclose(rows(averaged, 1), expected, atol=1e-6)
+    assert not np.allclose(rows(raw, 1), expected, atol=1e-3)
 
 
 def test_name_confidence_and_certainty_follow_the_average(predictor: Predictor) -> None:

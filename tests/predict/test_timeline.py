@@ -74,11 +74,40 @@ def test_crowds_are_cut_to_those_who_are_seen_longest() -> None:
     timeline = Timeline(LABELS, "crowd")
     for i in range(3):
         timeline.add([face(track, 0.5) for track in range(1, FOLLOWED + 50) if track % 3 <= i], i / 25)
-    shown = timeline.people()
-    assert len(shown) == PEOPLE
-    assert all(track % 3 == 0 for track in shown)
-    assert timeline.left_out > 0
-    assert "are not shown" in timeline.svg()
+    assert timeline.people.longest(PEOPLE) == [3 * i for i in range(1, PEOPLE + 1)]
+    assert f"{FOLLOWED + 49 - PEOPLE} people who are seen less are not shown" in timeline.svg()
+
+
+def test_who_comes_late_in_a_long_film_and_stays_is_shown() -> None:
+    timeline = Timeline(LABELS, "film", seconds=1.0)
+    for i in range(500):
+        timeline.add([face(i if i < 400 else 400, 0.5)], float(i))
+    assert 400 in timeline.people.longest(PEOPLE)
+    assert "371 people" in timeline.svg()
+
+
+@pytest.mark.parametrize("step", [0.04, 0.6, 5.0])
+def test_faces_are_drawn_however_far_apart_the_frames_are(step: float) -> None:
+    timeline = Timeline(LABELS, "sparse")
+    for i in range(50):
+        timeline.add([face(1, 0.5)], i * step)
+    root = ElementTree.fromstring(timeline.svg())  # noqa: S314
+    polygons = [
+        np.array([point.split(",") for point in polygon.get("points", "").split()], float)
+        for polygon in root.iter(f"{SVG}polygon")
+    ]
+    assert len(polygons) == len(LABELS)
+    assert np.ptp(polygons[0][:, 0]) == pytest.approx(1000 - 92 - 16, abs=20)
+
+
+def test_a_face_that_is_seen_once_has_a_width() -> None:
+    timeline = Timeline(LABELS, "once", seconds=1.0)
+    for i in range(10):
+        timeline.add([face(1, 0.5)] if i == 4 else [], float(i))
+    root = ElementTree.fromstring(timeline.svg())  # noqa: S314
+    polygon = next(root.iter(f"{SVG}polygon"))
+    x = [float(point.split(",")[0]) for point in polygon.get("points", "").split()]
+    assert max(x) - min(x) == pytest.approx((1000 - 92 - 16) / 9, abs=1)
 
 
 def test_a_video_without_anybody_has_an_empty_timeline() -> None:

@@ -59,6 +59,7 @@ def test_allowed_names(predictor: StandIn) -> None:
         ("http://localhost:9000", 403),
         ("https://evil.example", 403),
         ("null", 403),
+        ("http://[", 403),
     ],
 )
 def test_pages_of_other_origins_are_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.serve.conftest import Serve, StandIn, wait_until
 
+from halfsmile.serve import endpoints
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import Limits
 from halfsmile.serve.schema import FaceAnswer, JobAnswer
@@ -93,6 +95,28 @@ def test_cancelling_leaves_nothing(serve: Serve, predictor: StandIn, clip: bytes
             assert client.delete(f"/v1/video/{job}").status_code == 204
             assert len(list(lines)) < 29
         wait_until(lambda: not list(temporary.rglob("*.jsonl")) and not list(temporary.rglob("video")))
+
+
+def test_a_video_whose_sender_has_left_is_not_looked_at(
+    serve: Serve, predictor: StandIn, clip: bytes, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor.seconds = 1.0
+    copy, has_left = endpoints._copy, threading.Event()
+
+    def copy_late(*given: Any) -> None:
+        copy(*given)
+        assert has_left.wait(20)
+
+    monkeypatch.setattr(endpoints, "_copy", copy_late)
+    with serve() as url, httpx.Client(base_url=url, timeout=0.5) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            start(client, clip)
+        client.close()
+        time.sleep(0.2)  # until the server knows
+        has_left.set()
+        wait_until(lambda: not list(temporary.rglob("video")), seconds=5)
+        assert not list(temporary.rglob("results.jsonl"))
+    assert predictor.threads == set()
 
 
 def test_the_video_goes_when_it_has_been_looked_at(predictor: StandIn, clip: bytes, temporary: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from contextlib import ExitStack
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 from tests.serve.conftest import Serve, StandIn, encode, wait_until
 
 from halfsmile.faces.track import Tracker
@@ -18,7 +19,7 @@ from halfsmile.predict.face import Face
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import Limits
 from halfsmile.serve.schema import FaceAnswer
-from halfsmile.serve.stream import tracked
+from halfsmile.serve.stream import Streams, tracked
 
 STREAM = "ws://localhost/v1/stream"
 
@@ -118,6 +119,22 @@ def test_streams_end_with_the_server(serve: Serve, photo: bytes) -> None:
             socket.recv(5)
         assert caught.value.rcvd is not None
         assert (caught.value.rcvd.code, caught.value.rcvd.reason) == (1001, "The server is stopping.")
+
+
+def test_a_client_who_does_not_read_does_not_hold_up_the_end(predictor: StandIn) -> None:
+    class Deaf:
+        application_state = WebSocketState.CONNECTED
+        asked = 0
+
+        async def close(self, code: int, reason: str) -> None:
+            self.asked += 1
+            await asyncio.Event().wait()
+
+    streams = Streams(None, Limits(), None)  # type: ignore[arg-type]
+    deaf = [Deaf() for _ in range(5)]
+    streams._open |= set(deaf)  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(streams.close(), 4))
+    assert [socket.asked for socket in deaf] == [1] * 5
 
 
 def test_a_killed_stream_makes_place(serve: Serve, photo: bytes) -> None:

@@ -110,6 +110,8 @@ def test_test_labels_choose_nothing(run: RunFolder, faces: RunFaces) -> None:
 
 def test_what_is_written_is_what_was_chosen(run: RunFolder, faces: RunFaces) -> None:
     choice = calibrate_run(run, target_error=0.7, set_coverage=0.8, faces=faces)
+    assert not (run.path / "calibration.json").exists()
+    choice.write(run)
     written = json.loads((run.path / "calibration.json").read_text())
     assert written == {**json.loads(json.dumps(choice.to_dict())), "assurance": module.ASSURANCE}
     assert (written["stage"], written["source"], written["target_error"]) == ("finetune", "held_out", 0.7)
@@ -158,7 +160,6 @@ def test_without_any_such_faces_nothing_is_chosen(run: RunFolder) -> None:
     assert (choice.threshold, choice.sets, choice.vector, choice.curve) == (None, None, None, None)
     assert set(choice.test) == {"metrics", "errors", "curve"}
     assert choice.test["errors"]["before"] == choice.test["errors"]["temperature"]
-    assert json.loads((run.path / "calibration.json").read_text())["threshold"] is None
 
 
 def test_other_data_are_refused(run: RunFolder, data: Path, tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ def export_run(
 ) -> Export:
     """Export the last stage of a run.
 
-    All files appear in ``out``, or none does and what an earlier export left there stays as it was.
+    All files appear in ``out``, or none does and what an earlier export left there stays as it was; so does
+    ``calibration.json`` in the run.
 
     Args:
         run: The run folder.
@@ -74,7 +75,7 @@ def export_run(
         mirror: Average the probabilities of a face and its mirror image, if the run's evaluation does.
             Without it the files are twice as fast and answer a little worse.
         zoom: Above 1, look at both so many times closer too, see
-            :class:`~halfsmile.models.classifier.MirroredClassifier`. Half as fast again.
+            :class:`~halfsmile.models.classifier.MirroredClassifier`. Takes twice as long.
         seconds: Time for each row of the latency table.
 
     Raises:
@@ -116,6 +117,7 @@ def export_run(
         done = Export(out, facts, calibration, comparisons, sizes, latency)
         done.write_reports(scratch, run_data)
         _publish(scratch, out)
+        calibration.write(folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if (folder.path / "report.html").is_file():

@@ -34,7 +34,7 @@ class Limits:
         difference: Largest difference of a probability, over all faces and classes.
         mean_difference: Mean over the faces of the largest difference of a probability.
         agreement: Least share of faces with the same most probable class. A class that the network gives no
-            more than ``difference`` less than its first choice counts as the same.
+            more than 0.0001 less than its first choice counts as the same.
         accuracy_drop: Largest loss of accuracy, as a share of the labeled faces; one face is always allowed.
     """
 
@@ -106,7 +106,8 @@ def compare(
         reference: (N, classes), of the network.
         found: (N, classes), of the file.
         targets: (N,) class indices, if the faces are labeled.
-        limits: Its ``difference`` decides which of the network's classes are as good as tied.
+        limits: Its ``difference``, and at most 0.0001, decides which of the network's classes are as good as
+            tied.
 
     Raises:
         GateError: If the shapes differ, there is no face, or the file's values are no probabilities.

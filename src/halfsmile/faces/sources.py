@@ -73,6 +73,13 @@ class Source:
         return read_image(self.root, self.locator)
 
     @property
+    def file(self) -> Path:
+        """The file that holds it; of a picture in an archive, the archive."""
+        if self.kind == "video":
+            return Path(self.name)
+        return self.root if self.root.is_file() else self.root / self.locator
+
+    @property
     def video(self) -> str | int:
         """What :func:`halfsmile.faces.video.frames` takes for a video, camera or stream."""
         if self.kind == "camera":
@@ -110,7 +117,8 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
 
     Args:
         names: See the top of this module.
-        leave_out: Files and folders whose contents are not looked at, as those that a run writes.
+        leave_out: Files and folders that are not looked at, as those that a run writes, except files that are
+            named themselves.
 
     Raises:
         ValueError: If there is no such file, a pattern matches nothing, an address is of an unknown kind, or
@@ -122,7 +130,10 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
     found = _Found()
     for name in given:
         _add(found, name)
-    kept = _without(found.items.values(), leave_out)
+    named = {Path(name).resolve() for name in given if Path(name).is_file()}
+    kept = [
+        source for source in found.items.values() if source.is_live or not _is_in(source, leave_out, named)
+    ]
     if not kept:
         ignored = [f"{name} ({reason})" for name, reason in found.ignored.items()]
         detail = f"; ignored: {len(ignored)} files, first {ignored[0]}" if ignored else ""
@@ -233,13 +244,7 @@ def _stream_place(address: str) -> str:
     return name.strip("-.") or "stream"
 
 
-def _without(sources: Iterable[Source], leave_out: Sequence[Path]) -> list[Source]:
-    unwanted = [path.resolve() for path in leave_out]
-    if not unwanted:
-        return list(sources)
-    kept = []
-    for source in sources:
-        path = Path(source.name) if source.kind == "video" else source.root / source.locator
-        if source.is_live or not any(path.resolve().is_relative_to(folder) for folder in unwanted):
-            kept.append(source)
-    return kept
+def _is_in(source: Source, folders: Sequence[Path], named: set[Path]) -> bool:
+    """Whether a source lies in one of the folders and is none of the named files."""
+    path = source.file.resolve()
+    return path not in named and any(path.is_relative_to(folder.resolve()) for folder in folders)

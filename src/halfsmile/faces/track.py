@@ -80,7 +80,9 @@ class Tracker:
         low_score: Detections from this score on continue tracks; those below are ignored.
         min_hits: Detections in a row until a new track is given out; one in the first frame is at once.
         lost_seconds: How long a face that is not seen keeps its id. Longer values bridge longer occlusions,
-            and give the id more easily to somebody else.
+            and give the id more easily to somebody else. Where detections themselves lie further
+            apart, a face keeps its id from one to the next if it is where it was, and looks alike where there
+            are images; a new face then needs no second detection.
         grow: Standard deviations of a predicted place by which boxes are grown all around before they are
             compared: little from frame to frame, and more after a gap. Higher values follow wilder motion
             and mix up neighbors.
@@ -155,10 +157,15 @@ class Tracker:
             self.reset()
         if detections is None:
             return self._tracks(self._detected, time)
-        self._targets = [t for t in self._targets if time - t.state.time <= self.lost_seconds]
+        is_late = time - self._detected > self.lost_seconds
+        self._targets = [
+            t
+            for t in self._targets
+            if t.state.time == self._detected or time - t.state.time <= self.lost_seconds
+        ]
         faces = sorted(detections, key=lambda face: (-face.score, *face.box))
         looks = [look(image, face.box) if image is not None else None for face in faces]
-        similarity = self._similarity(faces, looks, time, cut)
+        similarity = self._similarity(faces, looks, time, cut=cut, is_late=is_late)
         high = [i for i, face in enumerate(faces) if face.score >= self.high_score]
         low = [i for i, face in enumerate(faces) if self.low_score <= face.score < self.high_score]
         sure = [i for i, target in enumerate(self._targets) if target.id]
@@ -179,7 +186,7 @@ class Tracker:
         for face in high:
             if face not in matches.values():
                 state = BoxState.start(faces[face].box, time)
-                hits = self.min_hits if self._is_new else 1
+                hits = self.min_hits if self._is_new or is_late else 1
                 self._targets.append(_Target(state, faces[face], hits, looks[face]))
         for target in self._targets:
             if not target.id and target.hits >= self.min_hits:
@@ -193,16 +200,22 @@ class Tracker:
         return sorted(tracks, key=lambda track: track.id)
 
     def _similarity(
-        self, faces: Sequence[Detection], looks: Sequence[Look | None], time: float, cut: bool
+        self,
+        faces: Sequence[Detection],
+        looks: Sequence[Look | None],
+        time: float,
+        *,
+        cut: bool,
+        is_late: bool,
     ) -> Floats:
         """(targets, faces): overlap of the grown boxes, 0 where the looks forbid a match."""
-        states = [target.state.predict(time) for target in self._targets]
+        states = [target.state if is_late else target.state.predict(time) for target in self._targets]
         margins = self.grow * np.array([[state.deviation] for state in states]).reshape(-1, 1)
         predicted = np.array([state.box for state in states]).reshape(-1, 1, 4)
         detected = np.array([face.box for face in faces], np.float64).reshape(1, -1, 4)
         overlap = _overlap(predicted, detected, margins)
         for i, target in enumerate(self._targets):
-            if not cut and target.state.time == self._detected:
+            if not (cut or is_late) and target.state.time == self._detected:
                 continue
             for j, seen in enumerate(looks):
                 if target.look is not None and seen is not None and target.look @ seen < self.min_likeness:

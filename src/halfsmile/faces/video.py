@@ -158,7 +158,7 @@ class _Camera:
                 is_read, image = capture.read()
                 if not is_read:
                     break
-                now = time.monotonic()
+                now = time.perf_counter()
                 first = now if first is None else first
                 yield index, now - first, functools.partial(_rgb, np.asarray(image, np.uint8))
             if first is None:

@@ -17,10 +17,11 @@ from halfsmile.files import atomic_write
 from halfsmile.predict.explain import Explanation, explain_answer
 from halfsmile.predict.explain_picture import draw_explanation
 from halfsmile.predict.face import Face
+from halfsmile.predict.followed import Followed
 from halfsmile.predict.predictor import Predictor
 
 PEOPLE = 30  # of a video that are explained: those who are seen longest
-FOLLOWED = 300  # people of whom a crop is kept
+FOLLOWED = 300  # people of whom a crop is kept at a time
 
 Say = Callable[[str], None]
 """Is told which face is being explained."""
@@ -63,7 +64,6 @@ def explain_picture(
 class _Person:
     face: Face
     crop: Image
-    frames: int = 1
 
 
 class PeopleOfVideo:
@@ -75,19 +75,17 @@ class PeopleOfVideo:
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
-        self._people: dict[int, _Person] = {}
+        self._people: Followed[_Person] = Followed(FOLLOWED)
 
     def add(self, image: Image, faces: Sequence[Face]) -> None:
         """Take a frame (H, W, 3) and its faces."""
-        for face in faces:
-            track = face.track or 0
-            person = self._people.get(track)
-            if person is None and len(self._people) < FOLLOWED:
-                self._people[track] = _Person(face, self.predictor.crop_of(image, face))
-            elif person is not None:
-                person.frames += 1
-                if face.confidence > person.face.confidence:
-                    person.face, person.crop = face, self.predictor.crop_of(image, face)
+        seen = {face.track or 0: face for face in faces}
+        for track, face in seen.items():
+            person = self._people.see(
+                track, seen, lambda face=face: _Person(face, self.predictor.crop_of(image, face))
+            )
+            if person is not None and face.confidence > person.face.confidence:
+                person.face, person.crop = face, self.predictor.crop_of(image, face)
 
     def write(self, place: Path, *, say: Say) -> list[Path]:
         """Explain each person, in ``PLACE-person-1-frame-27.png`` and so on.
@@ -96,11 +94,11 @@ class PeopleOfVideo:
             place: Folder and beginning of the names.
             say: Gets a note before each person.
         """
-        longest = sorted(self._people, key=lambda track: -self._people[track].frames)[:PEOPLE]
+        longest = self._people.longest(PEOPLE)
         written = []
-        for number, track in enumerate(sorted(longest), start=1):
+        for number, track in enumerate(longest, start=1):
             say(f"explaining person {number} of {len(longest)}")
-            face, crop = self._people[track].face, self._people[track].crop
+            face, crop = self._people.kept[track].face, self._people.kept[track].crop
             written.append(place.with_name(f"{place.name}-person-{track}-frame-{face.frame}.png"))
             where = f"{Path(face.source).name}, person {track} at {face.time or 0:.2f} s"
             write_explanation(written[-1], explain_answer(self.predictor.model, face, crop), where)

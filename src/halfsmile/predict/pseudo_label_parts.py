@@ -121,6 +121,7 @@ class LabelParts:
 
     def remove(self) -> None:
         """Forget everything: the table is there."""
+        self._lock.close()
         shutil.rmtree(self.folder)
 
     def __enter__(self) -> LabelParts:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfsmile.errors import Interrupted
 from halfsmile.faces.detect import Detector, DetectorName
-from halfsmile.faces.sources import find_sources
+from halfsmile.faces.sources import Source, find_sources
 from halfsmile.predict.columns import QUALITY
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.places import places
@@ -92,6 +92,8 @@ def predict_run(
     start = time.monotonic()
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)
+    if annotate is not None:
+        _require_originals_kept(sources.items, Path(annotate))
     table = None if out is None else require_table(out, table_format)
     predictor = Predictor(model, detector=detector, threshold=threshold, quality=quality, threads=threads)
     video: VideoOptions = {
@@ -154,6 +156,15 @@ def predict_run(
         several = f"None of {len(left)} sources could be read; first: " if len(left) > 1 else ""
         raise ValueError(several + (reason if name in reason else f"{name}: {reason}"))
     return summary
+
+
+def _require_originals_kept(sources: Iterable[Source], annotate: Path) -> None:
+    for source in sources:
+        if not source.is_live and source.file.resolve().is_relative_to(annotate.resolve()):
+            raise ValueError(
+                f"{source.name} lies in {annotate}, where its annotated copy would take its place. "
+                "Choose another folder for --annotate."
+            )
 
 
 def _folder(path: str | Path | None) -> Path | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from halfsmile.predict.predictor import Predictor
     from halfsmile.predict.video import Seen
 
-MAX_GAP = 0.5  # seconds that a person may be out of sight without the average starting anew
+MAX_GAP = 0.5  # seconds that a person may be out of sight without the average starting anew, or one frame
 
 
 def smoothed(looked: Iterator[Seen], predictor: Predictor, *, width: float, delay: float) -> Iterator[Seen]:
@@ -36,8 +36,12 @@ def smoothed(looked: Iterator[Seen], predictor: Predictor, *, width: float, dela
 class _Average:
     def __init__(self, width: float, delay: float) -> None:
         self.average = StreamingAverage(width, delay=delay, max_gap=MAX_GAP)
+        self.last: float | None = None
 
     def push(self, time: float, face: Face | None, feature: npt.NDArray[np.float32] | None) -> list[Decided]:
+        if self.last is not None:
+            self.average.max_gap = max(MAX_GAP, time - self.last)
+        self.last = time
         row = None if face is None else np.array(list(face.probabilities.values()), np.float64)
         return self.average.push(time, None if row is None else row / row.sum())
 

@@ -17,12 +17,14 @@ import numpy.typing as npt
 from halfsmile.colors import color
 from halfsmile.files import atomic_write
 from halfsmile.predict.face import Face
+from halfsmile.predict.followed import Followed
 
 Values = npt.NDArray[np.float64]
 
 BINS = 1024
 PEOPLE = 30  # that get a row: those who are seen longest
-FOLLOWED = 300  # people that are counted at all
+FOLLOWED = 300  # people that are followed at a time
+BRIDGED = 0.5  # seconds out of sight that are drawn over
 _LEFT, _RIGHT, _WIDTH, _BAND, _STRIP, _GAP, _HEAD = 92, 16, 1000, 76, 7, 26, 58
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
 
@@ -41,8 +43,10 @@ class Timeline:
         self.title = title
         self.seconds = seconds
         self.end = 0.0
-        self.left_out = 0
-        self._sums: dict[int, Values] = {}  # by track: (BINS, classes + 2), probabilities, certain, faces
+        # of each (BINS, classes + 2): probabilities, certain, faces
+        self.people: Followed[Values] = Followed(FOLLOWED)
+        self._first: float | None = None
+        self._frames = 0
 
     def add(self, faces: Iterable[Face], time: float) -> None:
         """Take the faces of a frame.
@@ -54,21 +58,14 @@ class Timeline:
         while time / self.seconds + 1e-6 >= BINS:
             self._join()
         self.end = max(self.end, time)
+        self._first = time if self._first is None else self._first
+        self._frames += 1
         place = int(time / self.seconds + 1e-6)  # times are multiples of a bin that were rounded
-        for face in faces:
-            track = face.track or 0
-            if track not in self._sums:
-                if len(self._sums) >= FOLLOWED:
-                    self.left_out += 1
-                    continue
-                self._sums[track] = np.zeros((BINS, len(self.labels) + 2))
-            row = [*face.probabilities.values(), float(not face.uncertain), 1.0]
-            self._sums[track][place] += row
-
-    def people(self) -> list[int]:
-        """Tracks in order of their number: those with a row in the picture."""
-        longest = sorted(self._sums, key=lambda track: -self._sums[track][:, -1].sum())
-        return sorted(longest[:PEOPLE])
+        seen = {face.track or 0: face for face in faces}
+        for track, face in seen.items():
+            sums = self.people.see(track, seen, self._empty)
+            if sums is not None:
+                sums[place] += [*face.probabilities.values(), float(not face.uncertain), 1.0]
 
     def means(self, track: int) -> tuple[Values, Values, Values]:
         """Of one person, bin by bin: mean probabilities, share of certain faces, both NaN where unseen.
@@ -77,7 +74,7 @@ class Timeline:
             Start of each bin in seconds (B,); probabilities (B, classes); shares (B,).
         """
         count = int(self.end / self.seconds + 1e-6) + 1
-        sums = self._sums[track][:count]
+        sums = self.people.kept[track][:count]
         faces = np.where(sums[:, -1] > 0, sums[:, -1], np.nan)[:, None]
         means = sums[:, :-1] / faces
         return np.arange(count, dtype=np.float64) * self.seconds, means[:, :-1], means[:, -1]
@@ -89,7 +86,7 @@ class Timeline:
 
     def svg(self) -> str:
         """The picture: stacked probabilities for each person, and below them a strip of what is certain."""
-        people = self.people()
+        people = self.people.longest(PEOPLE)
         height = _HEAD + len(people) * (_BAND + _STRIP + _GAP) + 30
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" '
@@ -103,8 +100,8 @@ class Timeline:
             parts += self._row(track, top)
             top += _BAND + _STRIP + _GAP
         parts += self._axis(top - _GAP + 6)
-        hidden = len(self._sums) - len(people)
-        if hidden or self.left_out:
+        hidden = self.people.people - len(people)
+        if hidden:
             parts.append(
                 f'<text x="{_LEFT}" y="{height - 4}" fill="#5d636d">{hidden} people who are seen less are '
                 "not shown.</text>"
@@ -113,7 +110,7 @@ class Timeline:
 
     def _row(self, track: int, top: float) -> list[str]:
         times, probabilities, certain = self.means(track)
-        seen = _runs(~np.isnan(certain), longest_gap=max(1, round(0.5 / self.seconds)))
+        seen = _runs(~np.isnan(certain), longest_gap=max(1, round(self._bridged() / self.seconds)))
         parts = [
             f'<text x="{_LEFT - 10}" y="{top + _BAND / 2 + 4}" text-anchor="end">person {track}</text>',
             f'<rect x="{_LEFT}" y="{top}" width="{_WIDTH - _LEFT - _RIGHT}" height="{_BAND}" '
@@ -124,7 +121,9 @@ class Timeline:
             x = [self._x(times[i] + self.seconds / 2) for i in rows]
             x[0], x[-1] = self._x(times[first]), self._x(min(times[last - 1] + self.seconds, self.end))
             edges = np.cumsum(probabilities[rows], axis=1) / probabilities[rows].sum(1, keepdims=True)
-            below = np.zeros(len(rows))
+            if len(rows) == 1:
+                x, edges = [self._x(times[first]), x[0]], edges.repeat(2, axis=0)
+            below = np.zeros(len(x))
             for index, label in enumerate(self.labels):
                 above = edges[:, index]
                 outline = [*zip(x, below, strict=True), *reversed([*zip(x, above, strict=True)])]
@@ -164,12 +163,19 @@ class Timeline:
     def _x(self, time: float) -> float:
         return _LEFT + (_WIDTH - _LEFT - _RIGHT) * time / max(self.end, 1e-9)
 
+    def _empty(self) -> Values:
+        return np.zeros((BINS, len(self.labels) + 2))
+
+    def _bridged(self) -> float:
+        """Seconds that are drawn over: :data:`BRIDGED`, or more where frames lie further apart."""
+        between = (self.end - (self._first or 0.0)) / max(1, self._frames - 1)
+        return max(BRIDGED, 1.5 * between)
+
     def _join(self) -> None:
         self.seconds *= 2
-        for track, sums in self._sums.items():
-            joined = np.zeros_like(sums)
-            joined[: BINS // 2] = sums[0::2] + sums[1::2]
-            self._sums[track] = joined
+        for sums in self.people.kept.values():
+            sums[: BINS // 2] = sums[0::2] + sums[1::2]
+            sums[BINS // 2 :] = 0
 
 
 def _runs(seen: npt.NDArray[np.bool_], longest_gap: int) -> list[tuple[int, int]]:

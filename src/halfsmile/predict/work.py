@@ -103,7 +103,9 @@ class Work:
             **self.video,
         )
         try:
-            first = next(looked)  # what can't be read shall leave no files
+            first = next(looked, None)  # what can't be read shall leave no files
+            if first is None:
+                raise BadVideo(f"{source.video}: no frame whose number is a multiple of --every.")
         except BadVideo as error:
             reason = str(error).removeprefix(f"{source.video}: ").replace(str(source.video), source.name)
             self.summary.fail(source.name, reason)

@@ -99,6 +99,16 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: Limits) -> None
         return JSONResponse({"results": results, "model": model, "took_ms": took})
 
 
+async def _require_client(request: Request) -> None:
+    """Stop where nobody would learn the number of the job.
+
+    Raises:
+        ClientDisconnect: If the client has gone.
+    """
+    if await request.is_disconnected():
+        raise ClientDisconnect
+
+
 def add_videos(app: FastAPI) -> None:
     """``/v1/video``: start, follow, read and delete."""
 
@@ -129,7 +139,9 @@ def add_videos(app: FastAPI) -> None:
                     raise HTTPException(400, "Expected a video in the field 'file'.")
                 name = file_name(upload, "video")
                 await asyncio.to_thread(_copy, upload, job.path)
+            await _require_client(request)
             await jobs.begin(job, name)
+            await _require_client(request)
         except BaseException as error:
             jobs.remove(job)
             if isinstance(error, ValueError):

@@ -92,7 +92,7 @@ class Guard:
             )
         origin = headers.get("origin")
         asks_from_page = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-        if origin is not None and asks_from_page and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and asks_from_page and _place(origin) != host.lower():
             return 403, f"Pages of {origin[:100]} may not use this server; its own page may."
         if self.api_key is not None and scope["path"].startswith(_PROTECTED):
             given = sent_key(headers)
@@ -110,6 +110,14 @@ class Guard:
         except ValueError:
             return False
         return name is not None and (name in self.allowed_hosts or is_address(name))
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin, None if it is malformed."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def is_address(name: str) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +29,7 @@ from halfsmile.serve.metrics import Metrics
 from halfsmile.serve.pictures import Sent, claimed_pixels, decode_picture
 
 _RETRY_SECONDS = 0.05
+_CLOSE_SECONDS = 1.0  # that a client who does not read may hold up its own end
 TRY_LATER, POLICY, TOO_BIG, GOING_AWAY, UNSUPPORTED = 1013, 1008, 1009, 1001, 1003
 
 
@@ -76,9 +78,16 @@ class Streams:
     async def close(self) -> None:
         """End all streams with a reason."""
         self._is_stopping = True
-        for socket in list(self._open):
-            if socket.application_state is WebSocketState.CONNECTED:
-                await socket.close(GOING_AWAY, "The server is stopping.")
+        ends = [_end(socket, GOING_AWAY, "The server is stopping.") for socket in self._open]
+        await asyncio.gather(*ends)
+
+
+async def _end(socket: WebSocket, code: int, reason: str) -> None:
+    """Close a connection; one whose client does not read is left to the server, which drops it."""
+    if socket.application_state is WebSocketState.CONNECTED:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await socket.close(code, reason)
 
 
 class _Stream:
@@ -98,19 +107,19 @@ class _Stream:
                 async with asyncio.timeout(self.limits.stream_idle_seconds):
                     message = await self.socket.receive()
             except TimeoutError:
-                await self.socket.close(POLICY, "No picture came for too long.")
+                await _end(self.socket, POLICY, "No picture came for too long.")
                 return
             if message["type"] == "websocket.disconnect":
                 return
             data = message.get("bytes")
             if data is None:
-                await self.socket.close(UNSUPPORTED, "Send pictures as binary messages.")
+                await _end(self.socket, UNSUPPORTED, "Send pictures as binary messages.")
                 return
             if len(data) > self.limits.frame_bytes:
                 most = self.limits.frame_bytes / MIB
-                await self.socket.close(TOO_BIG, f"A frame may have {most:,.1f} MiB.")
+                await _end(self.socket, TOO_BIG, f"A frame may have {most:,.1f} MiB.")
                 return
-            now = time.monotonic()
+            now = time.perf_counter()
             self.start = now if self.start is None else self.start
             if self.newest is not None:
                 self._drop()

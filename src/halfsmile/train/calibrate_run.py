@@ -184,6 +184,10 @@ class Calibration:
         sets = self.sets and asdict(self.sets)
         return {**asdict(replace(self, vector=None, sets=None)), "sets": sets, "vector": vector}
 
+    def write(self, folder: RunFolder) -> None:
+        """Keep it as ``calibration.json`` of a run, which the report reads."""
+        write_json(folder.path / "calibration.json", {**self.to_dict(), "assurance": ASSURANCE})
+
 
 def calibrate_run(
     folder: RunFolder,
@@ -196,7 +200,7 @@ def calibrate_run(
     mirror: bool = True,
     zoom: float = 1.0,
 ) -> Calibration:
-    """Choose temperature and thresholds of a run's last stage, judge them, and write ``calibration.json``.
+    """Choose temperature and thresholds of a run's last stage, and judge them.
 
     Args:
         folder: The run.
@@ -241,7 +245,7 @@ def calibrate_run(
         name: asdict(calibration_errors(scale(logits), targets)) for name, scale in scalings.items() if scale
     }
     judged = judge(temperature(logits), targets, model.taxonomy, threshold=threshold, sets=sets)
-    choice = Calibration(
+    return Calibration(
         stage=folder.last_stage(),
         source=faces.source if count else None,
         count=count,
@@ -255,8 +259,6 @@ def calibrate_run(
         mirror=isinstance(model, MirroredClassifier),
         zoom=zoom,
     )
-    write_json(folder.path / "calibration.json", {**choice.to_dict(), "assurance": ASSURANCE})
-    return choice
 
 
 def judge(

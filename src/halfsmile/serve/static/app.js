@@ -302,7 +302,14 @@ async function startCamera() {
   say("");
   const video = $("live-video");
   video.srcObject = media;
-  await video.play();
+  try {
+    await video.play();
+  } catch {
+    for (const track of media.getTracks()) track.stop();
+    video.srcObject = null;
+    $("webcam").disabled = false;
+    return say("The camera's picture can't be shown.", true);
+  }
   $("live").hidden = false;
   $("stop").focus();
   const protocols = key ? ["halfsmile", `halfsmile.key.${base64url(key)}`] : ["halfsmile"];
@@ -322,8 +329,8 @@ async function startCamera() {
   };
   socket.addEventListener("open", send);
   socket.addEventListener("message", (event) => {
+    if (camera?.socket !== socket) return;
     const answer = JSON.parse(event.data);
-    if (!camera) return;
     if (answer.error) { say(answer.error, true); setTimeout(send, 500); return; }
     drawFaces($("live-canvas"), answer.faces, answer.width, answer.height);
     $("live-faces").replaceChildren(...answer.faces.map((face) => faceArticle(face, grab)));
@@ -333,7 +340,7 @@ async function startCamera() {
     send();
   });
   socket.addEventListener("close", (event) => {
-    if (!camera) return;
+    if (camera?.socket !== socket) return;
     stopCamera();
     say(event.reason || "The connection to the server ended.", true);
   });
