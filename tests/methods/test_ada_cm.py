@@ -62,6 +62,13 @@ def test_contrast_by_hand() -> None:
     assert float(contrastive_loss(first, second.flip(0), temperature=0.5)) > expected + 1
 
 
+def test_contrast_is_exact_under_autocast() -> None:
+    first, second = torch.rand(2, 5, 8, generator=torch.Generator().manual_seed(0))
+    expected = contrastive_loss(first, second, temperature=0.07)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(contrastive_loss(first, second, temperature=0.07), expected)
+
+
 @pytest.mark.parametrize("least", [0.0, 0.8, 1.01])
 def test_loss_equals_the_formula(
     classifier: Classifier, both: Batch, settings: SemiSettings, least: float

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
@@ -174,6 +176,20 @@ def test_smoothed_targets_stay_distributions() -> None:
     smoothed = smooth_targets(torch.eye(4), 0.1)
     torch.testing.assert_close(smoothed.sum(dim=1), torch.ones(4))
     assert float(smoothed[0, 0]) == pytest.approx(0.925)
+
+
+@pytest.mark.parametrize("mixing", ["none", "mixup", "facemix"])
+def test_losses_of_half_precision_logits_are_whole(mixing: Any) -> None:
+    class Half(Linear):
+        def forward(self, images: Tensor) -> Tensor:
+            return super().forward(images).bfloat16()
+
+    losses = [
+        FineTuneTask(model(), augment=NONE, mixing=mixing).step(batch(), generator()).loss
+        for model in (Linear, Half)
+    ]
+    assert losses[1].dtype == torch.float32
+    torch.testing.assert_close(*losses, atol=0.02, rtol=0)
 
 
 def test_unknown_mixing_and_missing_targets_are_refused() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from halfsmile.methods.task import Batch, Task
 
@@ -21,6 +21,29 @@ def test_the_average_follows_the_weights_by_hand() -> None:
         assert isinstance(task.averaged, nn.Linear)
         assert float(task.averaged.weight[0, 0].detach()) == pytest.approx(expected, rel=1e-6)
     assert int(task.updates) == 11
+
+
+def test_the_average_goes_on_as_before_after_a_restore() -> None:
+    def trained(updates: int, state: dict[str, Tensor] | None = None) -> Task:
+        torch.manual_seed(0)
+        task = Task(nn.Linear(2, 2), ema_decay=0.999)
+        if state is not None:
+            task.load_state_dict(state)
+        for _ in range(updates):
+            with torch.no_grad():
+                task.model.weight.add_(1)  # type: ignore[operator]
+            task.after_update()
+        return task
+
+    whole, half = trained(6), trained(3)
+    again = trained(3, half.state_dict())
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(whole.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+    half.load_state_dict(trained(0).state_dict())
+    half.after_update()
+    assert int(half.updates) == half._count == 1
 
 
 def test_without_an_average_the_model_itself_is_evaluated() -> None:

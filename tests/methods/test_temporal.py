@@ -11,11 +11,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch import Tensor
 from torch.nn import functional as F
 
+from halfsmile.methods import temporal as module
 from halfsmile.methods.task import Batch
 from halfsmile.methods.temporal import TemporalTask, WindowBatch, balanced_weights
 from halfsmile.models.temporal import TemporalConfig, TemporalEncoder
 
 FEATURES, CLASSES = 4, 3
+FIELDS = ("images", "times", "present", "labels")
 
 
 def task(**options: object) -> TemporalTask:
@@ -48,6 +50,31 @@ def test_the_loss_is_the_mean_over_present_labeled_frames(smoothing: float, weig
     labels = torch.stack([windows.labels[place] for place in counted])
     expected = F.cross_entropy(rows, labels, weight=weights, label_smoothing=smoothing)
     torch.testing.assert_close(loss(trained, windows), expected)
+
+
+@pytest.mark.parametrize("weights", [None, torch.tensor([1.0, 0.5, 3.0])])
+def test_processes_with_unequal_numbers_of_labels_minimize_the_loss_of_all_frames(
+    weights: Tensor | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What DDP averages over three processes, one without any label, is the loss of one process."""
+    trained, windows = task(class_weights=weights), batch()
+    nothing = replace(windows, labels=torch.full_like(windows.labels, -1))
+    parts = [replace(windows, **{name: getattr(windows, name)[i : i + 1] for name in FIELDS}) for i in (0, 1)]
+    parts[1] = replace(parts[1], labels=torch.where(parts[1].labels == 1, -1, parts[1].labels))
+    whole = replace(windows, labels=torch.cat([part.labels for part in parts]))
+    totals: list[Tensor] = []
+
+    def note(own: Tensor) -> Tensor:
+        totals.append(own)
+        return own
+
+    monkeypatch.setattr(module, "over_processes", note)
+    for part in (*parts, nothing):
+        loss(trained, part)
+    monkeypatch.setattr(module, "over_processes", lambda own: torch.cat(totals))
+    mean = torch.stack([loss(trained, part) for part in (*parts, nothing)]).mean()
+    monkeypatch.undo()
+    torch.testing.assert_close(mean, loss(trained, whole))
 
 
 def test_labels_of_absent_frames_and_features_of_absent_frames_do_not_count() -> None:

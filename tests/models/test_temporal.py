@@ -158,6 +158,12 @@ def test_every_parameter_gets_a_gradient() -> None:
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
 
 
+def test_without_blocks_nothing_is_trained_that_gets_no_gradient() -> None:
+    encoder = TemporalEncoder(TemporalConfig(width=8, heads=2, depth=0), features=4, classes=3)
+    encoder(torch.rand(1, 5, 4), torch.arange(5.0)[None], torch.ones(1, 5, dtype=torch.bool)).sum().backward()
+    assert all(p.grad is not None for p in encoder.parameters() if p.requires_grad)
+
+
 def test_shapes_that_do_not_fit_are_refused() -> None:
     features, times, present = window()
     with pytest.raises(ValueError, match=r"Expected features \(windows, frames, 5\)"):

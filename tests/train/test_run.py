@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from halfsmile.console import make_console
 from halfsmile.data.readers import class_folders
 from halfsmile.data.split import LabelBudget
 from halfsmile.recipe import Recipe
+from halfsmile.train import run as module
 from halfsmile.train.distributed import Processes
+from halfsmile.train.precision import PrecisionChoice
 from halfsmile.train.run import train_run
+from halfsmile.train.run_folder import RunFolder
 
 HERE = Processes(0, 1, torch.device("cpu"))
 
@@ -22,6 +27,21 @@ def run(recipe: Recipe, data: Path, out: Path, budget: LabelBudget | None) -> La
     return LabelBudget.load(
         train_run(recipe, data=data, unlabeled=[], out=out, where=HERE, budget=budget).budget_path
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "chosen"), [("bfloat16", False, "bfloat16"), ("bfloat16", True, "float32")]
+)
+def test_numbers_are_whole_where_one_process_has_no_units_for_half_ones(
+    own: Any, others: bool, chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Several(Processes):
+        def agree(self, *flags: bool) -> tuple[bool, ...]:
+            return tuple(flag or others for flag in flags)
+
+    monkeypatch.setattr(module, "choose_precision", lambda _: PrecisionChoice(own, 2.0, "measured"))
+    where = Several(0, 2, torch.device("cpu"))
+    assert module._precision(RunFolder(tmp_path), where, make_console(stderr=True)) == chosen
 
 
 def test_a_given_budget_is_what_the_run_uses(

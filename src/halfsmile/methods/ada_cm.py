@@ -148,7 +148,8 @@ def contrastive_loss(first: Tensor, second: Tensor, *, temperature: float) -> Te
         second: (M, width) of the other view of the same faces.
         temperature: Divides the similarities.
     """
-    features = F.normalize(torch.cat([first, second]), dim=1)
-    similarity = (features @ features.T / temperature).fill_diagonal_(-torch.inf)
-    partner = torch.arange(len(features), device=features.device).roll(len(first))
-    return F.cross_entropy(similarity, partner)
+    with torch.autocast(first.device.type, enabled=False):  # similarities are divided by a small number
+        features = F.normalize(torch.cat([first, second]).float(), dim=1)
+        similarity = (features @ features.T / temperature).fill_diagonal_(-torch.inf)
+        partner = torch.arange(len(features), device=features.device).roll(len(first))
+        return F.cross_entropy(similarity, partner)

@@ -154,12 +154,12 @@ class FineTuneTask(Task):
         boxes = with_fallback(batch.boxes, batch=len(targets), size=size, device=batch.images.device)
         views = self.augment(batch.images, boxes=boxes, generator=generator)
         if self.mixing == "none" or views.boxes is None:
-            loss = F.cross_entropy(self.model(views.images), smooth_targets(targets, self.smoothing))
+            loss = F.cross_entropy(self.model(views.images).float(), smooth_targets(targets, self.smoothing))
             return StepResult(loss)
         mixed = self.mix(views.images, targets, views.boxes, generator)
         if self.mixing != "facemix":
-            return StepResult(F.cross_entropy(self.model(mixed.images), mixed.targets))
-        logits = self.model(torch.cat([mixed.images, views.images]))
+            return StepResult(F.cross_entropy(self.model(mixed.images).float(), mixed.targets))
+        logits = self.model(torch.cat([mixed.images, views.images])).float()
         virtual, real = logits.chunk(2)
         virtual_loss = F.cross_entropy(virtual, mixed.targets)
         real_loss = (2 * (1 - mixed.iou) * F.cross_entropy(real, targets, reduction="none")).mean()

@@ -30,11 +30,13 @@ class HeadGradient:
 
     def mean(self) -> Tensor:
         """Gradient of the mean loss, (classes, D + 1)."""
-        return self.errors.T @ self.features / len(self.errors)
+        with torch.autocast(self.errors.device.type, enabled=False):
+            return self.errors.T @ self.features / len(self.errors)
 
     def dot(self, other: Tensor) -> Tensor:
         """Each face's gradient times another gradient (classes, D + 1), summed: (B,)."""
-        return ((self.errors @ other) * self.features).sum(dim=1)
+        with torch.autocast(self.errors.device.type, enabled=False):
+            return ((self.errors @ other) * self.features).sum(dim=1)
 
 
 def head_gradient(

@@ -148,11 +148,11 @@ class SemiTask(Task):
 
     def labeled_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of labeled faces with targets (B, classes)."""
-        return F.cross_entropy(logits, smooth_targets(targets, self.smoothing))
+        return F.cross_entropy(logits.float(), smooth_targets(targets, self.smoothing))
 
     def unlabeled_loss(self, logits: Tensor, named: PseudoLabels) -> Tensor:
         """Weighted cross-entropy of student logits (M, classes) on strong views; λ is not yet in it."""
-        each = F.cross_entropy(logits, named.labels, reduction="none")
+        each = F.cross_entropy(logits.float(), named.labels, reduction="none")
         return (each * named.weights).mean()
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:

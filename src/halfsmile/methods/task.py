@@ -73,6 +73,8 @@ class Task(nn.Module):
         if ema_decay is not None:
             self.teacher = copy.deepcopy(model).requires_grad_(False).eval()
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self._count: int | None = None  # of updates, without waiting for a GPU
+        self.register_load_state_dict_post_hook(_forget_count)  # type: ignore[no-untyped-call]
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
         """Loss of a batch; every random number comes from the generator."""
@@ -111,10 +113,15 @@ class Task(nn.Module):
         self.updates += 1
         if self.teacher is None or self.ema_decay is None:
             return
-        t = int(self.updates)
+        t = int(self.updates) if self._count is None else self._count + 1
+        self._count = t
         decay = min(self.ema_decay, (1 + t) / (10 + t))
         state, target = self.teacher.state_dict(), self.model.state_dict()
         averaged = [name for name, value in state.items() if value.is_floating_point()]
         torch._foreach_lerp_([state[n] for n in averaged], [target[n] for n in averaged], 1.0 - decay)
         for name in state.keys() - set(averaged):
             state[name].copy_(target[name])
+
+
+def _forget_count(task: nn.Module, _: object) -> None:
+    task._count = None  # type: ignore[assignment]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from halfsmile.methods.semi import over_processes
 from halfsmile.methods.task import Batch, StepResult, Task
 from halfsmile.models.temporal import TemporalNetwork
 
@@ -80,7 +81,7 @@ class TemporalTask(Task):
         self.register_buffer("class_weights", class_weights, persistent=False)
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
-        """Mean loss over the frames that have a face and a label; 0 if there is none."""
+        """Mean loss over the frames of all processes that have a face and a label; 0 if there is none."""
         if not isinstance(batch, WindowBatch):
             raise ValueError(f"Stage IV trains on windows of frames, found a {type(batch).__name__}.")
         features, present = batch.images, batch.present
@@ -92,10 +93,17 @@ class TemporalTask(Task):
         if self.hide:
             present = present & (torch.rand(present.shape, generator=generator, device=device) >= self.hide)
         logits = self.model(features, batch.times, present).float()
+        labels = batch.labels[counted]
+        weights = self.class_weights
+        own = counted.sum().float() if weights is None else weights[labels].sum()
+        total = over_processes(own[None])
         if not counted.any():
             return StepResult(0.0 * logits.sum(), {"frames": counted.sum().float()})
-        logits, labels = logits[counted], batch.labels[counted]
-        loss = F.cross_entropy(logits, labels, weight=self.class_weights, label_smoothing=self.smoothing)
+        logits = logits[counted]
+        losses = F.cross_entropy(
+            logits, labels, weight=weights, label_smoothing=self.smoothing, reduction="sum"
+        )
+        loss = losses / total.mean().clamp(min=torch.finfo(total.dtype).tiny)
         right = (logits.detach().argmax(dim=1) == labels).float().mean()
         return StepResult(loss, {"accuracy": right, "frames": counted.sum().float()})
 

@@ -229,7 +229,7 @@ class TemporalEncoder(TemporalNetwork):
 
     def __init__(self, config: TemporalConfig, *, features: int, classes: int) -> None:
         super().__init__(config, features=features, classes=classes)
-        self.time_bias = TimeBias(config.heads)
+        self.time_bias = TimeBias(config.heads).requires_grad_(config.depth > 0)  # unused without blocks
         self.blocks = nn.ModuleList(TemporalBlock(config) for _ in range(config.depth))
 
     @property

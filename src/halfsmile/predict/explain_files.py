@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -81,11 +82,12 @@ class PeopleOfVideo:
         """Take a frame (H, W, 3) and its faces."""
         seen = {face.track or 0: face for face in faces}
         for track, face in seen.items():
-            person = self._people.see(
-                track, seen, lambda face=face: _Person(face, self.predictor.crop_of(image, face))
-            )
+            person = self._people.see(track, seen, partial(self._new, image, face))
             if person is not None and face.confidence > person.face.confidence:
                 person.face, person.crop = face, self.predictor.crop_of(image, face)
+
+    def _new(self, image: Image, face: Face) -> _Person:
+        return _Person(face, self.predictor.crop_of(image, face))
 
     def write(self, place: Path, *, say: Say) -> list[Path]:
         """Explain each person, in ``PLACE-person-1-frame-27.png`` and so on.

@@ -13,6 +13,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
+from halfsmile.errors import Interrupted
+
 _LONGEST_WAIT = timedelta(hours=6)
 """While the main process decodes a data set or evaluates; the launcher sees by itself who has died."""
 
@@ -85,13 +87,18 @@ def processes(device: str | None = None) -> Iterator[Processes]:
         yield Processes(0, 1, place)
         return
     dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=_LONGEST_WAIT)
+    ends_together = False
     try:
         yield Processes(rank, world_size, place)
+        ends_together = True
     except BaseException as error:
+        ends_together = isinstance(error, Interrupted)  # raised by all processes after the same step
         traceback.clear_frames(error.__traceback__)
         raise
     finally:
         # DDP's wrappers lie in reference cycles and in the frames of an error. One that outlives the group
-        # keeps its threads, which abort the interpreter when it exits.
+        # keeps its threads, which abort the interpreter when it exits. NCCL waits for all processes here, so
+        # one that fails alone must go without: the launcher then ends the others.
         gc.collect()
-        dist.destroy_process_group()
+        if ends_together or kind == "cpu":
+            dist.destroy_process_group()

@@ -113,6 +113,6 @@ def _precision(folder: RunFolder, where: Processes, console: Console) -> Precisi
             console.print(f"{kept} as before")
             return kept  # type: ignore[no-any-return]
     choice = choose_precision(where.device)
-    half = any(where.agree(choice.precision == "bfloat16"))
-    console.print(f"{'bfloat16' if half else 'float32'}: {choice.reason}")
-    return "bfloat16" if half else "float32"
+    whole = any(where.agree(choice.precision == "float32"))
+    console.print(f"{'float32' if whole else 'bfloat16'}: {choice.reason}")
+    return "float32" if whole else "bfloat16"

@@ -32,6 +32,7 @@ def temporal(run: Run) -> None:
     folder, source = run.folder.stage("temporal"), run.folder.last_stage()
     model = run.classifier()
     run.folder.load(source, model)
+    model.to(run.where.device)
     features = _features(run, model, frames, folder / "features.npy")
     table = FrameTable(frames.spread(features), frames.present, frames.labels, frames.tracks)
     network = train_temporal(
