@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from halfsmile.data.images import BadImage, hash_images, load_faces, pixel_sha256, read_image
+from halfsmile.data.images import hash_images, load_faces, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import preprocess
 
@@ -162,9 +162,8 @@ def test_wrong_arguments_are_errors_not_bad_images(tmp_path: Path) -> None:
         load_faces(manifest, size=8, channels=2)
 
 
-def test_hashes_follow_the_order_and_bad_images_stop_them(tmp_path: Path) -> None:
+def test_hashes_follow_the_order_and_bad_images_have_none(tmp_path: Path) -> None:
     locators = [row["image"] for row in write_faces(tmp_path, 130)]
     expected = [pixel_sha256(read_image(tmp_path, locator)) for locator in locators]
     assert hash_images(tmp_path, locators, progress=False) == expected
-    with pytest.raises(BadImage, match=r"none\.png"):
-        hash_images(tmp_path, [*locators, "none.png"], progress=False)
+    assert hash_images(tmp_path, ["none.png", *locators], progress=False) == [None, *expected]

@@ -113,6 +113,20 @@ def test_rows_without_a_label_are_never_labeled_or_held_out() -> None:
     assert budget.rows(rows, "unlabeled").column("image") == [f"nobody/{i}.png" for i in range(10)]
 
 
+def test_a_copy_of_a_face_that_trains_is_not_held_out() -> None:
+    hashes = [None if i % 3 == 0 else f"{i % 40}" for i in range(300)]
+    table = [{"image": f"{i}.png", "label": "neutral", "sha256": digest} for i, digest in enumerate(hashes)]
+    extra = [{"image": "a", "label": "anger"}, {"image": "b", "label": "anger"}]
+    faces = Manifest.from_rows([*table, *extra], Path("root"), Taxonomy("two", ("neutral", "anger")))
+    budget = LabelBudget.draw(faces, "10%", seed=0, held_out=0.3)
+    by_role = {
+        role: {digest for digest, own in zip([*hashes, None, None], budget.roles, strict=True) if own == role}
+        for role in ("labeled", "unlabeled", "held_out")
+    }
+    assert None in by_role["held_out"]
+    assert not (by_role["held_out"] & (by_role["labeled"] | by_role["unlabeled"])) - {None}
+
+
 def test_the_seed_decides() -> None:
     rows = manifest()
     first = LabelBudget.draw(rows, "10%", seed=3)

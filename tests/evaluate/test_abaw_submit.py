@@ -45,6 +45,13 @@ def test_other_videos_give_nothing_and_videos_without_any_face_are_neutral() -> 
     assert filled.neutral == 2
 
 
+def test_a_video_whose_results_are_all_empty_is_neutral() -> None:
+    rows = {name(1): np.full(8, np.nan), name(1, "video6"): np.eye(8)[3]}
+    filled = fill_classes([name(1), name(2), name(1, "video6")], rows)
+    assert (filled.neutral, filled.nearest) == (2, 0)
+    assert filled.classes[name(2)] == AFFWILD2.index("neutral")
+
+
 def test_smoothing_works_in_seconds_on_all_frames_that_are_there() -> None:
     rows = one_hot(**{f"f{frame}": 4 if frame == 6 else 2 for frame in range(1, 12)})
     expected = [name(frame) for frame in range(5, 8)]

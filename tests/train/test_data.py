@@ -191,6 +191,16 @@ def test_a_path_that_is_not_there_is_named(data: Path) -> None:
         read_data(RECIPE, data / "labeled", [data / "nowhere.zip"])
 
 
+def test_faces_some_folders_deep_are_found(data: Path, tmp_path: Path) -> None:
+    for source, name in (("calm", "sadness"), ("glad", "happiness")):
+        for split in ("train", "test"):
+            (data / "labeled" / split / source).rename(data / "labeled" / split / name)
+    (tmp_path / "deep").mkdir()
+    (data / "labeled").rename(tmp_path / "deep" / "inner")
+    sets = read_data(RECIPE, tmp_path / "deep", [])
+    assert (len(sets.train), len(sets.test)) == (20, 3)
+
+
 def test_both_splits_are_needed(data: Path) -> None:
     for path in (data / "labeled/test").rglob("*.png"):
         path.unlink()

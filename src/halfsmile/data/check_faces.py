@@ -52,7 +52,8 @@ def copies(subject: Subject) -> Iterator[Finding]:
                 _named(manifest, leaks),
                 leaks,
             )
-        inside = tuple(group for group in groups if group not in set(leaks))
+        across = set(leaks)
+        inside = tuple(group for group in groups if group not in across)
         if inside:
             yield Finding(
                 f"{kind} copies{' within a split' if has_splits else ''}: {_pictures(inside)}.",

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,7 +151,13 @@ def _cached(path: Path, manifest: Manifest) -> _Decoded | None:
 def _last_change(manifest: Manifest) -> float:
     """When one of the files that hold the pictures was last changed; those that are not there don't count."""
     root = Path(manifest.root)
-    names = {name for locator in manifest.column("image") for name in (locator, _MARK.split(locator)[0])}
+    holds: dict[str, bool] = {}  # whether the part before a mark is a file, as an archive with many pictures
+    names = set()
+    for locator in manifest.column("image"):
+        part = _MARK.split(locator, maxsplit=1)[0]
+        if part != locator and part not in holds:
+            holds[part] = (root / part).is_file()
+        names.add(part if holds.get(part) else locator)
     files = [root, *(root / name for name in names)]
     states = [file.stat() for file in files if file.is_file()]
     return max((max(state.st_mtime, state.st_ctime) for state in states), default=0.0)
@@ -173,17 +179,17 @@ def _placed(
     return boxes, landmarks
 
 
-def hash_images(root: Path, locators: Sequence[str], *, progress: bool = True) -> list[str]:
+def hash_images(root: Path, locators: Sequence[str], *, progress: bool = True) -> list[str | None]:
     """Pixel hash of every picture, for the manifest's column ``sha256``; see :func:`pixel_sha256`.
 
-    Raises:
-        BadImage: For the first picture that can't be read.
+    A picture that can't be read has None.
     """
-    hashes = [""] * len(locators)
+    hashes: list[str | None] = [None] * len(locators)
 
     def load(chunk: range) -> int:
         for row in chunk:
-            hashes[row] = pixel_sha256(read_image(root, locators[row]))
+            with suppress(BadImage):
+                hashes[row] = pixel_sha256(read_image(root, locators[row]))
         return len(chunk)
 
     _run(load, len(locators), progress)

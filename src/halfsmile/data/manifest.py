@@ -177,7 +177,7 @@ class Manifest:
     def save(self, path: Path) -> None:
         """Write as Parquet (atomically); root, taxonomy and notes travel in the file's metadata."""
         metadata = {
-            "halfsmile.root": str(self.root),
+            "halfsmile.root": str(Path(self.root).resolve()),
             "halfsmile.labels": json.dumps(self.taxonomy.labels if self.taxonomy else None),
             "halfsmile.notes": json.dumps(self.notes),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -65,7 +66,8 @@ class LabelBudget:
             manifest: Training rows; rows without a label are unlabeled.
             amount: See :meth:`LabelAmount.parse`.
             seed: Decides the draw, together with the manifest's order.
-            held_out: Share of each class's remaining rows that is held out.
+            held_out: Share of each class's remaining rows that is held out; one by one, those with an exact
+                copy among the other rows are not.
             group: ``person`` or ``video``: a column of the manifest; rows without a value stand alone.
 
         Raises:
@@ -96,6 +98,7 @@ class LabelBudget:
         wanted = np.array([parsed.of_class(n, name) for name, n in manifest.counts().items()])
         if group is None:
             roles = _one_by_one(classes, wanted, seed=seed, held_out=held_out)
+            roles = _without_copies(roles, manifest.column("sha256"))
         else:
             roles = _by_group(manifest, wanted, group, seed=seed, held_out=held_out)
         return cls(images, tuple(roles), manifest.fingerprint(), amount, seed, group)
@@ -177,6 +180,15 @@ def _one_by_one(
         rest = rows[count:]
         roles[rest[: round(held_out * len(rest))]] = "held_out"
     return list(roles)
+
+
+def _without_copies(roles: list[str], hashes: Sequence[str | None]) -> list[str]:
+    """The same roles, but rows held out whose pixels some other row trains with are unlabeled."""
+    trained = {digest for role, digest in zip(roles, hashes, strict=True) if role != "held_out"} - {None}
+    return [
+        "unlabeled" if digest in trained and role == "held_out" else role
+        for role, digest in zip(roles, hashes, strict=True)
+    ]
 
 
 def _by_group(

@@ -54,11 +54,12 @@ def verify(root: Path, *, pixels: bool = False, progress: bool = True) -> Verifi
     root = Path(root)
     table, _ = read_index(root, _COLUMNS)
     numbers = table["shard"].to_numpy()
+    known = set(numbers.tolist())
     bad: list[tuple[int, str, str]] = []
     problems = [
         f"{shard_name(number)} is not in the index."
         for number in shard_numbers(root)
-        if number not in set(numbers.tolist()) and (root / shard_name(number)).stat().st_size > len(END_MARK)
+        if number not in known and (root / shard_name(number)).stat().st_size > len(END_MARK)
     ]
     with Progress("verifying faces", total=len(table), active=progress) as shown:
         for number in np.unique(numbers).tolist():

@@ -85,6 +85,9 @@ def fill_classes(
         values[np.searchsorted(frames, list(rows))] = list(rows.values())
         labels = smoothing.labels(values, frames / frames_per_second)
         empty = labels < 0
+        if empty.all():
+            neutral += len(locations)
+            continue
         if empty.any():
             labels[empty] = labels[~empty][_nearest(frames[empty], frames[~empty])]
         for frame, label, is_empty in zip(frames.tolist(), labels.tolist(), empty.tolist(), strict=True):

@@ -112,9 +112,8 @@ def stages_section(run: RunFolder) -> Html:
             "bootstrap interval."
         )
     header = ("Stage", "Faces", "Epochs", "Steps", "Time", "Accuracy", "Balanced", "Macro F1", "Gain")
-    purposes = "".join(
-        f"<h3>{stage_title(stage)}</h3>{paragraph(PURPOSES.get(stage.name, ''))}" for stage in run.stages
-    )
+    titles = [(html(stage_title(stage)), PURPOSES.get(stage.name, "")) for stage in run.stages]
+    purposes = "".join(f"<h3>{title}</h3>{paragraph(purpose)}" for title, purpose in titles)
     cards = [purposes]
     if len(evaluated) > 1:
         chart = charts.stage_bars(evaluated, intervals)
@@ -200,7 +199,7 @@ def curves_section(run: RunFolder) -> Html | None:
             chart = charts.curve(f"{title}: held-out faces", held_out, percent=True)
             cards.append(figure(chart, heading="Held-out faces"))
         if cards:
-            blocks.append(f'<h3 class="apart">{title}</h3>' + grid(*cards, kind="three"))
+            blocks.append(f'<h3 class="apart">{html(title)}</h3>' + grid(*cards, kind="three"))
     return section("curves", "Training curves", *blocks) if blocks else None
 
 

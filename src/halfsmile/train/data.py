@@ -23,7 +23,7 @@ from halfsmile.recipe import Recipe
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.train.frames import Frames, read_videos, split_rows, temporal_groups, training_frames
 
-GUESSES = (None, "class_folders", "folder")
+GUESSES = ("class_folders", "folder")
 VIDEO_DATA_SETS = ("sequences", "affwild2")
 UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
 """Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
@@ -64,7 +64,7 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
     elif recipe.data_set == "ferplus":
         manifest = _ferplus(recipe, data)
     else:
-        manifest = read_any(data) if _layout(data) not in GUESSES else class_folders.read(data)
+        manifest = _faces(data)
     train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
     known = np.flatnonzero(test.class_indices() >= 0) if manifest.taxonomy is not None else np.arange(0)
     if len(known) < len(test):
@@ -81,6 +81,17 @@ def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets
         for path in unlabeled
     }
     return DataSets(train, test, extra, manifest.taxonomy, videos)
+
+
+def _faces(data: Path) -> Manifest:
+    """A labeled data set in its own layout, or else class folders, however deep they lie."""
+    try:
+        found = recognize(data)
+    except ValueError:
+        return class_folders.read(data)
+    if found.is_certain and found.name not in GUESSES:
+        return read_any(data)
+    return class_folders.read(found.root if found.name == "class_folders" else data)
 
 
 def _ferplus(recipe: Recipe, data: Path) -> Manifest:

@@ -55,7 +55,7 @@ def test_first_release(tmp_path: Path, header: bool) -> None:
     manifest = read(write_first(tmp_path, TABLES, header), progress=False)
     assert manifest.taxonomy == AFFECTNET8
     assert manifest.column("label") == [*AFFECTNET8.labels, "surprise"]
-    assert manifest.column("split") == ["train"] * 8 + ["valid"]
+    assert manifest.column("split") == ["train"] * 8 + ["test"]
     first, last = manifest.table.to_pylist()[0], manifest.table.to_pylist()[-1]
     assert first["image"] == f"Manually_Annotated/Manually_Annotated_Images/0/{0:032x}.jpg"
     assert first["box"] == [30, 40, 80, 100]
@@ -110,7 +110,7 @@ def test_second_release(tmp_path: Path) -> None:
     assert [(r["image"], r["label"], r["split"]) for r in manifest.table.to_pylist()] == [
         ("train_set/images/0.jpg", "neutral", "train"),
         ("train_set/images/10.jpg", "contempt", "train"),
-        ("val_set/images/3.jpg", "fear", "valid"),
+        ("val_set/images/3.jpg", "fear", "test"),
     ]
     assert manifest.column("landmarks")[0] == [40, 50, 60, 50, 50, 60, 42, 70, 58, 70]
     assert manifest.notes == ("1 faces without one of the 8 labels were dropped: uncertain 1.",)

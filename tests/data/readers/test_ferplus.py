@@ -266,14 +266,35 @@ def test_wrong_cells_are_refused(tmp_path: Path, old: str, new: str, reason: str
         read(tmp_path)
 
 
-def test_wrong_pixel_counts_are_refused(tmp_path: Path) -> None:
-    write_csv(tmp_path, FACES)
-    path = tmp_path / "fer2013.csv"
+def test_pictures_that_can_not_be_read_stop_nothing_and_are_no_copies(tmp_path: Path) -> None:
+    for name in ("csv", "folders"):
+        (tmp_path / name).mkdir()
+    write_csv(tmp_path / "csv", FACES)
+    path = tmp_path / "csv" / "fer2013.csv"
     lines = path.read_text().splitlines()
     lines[2] = lines[2].replace(" ", "", 1)
     path.write_text("\n".join(lines))
-    with pytest.raises(ValueError, match=r"fer2013\.csv#1: "):
-        read(tmp_path)
+    folders = write_folders(tmp_path / "folders", FACES)
+    for place in ("FER2013Train/fer0000001.png", "FER2013Valid/fer0000007.png"):
+        (folders / place).write_bytes(b"")
+    for root, bad in ((tmp_path / "csv", 1), (folders, 2)):
+        manifest = read(root)
+        assert manifest.column("sha256").count(None) == bad
+        assert any(note.startswith(f"{bad} pictures can't be read") for note in manifest.notes)
+    for picture in folders.rglob("*.png"):
+        picture.write_bytes(b"")
+    with pytest.raises(
+        ValueError, match="none of the 12 pictures can be read"
+    ):
+        read(folders)
+
+
+@pytest.mark.parametrize("damage", [b'a,"' + b"x" * 200_000, "fer0000000.png,(0 0 48 48)\n".encode("utf-16")])
+def test_damaged_tables_are_named(tmp_path: Path, damage: bytes) -> None:
+    root = write_folders(tmp_path, FACES)
+    (root / "FER2013Valid" / "label.csv").write_bytes(damage)
+    with pytest.raises(ValueError, match=r"FER2013Valid.label\.csv is not a CSV file in UTF-8"):
+        read(root)
 
 
 def test_incomplete_folders_are_refused(tmp_path: Path) -> None:

@@ -62,6 +62,13 @@ def test_the_tables_of_affectnet_are_known_by_their_columns(tmp_path: Path) -> N
     assert [recognize(tmp_path / name).name for name in "abc"] == ["affectnet", "affectnet", "table"]
 
 
+def test_labeled_pictures_that_are_named_after_their_folder_are_not_lfw(tmp_path: Path) -> None:
+    touch(tmp_path / "a", *(f"{label}/{label}_0001.jpg" for label in ("happiness", "sadness", "neutral")))
+    names = [f"{split}/{who}/{who}_0001.jpg" for split in ("train", "test") for who in ("anna", "bert")]
+    touch(tmp_path / "b", *names)
+    assert [recognize(tmp_path / root).name for root in ("a", "b")] == ["class_folders"] * 2
+
+
 def test_folders_by_class_and_guesses(tmp_path: Path) -> None:
     assert recognize(touch(tmp_path / "a", "Happy/1.png", "Sad/2.png", "odd/3.png")).name == "class_folders"
     guess = recognize(touch(tmp_path / "b", "train/x/1.png", "train/y/2.png", "val/x/3.png"))

@@ -126,6 +126,21 @@ def test_votes_in_columns_are_brought_into_the_order_of_the_taxonomy(tmp_path: P
     assert manifest.notes == ("2 rows were left out because they lack votes for 8 classes.",)
 
 
+def test_a_list_of_votes_whose_order_is_not_said_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text(
+        '{"image": "a", "label": "fear", "votes": [1, 3]}\n{"image": "b", "label": "anger", "votes": [2, 0]}'
+    )
+    with pytest.raises(ValueError, match="which class each of them is for"):
+        read(tmp_path / "t.jsonl")
+
+
+def test_whole_numbers_may_be_written_with_a_point(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,frame\na,12.0\nb,\nc,7\nd,1.5\n")
+    manifest = read(tmp_path / "t.csv")
+    assert manifest.column("frame") == [12, None, 7]
+    assert any("'1.5' is no whole number" in note for note in manifest.notes)
+
+
 def test_a_list_of_votes_is_in_the_taxonomy_s_order(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(
         '{"image": "a", "votes": [1, 0, 0, 0, 0, 0, 3]}\n{"image": "b", "votes": [1]}'

@@ -47,9 +47,9 @@ COLUMNS = (
     "valence",
     "arousal",
 )
-MANUAL = {"training.csv": "train", "validation.csv": "valid"}
+MANUAL = {"training.csv": "train", "validation.csv": "test"}
 AUTOMATIC = {"automatically_annotated.csv": "train"}
-SETS = {"train_set": "train", "val_set": "valid"}
+SETS = {"train_set": "train", "val_set": "test"}
 DROPPED = {7: "contempt", 8: "none", 9: "uncertain", 10: "no face"}
 _LEVELS = ("", "*/", "*/*/")
 _POINTS = 68
@@ -76,7 +76,7 @@ def read(
         progress: Show progress on standard error when it takes more than two seconds.
 
     Returns:
-        Rows with label, split (``train`` or ``valid``), and box and five landmarks where they are known.
+        Rows with label, split (``train`` or ``test``), and box and five landmarks where they are known.
         Dropped labels and rows without a picture are counted in the notes.
 
     Raises:

@@ -29,8 +29,10 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,11 +136,12 @@ def read(root: Path, *, rule: str = "argmax") -> Manifest:
         rule: One of :data:`RULES`.
 
     Returns:
-        Rows in the official order with label, votes (8), split and sha256.
+        Rows in the official order with label, votes (8), split and sha256 (None where a picture can't be
+        read).
 
     Raises:
-        ValueError: If the rule is unknown, a file, column, row or picture is missing, or the files do not
-            belong together.
+        ValueError: If the rule is unknown, a file, column, row or picture is missing, none of the pictures
+            can be read, or the files do not belong together.
     """
     root = Path(root)
     if rule not in RULES:
@@ -157,11 +160,16 @@ def read(root: Path, *, rule: str = "argmax") -> Manifest:
         raise ValueError(f"{root}: FERPlus names no image.")
 
     hashes = hash_images(root, [row.locator for row in rows])
+    unread = hashes.count(None)
+    if unread == len(rows):
+        raise ValueError(f"{root}: none of the {len(rows):,} pictures can be read, first {rows[0].locator}.")
+    if unread:
+        notes.append(f"{unread:,} pictures can't be read, so whether they are copies is not known.")
     splits = np.array([row.split for row in rows])
     votes = np.array([row.votes for row in rows], dtype=np.int64)
     winners = RULES[rule](votes)
 
-    held_out = {digest for digest, split in zip(hashes, splits, strict=True) if split != "train"}
+    held_out = {digest for digest, split in zip(hashes, splits, strict=True) if digest and split != "train"}
     is_copy = np.array([digest in held_out for digest in hashes]) & (splits == "train")
     is_labeled = winners >= 0
     keep = np.flatnonzero(is_labeled & ~is_copy)
@@ -175,7 +183,7 @@ def read(root: Path, *, rule: str = "argmax") -> Manifest:
         f"{int((is_copy & is_labeled).sum())} labeled training images were dropped because they are exact "
         f"copies of validation or test images ({int(is_copy.sum())} before the label rule): {_counts(after)}."
     )
-    of_test = {digest for digest, split in zip(hashes, splits, strict=True) if split == "test"}
+    of_test = {digest for digest, split in zip(hashes, splits, strict=True) if digest and split == "test"}
     shared = sum(hashes[i] in of_test for i in keep if splits[i] == "valid")
     if shared:
         notes.append(f"{shared} validation images are exact copies of test images; they were kept.")
@@ -261,8 +269,7 @@ def _records(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
     """The wanted columns of a CSV file with a header, as dictionaries."""
     if not path.is_file():
         raise ValueError(f"{path} does not exist; FERPlus needs fer2013.csv and fer2013new.csv side by side.")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
+    with _reading(path) as reader:
         header = [name.strip() for name in next(reader, [])]
         absent = [name for name in columns if name not in header]
         if absent:
@@ -278,6 +285,15 @@ def _records(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
             yield {name: fields[position] for name, position in positions.items()}
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[Any]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield csv.reader(file)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path} is not a CSV file in UTF-8: {error}.") from error
+
+
 def _vote_records(path: Path) -> Iterator[tuple[str, str, list[int]]]:
     """Split, image name and the ten votes of each row of ``fer2013new.csv``."""
     for index, record in enumerate(_records(path, ("Usage", "Image name", *COLUMNS))):
@@ -290,8 +306,8 @@ def _vote_records(path: Path) -> Iterator[tuple[str, str, list[int]]]:
 
 def _label_file(path: Path, split: str) -> Iterator[tuple[str, str, list[int]]]:
     """Split, image name and votes of a ``label.csv``; older ones lack the box in the second column."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for fields in csv.reader(file):
+    with _reading(path) as reader:
+        for fields in reader:
             if not fields:
                 continue
             if len(fields) not in (len(COLUMNS) + 1, len(COLUMNS) + 2):

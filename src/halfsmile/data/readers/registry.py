@@ -260,7 +260,11 @@ def _of_pictures(root: Path, names: list[str]) -> Layout | None:
         return None
     paths = [PurePosixPath(name) for name in names]
     people = [lfw.PICTURE.fullmatch(path.stem) for path in paths]
-    if all(match and path.parent.name == match["person"] for match, path in zip(people, paths, strict=True)):
+    named = {path.parent.name for path in paths}
+    has_labels = 2 * sum(name.casefold() in _WORDS for name in named) > len(named)
+    if not (has_labels or any(path.parts[0] in SPLIT_FOLDERS for path in paths)) and all(
+        match and path.parent.name == match["person"] for match, path in zip(people, paths, strict=True)
+    ):
         return Layout("lfw", root, f"pictures are named after their folder, as {names[0]}")
     parts = [path.parts[:-1] for path in paths]
     while root.is_file() and all(len(p) > 1 and p[0] == parts[0][0] not in SPLIT_FOLDERS for p in parts):

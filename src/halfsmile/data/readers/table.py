@@ -155,6 +155,11 @@ def _with_classes(
         rows = [row for row in rows if row.get("label") is None or targets[row["label"]] is not None]
     names = [target for target in dict.fromkeys(targets[name] for name in vote_columns) if target]
     names = names or sorted({target for target in targets.values() if target})
+    if taxonomy is None and not vote_columns and any(row.get("votes") is not None for row in rows):
+        raise ValueError(
+            f"{path}: votes in one column don't say which class each of them is for. Give them one column "
+            "per class, or say the order by taxonomy=…."
+        )
     if taxonomy is None and len(names) > 1:
         taxonomy = from_names(names)
     known = {name.casefold(): name for name in taxonomy.labels} if taxonomy else {}

@@ -86,7 +86,8 @@ def _text(value: Any) -> str | None:
 
 def _whole(text: str) -> int:
     try:
-        number = int(text)
+        value = float(text)
+        number = int(value) if value.is_integer() and abs(value) < 2**53 else int(text)
     except ValueError:
         raise ValueError(f"the frame {text[:40]!r} is no whole number") from None
     if not -(2**63) <= number < 2**63:
