@@ -41,6 +41,16 @@ def test_gradients_and_dot_products_equal_autograds() -> None:
     torch.testing.assert_close(found.dot(other), torch.stack(expected))
 
 
+def test_sums_are_exact_under_autocast() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, features = torch.randn(6, 3, generator=generator), torch.randn(6, 8, generator=generator)
+    gradient = head_gradient(logits, features, F.one_hot(torch.arange(6) % 3, 3))
+    whole = gradient.mean(), gradient.dot(gradient.mean())
+    with torch.autocast("cpu", torch.bfloat16):
+        half = gradient.mean(), gradient.dot(gradient.mean())
+    assert all(torch.equal(one, other) for one, other in zip(whole, half, strict=True))
+
+
 def test_a_rejected_face_has_no_gradient() -> None:
     model = Small()
     accepted = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])

@@ -51,6 +51,15 @@ def test_labels_are_smoothed_if_asked(model: nn.Module, both: Batch, settings: S
     torch.testing.assert_close(result.loss, expected)
 
 
+def test_losses_of_half_precision_logits_are_whole(model: nn.Module, settings: SemiSettings) -> None:
+    task = FixMatch().task(model, **settings)
+    logits = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).bfloat16()
+    targets = torch.eye(3)[[0, 1, 2, 0]]
+    named = hard_labels(targets, 0.5)
+    assert torch.equal(task.labeled_loss(logits, targets), task.labeled_loss(logits.float(), targets))
+    assert torch.equal(task.unlabeled_loss(logits, named), task.unlabeled_loss(logits.float(), named))
+
+
 def test_histograms_of_a_batch_by_hand(model: nn.Module, settings: SemiSettings) -> None:
     task = PseudoLabelTask(model, threshold=0.6, **settings)
     named = task.judge(

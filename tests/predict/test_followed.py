@@ -13,11 +13,11 @@ def test_who_comes_late_and_stays_takes_the_place_of_a_passer_by() -> None:
     assert {7, 450} <= set(followed.kept)
     assert followed.longest(2) == [7, 450]
     assert followed.kept[450] == list(range(50))
-    assert followed.people == 500
+    assert followed.num_seen == 500
 
 
 def test_nobody_in_view_loses_their_place() -> None:
     followed: Followed[object] = Followed(2)
     assert [followed.see(track, {1, 2, 3}, object) is not None for track in (1, 2, 3)] == [True, True, False]
     assert set(followed.kept) == {1, 2}
-    assert followed.people == 3
+    assert followed.num_seen == 3

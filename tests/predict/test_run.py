@@ -225,9 +225,11 @@ def test_a_named_file_is_looked_at_wherever_it_lies(tree: Path, model_file: Path
     run([tree / "a.png", tree / "e.mp4"], model_file, out=tmp_path / "t.csv", plot=tree)
     assert {Path(row["source"]).name for row in rows(tmp_path / "t.csv")} == {"a.png", "e.mp4"}
     before = (tree / "a.png").read_bytes()
-    with pytest.raises(ValueError, match=r"a\.png lies in .* take its place"):
+    with pytest.raises(ValueError, match=r"copy of .*a\.png would take its place"):
         run([tree / "a.png"], model_file, annotate=tree)
     assert (tree / "a.png").read_bytes() == before
+    run([tree / "a.png"], model_file, annotate=tmp_path)
+    assert (tmp_path / "a.png").is_file()
 
 
 def test_mistakes_are_told_before_anything_is_looked_at(tree: Path, model_file: Path, tmp_path: Path) -> None:

@@ -130,10 +130,7 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
     found = _Found()
     for name in given:
         _add(found, name)
-    named = {Path(name).resolve() for name in given if Path(name).is_file()}
-    kept = [
-        source for source in found.items.values() if source.is_live or not _is_in(source, leave_out, named)
-    ]
+    kept = _without(found.items.values(), leave_out, given) if leave_out else list(found.items.values())
     if not kept:
         ignored = [f"{name} ({reason})" for name, reason in found.ignored.items()]
         detail = f"; ignored: {len(ignored)} files, first {ignored[0]}" if ignored else ""
@@ -244,7 +241,13 @@ def _stream_place(address: str) -> str:
     return name.strip("-.") or "stream"
 
 
-def _is_in(source: Source, folders: Sequence[Path], named: set[Path]) -> bool:
-    """Whether a source lies in one of the folders and is none of the named files."""
-    path = source.file.resolve()
-    return path not in named and any(path.is_relative_to(folder.resolve()) for folder in folders)
+def _without(sources: Iterable[Source], leave_out: Sequence[Path], given: Sequence[str]) -> list[Source]:
+    """The sources that lie in none of the folders, or were named themselves."""
+    folders = [path.resolve() for path in leave_out]
+    named = {Path(name).resolve() for name in given if Path(name).is_file()}
+
+    def is_kept(source: Source) -> bool:
+        path = source.file.resolve()
+        return path in named or not any(path.is_relative_to(folder) for folder in folders)
+
+    return [source for source in sources if source.is_live or is_kept(source)]

@@ -52,6 +52,6 @@ class Followed(Generic[T]):
         return sorted(sorted(self.kept, key=lambda track: -self._frames[track])[:count])
 
     @property
-    def people(self) -> int:
+    def num_seen(self) -> int:
         """How many were seen at all."""
         return len(self._known)

@@ -24,3 +24,11 @@ def places(sources: Iterable[Source]) -> dict[str, PurePosixPath]:
         taken.add(str(candidate).lower())
         found[source.name] = candidate
     return found
+
+
+def annotated(source: Source, place: PurePosixPath) -> PurePosixPath:
+    """Where the annotated copy of a source goes within the folder for them: a JPEG as JPEG, others as PNG."""
+    if source.kind != "picture":
+        return place.with_name(f"{place.name}.mp4")
+    is_jpeg = source.place.suffix.lower() in (".jpg", ".jpeg", ".jpe")
+    return place.with_name(f"{place.name}{'.jpg' if is_jpeg else '.png'}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from halfsmile.errors import Interrupted
@@ -13,7 +13,7 @@ from halfsmile.faces.detect import Detector, DetectorName
 from halfsmile.faces.sources import Source, find_sources
 from halfsmile.predict.columns import QUALITY
 from halfsmile.predict.model import ExpressionModel
-from halfsmile.predict.places import places
+from halfsmile.predict.places import annotated, places
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
 from halfsmile.predict.summary import Summary
@@ -92,8 +92,9 @@ def predict_run(
     start = time.monotonic()
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)
+    placed = places(sources.items)
     if annotate is not None:
-        _require_originals_kept(sources.items, Path(annotate))
+        _require_originals_kept(sources.items, placed, Path(annotate))
     table = None if out is None else require_table(out, table_format)
     predictor = Predictor(model, detector=detector, threshold=threshold, quality=quality, threads=threads)
     video: VideoOptions = {
@@ -132,7 +133,7 @@ def predict_run(
                 summary=summary,
                 video=video,
                 frames_without_face=frames_without_face,
-                places=places(sources.items),
+                places=placed,
                 annotate=_folder(annotate),
                 plot=_folder(plot),
                 explain=_folder(explain),
@@ -158,12 +159,15 @@ def predict_run(
     return summary
 
 
-def _require_originals_kept(sources: Iterable[Source], annotate: Path) -> None:
+def _require_originals_kept(
+    sources: Sequence[Source], placed: Mapping[str, PurePosixPath], annotate: Path
+) -> None:
     for source in sources:
-        if not source.is_live and source.file.resolve().is_relative_to(annotate.resolve()):
+        copy = annotate / annotated(source, placed[source.name])
+        if not source.is_live and copy.exists() and copy.samefile(source.file):
             raise ValueError(
-                f"{source.name} lies in {annotate}, where its annotated copy would take its place. "
-                "Choose another folder for --annotate."
+                f"The annotated copy of {source.name} would take its place in {annotate}. Choose another "
+                "folder for --annotate."
             )
 
 

@@ -22,7 +22,8 @@ MAX_GAP = 0.5  # seconds that a person may be out of sight without the average s
 def smoothed(looked: Iterator[Seen], predictor: Predictor, *, width: float, delay: float) -> Iterator[Seen]:
     """The same frames in the same order, each face with the average of its track.
 
-    A frame is given out when all its faces are decided: at most ``delay`` and :data:`MAX_GAP` later.
+    A frame is given out when all its faces are decided: at most ``delay`` and :data:`MAX_GAP`, or one frame,
+    later.
 
     Args:
         looked: Frames in order of time.

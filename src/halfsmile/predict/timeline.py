@@ -100,7 +100,7 @@ class Timeline:
             parts += self._row(track, top)
             top += _BAND + _STRIP + _GAP
         parts += self._axis(top - _GAP + 6)
-        hidden = self.people.people - len(people)
+        hidden = self.people.num_seen - len(people)
         if hidden:
             parts.append(
                 f'<text x="{_LEFT}" y="{height - 4}" fill="#5d636d">{hidden} people who are seen less are '

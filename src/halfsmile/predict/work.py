@@ -15,6 +15,7 @@ from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.sources import Source
 from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.places import annotated
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink
 from halfsmile.predict.summary import Summary
@@ -129,7 +130,7 @@ class Work:
         with ExitStack() as stack:
             draw = None
             if self.annotate is not None:
-                path = self._path(self.annotate, source, ".mp4")
+                path = self.annotate / annotated(source, self.places[source.name])
                 draw = stack.enter_context(annotated_video(path, hide_faces=self.blur_faces))
             try:
                 for seen in looked:
@@ -171,8 +172,7 @@ class Work:
             return
         from halfsmile.predict.annotate import write_picture
 
-        is_lossless = source.place.suffix.lower() not in (".jpg", ".jpeg", ".jpe")
-        path = self._path(self.annotate, source, ".png" if is_lossless else ".jpg")
+        path = self.annotate / annotated(source, self.places[source.name])
         write_picture(path, picture, faces, hide_faces=self.blur_faces)
 
     def _explain(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:

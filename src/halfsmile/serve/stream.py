@@ -19,6 +19,7 @@ import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from halfsmile.data.decode import BadImage
+from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.track import Tracker
 from halfsmile.predict.face import Face
@@ -164,7 +165,7 @@ class _Stream:
             "height": image.shape[0],
             "faces": [
                 replace(face, frame=number, time=round(seconds, 3)).to_dict()
-                for face in tracked(self.tracker, faces, seconds)
+                for face in tracked(self.tracker, faces, seconds, image)
             ],
             "dropped": self.dropped,
         }
@@ -184,13 +185,16 @@ class _Stream:
         self.metrics.dropped.inc()
 
 
-def tracked(tracker: Tracker, faces: Sequence[Face], seconds: float) -> list[Face]:
+def tracked(
+    tracker: Tracker, faces: Sequence[Face], seconds: float, image: Image | None = None
+) -> list[Face]:
     """The same faces with the numbers of their tracks; None for those that no track is sure of yet.
 
     Args:
         tracker: Of this stream.
         faces: Of the next frame.
         seconds: Its time, later than that of the frame before.
+        image: Its pixels, RGB; with them nobody takes over the number of who sat there before a pause.
     """
     detections = [
         Detection(
@@ -200,6 +204,6 @@ def tracked(tracker: Tracker, faces: Sequence[Face], seconds: float) -> list[Fac
         )
         for face in faces
     ]
-    ids = {tuple(track.box): track.id for track in tracker.update(detections, seconds)}
+    ids = {tuple(track.box): track.id for track in tracker.update(detections, seconds, image=image)}
     boxes = [tuple(np.asarray(detection.box, np.float64)) for detection in detections]
     return [replace(face, track=ids.get(box)) for face, box in zip(faces, boxes, strict=True)]

@@ -114,5 +114,7 @@ def _precision(folder: RunFolder, where: Processes, console: Console) -> Precisi
             return kept  # type: ignore[no-any-return]
     choice = choose_precision(where.device)
     whole = any(where.agree(choice.precision == "float32"))
-    console.print(f"{'float32' if whole else 'bfloat16'}: {choice.reason}")
+    overruled = whole and choice.precision == "bfloat16"
+    reason = "another process is not faster in bf16" if overruled else choice.reason
+    console.print(f"{'float32' if whole else 'bfloat16'}: {reason}")
     return "float32" if whole else "bfloat16"

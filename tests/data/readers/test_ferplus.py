@@ -283,9 +283,7 @@ def test_pictures_that_can_not_be_read_stop_nothing_and_are_no_copies(tmp_path: 
         assert any(note.startswith(f"{bad} pictures can't be read") for note in manifest.notes)
     for picture in folders.rglob("*.png"):
         picture.write_bytes(b"")
-    with pytest.raises(
-        ValueError, match="none of the 12 pictures can be read"
-    ):
+    with pytest.raises(ValueError, match="none of the 12 pictures can be read"):
         read(folders)
 
 

@@ -66,7 +66,10 @@ def test_labeled_pictures_that_are_named_after_their_folder_are_not_lfw(tmp_path
     touch(tmp_path / "a", *(f"{label}/{label}_0001.jpg" for label in ("happiness", "sadness", "neutral")))
     names = [f"{split}/{who}/{who}_0001.jpg" for split in ("train", "test") for who in ("anna", "bert")]
     touch(tmp_path / "b", *names)
-    assert [recognize(tmp_path / root).name for root in ("a", "b")] == ["class_folders"] * 2
+    with zipfile.ZipFile(tmp_path / "c.zip", "w") as archive:
+        for name in names:
+            archive.writestr(f"faces/{name}", b"")
+    assert [recognize(tmp_path / root).name for root in ("a", "b", "c.zip")] == ["class_folders"] * 3
 
 
 def test_folders_by_class_and_guesses(tmp_path: Path) -> None:

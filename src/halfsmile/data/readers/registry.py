@@ -259,16 +259,16 @@ def _of_pictures(root: Path, names: list[str]) -> Layout | None:
     if not names:
         return None
     paths = [PurePosixPath(name) for name in names]
-    people = [lfw.PICTURE.fullmatch(path.stem) for path in paths]
-    named = {path.parent.name for path in paths}
-    has_labels = 2 * sum(name.casefold() in _WORDS for name in named) > len(named)
-    if not (has_labels or any(path.parts[0] in SPLIT_FOLDERS for path in paths)) and all(
-        match and path.parent.name == match["person"] for match, path in zip(people, paths, strict=True)
-    ):
-        return Layout("lfw", root, f"pictures are named after their folder, as {names[0]}")
     parts = [path.parts[:-1] for path in paths]
     while root.is_file() and all(len(p) > 1 and p[0] == parts[0][0] not in SPLIT_FOLDERS for p in parts):
         parts = [p[1:] for p in parts]
+    named = {path.parent.name for path in paths}
+    has_labels = 2 * sum(name.casefold() in _WORDS for name in named) > len(named)
+    people = [lfw.PICTURE.fullmatch(path.stem) for path in paths]
+    if not (has_labels or any(p and p[0] in SPLIT_FOLDERS for p in parts)) and all(
+        match and path.parent.name == match["person"] for match, path in zip(people, paths, strict=True)
+    ):
+        return Layout("lfw", root, f"pictures are named after their folder, as {names[0]}")
     depth = 1 if all(p and p[0] in SPLIT_FOLDERS for p in parts) else 0
     labels = sorted({p[depth] for p in parts if len(p) > depth})
     inside = sum(len(p) > depth for p in parts)

@@ -69,7 +69,8 @@ def read(
         left out and counted; unused columns are listed in the notes.
 
     Raises:
-        ValueError: If the table can't be read, a named column is missing, or labels or splits are unknown.
+        ValueError: If the table can't be read, a named column is missing, labels or splits are unknown, or
+            the order of votes is not said.
     """
     path = Path(root)
     found, records, notes = read_rows(path)
@@ -157,8 +158,9 @@ def _with_classes(
     names = names or sorted({target for target in targets.values() if target})
     if taxonomy is None and not vote_columns and any(row.get("votes") is not None for row in rows):
         raise ValueError(
-            f"{path}: votes in one column don't say which class each of them is for. Give them one column "
-            "per class, or say the order by taxonomy=…."
+            f"{path}: votes in one column don't say which class each of them is for. Name one column "
+            "per class, as in columns={'votes': ['votes_anger', …]}, or say the order by taxonomy=…; a "
+            "column of another name is left out."
         )
     if taxonomy is None and len(names) > 1:
         taxonomy = from_names(names)
