@@ -221,3 +221,10 @@ def test_the_boxed_model_uses_every_training_label_and_keeps_public_test_for_cal
     assert recipe.test_splits == ("test",)
     assert recipe.semi is None
     assert recipe.finetune.vote_share == 1
+
+
+def test_the_boxed_model_is_the_same_network_on_larger_faces() -> None:
+    first, second = (recipe_named(f"boxed{part}-ferplus", "cpu") for part in ("", "-enlarged"))
+    assert second.encoder == replace(first.encoder, image_size=64)
+    assert (second.labels, second.test_splits, second.held_out) == (first.labels, first.test_splits, 0)
+    assert (second.semi, second.tune) == (None, None)

@@ -45,6 +45,7 @@ RecipeName = Literal[
     "semi-ferplus",
     "abaw6-ferplus",
     "boxed-ferplus",
+    "boxed-enlarged-ferplus",
     "sequences-synthetic",
     "sequences-cpu",
     "abaw6-affwild2",
@@ -58,8 +59,9 @@ class Train:
     Args:
         recipe: What to train: ssfer-* is masked pre-training, FaceMix and pseudo-labels; supervised-* the
             baseline; abaw6-* adds class-balanced sampling and debiased feedback on faces from elsewhere;
-            semi-* is for tables of methods; boxed-* makes the model that the package brings; sequences-* and
-            abaw6-affwild2 end with a Temporal Encoder over the frames of videos.
+            semi-* is for tables of methods; boxed-* make the model that the package brings, the enlarged
+            one from the weights of the other; sequences-* and abaw6-affwild2 end with a Temporal Encoder
+            over the frames of videos.
         data: Labeled data set: a FERPlus folder for *-ferplus; for *-folders train/<label>/ and
             test/<label>/, a face store, RAF-DB, AffectNet, or any other layout that `halfsmile data check`
             recognizes; for sequences-* a folder with frames.csv; for *-affwild2 that of Aff-Wild2.
