@@ -9,6 +9,7 @@ import pytest
 from halfsmile.cli import main
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.synthetic import generate, write_folders
+from halfsmile.predict.model import ExpressionModel
 
 
 def test_a_store_becomes_a_labeled_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -21,7 +22,7 @@ def test_a_store_becomes_a_labeled_list(tmp_path: Path, capsys: pytest.CaptureFi
     main(["pseudo-label", store, "--out", table, "--threshold", "0", "--per-class", "3", *local])
     shown = capsys.readouterr().out
     assert "Accepted from a confidence of 0.000 (as given), at most 3 of a class." in shown
-    assert "boxed-ferplus" in shown
+    assert ExpressionModel.load(threads=1).name in shown
     main(["data", "import", store, table, "--taxonomy", "ferplus", "--out", labeled])
     counts = Manifest.load(Path(labeled)).counts()
     assert max(counts.values()) == 3
