@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import re
 import subprocess
 import sys
@@ -124,6 +125,8 @@ def test_missing_pieces_leave_their_sections_out(make_run: MakeRun) -> None:
     missing = ("pretraining", "facemix", "pseudo-labels", "mistakes", "curves")
     assert reader.sections == [name for name in EVERY_SECTION if name not in missing]
     assert "unlabeled faces" not in reader.text.split("How well it works")[0]
+    assert "Pretraining, " not in reader.text
+    assert "Pretraining, " in read(write_report(make_run(name="whole"))).text
 
 
 def test_other_ways_of_mixing_are_not_called_facemix(make_run: MakeRun) -> None:
@@ -137,11 +140,13 @@ def test_text_from_the_run_cannot_break_the_page(make_run: MakeRun) -> None:
     data = json.loads((run / "data.json").read_text())
     data |= {"data_set": "<b>", "notes": ["</section><img src=x>"], "bad_images": [["<i>", '"quoted"']]}
     (run / "data.json").write_text(json.dumps(data))
+    stage = run / "<img src=x onerror=alert(1)>"
+    shutil.copytree(run / "finetune", stage)
     (run / "finetune/metrics.jsonl").unlink()
     reader = read(write_report(run))
     assert "<script>alert(1)</script> & co" in reader.text
     assert "</section><img src=x>" in reader.text
-    assert "script" not in reader.resources
+    assert not {"script", "x"} & set(reader.resources)
 
 
 def test_writing_again_writes_the_same(make_run: MakeRun) -> None:

@@ -55,7 +55,8 @@ def data_section(run: RunFolder) -> Html:
         (f"Faces, {part}", f"{sum(counts.values()):,}") for part, counts in parts.items()
     ]
     amounts.append(("Faces, unlabeled", f"{run.num_unlabeled:,}"))
-    amounts += [(f"Pretraining, {source}", f"{count:,}") for source, count in run.pretrain_images.items()]
+    if any(stage.name == "pretrain" for stage in run.stages):
+        amounts += [(f"Pretraining, {source}", f"{count:,}") for source, count in run.pretrain_images.items()]
     if run.data.get("fingerprint"):
         amounts.append(("Fingerprint", Html(f"<code>{html(str(run.data['fingerprint'])[:16])}</code>")))
     beside = str(definitions(amounts, short=True))
