@@ -21,7 +21,8 @@ class OptimConfig:
         final_learning_rate: Rate at the end of the cosine, and after it.
         warmup: Share of all steps in which the rate rises linearly.
         decay_until: Share of all steps at which the cosine ends.
-        weight_decay: Decoupled decay; not applied to biases, norms, tokens and positions.
+        weight_decay: Decoupled decay; not applied to biases, norms, tokens and positions, but to the Temporal
+            Encoder's curves over time.
         betas: AdamW's moments (arXiv 1711.05101).
         layer_decay: Rate of layer i of L is multiplied by ``layer_decay ** (L + 1 − i)``, layer 0 being the
             embedding and L + 1 the head (BEiT, arXiv 2106.08254; used by MAE). 1 treats all layers alike.
