@@ -123,5 +123,5 @@ class Task(nn.Module):
             state[name].copy_(target[name])
 
 
-def _forget_count(task: nn.Module, _: object) -> None:
-    task._count = None  # type: ignore[assignment]
+def _forget_count(task: Task, _: object) -> None:
+    task._count = None
