@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from halfsmile.export.gate import EXACT, require
 from halfsmile.export.openvino import OpenVinoModel, convert_openvino, require_openvino
 
 Exports = Callable[[str], tuple[Network, Path]]
+needs_openvino = pytest.mark.skipif(find_spec("openvino") is None, reason="needs openvino")
 
 
 def test_without_the_package_a_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,9 +25,19 @@ def test_without_the_package_a_message_says_what_to_install(monkeypatch: pytest.
         require_openvino()
 
 
+@needs_openvino
+def test_the_package_is_imported_without_its_telemetry() -> None:
+    program = (
+        "import sys; from halfsmile.export.openvino import require_openvino; require_openvino(); "
+        "print([name for name, module in sys.modules.items() if 'openvino_telemetry' in name and module])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@needs_openvino
 @pytest.mark.parametrize("name", ["resnet", "vit"])
 def test_the_files_pass_the_gate_and_say_what_they_are(exported: Exports, tmp_path: Path, name: str) -> None:
-    pytest.importorskip("openvino")
     source, path = exported(name)
     convert_openvino(path, tmp_path / "openvino", source.facts)
     assert sorted(file.name for file in (tmp_path / "openvino").iterdir()) == ["model.bin", "model.xml"]
@@ -45,8 +58,9 @@ def test_the_files_pass_the_gate_and_say_what_they_are(exported: Exports, tmp_pa
     assert np.allclose(answer.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+@needs_openvino
 def test_damaged_and_foreign_files_are_refused(exported: Exports, tmp_path: Path) -> None:
-    openvino = pytest.importorskip("openvino")
+    openvino = require_openvino()
     source, path = exported("resnet")
     convert_openvino(path, tmp_path, source.facts)
     (tmp_path / "cut.xml").write_bytes((tmp_path / "model.xml").read_bytes()[:5000])

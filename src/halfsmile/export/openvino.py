@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ _SECTION = "halfsmile"
 
 
 def require_openvino() -> Any:
-    """The package.
+    """The package, without its telemetry: importing it would tell its makers, if it could.
 
     Raises:
         ValueError: If it is not installed, with what to do.
     """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # as if not installed
     try:
         import openvino
     except ModuleNotFoundError as error:

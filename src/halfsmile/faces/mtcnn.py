@@ -276,6 +276,7 @@ def _join(parts: Sequence[_Candidates]) -> _Candidates:
 def _session(path: Path, threads: int | None) -> Any:
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # official builds for Windows have them
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:

@@ -207,6 +207,7 @@ def open_session(data: bytes, name: str, threads: int | None = None) -> Any:
     import onnxruntime
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
+    onnxruntime.disable_telemetry_events()  # official builds for Windows have them
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or _processors()
