@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,11 @@ import pytest
 from tests.serve.conftest import Serve, StandIn, encode
 
 from halfsmile.data.decode import decode
+from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
 from halfsmile.faces.video import frames
+from halfsmile.predict.columns import column_names
+from halfsmile.predict.face import Face
 from halfsmile.serve.limits import Limits
 
 if TYPE_CHECKING:
@@ -143,9 +148,9 @@ def test_a_dropped_photo_gets_boxes_bars_and_a_table(
         path = download.value.path()
         rows = list(csv.DictReader(io.StringIO(Path(path).read_bytes().decode())))
         assert rows[0]["source"] == 'me, "smiling".jpg'
-        assert sum(float(value) for name, value in rows[0].items() if name.startswith("p_")) == pytest.approx(
-            1
-        )
+        probabilities = [float(value) for name, value in rows[0].items() if name.startswith("p_")]
+        assert sum(probabilities) == pytest.approx(1, abs=1e-5)
+        assert list(rows[0]) == column_names([name[2:] for name in rows[0] if name.startswith("p_")])
         shot(page, "photo", request)
         page.click("#clear")
         assert page.locator(".card").count() == 0
@@ -172,6 +177,69 @@ def test_a_bad_file_and_an_empty_picture_are_told(serve: Serve, page: Page) -> N
         page.wait_for_selector("text=No face was found in this picture.")
         drop(page, "notes.txt", "text/plain", b"hello")
         assert "neither picture nor video" in page.locator("#status").inner_text()
+
+
+def test_what_became_of_the_files_is_said_and_can_be_cleared(serve: Serve, page: Page, photo: bytes) -> None:
+    with serve() as url:
+        page.goto(url)
+        holds(page, "document.getElementById('model').textContent !== ''")
+        drop(page, "broken.jpg", "image/jpeg", b"no picture")
+        page.wait_for_selector("text=1 file: 1 not looked at.")
+        drop(page, "me.jpg", "image/jpeg", photo, copies=3)
+        page.wait_for_selector("text=3 files: 3 faces.")
+        drop(page, "wall.png", "image/png", encode(np.full((40, 60, 3), 99, np.uint8)))
+        page.wait_for_selector("text=1 file: 0 faces.")
+        with page.expect_download() as download:
+            page.click("#download")
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_bytes().decode())))
+        assert [row["source"] for row in rows] == ["broken.jpg", "me.jpg", "me.jpg", "me.jpg", "wall.png"]
+        assert "not a picture" in rows[0]["reason"]
+        assert [row["reason"] for row in rows[1:]] == ["", "", "", "no face"]
+        assert float(rows[1]["left_eye_x"]) > float(rows[1]["x0"])
+        page.click("#clear")
+        assert page.locator(".card").count() == 0
+        assert not page.is_visible("#toolbar")
+        assert page.evaluate("document.activeElement.id") == "choose"
+
+
+def test_a_photo_that_is_cleared_while_it_is_decoded_leaves_nothing(
+    serve: Serve, page: Page, photo: bytes
+) -> None:
+    with serve() as url:
+        page.goto(url)
+        page.evaluate(
+            "HTMLImageElement.prototype.decode = () => new Promise((done) => setTimeout(done, 600))"
+        )
+        with page.expect_response("**/v1/predict"):
+            drop(page, "me.jpg", "image/jpeg", photo)
+        page.wait_for_timeout(100)
+        page.click("#clear")
+        page.wait_for_timeout(900)
+        assert page.locator(".card").count() == 0
+        assert not page.is_visible("#toolbar")
+        assert page.locator("#count").inner_text() == ""
+
+
+def test_several_faces_are_numbered_from_the_left(
+    serve: Serve, page: Page, photo: bytes, predictor: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = predictor.look
+
+    def look_three_times(image: Image, source: str) -> list[Face]:
+        [face] = look(image, source)
+        return [replace(face, box=(x, 20.0, x + 30, 50.0)) for x in (70.0, 10.0, 40.0)]
+
+    monkeypatch.setattr(predictor, "look", look_three_times)
+    with serve() as url:
+        page.goto(url)
+        drop(page, "group.jpg", "image/jpeg", photo)
+        page.wait_for_selector("text=3 faces")
+        names = page.locator(".face .name").all_inner_texts()
+        assert [name.partition(":")[0] for name in names] == [f"Face {i} of 3" for i in (1, 2, 3)]
+        with page.expect_download() as download:
+            page.click("#download")
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_bytes().decode())))
+        assert [row["x0"] for row in rows] == ["10", "40", "70"]
 
 
 def test_a_file_above_the_limit_is_not_even_sent(serve: Serve, page: Page, photo: bytes) -> None:
@@ -240,6 +308,73 @@ def test_a_video_that_the_browser_can_not_play_still_has_its_timeline(
         assert (slider.get_attribute("aria-valuetext") or "").endswith("no face")
 
 
+def film(page: Page, rows: list[dict[str, object]], **state: object) -> None:
+    """Let the page believe that its server found these rows in any video."""
+    job = {"id": "j", "status": "done", "progress": 1, "width": 256, "height": 192, "frames": 30}
+    page.route("**/v1/video", lambda route: route.fulfill(status=202, json={"id": "j"}))
+    page.route(
+        "**/v1/video/j", lambda route: route.fulfill(json=job | {"error": None, "problems": []} | state)
+    )
+    lines = "\n".join(json.dumps(row) for row in rows)
+    page.route("**/v1/video/j/results", lambda route: route.fulfill(body=lines))
+
+
+def person(track: int, time: float, *, uncertain: bool = False) -> dict[str, object]:
+    face = {"frame": round(10 * time), "time": time, "track": track, "box": [90, 40, 180, 140], "score": 1}
+    answer = {"expression": "fear", "probabilities": {"fear": 0.7, "other": 0.3}, "confidence": 0.7}
+    return face | answer | {"landmarks": None, "uncertain": uncertain}
+
+
+def test_a_timeline_says_whom_it_leaves_out_and_stripes_what_is_not_sure(
+    serve: Serve, page: Page, clip: bytes
+) -> None:
+    rows = [person(track, i / 10, uncertain=track == 1) for i in range(30) for track in range(1, 15)]
+    with serve() as url:
+        page.goto(url)
+        film(page, rows)
+        drop(page, "crowd.mp4", "video/mp4", clip)
+        page.wait_for_selector("text=14 people")
+        page.wait_for_selector("text=The timeline has the 12 of 14 people seen longest; the table has all.")
+        holds(page, "document.querySelector('.timeline canvas').getBoundingClientRect().height === 12 * 34")
+        share = """canvas => [0, 1].map(row => {
+            const lane = canvas.getContext("2d").getImageData(canvas.width / 2, row * 34 + 16, 300, 10).data;
+            let tinted = 0;
+            for (let i = 0; i < lane.length; i += 4) tinted += lane[i] > 100;
+            return tinted / 3000;
+        })"""
+        unsure, sure = page.eval_on_selector(".timeline canvas", share)
+        assert 0.2 < unsure < 0.8
+        assert sure > 0.95
+
+
+def test_a_video_that_fails_on_the_way_keeps_its_faces_and_says_so(
+    serve: Serve, page: Page, clip: bytes
+) -> None:
+    with serve() as url:
+        page.goto(url)
+        film(page, [person(1, 0.0), person(1, 0.1)], status="failed", error="It broke.", progress=0.3)
+        drop(page, "clip.mp4", "video/mp4", clip)
+        page.wait_for_selector("text=stopped at 30\xa0%: 1 person")
+        page.locator(".timeline canvas").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Home")
+        assert page.locator(".card .error").inner_text() == "It broke."
+        page.wait_for_selector(".face >> text=Person 1")
+        holds(page, "document.querySelectorAll('.legend span').length === 2")
+
+
+def test_what_is_no_video_has_neither_player_nor_timeline(serve: Serve, context: BrowserContext) -> None:
+    page = context.new_page()  # a refusal is an error in the console
+    with serve() as url:
+        page.goto(url)
+        drop(page, "broken.mp4", "video/mp4", b"no video")
+        page.wait_for_selector(".card .error")
+        page.wait_for_timeout(300)
+        assert page.locator(".card .error").count() == 1
+        assert page.locator(".card video, .timeline, .card .hint").count() == 0
+        page.wait_for_selector("text=1 file: 1 not looked at.")
+
+
 def test_clear_stops_what_is_still_to_be_sent(
     serve: Serve, predictor: StandIn, page: Page, photo: bytes
 ) -> None:
@@ -264,7 +399,9 @@ def test_a_video_can_be_cancelled(
         page.wait_for_selector("progress")
         holds(page, "document.querySelector('progress').value > 0")
         page.click("text=Cancel")
-        page.wait_for_selector("text=cancelled")
+        page.wait_for_selector("text=cancelled at")
+        assert page.evaluate("document.activeElement.tagName") == "H3"
+        assert "striped: not sure" in page.locator(".legend").inner_text()
         page.wait_for_timeout(600)
         assert not list(temporary.rglob("*.jsonl"))
 
@@ -281,6 +418,47 @@ def test_the_webcam_is_answered_live(serve: Serve, page: Page, request: pytest.F
         page.click("#stop")
         assert not page.is_visible("#live")
         assert page.evaluate("document.activeElement.id") == "webcam"
+
+
+def test_a_camera_that_goes_away_or_is_taken_is_told(serve: Serve, page: Page) -> None:
+    with serve() as url:
+        page.goto(url)
+        page.click("#webcam")
+        page.wait_for_selector("#live-faces .face")
+        page.evaluate(
+            "document.getElementById('live-video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))"
+        )
+        page.wait_for_selector("text=The camera went away.")
+        assert not page.is_visible("#live")
+        page.evaluate(
+            """() => {
+              const taken = new DOMException("", "NotReadableError");
+              navigator.mediaDevices.getUserMedia = () => Promise.reject(taken);
+            }"""
+        )
+        page.click("#webcam")
+        page.wait_for_selector("text=perhaps another program uses it")
+        assert page.evaluate("document.activeElement.id") == "webcam"
+
+
+def test_a_key_that_changed_is_asked_for_again(serve: Serve, context: BrowserContext, photo: bytes) -> None:
+    page = context.new_page()  # refusals of a key are errors in the console
+    with serve() as url:
+        page.goto(url)
+        holds(page, "document.getElementById('model').textContent !== ''")
+        refusal = {"detail": "The key is not the one of this server."}
+        page.route("**/v1/predict", lambda route: route.fulfill(status=401, json=refusal))
+        drop(page, "me.jpg", "image/jpeg", photo)
+        page.wait_for_selector("#key-form")
+        assert page.evaluate("document.activeElement.id") == "key"
+        drop(page, "me.jpg", "image/jpeg", photo)
+        page.wait_for_selector("text=The server asks for its key first.")
+        assert page.locator(".card").count() == 1
+        page.unroute("**/v1/predict")
+        page.fill("#key", "new")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#drop")
+        assert page.evaluate("document.activeElement.id") == "choose"
 
 
 def test_a_server_with_a_key_asks_for_it(serve: Serve, context: BrowserContext, photo: bytes) -> None:

@@ -1,0 +1,56 @@
+// One photo: asked about, shown with its faces.
+import { element } from "./dom.js";
+import { drawFaces, faceArticle } from "./draw.js";
+import { addRow, newCard, onClear, showError, shown } from "./results.js";
+import { ask, server, told, tooLarge } from "./server.js";
+
+/** Show a photo. Returns how many faces it has, or null if that can't be told. */
+export async function showPhoto(file) {
+  const mine = shown.generation;
+  const name = file.name || "picture";
+  const parts = newCard(name);
+  const fail = (reason) => {
+    showError(parts, reason);
+    addRow(name, { reason });
+    return null;
+  };
+  const large = tooLarge(file, server.limits.body_bytes);
+  if (large) return fail(large);
+  const address = URL.createObjectURL(file);
+  onClear(() => URL.revokeObjectURL(address));
+  const image = element("img", { src: address, alt: `The picture ${name}` });
+  const canvas = element("canvas");
+  canvas.setAttribute("aria-hidden", "true");
+  parts.stage.append(image, canvas);
+  image.addEventListener("error", () => { parts.stage.hidden = true; });
+  parts.side.textContent = "looking…";
+  const abort = new AbortController();
+  onClear(() => abort.abort());
+  const form = new FormData();
+  form.append("files", file, name);
+  try {
+    const answer = await ask("/v1/predict", { method: "POST", body: form, signal: abort.signal });
+    const result = answer.results[0];
+    if (!result.error) await image.decode().catch(() => undefined);
+    if (mine !== shown.generation) return null;
+    if (result.error) return fail(result.error);
+    const many = result.faces.length;
+    const faces = result.faces.sort((a, b) => a.box[0] - b.box[0])
+      .map((face, i) => (many > 1 ? { ...face, number: i + 1, many } : face));
+    const draw = () => drawFaces(canvas, faces, result.width, result.height);
+    new ResizeObserver(draw).observe(parts.stage);
+    draw();
+    parts.side.textContent = many === 1 ? "1 face" : `${many} faces`;
+    for (const face of faces) {
+      parts.faces.append(faceArticle(face, image));
+      addRow(name, face);
+    }
+    if (!many) {
+      parts.faces.replaceChildren(element("p", { textContent: "No face was found in this picture." }));
+      addRow(name, { reason: "no face" });
+    }
+    return many;
+  } catch (error) {
+    return error.name === "AbortError" ? null : fail(told(error));
+  }
+}
