@@ -121,7 +121,9 @@ def test_too_many_files_and_too_many_pixels_together(predictor: StandIn, photo: 
     with TestClient(create_app(predictor, limits), base_url="http://localhost") as client:
         four = client.post("/v1/predict", files=[("files", (f"{i}.jpg", photo)) for i in range(4)])
         assert four.status_code == 413
-        assert "3 files" in four.json()["detail"]
+        assert four.json()["detail"].startswith("4 files in one request are more than 3")
+        many = client.post("/v1/predict", files=[("files", (f"{i}.jpg", photo)) for i in range(40)])
+        assert (many.status_code, many.json()["detail"][:8]) == (413, "40 files")
         three = client.post("/v1/predict", files=[("files", (f"{i}.jpg", photo)) for i in range(3)])
         assert three.status_code == 413
         assert "pixels together" in three.json()["detail"]
@@ -141,6 +143,8 @@ def test_model_health_metrics_and_description(client: TestClient, photo: bytes) 
     described = client.get("/openapi.json").json()
     assert {"/v1/predict", "/v1/video", "/v1/video/{id}", "/v1/model"} <= set(described["paths"])
     assert "429" in described["paths"]["/v1/predict"]["post"]["responses"]
+    for name in ("PredictAnswer", "JobStarted", "JobAnswer", "ModelAnswer", "Health", "Refusal"):
+        assert described["components"]["schemas"][name]["example"]
 
 
 def test_unknown_paths_and_methods_answer_in_sentences(client: TestClient) -> None:
@@ -154,13 +158,15 @@ def test_unknown_paths_and_methods_answer_in_sentences(client: TestClient) -> No
 
 def test_the_page_and_its_files_come_from_the_package_alone(client: TestClient) -> None:
     page = client.get("/")
-    assert page.status_code == 200
+    assert page.status_code == client.head("/").status_code == 200
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for file in STATIC.iterdir():
         text = file.read_text()
-        assert client.get(f"/static/{file.name}").status_code == 200
+        answer = client.get(f"/static/{file.name}")
+        assert answer.status_code == 200
+        assert file.suffix != ".js" or answer.headers["content-type"].startswith("text/javascript")
         assert "http://" not in text.replace("http://www.w3.org", "").replace("http://127.0.0.1:8000", "")
         assert "https://" not in text
     assert client.get("/static/../app.py").status_code == 404

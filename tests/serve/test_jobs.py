@@ -97,6 +97,27 @@ def test_cancelling_leaves_nothing(serve: Serve, predictor: StandIn, clip: bytes
         wait_until(lambda: not list(temporary.rglob("*.jsonl")) and not list(temporary.rglob("video")))
 
 
+def test_a_video_that_waits_is_deleted_at_once(
+    serve: Serve, predictor: StandIn, clip: bytes, temporary: Path
+) -> None:
+    predictor.seconds = 0.3
+    with (
+        serve(Limits(running_jobs=1, jobs=2)) as url,
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
+        first = start(client, clip)
+        wait_until(lambda: state(client, first).status == "running")
+        for _ in range(3):
+            waiting = start(client, clip)
+            assert state(client, waiting).status == "waiting"
+            assert client.delete(f"/v1/video/{waiting}").status_code == 204
+            assert len(list(temporary.rglob("video"))) == 1
+        assert state(client, first).status == "running"
+        assert client.delete(f"/v1/video/{first}").status_code == 204
+        wait_until(lambda: not list(temporary.rglob("video")))
+        start(client, clip)  # the turn was given back
+
+
 def test_a_video_whose_sender_has_left_is_not_looked_at(
     serve: Serve, predictor: StandIn, clip: bytes, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import tempfile
 from collections.abc import AsyncIterator, Iterable
@@ -130,9 +131,10 @@ def _add_refusals(app: FastAPI) -> None:
 
 
 def _add_page(app: FastAPI) -> None:
+    mimetypes.add_type("text/javascript", ".js")  # the registry of Windows may say something else
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page() -> Response:
         return FileResponse(STATIC / "index.html")
 

@@ -48,6 +48,7 @@ class Job:
         self.problems: list[str] = []
         self.finished = 0.0
         self.task: asyncio.Task[None] | None = None
+        self.had_its_turn = False
         self._changed = asyncio.Event()
 
     @property
@@ -180,7 +181,9 @@ class Jobs:
         """Cancel a job if it runs, and delete all that is known of it."""
         self._jobs.pop(job.id, None)
         job.end("cancelled")
-        if job.task is None or job.task.done():
+        if job.task is not None and not job.had_its_turn:
+            job.task.cancel()
+        if job.task is None or job.task.done() or not job.had_its_turn:
             shutil.rmtree(job.folder, ignore_errors=True)
 
     def cancel(self) -> None:
@@ -210,6 +213,7 @@ class Jobs:
     async def _run(self, job: Job) -> None:
         try:
             async with self._turns:
+                job.had_its_turn = True
                 if job.status == "waiting":
                     job.status = "running"
                     await self._look(job)

@@ -20,6 +20,7 @@ FORMATS = {
     b"BM": "image/bmp",
 }
 _NAME_LENGTH = 255
+_FILES_READ = 10_000  # of a form; the body's size is limited before
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,7 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        # one file more than allowed is read, to tell too many from a damaged body
-        async with request.form(max_files=most + 1, max_fields=16, max_part_size=65536) as form:
+        async with request.form(max_files=_FILES_READ, max_fields=16, max_part_size=65536) as form:
             uploads = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
             if not uploads:
                 fields = ", ".join(sorted(set(form))) or "none"
@@ -57,7 +57,9 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
                     400, f"Expected one or more files in the field 'files'; fields: {fields}."
                 )
             if len(uploads) > most:
-                raise HTTPException(413, f"More than {most} files in one request; send fewer at once.")
+                raise HTTPException(
+                    413, f"{len(uploads)} files in one request are more than {most}; send fewer at once."
+                )
             return [Sent(file_name(upload, "picture"), await upload.read()) for upload in uploads]
     if not (kind.startswith("image/") or kind == "application/octet-stream"):
         raise HTTPException(

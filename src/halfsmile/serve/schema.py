@@ -21,6 +21,12 @@ EXAMPLE_FACE: dict[str, Any] = {
     "quality": None,
 }
 EXAMPLE_MODEL: dict[str, Any] = {"name": "default", "labels": ["neutral", "happiness"]}
+EXAMPLE_FACTS: dict[str, Any] = EXAMPLE_MODEL | {
+    "threshold": 0.62,
+    "temperature": 0.48,
+    "card": "A small residual network, trained on FERPlus.",
+    "limits": {"body_bytes": 33_554_432, "files": 32, "pixels": 40_000_000},
+}
 EXAMPLE_PREDICTION: dict[str, Any] = {
     "results": [{"name": "photo.jpg", "width": 640, "height": 480, "faces": [EXAMPLE_FACE], "error": None}],
     "model": EXAMPLE_MODEL,
@@ -46,6 +52,13 @@ class Answer(BaseModel):
 
 class Refusal(Answer):
     """Why a request was not served."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {"detail": "33 files in one request are more than 32; send fewer at once."}
+        },
+    )
 
     detail: str = Field(description="What was found, what was expected, and what to do.")
 
@@ -99,6 +112,8 @@ class PredictAnswer(Answer):
 class ModelAnswer(ModelName):
     """What the model says of itself, and what this server takes."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE_FACTS})
+
     threshold: float | None = Field(description="Confidence from which an answer counts as certain.")
     temperature: float
     card: str = Field(description="What the model is, in a few sentences.")
@@ -107,6 +122,8 @@ class ModelAnswer(ModelName):
 
 class JobStarted(Answer):
     """A video is in hand."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"id": EXAMPLE_JOB["id"]}})
 
     id: str
 
@@ -128,5 +145,7 @@ class JobAnswer(Answer):
 
 class Health(Answer):
     """Whether the server takes requests."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"status": "ok"}})
 
     status: Literal["ok", "stopping"]
