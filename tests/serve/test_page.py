@@ -173,6 +173,7 @@ def test_a_bad_file_and_an_empty_picture_are_told(serve: Serve, page: Page) -> N
         drop(page, "broken.jpg", "image/jpeg", b"no picture")
         page.wait_for_selector(".card .error")
         assert "broken.jpg" in page.locator(".card .error").inner_text()
+        assert not page.is_visible(".card .stage")
         drop(page, "wall.png", "image/png", encode(np.full((40, 60, 3), 99, np.uint8)))
         page.wait_for_selector("text=No face was found in this picture.")
         drop(page, "notes.txt", "text/plain", b"hello")
@@ -355,6 +356,13 @@ def test_a_video_that_fails_on_the_way_keeps_its_faces_and_says_so(
         film(page, [person(1, 0.0), person(1, 0.1)], status="failed", error="It broke.", progress=0.3)
         drop(page, "clip.mp4", "video/mp4", clip)
         page.wait_for_selector("text=stopped at 30\xa0%: 1 person")
+        holds(
+            page,
+            """(() => {
+              const thumb = document.querySelector(".face .thumb");
+              return thumb.getContext("2d").getImageData(36, 36, 1, 1).data[3] > 0;
+            })()""",
+        )
         page.locator(".timeline canvas").focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Home")

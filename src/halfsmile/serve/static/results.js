@@ -32,7 +32,7 @@ export function newCard(name) {
 
 export function showError(parts, message) {
   parts.side.textContent = "";
-  parts.stage.hidden = !parts.stage.children.length;
+  parts.stage.hidden ||= !parts.stage.children.length;
   parts.faces.replaceChildren(element("p", { className: "error", textContent: message }));
 }
 

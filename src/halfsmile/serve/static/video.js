@@ -175,7 +175,13 @@ function play(parts, file) {
   video.addEventListener("seeked", draw);
   video.addEventListener("timeupdate", draw);
   video.addEventListener("durationchange", changed);
-  video.addEventListener("loadeddata", () => { listed = null; changed(); }); // now there is something to cut faces from
+  const recut = () => { listed = null; changed(); };
+  video.addEventListener("loadeddata", recut);
+  const presented = () => { // a frame can be cut from when it is presented, which may be after its event
+    if (video.paused) recut();
+    video.requestVideoFrameCallback(presented);
+  };
+  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(presented);
   let frame = 0;
   const follow = () => { draw(); if (!video.paused && !video.ended) frame = requestAnimationFrame(follow); };
   video.addEventListener("play", follow);
