@@ -206,11 +206,28 @@ def test_with_images_only_who_looks_alike_goes_on_after_a_gap() -> None:
         assert ids(tracker.update([face(100, 100)], 0.48, image=picture(5))) == expected
 
 
+@pytest.mark.parametrize(("comes_back", "expected"), [(1, [1]), (2, [2])])
+def test_a_face_that_is_covered_little_by_little_is_known_when_it_comes_back(
+    comes_back: int, expected: list[int]
+) -> None:
+    tracker = Tracker()
+    for i in range(9):  # a hand moves over the face; at the end half of it is seen
+        image = picture(1)
+        image[70:130, 70 : 70 + 4 * i] = 40
+        assert ids(tracker.update([face(100, 100)], i / RATE, image=image)) == [1]
+    tracker.update([], 0.8, image=picture())
+    for time in (1.0, 1.04):
+        tracks = tracker.update([face(100, 100)], time, image=picture(comes_back))
+    assert ids(tracks) == expected
+
+
 def test_memory_depends_on_the_people_in_view_alone() -> None:
     tracker = Tracker()
     for i in range(600):
-        tracker.update([face(100 + 200 * (i // 3 % 5), 100), face(50 + i % 7, 300)], i / RATE)
+        faces = [face(100 + 200 * (i // 3 % 5), 100), face(50 + i % 7, 300)]
+        tracker.update(faces, i / RATE, image=picture(1, 2, 3))
         assert len(tracker._targets) <= 12
+        assert all(len(target.looks) <= RATE + 1 for target in tracker._targets)
 
 
 Scene = list[list[Detection]]

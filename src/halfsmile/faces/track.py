@@ -57,8 +57,13 @@ class _Target:
     state: BoxState
     detection: Detection
     hits: int
-    look: Look | None
+    looks: list[tuple[float, Look]]  # with their times, oldest first
     id: int = 0  # from the moment that the track is sure
+
+    def remember(self, look: Look | None, time: float, seconds: float) -> None:
+        """Add the look of a frame, and forget those that are older than some seconds."""
+        if look is not None:
+            self.looks = [(then, old) for then, old in self.looks if time - then <= seconds] + [(time, look)]
 
     def track(self, time: float) -> Track:
         """The latest detection, moved as the filter predicts."""
@@ -86,8 +91,8 @@ class Tracker:
         grow: Standard deviations of a predicted place by which boxes are grown all around before they are
             compared: little from frame to frame, and more after a gap. Higher values follow wilder motion
             and mix up neighbors.
-        min_likeness: Correlation that a face must have with its track's latest look to continue it after a
-            gap or a cut, where images are given.
+        min_likeness: Correlation that a face must have to continue a track, where images are given: after a
+            cut with the track's latest look, after a gap with any of those of its last ``lost_seconds``.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -180,14 +185,17 @@ class Tracker:
         for index, face in matches.items():
             target = self._targets[index]
             target.state = target.state.update(faces[face].box, time)
-            target.detection, target.look = faces[face], looks[face]
+            target.detection = faces[face]
+            target.remember(looks[face], time, self.lost_seconds)
             target.hits += 1
         self._targets = [target for i, target in enumerate(self._targets) if target.id or i in matches]
         for face in high:
             if face not in matches.values():
                 state = BoxState.start(faces[face].box, time)
                 hits = self.min_hits if self._is_new or is_late else 1
-                self._targets.append(_Target(state, faces[face], hits, looks[face]))
+                target = _Target(state, faces[face], hits, [])
+                target.remember(looks[face], time, self.lost_seconds)
+                self._targets.append(target)
         for target in self._targets:
             if not target.id and target.hits >= self.min_hits:
                 self._last_id += 1
@@ -217,8 +225,10 @@ class Tracker:
         for i, target in enumerate(self._targets):
             if not (cut or is_late) and target.state.time == self._detected:
                 continue
+            # what covers a face little by little is in its latest looks, too
+            known = [old for _, old in target.looks[-1 if cut else 0 :]]
             for j, seen in enumerate(looks):
-                if target.look is not None and seen is not None and target.look @ seen < self.min_likeness:
+                if known and seen is not None and max(old @ seen for old in known) < self.min_likeness:
                     overlap[i, j] = 0
         return overlap
 
