@@ -6,19 +6,23 @@ import json
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
+from halfsmile.data.manifest import Manifest
 from halfsmile.errors import Interrupted
 from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.freematch import FreeMatch
+from halfsmile.methods.task import Task
 from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.recipe import Recipe, Unlabeled
 from halfsmile.recipes import with_semi
 from halfsmile.train import stages
-from halfsmile.train.batches import paired_batches
+from halfsmile.train.batches import paired_batches, soft_targets
 from halfsmile.train.distributed import Processes
 from halfsmile.train.evaluate_run import evaluate_run
 from halfsmile.train.record import read_metrics
@@ -40,6 +44,106 @@ def recipe(tiny_recipe: Recipe) -> Recipe:
     semi = replace(tiny_recipe.semi, method=FreeMatch(momentum=0.9), labeled_batch=16)
     finetune = replace(tiny_recipe.finetune, sampling="sqrt")
     return replace(tiny_recipe, pretrain=None, finetune=finetune, semi=semi)
+
+
+def state(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def test_every_stage_begins_with_the_one_before_and_keeps_its_average(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: dict[str, dict[str, Tensor]] = {}
+    averages: dict[str, dict[str, Tensor]] = {}
+
+    def shake(task: Task, batches: object, config: object, folder: Path, **options: object) -> None:
+        """In place of training, move all weights at random, and so the average away from the model."""
+        begun[folder.name] = state(task.model)
+        with torch.no_grad():
+            for parameter in task.parameters():
+                parameter.add_(torch.rand_like(parameter))
+        if task.teacher is not None:
+            averages[folder.name] = state(task.teacher)
+
+    monkeypatch.setattr(stages, "train", shake)
+    folder = run(replace(tiny_recipe, tune=tiny_recipe.finetune), generated_data, tmp_path / "run")
+    kept = {stage: load_file(folder.stage(stage) / "model.safetensors") for stage in begun}
+    assert list(kept) == ["pretrain", "finetune", "semi", "tune"]
+    encoder = [name for name in begun["finetune"] if name in kept["pretrain"]]
+    assert len(encoder) > 10
+    for name in encoder:
+        assert torch.equal(begun["finetune"][name], kept["pretrain"][name])
+    assert list(averages) == ["finetune", "semi", "tune"]
+    for stage, average in averages.items():
+        assert all(torch.equal(average[name], value) for name, value in kept[stage].items())
+    for stage, before in (("semi", "finetune"), ("tune", "semi")):
+        assert all(torch.equal(begun[stage][name], value) for name, value in kept[before].items())
+
+
+def test_every_number_of_the_recipe_reaches_its_task(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: dict[str, Any] = {}
+    draws: dict[str, Any] = {}
+    loops: dict[str, Any] = {}
+    shares: list[float] = []
+
+    def note(task: Task, batches: object, config: object, folder: Path, **options: object) -> None:
+        tasks[folder.name], draws[folder.name], loops[folder.name] = task, batches, config
+
+    def note_share(manifest: Manifest, share: float) -> Tensor:
+        shares.append(share)
+        return soft_targets(manifest, share)
+
+    monkeypatch.setattr(stages, "train", note)
+    monkeypatch.setattr(stages, "soft_targets", note_share)
+    assert tiny_recipe.pretrain is not None
+    assert tiny_recipe.semi is not None
+    pretrain = replace(tiny_recipe.pretrain, mask_ratio=0.5, normalize_target=False, accumulate=4)
+    finetune = replace(
+        tiny_recipe.finetune,
+        alpha=0.3,
+        smoothing=0.2,
+        ema_decay=0.7,
+        vote_share=0.25,
+        drop_path=0.1,
+        dropout=0.4,
+        sampling="balanced",
+        mixing="mixup",
+        accumulate=2,
+    )
+    semi = replace(
+        tiny_recipe.semi,
+        weight=3.5,
+        smoothing=0.15,
+        ema_decay=0.8,
+        vote_share=0.75,
+        drop_path=0.2,
+        dropout=0.3,
+        sampling="balanced",
+        labeled_batch=16,
+        accumulate=8,
+    )
+    recipe = replace(tiny_recipe, pretrain=pretrain, finetune=finetune, semi=semi)
+    run(recipe, generated_data, tmp_path / "run")
+
+    first, second, third = (tasks[stage] for stage in ("pretrain", "finetune", "semi"))
+    assert (first.mask_ratio, first.augment, first.model.normalize_target) == (0.5, pretrain.augment, False)
+    for task, config, names in (
+        (second, finetune, ("augment", "mixing", "alpha", "smoothing", "ema_decay")),
+        (third, semi, ("weak", "strong", "weight", "smoothing", "ema_decay")),
+    ):
+        assert {name: getattr(task, name) for name in names} == {n: getattr(config, n) for n in names}
+        assert task.model.dropout.p == config.dropout
+        assert task.model.encoder.blocks[-1].drop_path.rate == pytest.approx(config.drop_path)
+    assert shares == [0.25, 0.75]
+    for stage in ("finetune", "semi"):
+        assert torch.bincount(draws[stage](0).targets.argmax(dim=1)).tolist() == [2] * 8
+    for stage, part, size in (("pretrain", pretrain, 32), ("finetune", finetune, 16), ("semi", semi, 16)):
+        loop = loops[stage]
+        assert (loop.optim, loop.accumulate, loop.batch_size) == (part.optim, part.accumulate, size)
+    seen = loops["pretrain"].epoch_steps * 32
+    assert seen == 160 + 64 - 24  # the training faces and those from elsewhere, but none that are held out
 
 
 @pytest.mark.parametrize(("unlabeled", "faces"), [("own", 96), ("extra", 64), ("all", 160)])
