@@ -6,10 +6,10 @@ import math
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import NONE, WEAK
+from halfsmile.data.augment import NONE, STRONG, WEAK
 from halfsmile.methods.ada_cm import AdaCM, AdaCMTask, contrastive_loss
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import SemiSettings
@@ -114,6 +114,21 @@ def test_labels_come_from_the_mean_of_two_views(classifier: Classifier, both: Ba
     assert [float(result.logs[f"named/{label}"]) for label in ("calm", "glad", "sad")] == pytest.approx(
         expected
     )
+
+
+def test_the_student_sees_a_strong_view_to_name_and_two_weak_ones_to_contrast(
+    classifier: Classifier, both: Batch
+) -> None:
+    assert both.unlabeled is not None
+    task = AdaCM(least=1.01).task(classifier, weak=WEAK, strong=STRONG)
+    seen: list[Tensor] = []
+    classifier.encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    task.step(both, torch.Generator().manual_seed(4))
+    source = torch.Generator().manual_seed(4)
+    weak = WEAK(torch.cat([both.images, both.unlabeled, both.unlabeled]), generator=source).images
+    strong = STRONG(both.unlabeled, generator=source).images
+    assert len(seen) == 1
+    assert torch.equal(seen[0], torch.cat([weak[:4], strong, weak[4:]]))
 
 
 def test_the_contrast_reaches_the_encoder_where_nothing_is_sure(

@@ -164,6 +164,49 @@ def test_unknown_boxes_fall_back_to_the_papers_box() -> None:
     )
 
 
+def test_cutmix_pastes_the_partner_over_the_share_that_was_drawn() -> None:
+    images = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 1, 32, 32)
+    kept = []
+    for seed in range(200):
+        mixed = mix_cut(images, torch.eye(4), torch.zeros(4, 4), torch.tensor(0.75), generator(seed))
+        for i in range(4):
+            assert set(mixed.images[i].flatten().tolist()) <= {float(i), float(3 - i)}
+            pasted = (mixed.images[i] == 3 - i).float().mean()
+            torch.testing.assert_close(mixed.targets[i, [i, 3 - i]], torch.stack([1 - pasted, pasted]))
+        kept.append(float(mixed.targets[0, 0]))
+    assert min(kept) == pytest.approx(0.75, abs=0.03)  # where the rectangle lies within the picture
+
+
+@pytest.mark.parametrize("alpha", [0.2, 3.0])
+def test_the_share_of_a_batch_is_drawn_with_the_alpha_that_was_given(alpha: float) -> None:
+    data = batch()
+    assert data.targets is not None
+    images = data.images.float()
+    task = FineTuneTask(Linear(), augment=NONE, mixing="mixup", alpha=alpha)
+    mixed = task.mix(images, data.targets, torch.zeros(6, 4), generator(3))
+    amount = beta_sample(alpha, generator(3))
+    torch.testing.assert_close(mixed.images, amount * images + (1 - amount) * images.flip(0))
+
+
+def test_unmixed_faces_learn_their_smoothed_labels() -> None:
+    data, model = batch(), Linear()
+    assert data.targets is not None
+    task = FineTuneTask(model, augment=NONE, mixing="none", smoothing=0.3)
+    expected = F.cross_entropy(model(data.images.float() / 255), data.targets, label_smoothing=0.3)
+    torch.testing.assert_close(task.step(data, generator()).loss, expected)
+
+
+def test_loss_of_cutmix_is_that_of_the_cut_faces_alone() -> None:
+    data, model, source = batch(), Linear(), generator(2)
+    assert data.targets is not None
+    images = NONE(data.images, generator=source).images
+    amount = beta_sample(1.0, source)
+    mixed = mix_cut(images, smooth_targets(data.targets, 0.1), torch.zeros(6, 4), amount, source)
+    expected = F.cross_entropy(model(mixed.images), mixed.targets)
+    task = FineTuneTask(model, augment=NONE, mixing="cutmix", smoothing=0.1)
+    torch.testing.assert_close(task.step(data, generator(2)).loss, expected)
+
+
 @pytest.mark.parametrize("alpha", [0.4, 1.0, 4.0])
 def test_beta_draws_have_the_moments_of_beta(alpha: float) -> None:
     source = generator()

@@ -167,6 +167,25 @@ def test_losses_equal_the_formulas() -> None:
     torch.testing.assert_close(logs["loss/1"], supervised + 0.7 * consistency + 3.0 * feedback * own)
 
 
+def test_the_weight_is_the_students_and_label_smoothing_the_teachers() -> None:
+    batch, method = faces(), Feedback(feedback=0.0, consistency=0.0)
+    assert batch.targets is not None
+    task = method.task(Small(), weak=NONE, strong=NONE, weight=3.0, smoothing=0.2, ema_decay=0.9).train()
+    student = task.student_step(batch, torch.Generator())
+    torch.testing.assert_close(student.loss, 3.0 * student.logs["unlabeled"])
+    teacher = task.teacher_step(batch, torch.Generator())
+    logits = task.trained_teacher(batch.images.float() / 255)
+    torch.testing.assert_close(teacher.loss, F.cross_entropy(logits, batch.targets, label_smoothing=0.2))
+
+
+def test_the_teacher_names_in_evaluation_and_learns_in_training() -> None:
+    task = make(vision())
+    modes: list[bool] = []
+    task.trained_teacher.register_forward_pre_hook(lambda module, _: modes.append(module.training))
+    step(task, faces(), rate=0.0)
+    assert modes == [False, True]
+
+
 def test_each_phase_moves_its_own_network_only() -> None:
     task = make(vision())
     batch = faces()

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from halfsmile.data.augment import STRONG, WEAK
 from halfsmile.methods.pseudo_label import FixMatch, PseudoLabelTask
 from halfsmile.methods.semi import Judge, SemiSettings, hard_labels, num_classes, over_processes
 from halfsmile.methods.task import Batch
@@ -34,6 +35,23 @@ def test_the_teacher_names_and_gets_no_gradient(
     torch.testing.assert_close(result.logs["unlabeled"], student.detach())
     assert all(parameter.grad is None for parameter in semi.teacher.parameters())
     assert all(parameter.grad is not None for parameter in semi.model.parameters())
+
+
+def test_the_teacher_sees_weak_views_and_the_student_strong_ones_of_the_same_faces(
+    model: nn.Module, both: Batch
+) -> None:
+    assert both.unlabeled is not None
+    semi = FixMatch(threshold=0.0).task(model, weak=WEAK, strong=STRONG)
+    assert semi.teacher is not None
+    seen: dict[str, Tensor] = {}
+    semi.model.register_forward_pre_hook(lambda _, given: seen.update(student=given[0]))
+    semi.teacher.register_forward_pre_hook(lambda _, given: seen.update(teacher=given[0]))
+    semi.step(both, generator())
+    source = generator()
+    weak = WEAK(torch.cat([both.images, both.unlabeled]), generator=source).images
+    strong = STRONG(both.unlabeled, generator=source).images
+    assert torch.equal(seen["teacher"], weak[4:])
+    assert torch.equal(seen["student"], torch.cat([weak[:4], strong]))
 
 
 def test_the_weight_is_a_factor_on_the_unlabeled_loss(
