@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfsmile.data.augment import NONE
+from halfsmile.data.augment import NONE, WEAK
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder, masked_loss, random_masking
 from halfsmile.methods.task import Batch
 from halfsmile.models.vit import VisionTransformer
@@ -20,12 +20,12 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def autoencoder(*, normalize_target: bool = True) -> MaskedAutoencoder:
+def autoencoder(*, decoder_depth: int = 1, normalize_target: bool = True) -> MaskedAutoencoder:
     torch.manual_seed(0)
     return MaskedAutoencoder(
         VisionTransformer(CONFIG),
         decoder_width=16,
-        decoder_depth=1,
+        decoder_depth=decoder_depth,
         decoder_heads=2,
         normalize_target=normalize_target,
     )
@@ -97,6 +97,43 @@ def test_reconstructions_keep_what_was_visible() -> None:
     torch.testing.assert_close(completed[visible], images[visible])
     torch.testing.assert_close(masked[visible], images[visible])
     assert (masked[~visible] == 0.5).all()
+
+
+def test_what_is_painted_right_gives_the_picture_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = autoencoder().eval()
+    images = torch.rand(2, 1, 16, 16, generator=generator())
+    monkeypatch.setattr(model, "forward", lambda pictures, _: model.target(pictures))
+    _, completed = model.reconstruct(images, random_masking(2, 16, 0.75, generator()))
+    torch.testing.assert_close(completed, images, atol=1e-5, rtol=0)
+
+
+def test_a_decoder_without_blocks_paints_each_patch_from_its_own_token_and_place() -> None:
+    model = autoencoder(decoder_depth=0).eval()
+    source = generator(5)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=source))
+    images, masking = torch.rand(2, 1, 16, 16, generator=source), random_masking(2, 16, 0.6, source)
+    painted, encoder = model(images, masking), model.encoder
+    visible = model.decoder_embed(encoder.norm(encoder.tokens(images, masking.keep)))[:, 1:]
+    for image in range(2):
+        for patch in range(16):
+            found = (masking.keep[image] == patch).nonzero()
+            token = visible[image, int(found)] if len(found) else model.mask_token[0, 0]
+            placed = token + model.decoder_pos_embed[0, 1 + patch]
+            expected = model.decoder_pred(model.decoder_norm(placed))
+            torch.testing.assert_close(painted[image, patch], expected)
+
+
+def test_a_step_is_the_loss_of_the_hidden_patches_of_a_view() -> None:
+    model = autoencoder().eval()
+    faces = torch.randint(0, 256, (3, 1, 16, 16), generator=generator()).to(torch.uint8)
+    loss = MaeTask(model, augment=WEAK, mask_ratio=0.6).step(Batch(images=faces), generator(3)).loss
+    source = generator(3)
+    views = WEAK(faces, out_size=16, generator=source).images
+    masking = random_masking(3, 16, 0.6, source)
+    expected = masked_loss(model(views, masking), model.target(views), masking.mask)
+    torch.testing.assert_close(loss, expected)
 
 
 def test_training_lowers_the_loss() -> None:

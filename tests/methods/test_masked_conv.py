@@ -1,10 +1,11 @@
 import torch
+from torch import Tensor, nn
 
 from halfsmile.data.augment import Augment
 from halfsmile.methods.mae import MaeTask, masked_loss, random_masking
 from halfsmile.methods.masked_conv import MaskedConvAutoencoder
 from halfsmile.methods.task import Batch
-from halfsmile.models.resnet import ResNet, ResNetConfig
+from halfsmile.models.resnet import ResNet, ResNetConfig, hide
 
 CONFIG = ResNetConfig(image_size=32, widths=(8, 12, 16, 24), depths=(1, 1, 1, 1))
 
@@ -33,6 +34,24 @@ def test_painting_does_not_depend_on_what_is_hidden() -> None:
     changed = torch.where(pixels > 0, torch.rand(1, 1, 32, 32), images)
     with torch.no_grad():
         assert torch.equal(model(images, masking), model(changed, masking))
+
+
+def test_hidden_places_are_empty_in_every_map_as_fine_as_the_patches() -> None:
+    model = autoencoder().eval()
+    masking = random_masking(2, 16, 0.6, torch.Generator().manual_seed(0))
+    visible = (1 - masking.mask).view(2, 4, 4)
+    nn.init.zeros_(model.decoder_coarse.weight)  # so that the decoder is given the finer map alone
+    assert model.decoder_coarse.bias is not None
+    nn.init.zeros_(model.decoder_coarse.bias)
+    seen: list[Tensor] = []
+    for module in (*model.encoder.blocks, model.decoder_body):
+        module.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    model(torch.rand(2, 1, 32, 32), masking)
+    fine = [x for x in seen if x.shape[-1] >= 4]
+    assert len(fine) == 5
+    for x in fine:
+        assert torch.equal(x, hide(x, visible))
+        assert x.any()
 
 
 def test_reconstruction_keeps_the_visible_patches() -> None:

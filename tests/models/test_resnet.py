@@ -110,6 +110,12 @@ def test_smaller_images_are_refused_in_evaluation() -> None:
         encoder().eval()(torch.rand(1, 1, 16, 16))
 
 
+def test_drop_path_rates_rise_from_nothing_to_the_last_block() -> None:
+    network = ResNet(ResNetConfig(image_size=32, widths=(8, 8), depths=(2, 3), patch_size=4, drop_path=0.4))
+    rates = [getattr(block.drop_path, "drop_prob", 0.0) for block in network.blocks]
+    assert rates == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+
+
 def test_drop_path_is_quiet_in_evaluation() -> None:
     config = ResNetConfig(image_size=32, widths=(8, 8), depths=(2, 2), patch_size=4, drop_path=0.5)
     network, images = encoder(config), torch.rand(4, 1, 32, 32)
