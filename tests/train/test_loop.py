@@ -523,6 +523,21 @@ def test_no_evaluation_leaves_no_numbers(tmp_path: Path) -> None:
     assert lines(tmp_path) == []
 
 
+def test_random_draws_of_a_task_differ_by_step_and_process(tmp_path: Path) -> None:
+    drawn: list[float] = []
+
+    class Drawing(Task):
+        def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
+            drawn.append(float(torch.rand(1, generator=generator)))
+            return StepResult(self.model(batch.images).sum())
+
+    faces = Batch(images=torch.ones(1, 2))
+    for rank in (0, 1):
+        where = Processes(rank, 1, HERE.device)
+        train(Drawing(nn.Linear(2, 1)), lambda _: faces, CONFIG, tmp_path / str(rank), where=where)
+    assert len(set(drawn)) == len(drawn) == 2 * STEPS
+
+
 def test_seeds_of_steps_and_processes_are_distinct() -> None:
     parts = [(step, rank, *rest) for step in range(500) for rank in range(4) for rest in ((), (1,))]
     seeds = [step_seed(seed, *part) for seed in (0, 1, 101) for part in parts]

@@ -120,6 +120,11 @@ def test_every_group_gets_its_share_of_the_rate() -> None:
     assert {group["lr"] for group in optimizer.param_groups} == {0.8 * 0.5**i for i in range(5)}
 
 
+def test_every_group_has_the_moments_that_were_asked_for() -> None:
+    optimizer = make_optimizer(classifier(CONFIG), OptimConfig(learning_rate=1.0, betas=(0.8, 0.7)))
+    assert {group["betas"] for group in optimizer.param_groups} == {(0.8, 0.7)}
+
+
 def test_decayed_weights_shrink_and_spared_ones_stay_without_gradient() -> None:
     model = classifier(CONFIG)
     optimizer = make_optimizer(model, OptimConfig(learning_rate=0.1, weight_decay=0.5))

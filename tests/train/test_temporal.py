@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from halfsmile.data.windows import WindowSampler, group_tracks
 from halfsmile.errors import Interrupted
+from halfsmile.methods.temporal import TemporalTask
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.temporal_file import load_network
@@ -18,6 +20,7 @@ from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.train import loop
+from halfsmile.train import temporal as module
 from halfsmile.train.distributed import Processes
 from halfsmile.train.loop import StopRequest
 from halfsmile.train.optim import OptimConfig
@@ -135,6 +138,24 @@ def test_other_tracks_do_not_train(tmp_path: Path) -> None:
     first = train_temporal(config, some, CLASSES, tmp_path / "a", where=HERE).state_dict()
     second = train_temporal(config, other, CLASSES, tmp_path / "b", where=HERE).state_dict()
     assert all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_every_option_of_the_stage_reaches_its_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+
+    class Noting(TemporalTask):
+        def __init__(self, model: TemporalNetwork, **options: Any) -> None:
+            given.update(options)
+            super().__init__(model, **options)
+
+    monkeypatch.setattr(module, "TemporalTask", Noting)
+    tracks, _ = group_tracks(["a"] * 6, [None] * 6, np.arange(6) / 25)
+    features = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    table = FrameTable(features, np.ones(6, np.bool_), np.array([0, 0, 0, 0, 1, -1]), tracks)
+    config = replace(CONFIG, steps=1, smoothing=0.2, hide=0.25, noise=0.5, ema_decay=0.5, balance=True)
+    train_temporal(config, table, CLASSES, tmp_path, where=HERE)
+    torch.testing.assert_close(given.pop("class_weights"), torch.tensor([0.625, 2.5]))
+    assert given == {"smoothing": 0.2, "hide": 0.25, "noise": 0.5, "ema_decay": 0.5}
 
 
 def test_a_class_without_training_frames_and_a_one_frame_video_are_fine(tmp_path: Path) -> None:
