@@ -103,6 +103,12 @@ def test_the_mirrored_share_is_the_flip_probability() -> None:
     assert 0.42 < mirrored.float().mean() < 0.58
 
 
+def test_blurred_pictures_are_erased_too() -> None:
+    images = torch.full((16, 1, 32, 32), 255, dtype=torch.uint8)
+    found = Augment(blur=1.0, erase=1.0)(images, generator=generator()).images
+    assert (found == 0).flatten(1).any(1).float().mean() > 0.9
+
+
 def test_outside_is_gray() -> None:
     far = Augment(translation=1.0)
     images = torch.zeros(64, 1, 16, 16, dtype=torch.uint8)

@@ -75,6 +75,13 @@ def test_crops_keep_the_drawn_area_and_aspect_and_stay_inside() -> None:
     assert (torch.stack((wide, tall), 1) * corner + matrices[:, :, 2] <= corner + 1e-3).all()
 
 
+def test_the_ratio_of_a_crop_is_its_width_over_its_height() -> None:
+    matrices = draw(G.Geometry(crop_scale=(0.2, 0.4), crop_ratio=(1.2, 2.0)), batch=500)
+    ratio = matrices[:, 0, 0] / matrices[:, 1, 1]
+    assert ratio.min() > 1.2 - 1e-4
+    assert ratio.max() < 2.0 + 1e-4
+
+
 def test_crops_beyond_the_picture_hold_all_of_it_along_a_side_that_is_larger() -> None:
     matrices = draw(G.Geometry(crop_scale=(0.6, 1.4), crop_ratio=(4 / 5, 5 / 4)), batch=2000)
     wide, tall = matrices[:, 0, 0], matrices[:, 1, 1]

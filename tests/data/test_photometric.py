@@ -127,7 +127,13 @@ def test_choices_follow_their_distribution() -> None:
     assert choices.level.sign().mean().abs() < 0.02
     assert choices.level.abs().max() <= 10
     assert choices.level.abs().mean() == pytest.approx(9.0, abs=0.02)
+    assert draw(magnitude=5.0).level.abs().std() == pytest.approx(0.5, abs=0.02)
     assert draw(magnitude=0.0).level.abs().min() == 0
+
+
+def test_operations_of_a_sample_are_drawn_apart() -> None:
+    first, second = draw(probability=1.0).operation.unbind(1)
+    assert (first == second).float().mean() == pytest.approx(1 / 15, abs=0.01)
 
 
 def test_apply_choices_follows_slots_in_order() -> None:

@@ -149,6 +149,13 @@ def test_passes_through_a_class_differ_in_order() -> None:
     assert not np.array_equal(first, second)
 
 
+def test_cycles_differ_in_the_order_of_their_classes() -> None:
+    sampler = balanced(batch_size=1000)  # a cycle of as many draws
+    first, second = CLASSES[sampler(0)], CLASSES[sampler(1)]
+    assert np.array_equal(np.bincount(first), np.bincount(second))
+    assert not np.array_equal(first, second)
+
+
 def test_people_come_equally_often_and_give_their_images_in_turn() -> None:
     groups = ["ann"] * 27 + ["bob"] * 2 + [None] + ["ann"] * 10
     classes = [0] * 30 + [1] * 10

@@ -244,6 +244,11 @@ def test_a_group_has_one_role(group: Any) -> None:
     assert LabelBudget.draw(rows, "20%", seed=1, held_out=0.2, group=group) == budget
 
 
+def test_the_seed_decides_which_groups_are_labeled() -> None:
+    budgets = [LabelBudget.draw(with_people(), "20%", seed=seed, group="person") for seed in (1, 2)]
+    assert budgets[0].roles != budgets[1].roles
+
+
 def test_the_group_travels_with_the_file(tmp_path: Path) -> None:
     budget = LabelBudget.draw(with_people(), "20%", seed=1, group="person")
     budget.save(tmp_path / "b.parquet")
