@@ -64,6 +64,18 @@ def test_another_budget_than_the_run_began_with_is_refused(
         run(tiny_recipe, data, tmp_path / "run", LabelBudget.draw(train, "3", seed=2))
 
 
+def test_faces_without_a_partner_to_mix_with_are_refused_before_anything_is_trained(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    finetune = replace(tiny_recipe.finetune, batch_size=16, accumulate=16)
+    recipe = replace(tiny_recipe, finetune=finetune)
+    places: dict[str, Any] = {"data": generated_data / "labeled", "unlabeled": [], "out": tmp_path / "run"}
+    with pytest.raises(ValueError, match="a process sees one face at a time"):
+        train_run(recipe, **places, where=HERE)
+    assert not (tmp_path / "run/pretrain").exists()
+    assert train_run(recipe, **places, where=HERE, last_stage="pretrain").finished("pretrain")
+
+
 def test_a_budget_of_other_data_is_refused(tiny_recipe: Recipe, generated_data: Path, tmp_path: Path) -> None:
     data = generated_data / "labeled"
     other = LabelBudget.draw(class_folders.read(data).split("test"), "2", seed=0)

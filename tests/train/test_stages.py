@@ -266,6 +266,23 @@ def test_missing_faces_from_elsewhere_are_refused_before_anything_is_trained(
     assert not (tmp_path / "run/finetune").exists()
 
 
+@pytest.mark.parametrize("stage", ["finetune", "tune"])
+@pytest.mark.parametrize(("processes", "accumulate"), [(16, 1), (1, 16), (4, 4)])
+def test_mixing_is_refused_where_a_process_sees_one_face_at_a_time(
+    recipe: Recipe, stage: str, processes: int, accumulate: int
+) -> None:
+    mixing = replace(recipe.finetune, mixing="facemix", batch_size=16, accumulate=accumulate)
+    chosen = replace(recipe, finetune=mixing, tune=mixing)
+    with pytest.raises(ValueError, match=rf"Stage {stage} .* batch of 16 on {processes} processes.* fewer"):
+        stages.require_partners(chosen, stage, processes)
+    stages.require_partners(chosen, "semi", processes)
+    alone = replace(mixing, mixing="none")
+    stages.require_partners(replace(chosen, finetune=alone, tune=alone), stage, processes)
+    stages.require_partners(replace(chosen, tune=None), "tune", processes)
+    two = replace(mixing, batch_size=32)
+    stages.require_partners(replace(chosen, finetune=two, tune=two), stage, processes)
+
+
 def test_a_class_with_one_labeled_face_trains(recipe: Recipe, generated_data: Path, tmp_path: Path) -> None:
     one = replace(with_semi(recipe, sampling="balanced"), labels="1")
     folder = run(one, generated_data, tmp_path / "run")

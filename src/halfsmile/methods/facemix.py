@@ -7,7 +7,8 @@ real images in the loss; real images count more where the two faces overlap less
 
 Partners are mutual, so the sum equals 1/N Σᵢ [ CE(f(x̃ᵢ), ỹᵢ) + 2 (1 − IoUᵢ) CE(f(xᵢ), yᵢ) ], which needs one
 forward pass of the real images. The real images stay real (the public code mixes them in place), and the
-boxes are those of the augmented crops, moved by the same matrix as the pixels.
+boxes are those of the augmented crops, moved by the same matrix as the pixels. The batch is what one process
+sees at a time: λ and partners are drawn within it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from halfsmile.train.distributed import Processes
 from halfsmile.train.memory import reuse_freed_memory
 from halfsmile.train.precision import Precision, choose_precision
 from halfsmile.train.run_folder import STAGES, RunFolder, environment
-from halfsmile.train.stages import Run, finetune, pretrain, semi, tune
+from halfsmile.train.stages import Run, finetune, pretrain, require_partners, semi, tune
 from halfsmile.train.temporal_stage import temporal
 
 
@@ -61,6 +61,9 @@ def train_run(
         RunFolder.open(out, recipe)
     where.barrier()
     folder = RunFolder.existing(out)
+    for name in STAGES[: STAGES.index(last_stage) + 1]:
+        if not folder.finished(name):
+            require_partners(recipe, name, where.world_size)
     sets = read_data(recipe, data, unlabeled)
     if where.is_main and not folder.budget_path.exists():
         drawn = budget or LabelBudget.draw(

@@ -174,6 +174,26 @@ class Run:
         )
 
 
+def require_partners(recipe: Recipe, stage: str, processes: int) -> None:
+    """Refuse a stage that would mix each face with itself.
+
+    Faces are mixed with those that the same process sees in the same part of a batch.
+
+    Raises:
+        ValueError: If the stage mixes faces and a process sees one at a time.
+    """
+    config = {"finetune": recipe.finetune, "tune": recipe.tune}.get(stage)
+    if config is None or config.mixing == "none":
+        return
+    if config.batch_size < 2 * processes * config.accumulate:
+        raise ValueError(
+            f"Stage {stage} mixes faces ({config.mixing}), but with a batch of {config.batch_size} on "
+            f"{processes} processes and accumulate {config.accumulate} a process sees one face at a time and "
+            "has none to mix it with. Start fewer processes, choose a larger batch_size or a smaller "
+            "accumulate, or switch mixing off (--mixing none)."
+        )
+
+
 def pretrain(run: Run) -> None:
     """Stage I: masked autoencoder on the training faces (labels unseen) and the faces from elsewhere."""
     config = run.recipe.pretrain
