@@ -44,7 +44,8 @@ class AdaCM:
     Args:
         least: T_min; higher values accept fewer but purer pseudo-labels.
         scale: a; higher values ask more of the classes that are named surely.
-        period: Steps between two settings of the thresholds.
+        period: Steps between two settings of the thresholds; parts of steps where a step is computed in
+            parts (``accumulate``).
         contrast: γ; higher values let the unsure faces count more.
         temperature: Of the contrastive loss; lower values look more at the hardest pairs.
     """

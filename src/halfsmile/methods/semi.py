@@ -9,6 +9,9 @@ weights w in [0, 1]; the student is taught them on the strong view of the same f
 The mean runs over all unlabeled faces of the batch, accepted or not. A method overrides what it changes:
 :meth:`SemiTask.judge` (which labels, which weights), :meth:`SemiTask.observe` (statistics that the judgment
 needs) and :meth:`SemiTask.unlabeled_loss`.
+
+Where a step is computed in parts (``accumulate``), each part is observed by itself: what a method remembers
+(momentum, period) then counts parts, not steps, so its memory is that many times shorter.
 """
 
 from __future__ import annotations
