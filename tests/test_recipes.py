@@ -115,6 +115,7 @@ def test_paper_stage_three() -> None:
 def test_paper_protocol() -> None:
     recipe = recipe_named("ssfer-ferplus", "paper")
     assert (recipe.label_rule, recipe.test_splits, recipe.labels) == ("argmax", ("valid", "test"), "10%")
+    assert (recipe.flip, recipe.held_out) == (True, 0.05)  # ours: see docs/ssfer.md, points 10 and 11
 
 
 @pytest.mark.parametrize("preset", PRESETS)
