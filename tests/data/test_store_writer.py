@@ -260,7 +260,6 @@ def test_a_wrong_face_is_refused_and_its_source_leaves_no_trace(
 
 
 def test_two_writers_are_refused(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     with StoreWriter(tmp_path), pytest.raises(ValueError, match="Another process is writing"):
         StoreWriter(tmp_path)
     with StoreWriter(tmp_path):

@@ -7,7 +7,6 @@ parts to the index, which does not tell when they were written.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from halfsmile.data.shards import Position, padded
 from halfsmile.data.store import INDEX_NAME, PARTS_NAME, SOURCES_NAME
 from halfsmile.files import atomic_write
+from halfsmile.lock import lock
 
 _ROW_GROUP = 2**17
 _JOINED = ".parts-in-index"
@@ -163,21 +163,3 @@ def _update(sources: Sources, new: Sources) -> None:
     for name, found in new.items():
         sources.pop(name, None)
         sources[name] = found
-
-
-def lock(path: Path, what: str) -> Any:
-    """An open file that no other process may lock until it is closed or this process ends.
-
-    Raises:
-        ValueError: If another process has locked it; ``what`` says in the message what that is writing.
-    """
-    file = path.open("w")
-    with contextlib.suppress(ImportError):  # without fcntl (Windows) nothing keeps two writers apart
-        import fcntl
-
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.close()
-            raise ValueError(f"Another process is writing {what}.") from error
-    return file

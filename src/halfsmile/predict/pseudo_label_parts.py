@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 
 from halfsmile.data.shards import shard_name
 from halfsmile.data.store import COLUMNS, INDEX_NAME
-from halfsmile.data.store_parts import lock
 from halfsmile.files import atomic_write, read_json, write_json
+from halfsmile.lock import lock
 from halfsmile.predict.pseudo_label_work import Labeled
 
 RANGE = 512
