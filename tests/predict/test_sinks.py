@@ -148,6 +148,36 @@ def test_rows_of_another_model_are_not_mixed_in(tmp_path: Path, suffix: str) -> 
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_second_run_does_not_touch_a_table_that_is_being_written(
+    tmp_path: Path, suffix: str, resume: bool
+) -> None:
+    path = tmp_path / f"table{suffix}"
+    write(path, [("old.jpg", 1)])
+    with sink(path, resume=resume) as table:
+        table.write(picture("a.jpg", 2))
+        before = table.partial.read_bytes()
+        with pytest.raises(ValueError, match=r"Another process is writing the table .*--out"):
+            sink(path, resume=resume)
+        assert table.partial.read_bytes() == before
+        write(path.with_stem("other"), [("a.jpg", 1)])
+        table.write(picture("b.jpg", 1))
+    assert sources(path) == ["old.jpg"] * resume + ["a.jpg", "a.jpg", "b.jpg"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f"other{suffix}", path.name]
+    write(path, [("c.jpg", 1)])
+
+
+def test_a_table_that_can_not_be_begun_is_left_to_others(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("other,columns\n")
+    with pytest.raises(ValueError, match="can't be gone on with"):
+        sink(path, resume=True)
+    write(path, [("a.jpg", 1)])
+    assert sources(path) == ["a.jpg"]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 FULL_DISK = """
 import resource, signal, sys
 from halfsmile.predict.sinks import open_sink

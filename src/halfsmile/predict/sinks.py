@@ -3,7 +3,7 @@
 While a run goes on its rows stand in ``<name>.partial.csv`` (or ``.jsonl``) beside the table, each flushed as
 soon as it is known; when it ends the file gets its final name. A run that is killed, or that finds the disk
 full, leaves the partial file with its rows. Parquet can't be read before it is finished, so its rows wait in
-JSON Lines and are converted at the end.
+JSON Lines and are converted at the end. ``.<table>.lock`` keeps a second run from the same table meanwhile.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.console import Console
 
 from halfsmile.console import make_console
 from halfsmile.files import atomic_write
+from halfsmile.lock import lock, unlock
 from halfsmile.predict.columns import (
     TEXTS,
     WHOLE_NUMBERS,
@@ -52,25 +53,28 @@ class Sink:
         done: Sources whose rows are already there.
 
     Raises:
-        ValueError: If the file can't be written, or the one to go on with has other columns.
+        ValueError: If the file can't be written, another run is writing it, or the one to go on with has
+            other columns.
         OSError: If the disk is full.
     """
 
     def __init__(self, path: Path, rows: RowFormat, *, resume: bool = False) -> None:
         self.path = path
         self.rows = rows
+        self._lock_path = path.with_name(f".{path.name}.lock")
         stem = path.stem if path.suffix.lower() == rows.suffix else path.name
         self.partial = path.with_name(f"{stem}.partial{rows.suffix}")
         self.done: frozenset[str] = frozenset()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            end = self._resume() if resume else 0
-            self._file = self.partial.open("r+b" if end else "wb", buffering=0)
+            self._lock = lock(self._lock_path, f"the table {path}")
         except OSError as error:
-            raise ValueError(f"{path} can't be written ({error.strerror}: {error.filename}).") from error
-        self._end = self._file.seek(end)
-        if not end:
-            self._append(rows.head())
+            raise self._unwritable(error) from error
+        try:
+            self._open(resume=resume)
+        except BaseException:
+            unlock(self._lock, self._lock_path)
+            raise
 
     def write(self, results: Sequence[Face | NoFace]) -> None:
         """Append the results of one picture or frame.
@@ -101,10 +105,26 @@ class Sink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.finish()
-        else:
-            self._file.close()
+        try:
+            if error is None:
+                self.finish()
+            else:
+                self._file.close()
+        finally:
+            unlock(self._lock, self._lock_path)
+
+    def _open(self, *, resume: bool) -> None:
+        try:
+            end = self._resume() if resume else 0
+            self._file = self.partial.open("r+b" if end else "wb", buffering=0)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        self._end = self._file.seek(end)
+        if not end:
+            self._append(self.rows.head())
+
+    def _unwritable(self, error: OSError) -> ValueError:
+        return ValueError(f"{self.path} can't be written ({error.strerror}: {error.filename}).")
 
     def _append(self, data: bytes) -> None:
         left = memoryview(data)
@@ -224,8 +244,8 @@ def open_sink(
         resume: Go on with what an earlier run left.
 
     Raises:
-        ValueError: If the suffix is unknown, the file can't be written, or the one to go on with has other
-            columns.
+        ValueError: If the suffix is unknown, the file can't be written, another run is writing it, or the one
+            to go on with has other columns.
         OSError: If the disk is full.
     """
     path = require_table(path, table_format)
