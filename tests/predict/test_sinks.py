@@ -110,7 +110,7 @@ def test_resuming_after_a_kill_at_any_byte_gives_the_same_table(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, counts: list[int], cut: int
 ) -> None:
     folder = tmp_path_factory.mktemp("kill")
-    names = [(f'odd, "name"\n é{i}.jpg', count) for i, count in enumerate(counts)]
+    names = [(f'odd, "name"\n\ré{i}.jpg', count) for i, count in enumerate(counts)]
     write(folder / f"whole{suffix}", names)
     path = folder / f"killed{suffix}"
     table = sink(path)
@@ -176,6 +176,27 @@ def test_a_table_that_can_not_be_begun_is_left_to_others(tmp_path: Path) -> None
     write(path, [("a.jpg", 1)])
     assert sources(path) == ["a.jpg"]
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_carriage_return_in_a_name_is_part_of_the_name(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"table{suffix}"
+    write(path, [("a\rb.jpg", 1), ("c.jpg", 1)])
+    assert sources(path) == ["a\rb.jpg", "c.jpg"]
+    with sink(path, resume=True) as table:
+        assert table.done == {"a\rb.jpg", "c.jpg"}
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.partial.csv"])
+def test_a_damaged_line_is_named_and_nothing_is_changed(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, [("a.jpg", 1), ("b.jpg", 1), ("c.jpg", 1)])
+    damaged = (tmp_path / name).read_bytes().replace(b"b.jpg", b"b\r.jpg")
+    (tmp_path / name).write_bytes(damaged)
+    with pytest.raises(
+        ValueError, match=rf"{name} can't be gone on with: line 3 is damaged .*remove that line"
+    ):
+        sink(tmp_path / "table.csv", resume=True)
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(name, damaged)]
 
 
 FULL_DISK = """

@@ -36,7 +36,7 @@ class RowFormat(Protocol):
         """Source and first byte of every whole row of a file, to which it is read.
 
         Raises:
-            ValueError: If the file has other columns.
+            ValueError: If the file has other columns or is damaged.
         """
         ...
 
@@ -75,12 +75,19 @@ class CsvRows:
                 yield line.decode("utf-8", "replace")
 
         place = self.names.index("source")
-        for index, values in enumerate(csv.reader(lines())):
-            if index == 0:
-                _require_columns(values, self.names)
-            elif len(values) == len(self.names):
-                yield values[place], start
-            start = end
+        reader = csv.reader(lines())
+        try:
+            for index, values in enumerate(reader):
+                if index == 0:
+                    _require_columns(values, self.names)
+                elif len(values) == len(self.names):
+                    yield values[place], start
+                start = end
+        except csv.Error as error:
+            raise ValueError(
+                f"line {reader.line_num} is damaged ({error}). Mend or remove that line, or make the table "
+                "anew without --resume."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -155,8 +162,8 @@ def _parsed(line: bytes) -> Any:
 
 def _csv_line(values: Sequence[Any]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    csv.writer(text, lineterminator="\r\n").writerow(values)  # values with one of these two are quoted
+    return text.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"
 
 
 def json_line(value: Any) -> bytes:

@@ -142,15 +142,19 @@ class Sink:
     def _resume(self) -> int:
         """Note what is done; the length of the file without what may be incomplete: its last source."""
         was_finished = not self.partial.exists() and self.path.exists()
+        begun = self.path if was_finished else self.partial
         if was_finished:
             self.restore()
         if not self.partial.exists() or not self.partial.stat().st_size:
             return 0
-        with self.partial.open("r+b") as file:
-            try:
+        try:
+            with self.partial.open("rb") as file:
                 found = list(self.rows.sources(file))
-            except ValueError as error:
-                raise ValueError(f"{self.path} can't be gone on with: {error}") from error
+        except ValueError as error:
+            if was_finished:
+                self.partial.unlink()
+            raise ValueError(f"{begun} can't be gone on with: {error}") from error
+        with self.partial.open("r+b") as file:
             if not was_finished:
                 last = found[-1][0] if found else ""
                 kept = [item for item in found if item[0] != last]
