@@ -60,9 +60,11 @@ def test_openface_has_its_own_names_and_counts() -> None:
     assert names[:5] == ["frame", "face_id", "timestamp", "confidence", "success"]
     assert names[5:15] == [*(f"x_{i}" for i in range(5)), *(f"y_{i}" for i in range(5))]
     row = openface_row(FACE)
-    assert set(row) == set(names)
+    assert set(row) == set(names) - {"reason"}
+    assert names[-1] == "reason"
     assert (row["frame"], row["face_id"], row["timestamp"], row["success"]) == (8, 2, 0.28, 1)
     assert [row[f"x_{i}"] for i in range(5)] == [1, 3, 5, 7, 9]
     assert [row[f"y_{i}"] for i in range(5)] == [2, 4, 6, 8, 10]
     missing = openface_row(NoFace(source="a", frame=0, time=0.0))
     assert (missing["frame"], missing["confidence"], missing["success"]) == (1, 0.0, 0)
+    assert missing["reason"] == "no face"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from tests.predict.conftest import FramedSquares, film, scene, write_picture
 
@@ -57,6 +59,15 @@ def run(paths: Sequence[str | Path], model_file: Path, **options: Any) -> Summar
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def table_rows(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return found
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return list(rows(path))
 
 
 def test_everything_that_is_named_ends_in_one_table(tree: Path, model_file: Path, tmp_path: Path) -> None:
@@ -148,7 +159,8 @@ def test_a_stopped_run_goes_on_to_the_same_table(
     assert not out.exists()
     summary = run([tree], model_file, out=out, resume=True)
     assert out.read_bytes() == whole.read_bytes()
-    assert summary.skipped == {1: 0, 2: 0, 3: 2, 4: 3, 6: 3}[stop]  # the last source is done again
+    # the last source is done again, and d, which can't be read
+    assert summary.skipped == {1: 0, 2: 0, 3: 2, 4: 2, 6: 2}[stop]
 
 
 def test_a_killed_run_goes_on_to_the_same_table(model_file: Path, tmp_path: Path) -> None:
@@ -205,6 +217,33 @@ def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp
     assert len(summary.failures) == 2
     assert "secret" not in out.read_text() + str(summary)
     assert [path.name for path in (tmp_path / "ann").iterdir()] == ["b.png"]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet", "openface.csv"])
+def test_what_could_not_be_read_is_looked_at_again(model_file: Path, tmp_path: Path, name: str) -> None:
+    a, b = tmp_path / "in" / "a.png", tmp_path / "in" / "b.mp4"
+    c = write_picture(tmp_path / "in" / "c.png", scene([(20, 30, 160)]))
+    empty = write_picture(tmp_path / "in" / "empty.png", scene([]))
+    for path in (a, b):
+        path.write_bytes(b"not there yet")
+    out = tmp_path / name
+    options: dict[str, Any] = {"out": out, "table_format": "openface" if "openface" in name else "auto"}
+    run([tmp_path / "in"], model_file, **options)
+    summary = run([tmp_path / "in"], model_file, resume=True, **options)
+    assert (summary.skipped, len(summary.failures)) == (2, 2)  # and no error, as others could be read
+    run([c, empty], model_file, resume=True, **options)
+    assert len(table_rows(out)) == 4  # rows of what isn't named stay
+    write_picture(a, scene([(20, 30, 32)]))
+    write_clip(b, film(lambda i: [(20 + i, 30, 96)], 4))
+    summary = run([tmp_path / "in"], model_file, resume=True, **options)
+    assert (summary.skipped, summary.failures) == (2, [])
+    assert [(Path(row["source"]).name, row["expression"] or "") for row in table_rows(out)] == [
+        ("c.png", "light"),
+        ("empty.png", ""),
+        ("a.png", "dark"),
+        *[("b.mp4", "dim")] * 4,
+    ]
+    assert run([tmp_path / "in"], model_file, resume=True, **options).skipped == 4
 
 
 def test_a_video_of_which_no_frame_is_looked_at_has_a_row_and_stops_nothing(

@@ -27,7 +27,7 @@ class Predict:
         plot: Folder for a timeline (SVG) of each video.
         explain: Folder for pictures of what each answer rests on: per face, in videos per person.
         blur_faces: Make faces unrecognizable in annotated copies.
-        resume: Leave out what the table already has.
+        resume: Leave out what the table already has, except what could not be read.
         threshold: Confidence from which an answer counts as certain.
         smoothing: Seconds over which a person's probabilities are averaged.
         temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.

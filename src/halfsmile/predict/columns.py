@@ -70,9 +70,10 @@ def openface_names(labels: Sequence[str]) -> list[str]:
 
     Its first five columns and its points in pixels keep OpenFace's names, order and meaning (frames from 1,
     faces from 0, ``confidence`` is the detector's), but there are 5 points, not 68, and neither gaze, pose
-    nor action units; expressions stand at the end.
+    nor action units; expressions stand at the end, and why there is no face.
     """
-    return [*_OPENFACE_BEGINNING, *_OPENFACE_POINTS, *_OPENFACE_END, *(f"p_{label}" for label in labels)]
+    probabilities = [f"p_{label}" for label in labels]
+    return [*_OPENFACE_BEGINNING, *_OPENFACE_POINTS, *_OPENFACE_END, *probabilities, "reason"]
 
 
 def openface_row(result: Face | NoFace, number: int = 0) -> Row:
@@ -85,7 +86,7 @@ def openface_row(result: Face | NoFace, number: int = 0) -> Row:
     frame = 1 if result.frame is None else result.frame + 1
     row: Row = {"frame": frame, "face_id": 0, "timestamp": result.time or 0.0, "source": result.source}
     if isinstance(result, NoFace):
-        return row | {"confidence": 0.0, "success": 0}
+        return row | {"confidence": 0.0, "success": 0, "reason": result.reason}
     row |= {"face_id": number if result.track is None else result.track - 1}
     row |= {"confidence": result.score, "success": 1, "expression": result.expression}
     row |= {"expression_confidence": result.confidence, "uncertain": result.uncertain}

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
 
+NO_FACE = "no face"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Face:
@@ -53,17 +55,26 @@ class NoFace:
         source: Path, address or camera, as it was given.
         frame: Number of the frame in a video; None for a picture or a whole video.
         time: Seconds from the start of a video; None for a picture or a whole video.
-        reason: ``no face`` or what went wrong, in words.
+        reason: ``no face``, ``no face in 20 frames`` or what went wrong, in words.
     """
 
     source: str
     frame: int | None = None
     time: float | None = None
-    reason: str = "no face"
+    reason: str = NO_FACE
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON; ``expression`` is null."""
         return asdict(self) | {"expression": None}
+
+
+def tells_of_failure(reason: str | None) -> bool:
+    """Whether the reason in a row says that its source could not be read.
+
+    >>> [tells_of_failure(reason) for reason in (None, "no face", "no face in 20 frames", "cut short")]
+    [False, False, False, True]
+    """
+    return bool(reason) and reason != NO_FACE and not str(reason).startswith(f"{NO_FACE} in ")
 
 
 class Faces(list[Face]):

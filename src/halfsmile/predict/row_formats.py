@@ -7,13 +7,29 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from halfsmile.predict.columns import Row, flat_row, rounded
-from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.face import Face, NoFace, tells_of_failure
 
 Result = Face | NoFace
 ToRow = Callable[[Result, int], Row]
+
+
+class FoundRow(NamedTuple):
+    """Where a row of a file is.
+
+    Args:
+        source: What it is about.
+        failed: Whether it says that its source could not be read.
+        start: Its first byte.
+        end: The byte after its last one.
+    """
+
+    source: str
+    failed: bool
+    start: int
+    end: int
 
 
 class RowFormat(Protocol):
@@ -32,8 +48,8 @@ class RowFormat(Protocol):
         """One row; ``number`` counts the faces of a picture from 0."""
         ...
 
-    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
-        """Source and first byte of every whole row of a file, to which it is read.
+    def find(self, file: BinaryIO) -> Iterator[FoundRow]:
+        """Every whole row of a file, which is read from its beginning.
 
         Raises:
             ValueError: If the file has other columns or is damaged.
@@ -46,7 +62,7 @@ class CsvRows:
     """Comma-separated values in UTF-8, as RFC 4180 has them but with bare line feeds.
 
     Args:
-        names: Columns.
+        names: Columns, ``source`` and ``reason`` among them.
         to_row: Values by column; missing ones are left empty.
     """
 
@@ -64,7 +80,7 @@ class CsvRows:
         values = (row.get(name) for name in self.names)
         return _csv_line([str(v).lower() if isinstance(v, bool) else v for v in values])
 
-    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+    def find(self, file: BinaryIO) -> Iterator[FoundRow]:
         """See :class:`RowFormat`."""
         start = end = 0
 
@@ -74,14 +90,14 @@ class CsvRows:
                 end += len(line)
                 yield line.decode("utf-8", "replace")
 
-        place = self.names.index("source")
+        source, reason = self.names.index("source"), self.names.index("reason")
         reader = csv.reader(lines())
         try:
             for index, values in enumerate(reader):
                 if index == 0:
                     _require_columns(values, self.names)
                 elif len(values) == len(self.names):
-                    yield values[place], start
+                    yield FoundRow(values[source], tells_of_failure(values[reason]), start, end)
                 start = end
         except csv.Error as error:
             raise ValueError(
@@ -109,12 +125,12 @@ class JsonRows:
         """The object."""
         return json_line(result.to_dict())
 
-    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+    def find(self, file: BinaryIO) -> Iterator[FoundRow]:
         """See :class:`RowFormat`."""
-        for row, start in json_objects(file):
+        for row, start, end in json_objects(file):
             if row.get("expression") is not None:
                 _require_columns(list(row.get("probabilities", ())), self.labels)
-            yield str(row.get("source")), start
+            yield FoundRow(str(row.get("source")), tells_of_failure(row.get("reason")), start, end)
 
 
 @dataclass(frozen=True)
@@ -136,20 +152,20 @@ class FlatJsonRows:
         """The object; missing columns are unknown."""
         return json_line(flat_row(result))
 
-    def sources(self, file: BinaryIO) -> Iterator[tuple[str, int]]:
+    def find(self, file: BinaryIO) -> Iterator[FoundRow]:
         """See :class:`RowFormat`."""
         head = file.readline()
         _require_columns(_parsed(head) or [], self.names)
-        for row, start in json_objects(file, len(head)):
-            yield str(row.get("source")), start
+        for row, start, end in json_objects(file, len(head)):
+            yield FoundRow(str(row.get("source")), tells_of_failure(row.get("reason")), start, end)
 
 
-def json_objects(file: BinaryIO, start: int = 0) -> Iterator[tuple[Row, int]]:
-    """Objects of a JSON Lines file, from where it is read, with their first bytes; all else is skipped."""
+def json_objects(file: BinaryIO, start: int = 0) -> Iterator[tuple[Row, int, int]]:
+    """Objects of a JSON Lines file, from where it is read, with the bytes where each begins and ends."""
     for line in file:
         value = _parsed(line)
         if isinstance(value, dict):
-            yield value, start
+            yield value, start, start + len(line)
         start += len(line)
 
 

@@ -59,7 +59,8 @@ def predict_run(
         explain: Folder for pictures of what answers rest on: for every face of a picture, and for each person
             of a video where the model was surest; see :mod:`halfsmile.predict.explain_files`.
         blur_faces: Make faces unrecognizable in annotated copies; the detector then runs on every frame.
-        resume: Leave out sources that the table, or what a stopped run left of it, already has.
+        resume: Leave out sources that the table, or what a stopped run left of it, already has, except those
+            that could not be read.
         threshold: Confidence from which an answer counts as certain.
         every: See :meth:`Predictor.video`; so are ``detect_every``, ``smoothing``, ``temporal`` and
             ``frames_without_face``.
@@ -77,7 +78,7 @@ def predict_run(
 
     Raises:
         ValueError: If the sources, the model, the table or an option are not as described, or no source could
-            be read.
+            be read, now or before.
         OSError: If a result can't be written; the rows so far are kept.
         Interrupted: On Ctrl-C, which only ends a camera or stream; the rows so far are kept.
     """
@@ -116,7 +117,14 @@ def predict_run(
     sink: Sink | Printer = (
         Printer()
         if table is None
-        else open_sink(table, predictor.labels, quality=names, table_format=table_format, resume=resume)
+        else open_sink(
+            table,
+            predictor.labels,
+            quality=names,
+            table_format=table_format,
+            resume=resume,
+            again={source.name for source in sources.items},
+        )
     )
     summary = Summary(
         ignored=sources.ignored,
@@ -152,9 +160,9 @@ def predict_run(
         raise Interrupted(f"Stopped.{where}") from None
     summary.seconds = time.monotonic() - start
     summary.written = [path for path in dict.fromkeys((table, *folders)) if path is not None]
-    if left and len(summary.failures) == len(left):
+    if len(summary.failures) == total:
         name, reason = summary.failures[0]
-        several = f"None of {len(left)} sources could be read; first: " if len(left) > 1 else ""
+        several = f"None of {total} sources could be read; first: " if total > 1 else ""
         raise ValueError(several + (reason if name in reason else f"{name}: {reason}"))
     return summary
 

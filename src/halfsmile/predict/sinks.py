@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from rich.console import Console
 from halfsmile.console import make_console
 from halfsmile.files import atomic_write
 from halfsmile.lock import lock, unlock
+from halfsmile.predict.begun import find_begun, keep
 from halfsmile.predict.columns import (
     TEXTS,
     WHOLE_NUMBERS,
@@ -47,6 +48,7 @@ class Sink:
         path: The table.
         rows: What its rows look like.
         resume: Go on with the partial file, or with the finished table, if there is one.
+        again: Sources that are then looked at again if they could not be read.
 
     Attributes:
         partial: Where the rows are while the run goes on.
@@ -58,7 +60,9 @@ class Sink:
         OSError: If the disk is full.
     """
 
-    def __init__(self, path: Path, rows: RowFormat, *, resume: bool = False) -> None:
+    def __init__(
+        self, path: Path, rows: RowFormat, *, resume: bool = False, again: Container[str] = ()
+    ) -> None:
         self.path = path
         self.rows = rows
         self._lock_path = path.with_name(f".{path.name}.lock")
@@ -71,7 +75,7 @@ class Sink:
         except OSError as error:
             raise self._unwritable(error) from error
         try:
-            self._open(resume=resume)
+            self._open(resume, again)
         except BaseException:
             unlock(self._lock, self._lock_path)
             raise
@@ -113,9 +117,9 @@ class Sink:
         finally:
             unlock(self._lock, self._lock_path)
 
-    def _open(self, *, resume: bool) -> None:
+    def _open(self, resume: bool, again: Container[str]) -> None:
         try:
-            end = self._resume() if resume else 0
+            end = self._resume(again) if resume else 0
             self._file = self.partial.open("r+b" if end else "wb", buffering=0)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -139,37 +143,34 @@ class Sink:
             raise OSError(error.errno, message, str(self.partial)) from error
         self._end += len(data)
 
-    def _resume(self) -> int:
-        """Note what is done; the length of the file without what may be incomplete: its last source."""
-        was_finished = not self.partial.exists() and self.path.exists()
-        begun = self.path if was_finished else self.partial
-        if was_finished:
+    def _resume(self, again: Container[str]) -> int:
+        """Leave in the partial file what need not be done again; its length."""
+        is_finished = not self.partial.exists() and self.path.exists()
+        table = self.path if is_finished else self.partial
+        if is_finished:
             self.restore()
         if not self.partial.exists() or not self.partial.stat().st_size:
             return 0
         try:
             with self.partial.open("rb") as file:
-                found = list(self.rows.sources(file))
+                begun = find_begun(file, self.rows, again, is_finished=is_finished)
         except ValueError as error:
-            if was_finished:
+            if is_finished:
                 self.partial.unlink()
-            raise ValueError(f"{begun} can't be gone on with: {error}") from error
-        with self.partial.open("r+b") as file:
-            if not was_finished:
-                last = found[-1][0] if found else ""
-                kept = [item for item in found if item[0] != last]
-                file.truncate(found[len(kept)][1] if found else len(self.rows.head()))
-                found = kept
-            self.done = frozenset(source for source, _ in found)
-            return file.seek(0, os.SEEK_END)
+            raise ValueError(f"{table} can't be gone on with: {error}") from error
+        keep(self.partial, begun)
+        self.done = begun.done
+        return self.partial.stat().st_size
 
 
 class ParquetSink(Sink):
     """A sink that converts its rows at the end; the columns are those of the CSV file, with their types."""
 
-    def __init__(self, path: Path, names: Sequence[str], *, resume: bool = False) -> None:
+    def __init__(
+        self, path: Path, names: Sequence[str], *, resume: bool = False, again: Container[str] = ()
+    ) -> None:
         self.names = list(names)
-        super().__init__(path, FlatJsonRows(names), resume=resume)
+        super().__init__(path, FlatJsonRows(names), resume=resume, again=again)
 
     def finish(self) -> None:
         """Convert, then remove the partial file."""
@@ -179,7 +180,7 @@ class ParquetSink(Sink):
         self._file.close()
         schema = pa.schema([(name, _type(name)) for name in self.names])
         with self.partial.open("rb") as file, atomic_write(self.path) as temporary:
-            rows = (row for row, _ in json_objects(file))
+            rows = (row for row, _, _ in json_objects(file))
             with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
                 for part in _parts(rows):
                     writer.write_table(pa.Table.from_pylist(part, schema))
@@ -237,6 +238,7 @@ def open_sink(
     quality: Sequence[str] = (),
     table_format: TableFormat = "auto",
     resume: bool = False,
+    again: Container[str] = (),
 ) -> Sink:
     """The sink for a path.
 
@@ -246,6 +248,7 @@ def open_sink(
         quality: Names of the quality scores that the faces have.
         table_format: ``openface`` writes a CSV file with OpenFace's columns.
         resume: Go on with what an earlier run left.
+        again: Sources that are then looked at again if they could not be read.
 
     Raises:
         ValueError: If the suffix is unknown, the file can't be written, another run is writing it, or the one
@@ -255,12 +258,13 @@ def open_sink(
     path = require_table(path, table_format)
     names = column_names(labels, quality)
     if table_format == "openface":
-        return Sink(path, CsvRows(openface_names(labels), openface_row), resume=resume)
+        return Sink(path, CsvRows(openface_names(labels), openface_row), resume=resume, again=again)
     if path.suffix.lower() == ".csv":
-        return Sink(path, CsvRows(names, lambda result, _: flat_row(result)), resume=resume)
+        rows = CsvRows(names, lambda result, _: flat_row(result))
+        return Sink(path, rows, resume=resume, again=again)
     if path.suffix.lower() == ".parquet":
-        return ParquetSink(path, names, resume=resume)
-    return Sink(path, JsonRows(labels), resume=resume)
+        return ParquetSink(path, names, resume=resume, again=again)
+    return Sink(path, JsonRows(labels), resume=resume, again=again)
 
 
 def require_table(path: str | Path, table_format: TableFormat = "auto") -> Path:

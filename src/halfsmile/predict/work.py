@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.sources import Source
-from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.face import NO_FACE, Face, NoFace
 from halfsmile.predict.places import annotated
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink
@@ -156,7 +156,7 @@ class Work:
         self.summary.people += len(people)
         self.summary.without_face += not people
         if not rows:
-            self.sink.write([NoFace(source=source.name, reason=f"no face in {frames:,} frames")])
+            self.sink.write([NoFace(source=source.name, reason=f"{NO_FACE} in {frames:,} frames")])
         if timeline is not None and self.plot is not None:
             timeline.write(self._path(self.plot, source, ".svg"))
         if explained is not None and self.explain is not None:
