@@ -56,6 +56,10 @@ def test_faces_are_found_where_they_are(net: YuNet, scenes: Scenes) -> None:
         assert [face.score for face in faces] == sorted((face.score for face in faces), reverse=True)
 
 
+def test_its_model_is_told(net: YuNet, yunet_model: Path) -> None:
+    assert net.sha256 == hashlib.sha256(yunet_model.read_bytes()).hexdigest()
+
+
 def test_large_pictures_are_shrunk_and_their_faces_scaled_back(
     net: YuNet, yunet_model: Path, scenes: Scenes
 ) -> None:

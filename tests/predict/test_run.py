@@ -16,15 +16,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.predict.conftest import FramedSquares, film, scene, write_picture
+from tests.predict.conftest import FramedSquares, brightness_model, film, scene, write_picture
 
 from halfsmile.data.preprocess import Image
 from halfsmile.errors import Interrupted
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.video import Frame, frames, probe
 from halfsmile.faces.video_writer import write_video
+from halfsmile.files import read_json
 from halfsmile.predict import video as video_module
 from halfsmile.predict.run import predict_run
+from halfsmile.predict.settings import settings_path
 from halfsmile.predict.summary import Summary
 
 
@@ -135,7 +137,7 @@ def test_a_video_without_a_face_says_so(model_file: Path, tmp_path: Path) -> Non
 
 
 class Stopping(FramedSquares):
-    """Ctrl-C comes while the detector looks at its nth picture."""
+    """Ctrl-C comes while the detector looks at its nth picture; with 0 never."""
 
     def __init__(self, at: int) -> None:
         self.left = at
@@ -157,7 +159,7 @@ def test_a_stopped_run_goes_on_to_the_same_table(
     with pytest.raises(Interrupted, match=r"partial.*--resume"):
         run([tree], model_file, out=out, detector=Stopping(stop))
     assert not out.exists()
-    summary = run([tree], model_file, out=out, resume=True)
+    summary = run([tree], model_file, out=out, resume=True, detector=Stopping(0))
     assert out.read_bytes() == whole.read_bytes()
     # the last source is done again, and d, which can't be read
     assert summary.skipped == {1: 0, 2: 0, 3: 2, 4: 2, 6: 2}[stop]
@@ -244,6 +246,47 @@ def test_what_could_not_be_read_is_looked_at_again(model_file: Path, tmp_path: P
         *[("b.mp4", "dim")] * 4,
     ]
     assert run([tmp_path / "in"], model_file, resume=True, **options).skipped == 4
+
+
+def test_rows_of_other_models_and_options_are_not_mixed_in(
+    tree: Path, model_file: Path, tmp_path: Path
+) -> None:
+    out, other_model = tmp_path / "t.jsonl", brightness_model(tmp_path / "other.onnx", threshold=0.5)
+    run([tree / "a.png"], model_file, out=out)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    cases: list[tuple[Path, dict[str, Any], str]] = [
+        (other_model, {}, "model_sha256 was .*, now .*; threshold was 0.75, now 0.5"),
+        (model_file, {"threshold": 0.9}, "threshold was 0.75, now 0.9"),
+        (model_file, {"quality": True}, "quality was False, now True"),
+        (model_file, {"every": 2}, "every was 1, now 2"),
+        (model_file, {"detect_every": 1}, "detect_every was 3, now 1"),
+        (model_file, {"smoothing": 0.5}, "smoothing was none, now 0.5"),
+        (model_file, {"frames_without_face": True}, "frames_without_face was False, now True"),
+        (model_file, {"detector": Stopping(0)}, "detector was FramedSquares, now Stopping"),
+    ]
+    for model, options, message in cases:
+        with pytest.raises(ValueError, match=rf"t\.jsonl can't be gone on with.* {message}\. Give the"):
+            run([tree], model, out=out, resume=True, **options)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    run([tree], model_file, out=out, resume=True, annotate=tmp_path / "ann", plot=tmp_path / "plot")
+    assert len(table_rows(out)) == 15
+    run([tree], other_model, out=out)  # anew
+    assert read_json(settings_path(out))["threshold"] == 0.5
+
+
+def test_a_stopped_run_is_gone_on_with_by_its_own_settings(
+    tree: Path, model_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "t.csv"
+    run([tree], model_file, out=out, detector=Stopping(0))
+    with pytest.raises(Interrupted):
+        run([tree], model_file, out=out, detector=Stopping(3), threshold=0.9)
+    assert read_json(settings_path(out))["threshold"] == 0.75  # those of the table that is still there
+    with pytest.raises(ValueError, match=r"t\.partial\.csv can't be gone on with"):
+        run([tree], model_file, out=out, detector=Stopping(0), resume=True)
+    run([tree], model_file, out=out, detector=Stopping(0), resume=True, threshold=0.9)
+    assert read_json(settings_path(out))["threshold"] == 0.9
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "in", "t.csv", "t.csv.settings.json"]
 
 
 def test_a_video_of_which_no_frame_is_looked_at_has_a_row_and_stops_nothing(

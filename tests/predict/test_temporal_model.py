@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -56,7 +57,9 @@ def video(count: int) -> tuple[Any, Any, Any]:
 @pytest.mark.parametrize("context", [(3, 2), None])
 def test_the_facts_survive_the_way_through_a_file(tmp_path: Path, context: tuple[int, int] | None) -> None:
     facts = replace(FACTS, context=context)
-    assert TemporalModel(write(tmp_path / "t.onnx", facts)).facts == facts
+    model = TemporalModel(write(tmp_path / "t.onnx", facts))
+    assert model.facts == facts
+    assert model.sha256 == hashlib.sha256((tmp_path / "t.onnx").read_bytes()).hexdigest()
 
 
 def test_times_are_counted_from_the_start_and_absent_features_are_not_read(tmp_path: Path) -> None:

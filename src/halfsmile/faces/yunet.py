@@ -7,6 +7,7 @@ take it too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class YuNet:
         source = MODEL if model is None else str(model)
         path = download(source, cache=cache) if is_url(source) else Path(source)
         self._detector = _load(path, threshold)
+        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Find all faces; see :class:`halfsmile.faces.detect.Detector`."""

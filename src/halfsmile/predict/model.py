@@ -7,6 +7,7 @@ refused, since guessed labels or a guessed crop give wrong answers that look rig
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from importlib import resources
@@ -48,14 +49,16 @@ class ExpressionModel:
     Args:
         session: An onnxruntime session.
         facts: What the file says of itself.
+        sha256: Of the file; None where it isn't known.
 
     Raises:
         ValueError: If inputs and outputs of the graph are not as the facts say.
     """
 
-    def __init__(self, session: Any, facts: ModelFacts) -> None:
+    def __init__(self, session: Any, facts: ModelFacts, *, sha256: str | None = None) -> None:
         self.session = session
         self.facts = facts
+        self.sha256 = sha256
         crop = facts.preprocessing
         self.crop_shape = (crop.size, crop.size, crop.channels)
         inputs = {node.name: (node.type, tuple(node.shape[1:])) for node in session.get_inputs()}
@@ -103,7 +106,7 @@ class ExpressionModel:
         session = open_session(data, name, threads)
         try:
             facts = ModelFacts.from_metadata(session.get_modelmeta().custom_metadata_map)
-            return cls(session, facts)
+            return cls(session, facts, sha256=hashlib.sha256(data).hexdigest())
         except ValueError as error:
             raise ValueError(f"{name} can't be used: {error}") from error
 

@@ -15,6 +15,7 @@ from halfsmile.predict.columns import QUALITY
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.places import annotated, places
 from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.settings import settings_of
 from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
 from halfsmile.predict.summary import Summary
 from halfsmile.predict.work import VideoOptions, Work
@@ -124,6 +125,7 @@ def predict_run(
             table_format=table_format,
             resume=resume,
             again={source.name for source in sources.items},
+            settings=settings_of(predictor, video, frames_without_face=frames_without_face),
         )
     )
     summary = Summary(

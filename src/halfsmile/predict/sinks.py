@@ -8,6 +8,7 @@ JSON Lines and are converted at the end. ``.<table>.lock`` keeps a second run fr
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ from halfsmile.predict.columns import (
 )
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.row_formats import CsvRows, FlatJsonRows, JsonRows, RowFormat, json_line, json_objects
+from halfsmile.predict.settings import Settings, going_on, move_settings, write_settings
 
 TableFormat = Literal["auto", "openface"]
 SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
@@ -49,6 +51,8 @@ class Sink:
         rows: What its rows look like.
         resume: Go on with the partial file, or with the finished table, if there is one.
         again: Sources that are then looked at again if they could not be read.
+        settings: How the rows are made, to be written beside the table; see
+            :mod:`halfsmile.predict.settings`.
 
     Attributes:
         partial: Where the rows are while the run goes on.
@@ -56,15 +60,22 @@ class Sink:
 
     Raises:
         ValueError: If the file can't be written, another run is writing it, or the one to go on with has
-            other columns.
+            other columns or was made with other settings.
         OSError: If the disk is full.
     """
 
     def __init__(
-        self, path: Path, rows: RowFormat, *, resume: bool = False, again: Container[str] = ()
+        self,
+        path: Path,
+        rows: RowFormat,
+        *,
+        resume: bool = False,
+        again: Container[str] = (),
+        settings: Settings | None = None,
     ) -> None:
         self.path = path
         self.rows = rows
+        self.settings = settings
         self._lock_path = path.with_name(f".{path.name}.lock")
         stem = path.stem if path.suffix.lower() == rows.suffix else path.name
         self.partial = path.with_name(f"{stem}.partial{rows.suffix}")
@@ -96,6 +107,7 @@ class Sink:
         """
         os.fsync(self._file.fileno())
         self._file.close()
+        move_settings(self.partial, self.path)
         self.partial.replace(self.path)
 
     def restore(self) -> None:
@@ -121,6 +133,8 @@ class Sink:
         try:
             end = self._resume(again) if resume else 0
             self._file = self.partial.open("r+b" if end else "wb", buffering=0)
+            if not end:
+                write_settings(self.partial, self.settings)
         except OSError as error:
             raise self._unwritable(error) from error
         self._end = self._file.seek(end)
@@ -147,10 +161,11 @@ class Sink:
         """Leave in the partial file what need not be done again; its length."""
         is_finished = not self.partial.exists() and self.path.exists()
         table = self.path if is_finished else self.partial
+        if not table.exists() or not table.stat().st_size:
+            return 0
+        settings = None if self.settings is None else going_on(table, self.settings)
         if is_finished:
             self.restore()
-        if not self.partial.exists() or not self.partial.stat().st_size:
-            return 0
         try:
             with self.partial.open("rb") as file:
                 begun = find_begun(file, self.rows, again, is_finished=is_finished)
@@ -158,6 +173,7 @@ class Sink:
             if is_finished:
                 self.partial.unlink()
             raise ValueError(f"{table} can't be gone on with: {error}") from error
+        write_settings(self.partial, settings)
         keep(self.partial, begun)
         self.done = begun.done
         return self.partial.stat().st_size
@@ -166,24 +182,19 @@ class Sink:
 class ParquetSink(Sink):
     """A sink that converts its rows at the end; the columns are those of the CSV file, with their types."""
 
-    def __init__(
-        self, path: Path, names: Sequence[str], *, resume: bool = False, again: Container[str] = ()
-    ) -> None:
-        self.names = list(names)
-        super().__init__(path, FlatJsonRows(names), resume=resume, again=again)
-
     def finish(self) -> None:
         """Convert, then remove the partial file."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._file.close()
-        schema = pa.schema([(name, _type(name)) for name in self.names])
         with self.partial.open("rb") as file, atomic_write(self.path) as temporary:
+            schema = pa.schema([(name, _type(name)) for name in json.loads(file.readline())])
             rows = (row for row, _, _ in json_objects(file))
             with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
                 for part in _parts(rows):
                     writer.write_table(pa.Table.from_pylist(part, schema))
+        move_settings(self.partial, self.path)
         self.partial.unlink()
 
     def restore(self) -> None:
@@ -239,6 +250,7 @@ def open_sink(
     table_format: TableFormat = "auto",
     resume: bool = False,
     again: Container[str] = (),
+    settings: Settings | None = None,
 ) -> Sink:
     """The sink for a path.
 
@@ -249,22 +261,24 @@ def open_sink(
         table_format: ``openface`` writes a CSV file with OpenFace's columns.
         resume: Go on with what an earlier run left.
         again: Sources that are then looked at again if they could not be read.
+        settings: How the rows are made, to be written beside the table.
 
     Raises:
         ValueError: If the suffix is unknown, the file can't be written, another run is writing it, or the one
-            to go on with has other columns.
+            to go on with has other columns or was made with other settings.
         OSError: If the disk is full.
     """
     path = require_table(path, table_format)
     names = column_names(labels, quality)
+    kind: type[Sink] = Sink
+    rows: RowFormat = JsonRows(labels)
     if table_format == "openface":
-        return Sink(path, CsvRows(openface_names(labels), openface_row), resume=resume, again=again)
-    if path.suffix.lower() == ".csv":
+        rows = CsvRows(openface_names(labels), openface_row)
+    elif path.suffix.lower() == ".csv":
         rows = CsvRows(names, lambda result, _: flat_row(result))
-        return Sink(path, rows, resume=resume, again=again)
-    if path.suffix.lower() == ".parquet":
-        return ParquetSink(path, names, resume=resume, again=again)
-    return Sink(path, JsonRows(labels), resume=resume, again=again)
+    elif path.suffix.lower() == ".parquet":
+        kind, rows = ParquetSink, FlatJsonRows(names)
+    return kind(path, rows, resume=resume, again=again, settings=settings)
 
 
 def require_table(path: str | Path, table_format: TableFormat = "auto") -> Path:

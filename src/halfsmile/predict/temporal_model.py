@@ -11,6 +11,7 @@ answers for a whole window; what must be remembered between windows is kept here
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections import deque
@@ -104,7 +105,9 @@ class TemporalModel:
 
     def __init__(self, path: str | Path, threads: int | None = 1) -> None:
         path = _file(Path(path))
-        self.session: Any = open_session(path.read_bytes(), str(path), threads)
+        data = path.read_bytes()
+        self.sha256 = hashlib.sha256(data).hexdigest()
+        self.session: Any = open_session(data, str(path), threads)
         try:
             self.facts = TemporalFacts.from_metadata(self.session.get_modelmeta().custom_metadata_map)
         except ValueError as error:
