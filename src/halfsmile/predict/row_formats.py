@@ -100,8 +100,9 @@ class CsvRows:
                     yield FoundRow(values[source], tells_of_failure(values[reason]), start, end)
                 start = end
         except csv.Error as error:
+            what = str(error).partition(" - ")[0]  # what follows is advice to programmers
             raise ValueError(
-                f"line {reader.line_num} is damaged ({error}). Mend or remove that line, or make the table "
+                f"line {reader.line_num} is damaged ({what}). Mend or remove that line, or make the table "
                 "anew without --resume."
             ) from error
 
