@@ -39,7 +39,7 @@ export async function showVideo(file) {
     work.remove();
     const people = player.people();
     parts.side.textContent = [state, people === 1 ? "1 person" : `${people} people`].filter(Boolean).join(": ");
-    player.end();
+    player.end(!state);
     return people;
   };
   onClear(stop);
@@ -211,9 +211,10 @@ function play(parts, file) {
     remark(text, bad = false) {
       strip.after(element("p", { className: bad ? "wide error" : "wide hint", textContent: text }));
     },
-    /** No more results come. */
-    end() {
+    /** No more results come, of a video that was looked at as a whole or not. */
+    end(isWhole) {
       isEnded = true;
+      if (isWhole) until = duration();
       plan();
       draw();
       const labels = [...new Set([...lanes.values()].flat().map((face) => face.expression))];
