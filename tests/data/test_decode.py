@@ -128,7 +128,15 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "reason"), [(b"", "empty"), (b"<html>no</html>", "not an image"), (b"\xff\xd8", "cut short")]
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"<html>no</html>", "not an image"),
+        (b"\xff\xd8", "cut short"),
+        (b"\0\0\0\x18ftypheic", "export them as JPEG"),
+        (b"\0\0\0\x18ftypavis", "export them as JPEG"),
+        (b"\0\0\0\x18ftypisom", "not an image"),
+    ],
 )
 def test_what_is_no_image_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(BadImage, match=reason):

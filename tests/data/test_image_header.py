@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from halfsmile.data.decode import decode
-from halfsmile.data.image_header import image_size
+from halfsmile.data.image_header import heif_kind, image_size
 
 
 def encoded(width: int, height: int, file_format: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -78,6 +78,14 @@ def test_a_small_frame_behind_the_picture_does_not_hide_a_large_one() -> None:
 )
 def test_unknown_and_cut_headers_have_no_size(data: bytes) -> None:
     assert image_size(data) is None
+
+
+def test_the_brand_tells_heic_and_avif_from_videos() -> None:
+    for brand, kind in (("heic", "still"), ("avif", "still"), ("mif1", "still"), ("avis", "sequence")):
+        assert heif_kind(b"\0\0\0\x1cftyp" + brand.encode()) == kind
+    assert heif_kind(b"\0\0\0\x1cftypisom") is None
+    assert heif_kind(b"\0\0\0\x1cftyp") is None
+    assert heif_kind(b"heicheicheic") is None
 
 
 starts = [b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 ", b"GIF8", b"BM", b"II*\0", b"MM\0+",

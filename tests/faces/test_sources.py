@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.predict.conftest import film, scene, write_picture
 
+from halfsmile.data.decode import read_bytes
 from halfsmile.faces.sources import Source, find_sources
 from halfsmile.faces.video_writer import write_video
 from halfsmile.predict.places import places
@@ -34,6 +35,10 @@ def tree(tmp_path: Path) -> Path:
     (root / "broken.zip").write_bytes(b"no archive")
     (root / "table.csv").write_text("a\n")
     return root
+
+
+def read_bytes_of(source: Source) -> bytes:
+    return read_bytes(source.root, source.locator) if source.kind == "picture" else b""
 
 
 def kinds(names: list[str | Path]) -> list[tuple[str, str]]:
@@ -80,6 +85,30 @@ def test_content_decides_where_the_suffix_says_nothing(tree: Path) -> None:
             assert kinds([path]) == [(kind, str(path))]
     source = find_sources([tree.parent / "picture" / "bare"]).items[0]
     assert source.read().shape == (120, 200, 3)
+
+
+def test_heic_and_avif_are_pictures_that_say_why_they_are_not_read(tree: Path) -> None:
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)
+    for name in ("IMG_1.HEIC", "b/two.avif", ".hidden.heic"):
+        (tree / name).write_bytes(heic)
+    with zipfile.ZipFile(tree / "phone.zip", "w") as archive:
+        archive.writestr("IMG_2.heic", heic)
+    bare = tree.parent / "bare"
+    bare.write_bytes(heic)
+    found = [source for source in find_sources([tree, bare]).items if b"ftyp" in read_bytes_of(source)]
+    assert [source.kind for source in found] == ["picture"] * 4
+    assert [source.name.removeprefix(f"{tree.parent}/") for source in found] == [
+        "in/IMG_1.HEIC",
+        "in/b/two.avif",
+        "in/phone.zip!IMG_2.heic",
+        "bare",
+    ]
+    for source in found:
+        with pytest.raises(
+            ValueError, match="HEIC and AVIF pictures are not read; export them as JPEG or PNG"
+        ):
+            source.read()
+    assert kinds([tree / "IMG_1.HEIC"]) == [("picture", str(tree / "IMG_1.HEIC"))]
 
 
 def test_cameras_and_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

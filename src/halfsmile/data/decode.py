@@ -14,7 +14,8 @@ A locator is relative to the manifest's root and has one of these forms:
 JPEG, PNG, WebP, GIF, BMP, TIFF, PNM and JPEG 2000 are read, whatever the suffix says. EXIF orientation is
 applied; grey files give (H, W, 1), all others RGB (H, W, 3); 16-bit samples are scaled to 8; transparency is
 dropped, the color beneath it kept; of an animation or a TIFF of several pages the first picture is taken.
-Pictures of more than :data:`MAX_PIXELS` are refused by their header, before memory is taken for them.
+Pictures of more than :data:`MAX_PIXELS` are refused by their header, before memory is taken for them. HEIC
+and AVIF are refused, with a word on what to do.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ import numpy as np
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.containers.open_file import per_file
 from halfsmile.data.containers.recordio import open_records
-from halfsmile.data.image_header import image_size
+from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
 from halfsmile.data.shards import LOCATOR, Shard
 
@@ -84,6 +85,8 @@ def decode(data: bytes, name: str) -> Image:
         )
     if data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[_first_scan(data) :]:
         raise BadImage(f"{name}: the JPEG is cut short (it has no end marker).")
+    if heif_kind(data):
+        raise BadImage(f"{name}: HEIC and AVIF pictures are not read; export them as JPEG or PNG.")
     if size is None:
         raise BadImage(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
     try:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from typing import Literal
 
 _PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
 _JPEG2000_SIZE = b"\xff\x4f\xff\x51"
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
 _JPEG_ENDS = (0xD9, 0xDA)  # of the image, and of the headers
+_HEIF_STILLS = (b"avif", b"heic", b"heim", b"heis", b"heix", b"mif1")
+_HEIF_SEQUENCES = (b"avis", b"hevc", b"hevm", b"hevs", b"hevx", b"msf1")
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
@@ -36,6 +39,21 @@ def image_size(data: bytes) -> tuple[int, int] | None:
             except (struct.error, IndexError, OverflowError):
                 return None
     return None
+
+
+def heif_kind(data: bytes) -> Literal["still", "sequence"] | None:
+    """Whether a file is a HEIC or AVIF picture, or a sequence of such; None for all others.
+
+    Its boxes are those of an MP4 file, so that only the brand at its start tells a picture from a video.
+
+    Example:
+        >>> heif_kind(b"....ftypheic")
+        'still'
+    """
+    if data[4:8] != b"ftyp":
+        return None
+    brand = data[8:12]
+    return "still" if brand in _HEIF_STILLS else "sequence" if brand in _HEIF_SEQUENCES else None
 
 
 def _png(data: bytes) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@
 ======================  ==================================================================================
 
 A file that is named itself is recognized by its content where its suffix says nothing; in folders and
-archives suffixes decide.
+archives suffixes decide. HEIC and AVIF files count as pictures that can't be read, so that people are told.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Literal
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.decode import read_image
-from halfsmile.data.image_header import image_size
+from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
 from halfsmile.data.readers.folder import is_image, is_utf8, walk
 
@@ -35,6 +35,7 @@ VIDEO_SUFFIXES = frozenset(
         ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
     )
 )  # fmt: skip
+HEIF_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
 _HEADER = 1 << 16
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
@@ -170,10 +171,10 @@ def _add_folder(found: _Found, root: Path) -> None:
     for name in names:
         place = PurePosixPath(name)
         full = str(root / name)
-        if is_image(place):
-            found.add(Source("picture", full, place, root, name))
-        elif any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
+        if any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             continue
+        if _is_named_as_picture(place):
+            found.add(Source("picture", full, place, root, name))
         elif place.suffix.lower() in VIDEO_SUFFIXES:
             found.add(Source("video", full, place))
         elif name.lower().endswith(ARCHIVE_SUFFIXES):
@@ -191,7 +192,7 @@ def _add_file(found: _Found, path: Path) -> None:
         _add_archive(found, path, place)
     elif path.suffix.lower() in VIDEO_SUFFIXES or (not is_image(place) and _is_video(path)):
         found.add(Source("video", str(path), place))
-    elif is_image(place) or _is_picture(path):
+    elif _is_named_as_picture(place) or _is_picture(path):
         found.add(Source("picture", str(path), place, path.parent, path.name))
     else:
         found.ignored[str(path)] = "neither picture, video nor archive"
@@ -207,19 +208,26 @@ def _add_archive(found: _Found, path: Path, place: PurePosixPath) -> None:
     for member in archive.names:
         inside = PurePosixPath(member)
         name = f"{path}!{member}"
-        if is_image(inside):
+        if any(part.startswith(".") or part == "__MACOSX" for part in inside.parts):
+            continue
+        if _is_named_as_picture(inside):
             found.add(Source("picture", name, place.with_suffix("") / inside, path, member))
         elif inside.suffix.lower() in VIDEO_SUFFIXES:
             found.ignored[name] = "videos in archives are not read; unpack it"
-        elif not any(part.startswith(".") or part == "__MACOSX" for part in inside.parts):
+        else:
             found.ignored[name] = f"{inside.suffix or 'no suffix'}: no picture"
+
+
+def _is_named_as_picture(path: PurePosixPath) -> bool:
+    return is_image(path) or path.suffix.lower() in HEIF_SUFFIXES
 
 
 def _is_picture(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return image_size(file.read(_HEADER)) is not None
+        head = file.read(_HEADER)
+    return image_size(head) is not None or heif_kind(head) == "still"
 
 
 def _is_video(path: Path) -> bool:

@@ -61,9 +61,10 @@ def video_stream(container: InputContainer, source: str | Path, max_pixels: int)
     Raises:
         BadVideo: If there is none, it is of an unknown codec, or its frames are too large.
     """
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    pieces = Disposition.attached_pic | Disposition.dependent  # cover art, tiles of a HEIC picture
+    streams = [stream for stream in container.streams.video if not stream.disposition & pieces]
     if not streams:
-        kinds = sorted({stream.type for stream in container.streams})
+        kinds = sorted({s.type.replace("video", "still pictures") for s in container.streams})
         raise BadVideo(
             f"{source}: there is no video stream, but {', '.join(kinds)}."
             if kinds
