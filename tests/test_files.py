@@ -34,6 +34,13 @@ def test_the_new_file_replaces_the_old_one(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_any_name_that_the_disk_takes_is_written(tmp_path: Path) -> None:
+    path = tmp_path / f"{'n' * 251}.txt"
+    with atomic_write(path) as temporary:
+        temporary.write_text("text")
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_nobody_sees_half_a_file(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
