@@ -217,9 +217,13 @@ def test_tables_without_pixels_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_name_may_contain_the_marks_of_other_locators(tmp_path: Path) -> None:
-    for name in ("a#1.png", "b!c.png"):
-        (tmp_path / name).write_bytes(encoded(GREY, "PNG"))
-        assert np.array_equal(read_image(tmp_path, name), GREY[:, :, None])
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for name in ("a#1.png", "b!c.png", "d.zip!e.png"):
+            (tmp_path / name).write_bytes(encoded(GREY, "PNG"))
+            archive.write(tmp_path / name, name)
+            assert np.array_equal(read_image(tmp_path, name), GREY[:, :, None])
+    for name in archive.namelist():
+        assert np.array_equal(read_image(tmp_path / "all.zip", name), GREY[:, :, None])
 
 
 def test_hash_depends_on_pixels_and_shape_only() -> None:

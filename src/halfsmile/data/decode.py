@@ -4,7 +4,8 @@ A locator is relative to the manifest's root and has one of these forms:
 
 ==========================  ============================================================================
 ``folder/name.jpg``         a file below the root; or a member of the archive when the root is one
-``faces.zip!in/name.jpg``   a member of a zip or tar archive below the root (also .tar.gz, .tar.bz2, .tar.xz)
+``faces.zip!in/name.jpg``   a member of a zip or tar archive below the root (also .tar.gz, .tar.bz2, .tar.xz),
+                            unless a file has this very name
 ``fer2013.csv#123``         column ``pixels`` of data row 123 (from 0): square, grey, numbers 0 to 255
 ``faces.tar#512+2048``      2,048 bytes at byte 512 of an uncompressed tar archive, see data/shards.py
 ``train.parquet#123``       the image file in row 123 (from 0) of a Parquet table
@@ -138,10 +139,10 @@ def read_bytes(root: Path, locator: str) -> bytes:
             return open_image_table(root / row[1]).image(int(row[3]))
         if record := _RECORD.fullmatch(locator):
             return open_records(root / record[1]).image(int(record[2]))
-        if member := split_locator(locator):
-            return open_archive(root / member[0]).read(member[1])
         if root.is_file():
             return open_archive(root).read(locator)
+        if (member := split_locator(locator)) and not (root / locator).is_file():
+            return open_archive(root / member[0]).read(member[1])
         return _read_file(root / locator)
 
 
