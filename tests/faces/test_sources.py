@@ -69,6 +69,16 @@ def test_what_is_named_twice_is_looked_at_once(tree: Path) -> None:
     assert kinds([one, tree / "b", one]) == [("picture", one), ("video", str(tree / "b" / "clip.mp4"))]
 
 
+def test_other_names_of_the_same_things_are_not_looked_at_again(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree.parent)
+    once = find_sources(["in"])
+    again = find_sources(["in", tree, "in/b/../../in", "./in/pack.zip", "in/b/*"])
+    assert again == once
+    assert all(source.name.startswith("in/") for source in once.items)
+
+
 def test_patterns_follow_glob(tree: Path) -> None:
     assert kinds([f"{tree}/**/*.png"]) == [("picture", str(tree / "b" / "one.png"))]
     assert [kind for kind, _ in kinds([f"{tree}/b/*"])] == ["video", "picture"]
@@ -147,6 +157,28 @@ def test_names_that_are_not_utf8_are_left_out(tmp_path: Path, by_pattern: bool) 
     assert "not UTF-8" in reason
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names are Unicode there")
+def test_folders_whose_names_are_not_utf8_are_left_out_too(tree: Path) -> None:
+    strange = tree.parent / os.fsdecode(b"caf\xe9")
+    tree.rename(strange)
+    with pytest.raises(ValueError, match=r"no video in b'.*caf\\xe9'.*the name is not UTF-8") as caught:
+        find_sources([strange])
+    str(caught.value).encode("utf-8")  # as a terminal needs it
+    with pytest.raises(ValueError, match=r"caf\\xe9/c\.png' does not exist"):
+        find_sources([strange / "c.png"])
+
+
+def test_that_an_archive_is_cut_short_is_said_where_nothing_is_left_of_it(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "whole.tar.gz", "w:gz") as tar:
+        (tmp_path / "noise.png").write_bytes(os.urandom(99_999))
+        tar.add(tmp_path / "noise.png", "noise.png")
+    (tmp_path / "cut.tar.gz").write_bytes((tmp_path / "whole.tar.gz").read_bytes()[:66_666])
+    with pytest.raises(
+        ValueError, match=r"no video in .*cut\.tar\.gz\. cut\.tar\.gz is damaged: only its first"
+    ):
+        find_sources([tmp_path / "cut.tar.gz"])
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
@@ -171,9 +203,26 @@ def test_what_the_run_itself_writes_is_left_out(tree: Path) -> None:
     found = find_sources([tree], leave_out=[tree / "b"])
     assert all("/b/" not in source.name for source in found.items)
     assert len(found.items) == 3
+    assert f"2 pictures and videos in {tree}/b left out: results are written there." in found.notes
     named = find_sources([tree / "b" / "one.png", tree], leave_out=[tree / "b"])
     assert Path(named.items[0].name).name == "one.png"
     assert len(named.items) == 4
+    assert f"1 picture or video in {tree}/b left out: results are written there." in named.notes
+    with pytest.raises(ValueError, match=r"no video in .*/\*/\*\. 2 pictures and videos in .*/b left out"):
+        find_sources([tree / "*" / "*"], leave_out=[tree / "b"])
+
+
+def test_what_is_named_is_looked_at_where_results_are_written_there_or_above(tree: Path) -> None:
+    whole = find_sources([tree])
+    for folder in (tree, tree.parent):
+        assert find_sources([tree], leave_out=[folder]) == whole
+    both = find_sources([tree / "b", tree.parent], leave_out=[tree])
+    assert [Path(source.name).name for source in both.items] == ["clip.mp4", "one.png"]
+    for name in (tree / "b", tree / "b" / "*", tree / ".." / "in" / "b"):
+        assert len(find_sources([name], leave_out=[tree / "b", tree]).items) == 2
+    link = tree.parent / "link"
+    link.symlink_to(tree / "b")
+    assert len(find_sources([link], leave_out=[tree / "b"]).items) == 2
 
 
 def test_every_source_has_a_place_of_its_own() -> None:

@@ -17,6 +17,7 @@ archives suffixes decide. HEIC and AVIF files count as pictures that can't be re
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ VIDEO_SUFFIXES = frozenset(
 HEIF_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
 _HEADER = 1 << 16
+_NOT_UTF8 = "the name is not UTF-8; rename it"
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
 _SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*=)[^&]*", re.IGNORECASE)
 
@@ -64,6 +66,11 @@ class Source:
     def is_live(self) -> bool:
         """Whether somebody has to stop it."""
         return self.kind in ("camera", "stream")
+
+    @property
+    def key(self) -> str:
+        """The same for all names of one file or member of an archive; links are not followed."""
+        return self.name if self.is_live else os.path.abspath(self.name)
 
     def read(self) -> Image:
         """The pixels of a picture.
@@ -93,9 +100,9 @@ class Sources:
     """What was found.
 
     Args:
-        items: In the order of the names given, each once.
+        items: In the order of the names given, each once, by the first of its names.
         ignored: (name, reason) of files that are neither picture, video nor readable archive.
-        notes: What else should be known, as members that an archive was refused.
+        notes: What else should be known, as members that an archive was refused, or what was left out.
     """
 
     items: tuple[Source, ...]
@@ -106,11 +113,14 @@ class Sources:
 @dataclass
 class _Found:
     items: dict[str, Source] = field(default_factory=dict)
-    ignored: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, source: Source) -> None:
-        self.items.setdefault(source.name, source)
+        self.items.setdefault(source.key, source)
+
+    def ignore(self, name: str, reason: str) -> None:
+        self.ignored.setdefault(os.path.abspath(name), (name, reason))
 
 
 def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ()) -> Sources:
@@ -118,8 +128,9 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
 
     Args:
         names: See the top of this module.
-        leave_out: Files and folders that are not looked at, as those that a run writes, except files that are
-            named themselves.
+        leave_out: Folders that results are written to. Where one lies within a folder that is named, what is
+            in it is left out, with a note; where it is the named folder or file itself or lies above it,
+            nothing is.
 
     Raises:
         ValueError: If there is no such file, a pattern matches nothing, an address is of an unknown kind, or
@@ -131,12 +142,15 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
     found = _Found()
     for name in given:
         _add(found, name)
-    kept = _without(found.items.values(), leave_out, given) if leave_out else list(found.items.values())
-    if not kept:
-        ignored = [f"{name} ({reason})" for name, reason in found.ignored.items()]
-        detail = f"; ignored: {len(ignored)} files, first {ignored[0]}" if ignored else ""
-        raise ValueError(f"There is no picture and no video in {', '.join(given)}{detail}.")
-    return Sources(tuple(kept), tuple(found.ignored.items()), tuple(found.notes))
+    _leave_out(found, leave_out, given)
+    ignored, notes = tuple(found.ignored.values()), tuple(dict.fromkeys(found.notes))
+    if not found.items:
+        where = ", ".join(map(_shown, given))
+        detail = (
+            f"; ignored: {len(ignored)} files, first {ignored[0][0]} ({ignored[0][1]})" if ignored else ""
+        )
+        raise ValueError(" ".join((f"There is no picture and no video in {where}{detail}.", *notes)))
+    return Sources(tuple(found.items.values()), ignored, notes)
 
 
 def _add(found: _Found, name: str) -> None:
@@ -156,16 +170,19 @@ def _add(found: _Found, name: str) -> None:
     elif glob.has_magic(name):
         matches = sorted(glob.glob(name, recursive=True))
         if not matches:
-            raise ValueError(f"No file matches {name}.")
+            raise ValueError(f"No file matches {_shown(name)}.")
         for match in map(Path, matches):
             if match.is_dir():
                 continue
             _add_file(found, match)
     else:
-        raise ValueError(f"{name} does not exist.")
+        raise ValueError(f"{_shown(name)} does not exist.")
 
 
 def _add_folder(found: _Found, root: Path) -> None:
+    if not is_utf8(str(root)):
+        found.ignore(_shown(str(root)), _NOT_UTF8)
+        return
     names, notes = walk(root)
     found.notes += notes
     for name in names:
@@ -180,14 +197,13 @@ def _add_folder(found: _Found, root: Path) -> None:
         elif name.lower().endswith(ARCHIVE_SUFFIXES):
             _add_archive(found, root / name, place)
         else:
-            found.ignored[full] = f"{place.suffix or 'no suffix'}: neither picture nor video"
+            found.ignore(full, f"{place.suffix or 'no suffix'}: neither picture nor video")
 
 
 def _add_file(found: _Found, path: Path) -> None:
     place = PurePosixPath(path.name)
     if not is_utf8(str(path)):
-        shown = str(path).encode("utf-8", "surrogateescape")
-        found.ignored[repr(shown)] = "the name is not UTF-8; rename it"
+        found.ignore(_shown(str(path)), _NOT_UTF8)
     elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
         _add_archive(found, path, place)
     elif path.suffix.lower() in VIDEO_SUFFIXES or (not is_image(place) and _is_video(path)):
@@ -195,14 +211,14 @@ def _add_file(found: _Found, path: Path) -> None:
     elif _is_named_as_picture(place) or _is_picture(path):
         found.add(Source("picture", str(path), place, path.parent, path.name))
     else:
-        found.ignored[str(path)] = "neither picture, video nor archive"
+        found.ignore(str(path), "neither picture, video nor archive")
 
 
 def _add_archive(found: _Found, path: Path, place: PurePosixPath) -> None:
     try:
         archive = open_archive(path)
     except ValueError as error:
-        found.ignored[str(path)] = str(error)
+        found.ignore(str(path), str(error))
         return
     found.notes += archive.notes
     for member in archive.names:
@@ -213,9 +229,9 @@ def _add_archive(found: _Found, path: Path, place: PurePosixPath) -> None:
         if _is_named_as_picture(inside):
             found.add(Source("picture", name, place.with_suffix("") / inside, path, member))
         elif inside.suffix.lower() in VIDEO_SUFFIXES:
-            found.ignored[name] = "videos in archives are not read; unpack it"
+            found.ignore(name, "videos in archives are not read; unpack it")
         else:
-            found.ignored[name] = f"{inside.suffix or 'no suffix'}: no picture"
+            found.ignore(name, f"{inside.suffix or 'no suffix'}: no picture")
 
 
 def _is_named_as_picture(path: PurePosixPath) -> bool:
@@ -249,13 +265,37 @@ def _stream_place(address: str) -> str:
     return name.strip("-.") or "stream"
 
 
-def _without(sources: Iterable[Source], leave_out: Sequence[Path], given: Sequence[str]) -> list[Source]:
-    """The sources that lie in none of the folders, or were named themselves."""
-    folders = [path.resolve() for path in leave_out]
-    named = {Path(name).resolve() for name in given if Path(name).is_file()}
+def _shown(name: str) -> str:
+    """A name as messages can hold it."""
+    return name if is_utf8(name) else repr(os.fsencode(name))
 
-    def is_kept(source: Source) -> bool:
-        path = source.file.resolve()
-        return path in named or not any(path.is_relative_to(folder) for folder in folders)
 
-    return [source for source in sources if source.is_live or is_kept(source)]
+def _leave_out(found: _Found, folders: Sequence[Path], given: Sequence[str]) -> None:
+    """Take out what lies in one of the folders, but not what the user named in it, nor what that holds."""
+    named = [Path(_fixed_part(name)) for name in given if "://" not in name]
+    there = [folder for folder in folders if folder.exists()]
+    files = {
+        key: source.file.resolve() for key, source in found.items.items() if there and not source.is_live
+    }
+    for folder in there:
+        results = folder.resolve()
+        kept = [Path(os.path.abspath(path)) for path in named if path.resolve().is_relative_to(results)]
+        left_out = [
+            key
+            for key, file in files.items()
+            if file.is_relative_to(results)
+            and not any(Path(os.path.abspath(found.items[key].file)).is_relative_to(path) for path in kept)
+        ]
+        for key in left_out:
+            del found.items[key], files[key]
+        if left_out:
+            what = "1 picture or video" if len(left_out) == 1 else f"{len(left_out):,} pictures and videos"
+            found.notes.append(f"{what} in {folder} left out: results are written there.")
+
+
+def _fixed_part(name: str) -> str:
+    """Of a pattern, the folder that it looks in."""
+    if os.path.exists(name) or not glob.has_magic(name):
+        return name
+    parts = Path(name).parts
+    return str(Path(*parts[: next(i for i, part in enumerate(parts) if glob.has_magic(part))]))
