@@ -4,16 +4,14 @@ import os
 import sys
 import tarfile
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-import numpy as np
 import pytest
 from tests.predict.conftest import film, scene, write_picture
 
 from halfsmile.data.decode import read_bytes
 from halfsmile.faces.sources import Source, find_sources
 from halfsmile.faces.video_writer import write_video
-from halfsmile.predict.places import places
 
 
 @pytest.fixture
@@ -223,16 +221,3 @@ def test_what_is_named_is_looked_at_where_results_are_written_there_or_above(tre
     link = tree.parent / "link"
     link.symlink_to(tree / "b")
     assert len(find_sources([link], leave_out=[tree / "b"]).items) == 2
-
-
-def test_every_source_has_a_place_of_its_own() -> None:
-    names = ["a/x.jpg", "a/x.png", "a/x-2.png", "A/X.jpg", "b/x.mp4"]
-    sources = [
-        Source("picture", f"{root}/{name}", PurePosixPath(name)) for root in ("r", "s") for name in names
-    ]
-    found = places(sources)
-    assert len({str(place).lower() for place in found.values()}) == len(sources)
-    assert str(found["r/a/x.jpg"]) == "a/x"
-    assert str(found["s/b/x.mp4"]) == "b/x-2"
-    assert places(sources) == found
-    assert np.all([".." not in place.parts and not place.is_absolute() for place in found.values()])

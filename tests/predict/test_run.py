@@ -307,11 +307,104 @@ def test_a_named_file_is_looked_at_wherever_it_lies(tree: Path, model_file: Path
     run([tree / "a.png", tree / "e.mp4"], model_file, out=tmp_path / "t.csv", plot=tree)
     assert {Path(row["source"]).name for row in rows(tmp_path / "t.csv")} == {"a.png", "e.mp4"}
     before = (tree / "a.png").read_bytes()
-    with pytest.raises(ValueError, match=r"copy of .*a\.png would take its place"):
+    with pytest.raises(ValueError, match=r"copy would take the place of .*a\.png"):
         run([tree / "a.png"], model_file, annotate=tree)
     assert (tree / "a.png").read_bytes() == before
     run([tree / "a.png"], model_file, annotate=tmp_path)
     assert (tmp_path / "a.png").is_file()
+
+
+def test_a_folder_is_looked_at_where_results_are_written_above_it(
+    tree: Path, model_file: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "t.csv"
+    summary = run([tree], model_file, out=out, plot=tmp_path, annotate=tmp_path)
+    assert summary.faces == 13
+    assert not [note for note in summary.notes if "left out" in note]
+    assert (tmp_path / "e.svg").is_file()
+    original = (tmp_path / "a.png").read_bytes()  # a copy, but a source from now on
+    with pytest.raises(ValueError, match=rf"would take the place of {tmp_path}/a\.png"):
+        run([tree, tmp_path / "a.png"], model_file, out=out, annotate=tmp_path)
+    assert (tmp_path / "a.png").read_bytes() == original
+    summary = run([tmp_path], model_file, out=out, plot=tree)
+    assert f"5 pictures and videos in {tree} left out: results are written there." in summary.notes
+
+
+def test_what_was_written_stays_when_new_sources_come(model_file: Path, tmp_path: Path) -> None:
+    for index, name in enumerate("abcd"):
+        write_picture(tmp_path / name / "1.png", scene([(20, 30, 32 + 60 * index)]))
+        write_clip(tmp_path / name / "2.mp4", film(lambda i: [(20 + i, 30, 96)], 4 + index))
+    (tmp_path / "c" / "1.png").rename(tmp_path / "kept.png")
+    (tmp_path / "c" / "1.png").write_bytes(b"broken")
+    copies = tmp_path / "copies"
+
+    def go_on(*names: str) -> dict[str, bytes]:
+        before = {path.name: path.read_bytes() for path in copies.glob("*")}
+        folders = {"annotate": copies, "plot": copies, "explain": copies}
+        options: dict[str, Any] = {"out": tmp_path / "t.csv", "resume": True, **folders}
+        run([tmp_path / name for name in names], model_file, **options)
+        after = {path.name: path.read_bytes() for path in copies.glob("*")}
+        assert {name: after[name] for name in before} == before
+        return after
+
+    assert set(go_on("b")) == {"1.png", "1-face-1.png", "2.mp4", "2.svg", "2-person-1-frame-0.png"}
+    assert len(go_on("a", "b")) == 10
+    go_on("c", "b", "a")
+    (tmp_path / "kept.png").replace(tmp_path / "c" / "1.png")
+    go_on("d", "c", "b")
+    go_on("a", "b", "c", "d")
+    assert len({row["source"] for row in rows(tmp_path / "t.csv")}) == 8
+
+
+def test_originals_are_kept_when_places_are_taken_by_an_earlier_run(model_file: Path, tmp_path: Path) -> None:
+    copies, out = tmp_path / "copies", tmp_path / "t.csv"
+    old = write_picture(tmp_path / "old" / "1.png", scene([(20, 30, 32)]))
+    run([old], model_file, out=out, annotate=copies)
+    old.unlink()
+    (copies / "1.png").rename(copies / "1-2.png")
+    new = write_picture(tmp_path / "new" / "1.png", scene([(20, 30, 32)]))
+    before = (copies / "1-2.png").read_bytes()
+    with pytest.raises(ValueError, match=r"copy would take the place of .*copies/1-2\.png"):
+        run([new, tmp_path, copies], model_file, out=out, annotate=copies, resume=True)
+    assert (copies / "1-2.png").read_bytes() == before
+
+
+def test_sources_that_are_done_are_known_by_any_of_their_names(
+    tree: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    run(["."], model_file, out=tmp_path / "t.csv")
+    before = rows(tmp_path / "t.csv")
+    summary = run([tree, "../in/a.png"], model_file, out=tmp_path / "t.csv", resume=True)
+    assert summary.skipped == 4
+    (broken,) = [row for row in before if row["source"] == "d.png"]  # is looked at again
+    assert rows(tmp_path / "t.csv") == [
+        *(row for row in before if row is not broken),
+        broken | {"source": str(tree / "d.png")},
+    ]
+
+
+@pytest.mark.parametrize("first", ["x.png", "x.png.zip"])
+def test_a_picture_beside_an_archive_of_its_name_is_copied_too(
+    model_file: Path, tmp_path: Path, first: str
+) -> None:
+    picture = write_picture(tmp_path / "x.png", scene([(20, 30, 32)]))
+    with zipfile.ZipFile(tmp_path / "x.png.zip", "w") as archive:
+        archive.write(picture, "x.png")
+    copies = tmp_path / "copies"
+    run([tmp_path / first, tmp_path], model_file, annotate=copies, explain=copies)
+    assert sorted(str(path.relative_to(copies)) for path in copies.rglob("*.png")) == [
+        "x-face-1.png",
+        "x.png",
+        "x.png_/x-face-1.png",
+        "x.png_/x.png",
+    ]
+
+
+def test_a_name_as_long_as_names_can_be_is_copied_too(model_file: Path, tmp_path: Path) -> None:
+    long = write_picture(tmp_path / "x.png", scene([(20, 30, 32)])).rename(tmp_path / f"{'n' * 251}.png")
+    run([long], model_file, annotate=tmp_path / "a", explain=tmp_path / "a")
+    assert len(list((tmp_path / "a").iterdir())) == 2
 
 
 def test_mistakes_are_told_before_anything_is_looked_at(tree: Path, model_file: Path, tmp_path: Path) -> None:

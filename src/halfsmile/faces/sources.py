@@ -19,7 +19,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -108,6 +108,16 @@ class Sources:
     items: tuple[Source, ...]
     ignored: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+
+
+class Named(Container[str]):
+    """Holds every name of some sources, in whatever spelling."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        self._keys = {source.key for source in sources}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._keys or os.path.abspath(str(name)) in self._keys
 
 
 @dataclass

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfsmile.errors import Interrupted
 from halfsmile.faces.detect import Detector, DetectorName
-from halfsmile.faces.sources import Source, find_sources
+from halfsmile.faces.sources import Named, find_sources
 from halfsmile.predict.columns import QUALITY
 from halfsmile.predict.model import ExpressionModel
-from halfsmile.predict.places import annotated, places
+from halfsmile.predict.originals import require_originals_kept
+from halfsmile.predict.places import Places, places_after
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.settings import settings_of
 from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
@@ -94,9 +96,8 @@ def predict_run(
     start = time.monotonic()
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)
-    placed = places(sources.items)
-    if annotate is not None:
-        _require_originals_kept(sources.items, placed, Path(annotate))
+    copies = {"annotate": _folder(annotate), "explain": _folder(explain)}
+    require_originals_kept(sources.items, Places(), **copies)
     table = None if out is None else require_table(out, table_format)
     predictor = Predictor(model, detector=detector, threshold=threshold, quality=quality, threads=threads)
     video: VideoOptions = {
@@ -124,26 +125,26 @@ def predict_run(
             quality=names,
             table_format=table_format,
             resume=resume,
-            again={source.name for source in sources.items},
+            again=Named(sources.items),
             settings=settings_of(predictor, video, frames_without_face=frames_without_face),
         )
     )
-    summary = Summary(
-        ignored=sources.ignored,
-        notes=list(sources.notes),
-        skipped=sum(source.name in sink.done for source in sources.items),
-    )
-    left = [source for source in sources.items if source.name not in sink.done]
+    done = {*sink.done, *map(os.path.abspath, sink.done)}
+    left = [source for source in sources.items if source.key not in done]
     total = len(sources.items)
+    summary = Summary(ignored=sources.ignored, notes=list(sources.notes), skipped=total - len(left))
     try:
         with sink, Progress("looking", total=total, done=summary.skipped, active=progress) as shown:
+            before = _in_order(sink)
+            if before:
+                require_originals_kept(sources.items, places_after(before, sources.items), **copies)
             work = Work(
                 predictor=predictor,
                 sink=sink,
                 summary=summary,
                 video=video,
                 frames_without_face=frames_without_face,
-                places=placed,
+                places=places_after(before, sources.items),
                 annotate=_folder(annotate),
                 plot=_folder(plot),
                 explain=_folder(explain),
@@ -169,16 +170,12 @@ def predict_run(
     return summary
 
 
-def _require_originals_kept(
-    sources: Sequence[Source], placed: Mapping[str, PurePosixPath], annotate: Path
-) -> None:
-    for source in sources:
-        copy = annotate / annotated(source, placed[source.name])
-        if not source.is_live and copy.exists() and copy.samefile(source.file):
-            raise ValueError(
-                f"The annotated copy of {source.name} would take its place in {annotate}. Choose another "
-                "folder for --annotate."
-            )
+def _in_order(sink: Sink | Printer) -> list[str]:
+    """The sources that a table has rows of, in its order."""
+    if isinstance(sink, Printer) or not sink.done:
+        return []
+    with sink.partial.open("rb") as file:
+        return [row.source for row in sink.rows.find(file)]
 
 
 def _folder(path: str | Path | None) -> Path | None:

@@ -8,14 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.sources import Source
 from halfsmile.predict.face import NO_FACE, Face, NoFace
-from halfsmile.predict.places import annotated
+from halfsmile.predict.places import Places, annotated
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink
 from halfsmile.predict.summary import Summary
@@ -52,7 +52,7 @@ class Work:
         summary: Counts.
         video: How videos are looked at.
         frames_without_face: Whether they have rows, too.
-        places: Path of each source within a folder, without a suffix.
+        places: Where what is written about a source goes.
         annotate: Folder for annotated copies.
         plot: Folder for timelines.
         explain: Folder for explanations.
@@ -65,7 +65,7 @@ class Work:
     summary: Summary
     video: VideoOptions
     frames_without_face: bool = False
-    places: dict[str, PurePosixPath]
+    places: Places
     annotate: Path | None = None
     plot: Path | None = None
     explain: Path | None = None
@@ -81,6 +81,7 @@ class Work:
                 if isinstance(picture, str):
                     self.summary.fail(source.name, picture)
                 else:
+                    self.places.of(source)
                     self._annotate(source, picture, faces)
                     self._explain(source, picture, faces)
                     self.summary.pictures += 1
@@ -126,11 +127,12 @@ class Work:
         timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
         explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
         people: set[int | None] = set()
+        place = self.places.of(source)
         frames = rows = 0
         with ExitStack() as stack:
             draw = None
             if self.annotate is not None:
-                path = self.annotate / annotated(source, self.places[source.name])
+                path = self.annotate / annotated(source, place)
                 draw = stack.enter_context(annotated_video(path, hide_faces=self.blur_faces))
             try:
                 for seen in looked:
@@ -172,7 +174,7 @@ class Work:
             return
         from halfsmile.predict.annotate import write_picture
 
-        path = self.annotate / annotated(source, self.places[source.name])
+        path = self.annotate / annotated(source, self.places.of(source))
         write_picture(path, picture, faces, hide_faces=self.blur_faces)
 
     def _explain(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
@@ -187,7 +189,7 @@ class Work:
         return lambda what: self.progress.advance(0, note=f"{source.name}: {what}")
 
     def _path(self, folder: Path, source: Source, suffix: str = "") -> Path:
-        place = self.places[source.name]
+        place = self.places.of(source)
         return folder / place.parent / f"{place.name}{suffix}"
 
 
