@@ -25,6 +25,7 @@ from halfsmile.faces.video import Frame, frames, probe
 from halfsmile.faces.video_writer import write_video
 from halfsmile.files import read_json
 from halfsmile.predict import video as video_module
+from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.run import predict_run
 from halfsmile.predict.settings import settings_path
 from halfsmile.predict.summary import Summary
@@ -407,25 +408,33 @@ def test_a_name_as_long_as_names_can_be_is_copied_too(model_file: Path, tmp_path
     assert len(list((tmp_path / "a").iterdir())) == 2
 
 
-def test_mistakes_are_told_before_anything_is_looked_at(tree: Path, model_file: Path, tmp_path: Path) -> None:
+def refuse_to_look(*_: object, **__: object) -> None:
+    raise AssertionError("A picture was looked at.")
+
+
+def test_mistakes_are_told_before_anything_is_looked_at(
+    tree: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
         ({"blur_faces": True}, "--annotate"),
         ({"blur_faces": True, "annotate": tmp_path / "ann", "explain": tmp_path / "why"}, "choose one"),
         ({"resume": True}, "--out"),
         ({"every": 0}, "every must be at least 1"),
         ({"detect_every": 0}, "detect_every must be at least 1"),
-        ({"smoothing": 0.0}, "smoothing must be a positive"),
+        ({"smoothing": -1.0}, "smoothing must be a positive"),
         ({"temporal": tree / "none.onnx"}, "does not exist"),
         ({"temporal": tree, "smoothing": 0.5}, "choose one"),
         ({"threshold": 2.0}, "threshold must lie"),
         ({"out": tmp_path / "t.doc"}, "a table is a file named"),
         ({"annotate": tree / "f.txt"}, "can't be made a folder"),
     ]
-    for options, message in cases:
-        with pytest.raises(ValueError, match=message):
-            run([tree], model_file, **options)
-    with pytest.raises(ValueError, match=r"f\.txt can't be used|f\.txt is damaged"):
-        run([tree], tree / "f.txt")
+    with monkeypatch.context() as patch:
+        patch.setattr(Predictor, "look", refuse_to_look)
+        for options, message in cases:
+            with pytest.raises(ValueError, match=message):
+                run([tree], model_file, **options)
+        with pytest.raises(ValueError, match=r"f\.txt can't be used|f\.txt is damaged"):
+            run([tree], tree / "f.txt")
     with pytest.raises(ValueError, match=r"d\.png: damaged"):
         run([tree / "d.png"], model_file)
     (tree / "x.png").write_bytes(b"broken, too")

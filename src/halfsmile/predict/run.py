@@ -20,7 +20,8 @@ from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.settings import settings_of
 from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
 from halfsmile.predict.summary import Summary
-from halfsmile.predict.work import VideoOptions, Work
+from halfsmile.predict.video_options import VideoOptions, require_video_options
+from halfsmile.predict.work import Work
 from halfsmile.progress import Progress
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ def predict_run(
         raise ValueError("explain shows faces as they are, and blur_faces hides them: choose one.")
     if resume and out is None:
         raise ValueError("resume goes on with a table: name it (--out).")
-    if every < 1:
-        raise ValueError(f"every must be at least 1 frame, found {every}.")
+    require_video_options(every=every, detect_every=detect_every, smoothing=smoothing)
     start = time.monotonic()
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)

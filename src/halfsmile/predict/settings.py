@@ -14,7 +14,7 @@ from halfsmile.files import read_json, write_json
 
 if TYPE_CHECKING:
     from halfsmile.predict.predictor import Predictor
-    from halfsmile.predict.work import VideoOptions
+    from halfsmile.predict.video_options import VideoOptions
 
 Settings = dict[str, Any]
 _VERSIONS = "halfsmile"

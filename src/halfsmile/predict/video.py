@@ -25,6 +25,7 @@ from halfsmile.predict.face import Faces, NoFace
 from halfsmile.predict.smoothing import smoothed
 from halfsmile.predict.temporal import open_temporal, related
 from halfsmile.predict.temporal_model import TemporalModel
+from halfsmile.predict.video_options import require_video_options
 
 if TYPE_CHECKING:
     from halfsmile.predict.predictor import Predictor
@@ -93,10 +94,7 @@ def look_at_video(
         ValueError: If an argument is out of range, or the network over frames can't be had or does not fit.
         BadVideo: From the first ``next``, if nothing of the source can be decoded.
     """
-    if detect_every < 1:
-        raise ValueError(f"detect_every must be at least 1 frame, found {detect_every}.")
-    if smoothing is not None and not 0 < smoothing < float("inf"):
-        raise ValueError(f"smoothing must be a positive number of seconds, found {smoothing}.")
+    require_video_options(every=every, detect_every=detect_every, smoothing=smoothing)
     network = open_temporal(temporal, predictor.model, smoothing=smoothing)
     is_live = isinstance(source, int) or (isinstance(source, str) and is_address(source))
     if isinstance(source, str | Path | int):

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
@@ -19,10 +19,10 @@ from halfsmile.predict.places import Places, annotated
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.sinks import Printer, Sink
 from halfsmile.predict.summary import Summary
+from halfsmile.predict.video_options import VideoOptions
 from halfsmile.progress import Progress
 
 if TYPE_CHECKING:
-    from halfsmile.predict.temporal_model import TemporalModel
     from halfsmile.predict.video import Seen
 
 BATCH = 8  # pictures that are looked at together
@@ -31,15 +31,6 @@ AHEAD = 4  # pictures that are read while others are looked at
 
 Picture = tuple[Source, Image | str]
 """A source with its pixels, or the reason why there are none."""
-
-
-class VideoOptions(TypedDict):
-    """How a video is looked at, see :meth:`Predictor.video`."""
-
-    every: int
-    detect_every: int
-    smoothing: float | None
-    temporal: TemporalModel | None
 
 
 @dataclass(frozen=True, kw_only=True)
