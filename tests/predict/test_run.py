@@ -11,9 +11,11 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from tests.predict.conftest import FramedSquares, brightness_model, film, scene, write_picture
@@ -29,6 +31,7 @@ from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.run import predict_run
 from halfsmile.predict.settings import settings_path
 from halfsmile.predict.summary import Summary
+from halfsmile.predict.timeline import Timeline
 
 
 def write_clip(path: Path, source: Sequence[Frame]) -> Path:
@@ -406,6 +409,46 @@ def test_a_name_as_long_as_names_can_be_is_copied_too(model_file: Path, tmp_path
     long = write_picture(tmp_path / "x.png", scene([(20, 30, 32)])).rename(tmp_path / f"{'n' * 251}.png")
     run([long], model_file, annotate=tmp_path / "a", explain=tmp_path / "a")
     assert len(list((tmp_path / "a").iterdir())) == 2
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    """No file may grow beyond 20,000 bytes, as if the disk were full then."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("annotate", "b.png"), ("annotate", "c.mp4"), ("plot", "c.svg")]
+)
+def test_a_full_disk_is_told_with_the_file_and_what_is_kept(
+    model_file: Path, tmp_path: Path, option: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (10, 120, 200, 3), np.uint8)
+    noise[:, 30:70, 20:60] = scene([(20, 30, 32)])[30:70, 20:60]
+    write_picture(tmp_path / "in" / "a.png", scene([(20, 30, 32)]))
+    source = tmp_path / "in" / name.replace("svg", "mp4")
+    if source.suffix == ".mp4":
+        write_clip(source, [Frame(i, i / 25, image) for i, image in enumerate(noise)])
+        monkeypatch.setattr(Timeline, "svg", lambda _: "x" * 30_000)
+    else:
+        write_picture(source, noise[0])
+    options: dict[str, Any] = {"out": tmp_path / "t.csv", option: tmp_path / "results"}
+    kept = rf"File too large; what was written so far stays, and --resume goes on from it: '.*results/{name}'"
+    with small_disk(), pytest.raises(OSError, match=kept):
+        run([tmp_path / "in"], model_file, **options)
+    assert {path.name for path in (tmp_path / "results").glob("*")} <= {"a.png"}
+    with small_disk(), pytest.raises(OSError, match=r"written so far stays: '.*'") as caught:
+        run([tmp_path / "in"], model_file, **options | {"out": None})
+    assert "--resume" not in str(caught.value)
+    run([tmp_path / "in"], model_file, resume=True, **options)
+    assert {Path(row["source"]).name for row in rows(tmp_path / "t.csv")} == {"a.png", source.name}
+    assert (tmp_path / "results" / name).is_file()
 
 
 def refuse_to_look(*_: object, **__: object) -> None:

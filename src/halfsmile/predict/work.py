@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -124,6 +124,7 @@ class Work:
             draw = None
             if self.annotate is not None:
                 path = self.annotate / annotated(source, place)
+                stack.enter_context(self._writing(path))
                 draw = stack.enter_context(annotated_video(path, hide_faces=self.blur_faces))
             try:
                 for seen in looked:
@@ -151,9 +152,12 @@ class Work:
         if not rows:
             self.sink.write([NoFace(source=source.name, reason=f"{NO_FACE} in {frames:,} frames")])
         if timeline is not None and self.plot is not None:
-            timeline.write(self._path(self.plot, source, ".svg"))
+            path = self._path(self.plot, source, ".svg")
+            with self._writing(path):
+                timeline.write(path)
         if explained is not None and self.explain is not None:
-            written = explained.write(self._path(self.explain, source), say=self._say(source))
+            with self._writing(self._path(self.explain, source)):
+                written = explained.write(self._path(self.explain, source), say=self._say(source))
             left_out = len(people) - len(written)
             if left_out:
                 who = "1 person who is" if left_out == 1 else f"{left_out:,} people who are"
@@ -166,7 +170,8 @@ class Work:
         from halfsmile.predict.annotate import write_picture
 
         path = self.annotate / annotated(source, self.places.of(source))
-        write_picture(path, picture, faces, hide_faces=self.blur_faces)
+        with self._writing(path):
+            write_picture(path, picture, faces, hide_faces=self.blur_faces)
 
     def _explain(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
         if self.explain is None:
@@ -174,7 +179,20 @@ class Work:
         from halfsmile.predict.explain_files import explain_picture
 
         place = self._path(self.explain, source)
-        explain_picture(self.predictor, place, picture, faces, say=self._say(source))
+        with self._writing(place):
+            explain_picture(self.predictor, place, picture, faces, say=self._say(source))
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """Say of what can't be written where it was to go and what is kept."""
+        try:
+            yield
+        except OSError as error:
+            if self.sink.partial and error.filename == str(self.sink.partial):
+                raise  # the table itself, which has said so
+            kept = "; what was written so far stays"
+            kept += ", and --resume goes on from it" if self.sink.partial else ""
+            raise OSError(error.errno, f"{error.strerror}{kept}", str(path)) from error
 
     def _say(self, source: Source) -> Callable[[str], None]:
         return lambda what: self.progress.advance(0, note=f"{source.name}: {what}")
