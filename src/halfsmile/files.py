@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+_STEM = 100  # bytes of a file's name that its temporary name has, so that it fits where the file does
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -28,7 +30,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)  # no longer than others
+    stem = path.stem.encode(errors="ignore")[:_STEM].decode(errors="ignore")
+    handle, name = tempfile.mkstemp(prefix=f".{stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
