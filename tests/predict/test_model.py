@@ -184,6 +184,7 @@ def without(key: str) -> dict[str, str]:
     [
         ({}, "no halfsmile metadata"),
         ({**FACTS.to_metadata(), "halfsmile.format": "2"}, "format '2'"),
+        ({"halfsmile.format": "1", "halfsmile.kind": "temporal"}, "network over frames .* as --temporal"),
         (without("labels"), "lack 'halfsmile.labels'"),
         (without("threshold"), "lack 'halfsmile.threshold'"),
         ({**FACTS.to_metadata(), "halfsmile.labels": '["a", "b"]'}, "names 2 labels"),

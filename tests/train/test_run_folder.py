@@ -83,6 +83,13 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
         RunFolder.existing(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{}", "[]", '{"data_set": "ferplus"}'])
+def test_damaged_data_are_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data.json").write_text(text)
+    with pytest.raises(ValueError, match=r"data\.json is damaged: it lacks .*taxonomy, path"):
+        RunFolder(tmp_path).data()
+
+
 def test_finish_and_load(tmp_path: Path) -> None:
     folder = RunFolder.open(tmp_path, RECIPE)
     trained, fresh = model(0), model(1)

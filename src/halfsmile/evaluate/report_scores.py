@@ -97,7 +97,7 @@ def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
             + paragraph("Accuracy on the faces that it is surest of, when it may decline the others.")
             + table(("Answered", "Confidence at least", "Accuracy"), rows),
         ),
-        silence_figure(run, metrics),
+        silence_figure(run),
     )
 
 

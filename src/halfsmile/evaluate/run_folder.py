@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.evaluate.calibration_file import CalibrationFile, read_calibration
 from halfsmile.evaluate.predictions import Predictions, read_predictions
 from halfsmile.files import read_json
 from halfsmile.taxonomy import Taxonomy, from_labels
@@ -60,6 +61,7 @@ class RunFolder:
         taxonomy: The classes.
         stages: In the order in which they ran.
         predictions: The last stage's predictions on the test split.
+        calibration: Content of calibration.json, where the run was exported.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class RunFolder:
     taxonomy: Taxonomy
     stages: tuple[Stage, ...]
     predictions: Predictions
+    calibration: CalibrationFile | None
 
     @property
     def name(self) -> str:
@@ -140,6 +143,7 @@ def read_run(folder: Path) -> RunFolder:
         taxonomy=taxonomy,
         stages=tuple(_read_stage(path) for path in stage_folders),
         predictions=predictions,
+        calibration=read_calibration(folder / "calibration.json"),
     )
 
 

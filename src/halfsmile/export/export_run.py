@@ -91,7 +91,7 @@ def export_run(
     faces = read_run_faces(folder, data=data)
     calibration = calibrate_run(folder, target_error=target_error, faces=faces, mirror=mirror, zoom=zoom)
     model = trained_classifier(folder, mirror=mirror, zoom=zoom)
-    run_data = read_json(folder.path / "data.json")
+    run_data = folder.data()
     facts = model_facts(folder, model, calibration, name=name)
 
     out.mkdir(parents=True, exist_ok=True)
@@ -151,9 +151,7 @@ def model_facts(
         threshold=calibration.threshold,
         target_error=None if calibration.threshold is None else calibration.target_error,
         recipe_sha256=hashlib.sha256(folder.recipe_path.read_bytes()).hexdigest(),
-        card=short_card(
-            model.taxonomy.labels, read_json(folder.path / "data.json"), calibration.test["metrics"], what
-        ),
+        card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )
 
 

@@ -106,8 +106,14 @@ class ModelFacts:
         """Read what :meth:`to_metadata` wrote.
 
         Raises:
-            ValueError: If an entry is missing, of another format, or not as described.
+            ValueError: If an entry is missing, of another format, or not as described, or it is another kind
+                of file.
         """
+        if metadata.get("halfsmile.kind") == "temporal":
+            raise ValueError(
+                "it is the network over frames of a run, which reads what a model of single frames gives. "
+                "Give it as --temporal, and as --model the model.onnx of the same export."
+            )
         found = metadata.get("halfsmile.format")
         if found is None:
             raise ValueError(

@@ -28,7 +28,7 @@ from halfsmile.evaluate.calibrate import (
 )
 from halfsmile.evaluate.metrics import evaluate_predictions
 from halfsmile.evaluate.selective import ConformalSets, risk_coverage, threshold_for_error
-from halfsmile.files import read_json, write_json
+from halfsmile.files import write_json
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.taxonomy import Taxonomy, from_labels
@@ -90,7 +90,7 @@ def trained_classifier(
 
 def run_taxonomy(folder: RunFolder) -> Taxonomy:
     """The classes of a run, in the order of its logits."""
-    return from_labels(read_json(folder.path / "data.json")["taxonomy"])
+    return from_labels(folder.data()["taxonomy"])
 
 
 def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
@@ -103,7 +103,7 @@ def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
     Raises:
         ValueError: If the data set is gone or has changed.
     """
-    recipe, facts = folder.recipe(), read_json(folder.path / "data.json")
+    recipe, facts = folder.recipe(), folder.data()
     splits = recipe.test_splits
     wider = replace(recipe, test_splits=(*splits, *({"valid"} - set(splits))))
     sets = read_data(wider, data or Path(facts["path"]), [])

@@ -15,7 +15,7 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.evaluate.metrics import Metrics, evaluate_predictions
 from halfsmile.evaluate.pictures import mistakes_grid, write_png
 from halfsmile.evaluate.predictions import write_predictions
-from halfsmile.files import atomic_write, read_json, write_json
+from halfsmile.files import atomic_write, write_json
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.taxonomy import Taxonomy
@@ -48,7 +48,7 @@ def evaluate_run(
     Raises:
         ValueError: If the run has no classifier yet, or the data set is gone or has changed.
     """
-    recipe, facts = folder.recipe(), read_json(folder.path / "data.json")
+    recipe, facts = folder.recipe(), folder.data()
     last = folder.last_stage()
     taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
     with_time = folder.finished("temporal")

@@ -25,6 +25,19 @@ STAGES: tuple[str, ...] = ("pretrain", "finetune", "semi", "tune", "temporal")
 CLASSIFYING: tuple[str, ...] = ("finetune", "semi", "tune")
 """Stages that end in a classifier of single faces."""
 
+DATA = (
+    "data_set",
+    "taxonomy",
+    "path",
+    "test_splits",
+    "labeled",
+    "unlabeled",
+    "pretrain_images",
+    "notes",
+    "test_fingerprint",
+)
+"""Entries of data.json without which a run can be neither judged nor exported."""
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -88,6 +101,22 @@ class RunFolder:
     def recipe(self) -> Recipe:
         """The resolved recipe."""
         return from_json(read_json(self.recipe_path))
+
+    def data(self) -> dict[str, Any]:
+        """What data.json says of the faces that the run was trained and tested on.
+
+        Raises:
+            ValueError: If it is missing or lacks an entry.
+        """
+        path = self.path / "data.json"
+        value = read_json(path)
+        missing = [name for name in DATA if name not in value] if isinstance(value, dict) else list(DATA)
+        if missing:
+            raise ValueError(
+                f"{path} is damaged: it lacks {', '.join(missing)}. Bring back the file that training wrote, "
+                "or train in a new folder."
+            )
+        return dict(value)
 
     def stage(self, name: str) -> Path:
         """Folder of a stage."""
