@@ -9,7 +9,8 @@ import pytest
 from halfsmile.evaluate.calibration_file import read_calibration
 
 CURVE = {"threshold": [0.9, 0.4], "coverage": [0.5, 1.0], "risk": [0.1, 0.2]}
-ERRORS = {"before": {"ece": 0.2, "nll": 0.7}, "temperature": {"ece": 0.1, "nll": 0.6}}
+NONE = {"ece": 0.2, "adaptive": 0.2, "classwise": 0.05, "nll": 0.7}
+ERRORS = {"before": NONE, "temperature": {**NONE, "ece": 0.1}}
 OLDEST = {
     "stage": "finetune",
     "source": "valid",
@@ -60,6 +61,7 @@ def test_a_run_that_was_not_exported_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "value",
     [
+        OLDEST | {"test": {"metrics": {"accuracy": 0.8}, "errors": {"before": {"ece": 0.1}}}},
         [],
         "text",
         {},

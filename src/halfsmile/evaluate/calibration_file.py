@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from halfsmile.files import read_json
 
+ERRORS = ("ece", "adaptive", "classwise", "nll")
 Values = npt.NDArray[np.float64]
 
 
@@ -47,7 +48,7 @@ class CalibrationFile:
         accuracy: On the test faces.
         certain: Share of certain answers on the test faces; None without threshold.
         certain_error: Share of wrong ones among them; None where no answer is certain.
-        errors: ECE and other errors on the test faces by name, by scaling: ``before``, ``temperature``,
+        errors: Each of :data:`ERRORS` on the test faces, by scaling: ``before``, ``temperature``,
             ``vector``; empty in files of older exports.
     """
 
@@ -101,7 +102,7 @@ def _parse(value: Mapping[str, Any]) -> CalibrationFile:
         certain=_number(certain["share"]),
         certain_error=_number(certain["error"]),
         errors={
-            str(scaling): {str(name): float(error) for name, error in errors.items()}
+            str(scaling): {name: float(errors[name]) for name in ERRORS}
             for scaling, errors in (test.get("errors") or {}).items()
         },
     )

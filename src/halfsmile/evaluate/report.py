@@ -25,6 +25,7 @@ from halfsmile.evaluate.page import (
     plural,
     section,
 )
+from halfsmile.evaluate.report_calibration import calibration_of
 from halfsmile.evaluate.report_scores import classes_section, confidence_section, mistakes_section
 from halfsmile.evaluate.report_sequences import sequences_section
 from halfsmile.evaluate.report_training import (
@@ -118,7 +119,7 @@ def _result(run: RunFolder, metrics: Metrics) -> Html:
         interval = bootstrap_interval(score, metrics.confusion, seed=SEED, resamples=RESAMPLES)
         note = f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f}"
         cards.append(_card(name[0].upper() + name[1:], interval.estimate, note))
-    cards.append(_card("Calibration error (ECE)", metrics.ece, f"negative log-likelihood {metrics.nll:.3f}"))
+    cards.append(_calibration_card(run, metrics))
 
     budget = f"{plural(_num_labels(run), 'label')} train the model"
     own = sum(run.counts("temporal").values())
@@ -176,6 +177,15 @@ def _card(name: str, share: float, note: str) -> str:
         f'<p class="label">{name}</p><p class="number">{100 * share:.1f}<small> %</small></p>'
         f'<p class="quiet">{note}</p>'
     )
+
+
+def _calibration_card(run: RunFolder, metrics: Metrics) -> str:
+    note, found = f"negative log-likelihood {metrics.nll:.3f}", calibration_of(run)
+    if found is None:
+        return _card("Calibration error (ECE)", metrics.ece, note)
+    if "temperature" in found.errors:
+        note += f"; of the exported model {percent(found.errors['temperature']['ece'])}"
+    return _card("ECE as trained, before temperature", metrics.ece, note)
 
 
 def _recipe(run: RunFolder) -> Html:

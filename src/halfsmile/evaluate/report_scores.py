@@ -18,10 +18,10 @@ from halfsmile.evaluate.page import (
     section,
     table,
 )
+from halfsmile.evaluate.report_calibration import calibration_of, errors_table, silent_table
 from halfsmile.evaluate.report_silence import silence_figure
 from halfsmile.evaluate.run_folder import RunFolder
 
-ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
 WELL_CALIBRATED = 0.02
 STRONG = 0.68  # from this share on, the shade of a cell asks for the other text color
 
@@ -65,23 +65,25 @@ def mistakes_section(run: RunFolder) -> Html | None:
 
 
 def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
-    """Reliability diagram, and accuracy when the model may decline to answer."""
+    """Reliability diagram, calibration, and accuracy when the model may decline to answer."""
     predictions = run.predictions
     mean = float(predictions.confidence.mean())
     verdict = "about as sure as it is right"
     if abs(mean - metrics.accuracy) > WELL_CALIBRATED:
         verdict = "surer than it is right" if mean > metrics.accuracy else "less sure than it is right"
+    found = calibration_of(run)
+    subject = "On average the model" if found is None else "As trained, the network"
     text = (
-        f"On average the model is {verdict}: mean confidence {percent(mean)}, accuracy "
+        f"{subject} is {verdict}: mean confidence {percent(mean)}, accuracy "
         f"{percent(metrics.accuracy)}. The expected calibration error (15 bins) is {percent(metrics.ece)}."
     )
-    order = np.argsort(-predictions.confidence, kind="stable")
-    right = (predictions.predicted == predictions.targets)[order]
-    rows = []
-    for share in ANSWERED:
-        kept = max(1, round(share * len(right)))
-        threshold = predictions.confidence[order][kept - 1]
-        rows.append((f"{100 * share:.0f} %", f"{threshold:.2f}", bar(float(right[:kept].mean()))))
+    if found is not None and "temperature" in found.errors:
+        text += (
+            " The exported model divides its logits by a temperature"
+            + ("" if found.temperature is None else f" of {found.temperature:.3f}")
+            + ", chosen on faces that trained nothing; its error is "
+            + f"{percent(found.errors['temperature']['ece'])}."
+        )
     bins = reliability_bins(predictions.probabilities, predictions.targets)
     return section(
         "confidence",
@@ -91,12 +93,11 @@ def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
             figure(
                 charts.reliability_diagram(bins),
                 "Bars below the diagonal: too sure of itself. Above: too modest.",
-                "Reliability",
+                "Reliability" if found is None else "Reliability as trained, before temperature",
             ),
-            "<h3>If it may stay silent</h3>"
-            + paragraph("Accuracy on the faces that it is surest of, when it may decline the others.")
-            + table(("Answered", "Confidence at least", "Accuracy"), rows),
+            silent_table(run),
         ),
+        errors_table(found) if found is not None and found.errors else "",
         silence_figure(run),
     )
 
