@@ -183,7 +183,10 @@ def test_the_network_over_frames_is_exported_too(run: Path) -> None:
     done = export_run(run, seconds=0.0)
     assert done.comparisons["temporal.onnx"].count == 40
     exported = TemporalModel(run / "export/temporal.onnx")
-    exported.require_features_of(ExpressionModel.load(run))
+    classifier = ExpressionModel.load(run)
+    exported.require_features_of(classifier)
+    weights = hashlib.sha256((run / "finetune/model.safetensors").read_bytes()).hexdigest()
+    assert exported.facts.weights_sha256 == classifier.facts.weights_sha256 == weights
     assert "| temporal.onnx |" in (run / "export/card.md").read_text(encoding="utf-8")
     (run / "temporal/result.json").write_text('{"features_of": "semi"}')
     with pytest.raises(ValueError, match="finetune was trained since"):

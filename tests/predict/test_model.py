@@ -32,6 +32,7 @@ FACTS = ModelFacts(
     target_error=0.1,
     recipe_sha256="0" * 64,
     card="A test.",
+    weights_sha256="1" * 64,
 )
 RNG = np.random.default_rng(0)
 TO_FEATURES = RNG.normal(size=(SIZE * SIZE * CHANNELS, WIDTH)).astype(np.float32)

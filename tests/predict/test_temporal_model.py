@@ -123,12 +123,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 def test_the_two_models_of_one_run_belong_together(tmp_path: Path) -> None:
     model = TemporalModel(write(tmp_path / "t.onnx"))
-    facts = SimpleNamespace(recipe_sha256="a" * 64)
+    facts = SimpleNamespace(recipe_sha256="a" * 64, weights_sha256=None)
     model.require_features_of(SimpleNamespace(facts=facts, labels=FACTS.labels, width=2, name="x"))  # type: ignore[arg-type]
     for other in (
         SimpleNamespace(facts=facts, labels=("joy", "neutral"), width=2, name="x"),
         SimpleNamespace(
-            facts=SimpleNamespace(recipe_sha256="b" * 64), labels=FACTS.labels, width=2, name="x"
+            facts=SimpleNamespace(recipe_sha256="b" * 64, weights_sha256=None),
+            labels=FACTS.labels,
+            width=2,
+            name="x",
         ),
     ):
         with pytest.raises(ValueError, match="another model"):
@@ -136,6 +139,21 @@ def test_the_two_models_of_one_run_belong_together(tmp_path: Path) -> None:
     wider = SimpleNamespace(facts=facts, labels=FACTS.labels, width=3, name="x")
     with pytest.raises(ValueError, match="reads 2 features of a face, and the model 'x' gives 3"):
         model.require_features_of(wider)  # type: ignore[arg-type]
+
+
+def test_two_runs_of_one_recipe_are_told_apart_by_their_weights(tmp_path: Path) -> None:
+    named = TemporalModel(write(tmp_path / "named.onnx", replace(FACTS, weights_sha256="c" * 64)))
+    older = TemporalModel(write(tmp_path / "older.onnx"))
+    assert (named.facts.weights_sha256, older.facts.weights_sha256) == ("c" * 64, None)
+
+    def gives(weights: str | None) -> Any:
+        facts = SimpleNamespace(recipe_sha256="a" * 64, weights_sha256=weights)
+        return SimpleNamespace(facts=facts, labels=FACTS.labels, width=2, name="x")
+
+    for temporal, weights in ((named, "c" * 64), (named, None), (older, "c" * 64), (older, None)):
+        temporal.require_features_of(gives(weights))
+    with pytest.raises(ValueError, match="another model"):
+        named.require_features_of(gives("d" * 64))
 
 
 def test_an_exported_run_can_be_named_by_its_folder(tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ def model_facts(
         temperature=calibration.temperature,
         threshold=calibration.threshold,
         target_error=None if calibration.threshold is None else calibration.target_error,
-        recipe_sha256=hashlib.sha256(folder.recipe_path.read_bytes()).hexdigest(),
+        recipe_sha256=_sha256(folder.recipe_path),
+        weights_sha256=_sha256(folder.stage(calibration.stage) / "model.safetensors"),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )
 
@@ -193,7 +194,8 @@ def _temporal(folder: RunFolder, facts: ModelFacts, path: Path, model: Exported,
             f"Stage temporal of {folder.path} reads the features of stage {source}, and "
             f"{folder.last_stage()} was trained since. Train it again in a new run folder."
         )
-    export_temporal(network, temporal_facts(network, taxonomy, facts.recipe_sha256), path)
+    described = temporal_facts(network, taxonomy, facts.recipe_sha256, facts.weights_sha256)
+    export_temporal(network, described, path)
     exported, features = TemporalModel(path, threads=1), model.predict(faces.images).features
     return require_temporal(path.name, exported, network, taxonomy, features)
 
@@ -203,6 +205,10 @@ def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> Faces:
     encoder = folder.recipe().encoder
     rows = np.random.default_rng(0).permutation(len(faces.train))[:count]
     return load_faces(faces.train.take(np.sort(rows)), size=encoder.image_size, channels=encoder.channels)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _size(path: Path) -> int:

@@ -34,14 +34,17 @@ class OneWindow(nn.Module):
         return logits
 
 
-def temporal_facts(model: TemporalNetwork, taxonomy: Taxonomy, recipe_sha256: str) -> TemporalFacts:
-    """What the file of a network says of itself."""
+def temporal_facts(
+    model: TemporalNetwork, taxonomy: Taxonomy, recipe_sha256: str, weights_sha256: str | None = None
+) -> TemporalFacts:
+    """What the file of a network says of itself; ``weights_sha256`` is of what gives the features."""
     return TemporalFacts(
         labels=taxonomy.labels,
         features=model.features,
         window=model.config.window,
         context=model.context,
         recipe_sha256=recipe_sha256,
+        weights_sha256=weights_sha256,
     )
 
 

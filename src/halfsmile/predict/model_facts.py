@@ -9,6 +9,9 @@ from dataclasses import dataclass
 FORMAT = "1"
 """Version of inputs, outputs and metadata."""
 
+WEIGHTS = "halfsmile.weights_sha256"
+"""Entry of the metadata that says which weights a file is made from, or reads the features of."""
+
 TEMPLATES = ("ferplus",)
 
 
@@ -55,6 +58,7 @@ class ModelFacts:
         target_error: Largest share of wrong ones among the certain answers that the threshold was set for.
         recipe_sha256: SHA-256 of the recipe.json that it was trained from.
         card: What it is, in a few sentences.
+        weights_sha256: SHA-256 of the model.safetensors that it was made from; None in older files.
 
     Raises:
         ValueError: If a value is out of range.
@@ -69,6 +73,7 @@ class ModelFacts:
     target_error: float | None
     recipe_sha256: str
     card: str
+    weights_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -99,6 +104,7 @@ class ModelFacts:
             "halfsmile.threshold": json.dumps(None if self.threshold is None else threshold),
             "halfsmile.recipe_sha256": self.recipe_sha256,
             "halfsmile.card": self.card,
+            **({} if self.weights_sha256 is None else {WEIGHTS: self.weights_sha256}),
         }
 
     @classmethod
@@ -137,6 +143,7 @@ class ModelFacts:
                 target_error=None if threshold is None else float(threshold["target_error"]),
                 recipe_sha256=metadata["halfsmile.recipe_sha256"],
                 card=metadata["halfsmile.card"],
+                weights_sha256=metadata.get(WEIGHTS),
             )
         except KeyError as error:
             raise ValueError(f"its metadata lack {error}.") from error

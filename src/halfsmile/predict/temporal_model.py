@@ -25,7 +25,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 
 from halfsmile.predict.model import ExpressionModel, open_session
-from halfsmile.predict.model_facts import FORMAT
+from halfsmile.predict.model_facts import FORMAT, WEIGHTS
 
 Floats = npt.NDArray[np.float32]
 Times = npt.NDArray[np.float64]
@@ -46,6 +46,8 @@ class TemporalFacts:
         window: Frames of a window, where the context is not bounded.
         context: Frames before and after it that an answer depends on; None where only the window bounds it.
         recipe_sha256: SHA-256 of the recipe.json of the run that both models are from.
+        weights_sha256: SHA-256 of the model.safetensors of the model that gives the features; None in files
+            of older exports.
     """
 
     labels: tuple[str, ...]
@@ -53,6 +55,7 @@ class TemporalFacts:
     window: int
     context: tuple[int, int] | None
     recipe_sha256: str
+    weights_sha256: str | None = None
 
     def to_metadata(self) -> dict[str, str]:
         """The same as text for a file's metadata."""
@@ -64,6 +67,7 @@ class TemporalFacts:
                 {"features": self.features, "frames": self.window, "context": self.context}
             ),
             "halfsmile.recipe_sha256": self.recipe_sha256,
+            **({} if self.weights_sha256 is None else {WEIGHTS: self.weights_sha256}),
         }
 
     @classmethod
@@ -87,6 +91,7 @@ class TemporalFacts:
                 window=int(window["frames"]),
                 context=None if past_and_later is None else (int(past_and_later[0]), int(past_and_later[1])),
                 recipe_sha256=metadata["halfsmile.recipe_sha256"],
+                weights_sha256=metadata.get(WEIGHTS),
             )
         except (KeyError, TypeError, IndexError, json.JSONDecodeError) as error:
             raise ValueError(f"its metadata are not as expected ({error!r}).") from error
@@ -121,6 +126,8 @@ class TemporalModel:
     def require_features_of(self, model: ExpressionModel) -> None:
         """Refuse a model of single frames that these features are not from.
 
+        Files of older exports do not name their weights; their recipes and labels are compared.
+
         Raises:
             ValueError: If it gives another number of features, is from another run, or has other labels.
         """
@@ -130,7 +137,11 @@ class TemporalModel:
                 f"{model.name!r} gives {model.width}. Give the two files of one export, as in "
                 "--model RUN --temporal RUN."
             )
-        if (model.facts.recipe_sha256, model.labels) != (self.facts.recipe_sha256, self.labels):
+        theirs, ours = model.facts, self.facts
+        weights = (theirs.weights_sha256, ours.weights_sha256)
+        if (theirs.recipe_sha256, model.labels) != (ours.recipe_sha256, self.labels) or (
+            None not in weights and weights[0] != weights[1]
+        ):
             raise ValueError(
                 f"The network over frames was trained on the features of another model than {model.name!r}. "
                 "Give the two files of one export, as in --model RUN --temporal RUN."
