@@ -141,6 +141,18 @@ def test_another_export_takes_the_place_of_the_first(whole: Path, tmp_path: Path
     assert (model.name, model.facts.target_error) == ("mine", 0.9)
 
 
+def test_files_that_no_export_wrote_are_refused_before_any_work(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "card.md").write_text("mine")
+    monkeypatch.setattr(module, "read_run_faces", None)
+    with pytest.raises(ValueError, match=r"card\.md, which no export wrote"):
+        export_run(run, out=out)
+    assert [path.read_text() for path in out.iterdir()] == ["mine"]
+
+
 def test_a_spoiled_file_is_not_published(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,8 +17,9 @@ from halfsmile.export.gate import Comparison, Exported, require
 from halfsmile.export.latency import measure
 from halfsmile.export.onnx import export_onnx
 from halfsmile.export.openvino import OpenVinoModel, convert_openvino, require_openvino
+from halfsmile.export.publish import publish, require_place, unfinished
 from halfsmile.export.quantize import quantize_onnx
-from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Export
+from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Export, files_of
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
 from halfsmile.files import read_json
 from halfsmile.models.classifier import Classifier, MirroredClassifier
@@ -38,7 +37,6 @@ from halfsmile.train.calibrate_run import (
 )
 from halfsmile.train.run_folder import RunFolder
 
-PUBLISHED = (ONNX, INT8, OPENVINO, TEMPORAL, "openvino/model.bin", "gate.json", "latency.json", "card.md")
 GATE_FACES = 512
 """Training faces that the gate looks at where a run has no labeled faces that trained nothing."""
 
@@ -62,7 +60,7 @@ def export_run(
     """Export the last stage of a run.
 
     All files appear in ``out``, or none does and what an earlier export left there stays as it was; so does
-    ``calibration.json`` in the run.
+    ``calibration.json`` in the run. Files that no export wrote are neither replaced nor removed.
 
     Args:
         run: The run folder.
@@ -79,8 +77,8 @@ def export_run(
         seconds: Time for each row of the latency table.
 
     Raises:
-        ValueError: If a package is missing, the run or its data do not fit, or a file does not pass the gate
-            (:class:`~halfsmile.export.gate.GateError`).
+        ValueError: If a package is missing, ``out`` holds other files of these names, the run or its data do
+            not fit, or a file does not pass the gate (:class:`~halfsmile.export.gate.GateError`).
         OSError: If the folder can't be written.
     """
     _require_packages()
@@ -88,15 +86,16 @@ def export_run(
         require_openvino()
     folder = RunFolder.existing(run)
     out = folder.path / "export" if out is None else Path(out)
+    wanted = {ONNX: True, INT8: int8, OPENVINO: openvino, TEMPORAL: folder.finished("temporal")}
+    names = files_of(name for name, is_wanted in wanted.items() if is_wanted)
+    require_place(out, names)
     faces = read_run_faces(folder, data=data)
     calibration = calibrate_run(folder, target_error=target_error, faces=faces, mirror=mirror, zoom=zoom)
     model = trained_classifier(folder, mirror=mirror, zoom=zoom)
     run_data = folder.data()
     facts = model_facts(folder, model, calibration, name=name)
 
-    out.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
-    try:
+    with unfinished(out) as scratch:
         models: dict[str, Exported] = {}
         export_onnx(model, facts, scratch / ONNX)
         models[ONNX] = ExpressionModel.load(scratch / ONNX, threads=1)
@@ -111,15 +110,13 @@ def export_run(
         latency = measure(
             {file: exported.predict for file, exported in models.items()}, checked.images, seconds=seconds
         )
-        if folder.finished("temporal"):
+        if TEMPORAL in names:
             comparisons[TEMPORAL] = _temporal(folder, facts, scratch / TEMPORAL, models[ONNX], checked)
         sizes = {file: _size(scratch / file) for file in comparisons}
         done = Export(out, facts, calibration, comparisons, sizes, latency)
         done.write_reports(scratch, run_data)
-        _publish(scratch, out)
+        publish(scratch, out, names)
         calibration.write(folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     if (folder.path / "report.html").is_file():
         write_report(folder.path)  # shows the threshold
     return done
@@ -215,16 +212,6 @@ def _size(path: Path) -> int:
     """Bytes of a file, for OpenVINO with the weights beside it."""
     weights = path.with_suffix(".bin")
     return path.stat().st_size + (weights.stat().st_size if weights.exists() else 0)
-
-
-def _publish(scratch: Path, out: Path) -> None:
-    """Move finished files into place; those of an earlier export that were not made again go away."""
-    for file in PUBLISHED:
-        if (scratch / file).exists():
-            (out / file).parent.mkdir(exist_ok=True)
-            (scratch / file).replace(out / file)
-        else:
-            (out / file).unlink(missing_ok=True)
 
 
 def _require_packages() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from halfsmile.train.run_folder import processor_name
 
 ONNX, INT8, OPENVINO = "model.onnx", "model-int8.onnx", "openvino/model.xml"
 TEMPORAL = "temporal.onnx"
+GATE, LATENCY, CARD = "gate.json", "latency.json", "card.md"
 LIMITS = {ONNX: EXACT, INT8: QUANTIZED, OPENVINO: EXACT, TEMPORAL: EXACT}
+
+
+def files_of(models: Iterable[str]) -> tuple[str, ...]:
+    """Names of all files that an export of these models writes."""
+    models = tuple(models)
+    weights = (str(Path(OPENVINO).with_suffix(".bin")),) if OPENVINO in models else ()
+    return (*models, *weights, GATE, LATENCY, CARD)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +63,14 @@ class Export:
             for file, found in self.comparisons.items()
         }
         faces = self.calibration.source or "labeled"
-        write_json(folder / "gate.json", {"faces": faces, "batches": BATCHES, "files": gate})
+        written = files_of(self.comparisons)
+        write_json(folder / GATE, {"faces": faces, "batches": BATCHES, "files": gate, "written": written})
         rows = [
             {**asdict(row), "faces_per_second": row.faces_per_second, "bytes": self.sizes[row.name]}
             for row in self.latency
         ]
         machine = {"processor": processor_name(), "threads": 1}
-        write_json(folder / "latency.json", {**machine, "files": rows})
+        write_json(folder / LATENCY, {**machine, "files": rows})
         text = card(
             self.facts,
             data=data,
@@ -71,7 +80,7 @@ class Export:
             latency=self.latency,
             processor=processor_name(),
         )
-        (folder / "card.md").write_text(text, encoding="utf-8")
+        (folder / CARD).write_text(text, encoding="utf-8")
 
     def show(self, console: Console) -> None:
         """Print sizes, times and what the gate found."""
