@@ -101,7 +101,14 @@ def test_a_closer_look_is_in_the_files_and_their_card(whole: Path, tmp_path: Pat
 
 def test_what_is_published(whole: Path) -> None:
     names = sorted(str(path.relative_to(whole / "export")) for path in (whole / "export").rglob("*"))
-    assert names == ["card.md", "gate.json", "latency.json", "model-int8.onnx", "model.onnx"]
+    assert names == [
+        "calibration.json",
+        "card.md",
+        "gate.json",
+        "latency.json",
+        "model-int8.onnx",
+        "model.onnx",
+    ]
     gate = json.loads((whole / "export/gate.json").read_text())
     assert gate["faces"] == "held_out"
     assert set(gate["files"]) == {"model.onnx", "model-int8.onnx"}
@@ -136,7 +143,7 @@ def test_another_export_takes_the_place_of_the_first(whole: Path, tmp_path: Path
     (run / "export/notes.txt").write_text("mine")
     export_run(run, name="mine", target_error=0.9, seconds=0.0)
     names = sorted(path.name for path in (run / "export").iterdir())
-    assert names == ["card.md", "gate.json", "latency.json", "model.onnx", "notes.txt"]
+    assert names == ["calibration.json", "card.md", "gate.json", "latency.json", "model.onnx", "notes.txt"]
     model = ExpressionModel.load(run)
     assert (model.name, model.facts.target_error) == ("mine", 0.9)
 
@@ -151,6 +158,41 @@ def test_files_that_no_export_wrote_are_refused_before_any_work(
     with pytest.raises(ValueError, match=r"card\.md, which no export wrote"):
         export_run(run, out=out)
     assert [path.read_text() for path in out.iterdir()] == ["mine"]
+
+
+def test_an_export_to_elsewhere_leaves_what_the_run_says_of_its_own_alone(
+    whole: Path, tmp_path: Path
+) -> None:
+    run, out = Path(shutil.copytree(whole, tmp_path / "run")), tmp_path / "out"
+    (run / "report.html").write_text("of RUN/export")
+    kept = [run / "calibration.json", run / "report.html", *(run / "export").iterdir()]
+    before = [path.read_bytes() for path in kept]
+    done = export_run(run, out=out, mirror=False, target_error=0.3, seconds=0.0)
+    assert done.report_problem is None
+    assert [path.read_bytes() for path in kept] == before
+    calibration = json.loads((out / "calibration.json").read_text())
+    assert (calibration["target_error"], calibration["mirror"]) == (0.3, False)
+    assert ExpressionModel.load(out).temperature == calibration["temperature"]
+
+
+def test_the_folder_of_the_run_is_no_place(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(run)
+    for out in (run, tmp_path / "link"):
+        with pytest.raises(ValueError, match="the run's own folder"):
+            export_run(run, out=out)
+    assert not (run / "model.onnx").exists()
+
+
+def test_a_report_that_can_not_be_written_does_not_undo_an_export(whole: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(whole, tmp_path / "run"))
+    (run / "report.html").write_text("before")
+    (run / "predictions.parquet").unlink(missing_ok=True)
+    console = Console(record=True, width=300)
+    export_run(run, name="mine", target_error=0.3, seconds=0.0).show(console)
+    assert "the report was not rewritten: The run in" in console.export_text()
+    assert ExpressionModel.load(run).name == "mine"
+    assert json.loads((run / "calibration.json").read_text())["target_error"] == 0.3
+    assert (run / "report.html").read_text() == "before"
 
 
 def test_a_spoiled_file_is_not_published(

@@ -13,6 +13,8 @@ import pytest
 from halfsmile.export.publish import earlier_files, publish, require_place, unfinished
 from halfsmile.export.result import INT8, ONNX, OPENVINO, TEMPORAL, files_of
 
+LEAST = ["card.md", "gate.json", "latency.json", "model.onnx"]
+
 
 def export(out: Path, models: tuple[str, ...] = (ONNX,), content: str = "new", **gate: Any) -> None:
     """Publish files as an export of these models would."""
@@ -35,6 +37,7 @@ def test_everything_is_moved_into_a_new_folder(tmp_path: Path) -> None:
     require_place(out, files_of((ONNX,)))
     export(out, (ONNX, OPENVINO))
     assert there(out) == [
+        "calibration.json",
         "card.md",
         "gate.json",
         "latency.json",
@@ -49,7 +52,7 @@ def test_what_is_not_made_again_goes_away_and_leaves_no_empty_folder(tmp_path: P
     export(tmp_path, (ONNX, INT8, OPENVINO, TEMPORAL), "old")
     (tmp_path / "notes.txt").write_text("mine")
     export(tmp_path)
-    assert there(tmp_path) == ["card.md", "gate.json", "latency.json", "model.onnx", "notes.txt"]
+    assert there(tmp_path) == ["calibration.json", *LEAST, "notes.txt"]
     assert (tmp_path / "model.onnx").read_text() == "new"
 
 
@@ -102,9 +105,10 @@ def test_exports_before_gate_json_listed_all_files_are_known(tmp_path: Path) -> 
     export(tmp_path, (ONNX, OPENVINO))
     gate: dict[str, dict[str, Any]] = {"files": {ONNX: {}, OPENVINO: {}}}
     (tmp_path / "gate.json").write_text(json.dumps(gate))
-    assert earlier_files(tmp_path) == set(files_of((ONNX, OPENVINO)))
+    (tmp_path / "calibration.json").unlink()  # they did not write it
+    assert earlier_files(tmp_path) == set(files_of((ONNX, OPENVINO))) - {"calibration.json"}
     export(tmp_path)
-    assert there(tmp_path) == ["card.md", "gate.json", "latency.json", "model.onnx"]
+    assert there(tmp_path) == ["calibration.json", *LEAST]
 
 
 @pytest.mark.parametrize(

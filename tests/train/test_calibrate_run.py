@@ -111,7 +111,7 @@ def test_test_labels_choose_nothing(run: RunFolder, faces: RunFaces) -> None:
 def test_what_is_written_is_what_was_chosen(run: RunFolder, faces: RunFaces) -> None:
     choice = calibrate_run(run, target_error=0.7, set_coverage=0.8, faces=faces)
     assert not (run.path / "calibration.json").exists()
-    choice.write(run)
+    choice.write(run.path)
     written = json.loads((run.path / "calibration.json").read_text())
     assert written == {**json.loads(json.dumps(choice.to_dict())), "assurance": module.ASSURANCE}
     assert (written["stage"], written["source"], written["target_error"]) == ("finetune", "held_out", 0.7)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,9 @@ def export_run(
 ) -> Export:
     """Export the last stage of a run.
 
-    All files appear in ``out``, or none does and what an earlier export left there stays as it was; so does
-    ``calibration.json`` in the run. Files that no export wrote are neither replaced nor removed.
+    All files appear in ``out``, or none does and what an earlier export left there stays as it was; files
+    that no export wrote are neither replaced nor removed. The run's ``calibration.json`` and report describe
+    what is in ``RUN/export``; an export to elsewhere leaves them alone.
 
     Args:
         run: The run folder.
@@ -86,8 +88,14 @@ def export_run(
         require_openvino()
     folder = RunFolder.existing(run)
     out = folder.path / "export" if out is None else Path(out)
+    own_place = out.resolve() == (folder.path / "export").resolve()
     wanted = {ONNX: True, INT8: int8, OPENVINO: openvino, TEMPORAL: folder.finished("temporal")}
     names = files_of(name for name, is_wanted in wanted.items() if is_wanted)
+    if out.resolve() == folder.path.resolve():
+        raise ValueError(
+            f"--out {out} is the run's own folder. Leave --out away to export into {folder.path / 'export'}, "
+            "where `halfsmile predict --model RUN` looks first, or give another folder."
+        )
     require_place(out, names)
     faces = read_run_faces(folder, data=data)
     calibration = calibrate_run(folder, target_error=target_error, faces=faces, mirror=mirror, zoom=zoom)
@@ -116,10 +124,7 @@ def export_run(
         done = Export(out, facts, calibration, comparisons, sizes, latency)
         done.write_reports(scratch, run_data)
         publish(scratch, out, names)
-        calibration.write(folder)
-    if (folder.path / "report.html").is_file():
-        write_report(folder.path)  # shows the threshold
-    return done
+    return replace(done, report_problem=_tell_run(folder, calibration)) if own_place else done
 
 
 def model_facts(
@@ -202,6 +207,17 @@ def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> Faces:
     encoder = folder.recipe().encoder
     rows = np.random.default_rng(0).permutation(len(faces.train))[:count]
     return load_faces(faces.train.take(np.sort(rows)), size=encoder.image_size, channels=encoder.channels)
+
+
+def _tell_run(folder: RunFolder, calibration: Calibration) -> str | None:
+    """Let the run's calibration.json and report describe what it exported; what was wrong if they can't."""
+    try:
+        calibration.write(folder.path)
+        if (folder.path / "report.html").is_file():
+            write_report(folder.path)  # shows the threshold
+    except (ValueError, OSError) as error:
+        return str(error)
+    return None
 
 
 def _sha256(path: Path) -> str:

@@ -13,16 +13,17 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from halfsmile.export.result import CARD, GATE, INT8, LATENCY, ONNX, OPENVINO, TEMPORAL, files_of
+from halfsmile.export.result import CALIBRATION, GATE, INT8, ONNX, OPENVINO, TEMPORAL, files_of
 from halfsmile.files import read_json
 
 KNOWN = files_of((ONNX, INT8, OPENVINO, TEMPORAL))
-_BEFORE_LISTS = (GATE, LATENCY, CARD)
-"""What exports wrote besides models when gate.json did not list all files yet."""
 
 
 def earlier_files(out: Path) -> frozenset[str]:
-    """Names of what an earlier export wrote into a folder, as its gate.json tells; none without one."""
+    """Names of what an earlier export wrote into a folder, as its gate.json tells; none without one.
+
+    Older exports listed only the models, and wrote no calibration.json beside them.
+    """
     try:
         gate = read_json(out / GATE)
     except (ValueError, OSError):
@@ -30,7 +31,7 @@ def earlier_files(out: Path) -> frozenset[str]:
     models = gate.get("files") if isinstance(gate, dict) else None
     if not isinstance(models, dict) or ONNX not in models:
         return frozenset()
-    listed = gate["written"] if "written" in gate else [*files_of(models), *_BEFORE_LISTS]
+    listed = gate.get("written", [name for name in files_of(models) if name != CALIBRATION])
     return frozenset(name for name in KNOWN if isinstance(listed, list) and name in listed)
 
 

@@ -20,7 +20,7 @@ from halfsmile.train.run_folder import processor_name
 
 ONNX, INT8, OPENVINO = "model.onnx", "model-int8.onnx", "openvino/model.xml"
 TEMPORAL = "temporal.onnx"
-GATE, LATENCY, CARD = "gate.json", "latency.json", "card.md"
+GATE, LATENCY, CARD, CALIBRATION = "gate.json", "latency.json", "card.md", "calibration.json"
 LIMITS = {ONNX: EXACT, INT8: QUANTIZED, OPENVINO: EXACT, TEMPORAL: EXACT}
 
 
@@ -28,7 +28,7 @@ def files_of(models: Iterable[str]) -> tuple[str, ...]:
     """Names of all files that an export of these models writes."""
     models = tuple(models)
     weights = (str(Path(OPENVINO).with_suffix(".bin")),) if OPENVINO in models else ()
-    return (*models, *weights, GATE, LATENCY, CARD)
+    return (*models, *weights, GATE, LATENCY, CARD, CALIBRATION)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,7 @@ class Export:
         comparisons: What the gate found, by file.
         sizes: Bytes, by file.
         latency: Times, by file and batch size.
+        report_problem: Why the run's calibration.json and report could not be brought up to date, if so.
     """
 
     folder: Path
@@ -50,9 +51,10 @@ class Export:
     comparisons: dict[str, Comparison]
     sizes: dict[str, int]
     latency: list[Latency]
+    report_problem: str | None = None
 
     def write_reports(self, folder: Path, data: Mapping[str, Any]) -> None:
-        """Write gate.json, latency.json and card.md.
+        """Write gate.json, latency.json, card.md and calibration.json.
 
         Args:
             folder: Where to.
@@ -81,6 +83,7 @@ class Export:
             processor=processor_name(),
         )
         (folder / CARD).write_text(text, encoding="utf-8")
+        self.calibration.write(folder)
 
     def show(self, console: Console) -> None:
         """Print sizes, times and what the gate found."""
@@ -101,3 +104,5 @@ class Export:
             )
         console.print(table)
         console.print(f"Model: {self.folder / ONNX}", soft_wrap=True)
+        if self.report_problem is not None:
+            console.print(f"Exported; the report was not rewritten: {self.report_problem}", soft_wrap=True)

@@ -184,9 +184,9 @@ class Calibration:
         sets = self.sets and asdict(self.sets)
         return {**asdict(replace(self, vector=None, sets=None)), "sets": sets, "vector": vector}
 
-    def write(self, folder: RunFolder) -> None:
-        """Keep it as ``calibration.json`` of a run, which the report reads."""
-        write_json(folder.path / "calibration.json", {**self.to_dict(), "assurance": ASSURANCE})
+    def write(self, folder: Path) -> None:
+        """Keep it as ``calibration.json`` of a folder; the report reads that of the run."""
+        write_json(folder / "calibration.json", {**self.to_dict(), "assurance": ASSURANCE})
 
 
 def calibrate_run(
