@@ -94,7 +94,8 @@ def test_a_closer_look_is_in_the_files_and_their_card(whole: Path, tmp_path: Pat
     expected = network_logits(network, images)
     assert not np.allclose(expected, network_logits(trained_classifier(folder), images), atol=0.1)
     assert np.allclose(ExpressionModel.load(run).predict(images).logits, expected, atol=1e-4)
-    assert "mirror image, both also 1.34 times closer" in (run / "export/card.md").read_text()
+    assert "mirror image, both also 1.33 times closer" in (run / "export/card.md").read_text()
+    assert json.loads((run / "calibration.json").read_text())["zoom"] == 32 / 24
     with pytest.raises(ValueError, match="this one looks once"):
         export_run(run, zoom=1.34, mirror=False, seconds=0.0)
 
@@ -195,6 +196,25 @@ def test_a_report_that_can_not_be_written_does_not_undo_an_export(whole: Path, t
     assert (run / "report.html").read_text() == "before"
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_error": 1.5}, "target_error must lie between 0 and 1"),
+        ({"zoom": 3.0}, "from 1 to 2"),
+        ({"zoom": 1.01}, "cuts no pixel off faces of 32 px"),
+        ({"zoom": 1.3, "mirror": False}, "this one looks once"),
+        ({"out": Path(__file__)}, "is a file"),
+    ],
+)
+def test_bad_options_are_refused_before_faces_are_read(
+    run: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], message: str
+) -> None:
+    monkeypatch.setattr(module, "read_run_faces", None)
+    with pytest.raises(ValueError, match=message):
+        export_run(run, **changes)
+    assert not (run / "export").exists()
+
+
 def test_a_spoiled_file_is_not_published(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +249,7 @@ def test_a_run_without_faces_to_calibrate_on_is_exported_as_it_is(run: Path) -> 
     assert json.loads((run / "export/gate.json").read_text())["faces"] == "labeled"
 
 
-def test_the_network_over_frames_is_exported_too(run: Path) -> None:
+def test_the_network_over_frames_is_exported_too(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = make_network(TemporalConfig(width=8, heads=2, depth=1, delay=1), features=24, classes=8)
     taxonomy = trained_classifier(RunFolder(run)).taxonomy
     save_network(run / "temporal", model, taxonomy)
@@ -243,6 +263,7 @@ def test_the_network_over_frames_is_exported_too(run: Path) -> None:
     assert exported.facts.weights_sha256 == classifier.facts.weights_sha256 == weights
     assert "| temporal.onnx |" in (run / "export/card.md").read_text(encoding="utf-8")
     (run / "temporal/result.json").write_text('{"features_of": "semi"}')
+    monkeypatch.setattr(module, "read_run_faces", None)  # before faces are read
     with pytest.raises(ValueError, match="finetune was trained since"):
         export_run(run, seconds=0.0)
 

@@ -71,6 +71,14 @@ def test_a_closer_look_is_that_at_a_crop(zoom: float, border: int) -> None:
     torch.testing.assert_close(logits.exp(), expected)
     torch.testing.assert_close(all_views(images.flip(-1)), all_views(images))
     torch.testing.assert_close(features, model.features(images))
+    assert all_views.zoom == 16 / (16 - 2 * border)
+
+
+def test_a_zoom_that_cuts_no_pixel_off_is_refused() -> None:
+    model = classifier(standardize=False)
+    with pytest.raises(ValueError, match=r"1\.05 cuts no pixel off faces of 16 px.* or 1\.143 or more"):
+        MirroredClassifier(model, zoom=1.05)
+    assert MirroredClassifier(model, zoom=1.143).border == 1
 
 
 @pytest.mark.parametrize("zoom", [0.9, 2.1])

@@ -110,7 +110,7 @@ def card(
 def _looks(calibration: Calibration) -> str:
     if not calibration.mirror:
         return "once"
-    closer = f", both also {calibration.zoom:g} times closer" if calibration.zoom > 1 else ""
+    closer = f", both also {calibration.zoom:.3g} times closer" if calibration.zoom > 1 else ""
     return f"with its mirror image{closer}"
 
 

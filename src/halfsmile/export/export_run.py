@@ -34,6 +34,7 @@ from halfsmile.train.calibrate_run import (
     calibrate_run,
     network_logits,
     read_run_faces,
+    require_shares,
     trained_classifier,
 )
 from halfsmile.train.run_folder import RunFolder
@@ -97,10 +98,13 @@ def export_run(
             "where `halfsmile predict --model RUN` looks first, or give another folder."
         )
     require_place(out, names)
+    require_shares(target_error=target_error)
+    model, run_data = trained_classifier(folder, mirror=mirror, zoom=zoom), folder.data()
+    if TEMPORAL in names:
+        _require_newest_features(folder)
+
     faces = read_run_faces(folder, data=data)
     calibration = calibrate_run(folder, target_error=target_error, faces=faces, mirror=mirror, zoom=zoom)
-    model = trained_classifier(folder, mirror=mirror, zoom=zoom)
-    run_data = folder.data()
     facts = model_facts(folder, model, calibration, name=name)
 
     with unfinished(out) as scratch:
@@ -190,16 +194,20 @@ def check(
 def _temporal(folder: RunFolder, facts: ModelFacts, path: Path, model: Exported, faces: Faces) -> Comparison:
     """Export the network over frames of a run, for the features of its exported model."""
     network, taxonomy = load_network(folder.stage("temporal"))
+    described = temporal_facts(network, taxonomy, facts.recipe_sha256, facts.weights_sha256)
+    export_temporal(network, described, path)
+    exported, features = TemporalModel(path, threads=1), model.predict(faces.images).features
+    return require_temporal(path.name, exported, network, taxonomy, features)
+
+
+def _require_newest_features(folder: RunFolder) -> None:
+    """Refuse a network over frames that reads the features of another stage than the exported one."""
     source = read_json(folder.stage("temporal") / "result.json").get("features_of")
     if source != folder.last_stage():
         raise ValueError(
             f"Stage temporal of {folder.path} reads the features of stage {source}, and "
             f"{folder.last_stage()} was trained since. Train it again in a new run folder."
         )
-    described = temporal_facts(network, taxonomy, facts.recipe_sha256, facts.weights_sha256)
-    export_temporal(network, described, path)
-    exported, features = TemporalModel(path, threads=1), model.predict(faces.images).features
-    return require_temporal(path.name, exported, network, taxonomy, features)
 
 
 def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> Faces:

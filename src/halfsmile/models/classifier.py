@@ -66,11 +66,12 @@ class MirroredClassifier(nn.Module):
     Args:
         classifier: What looks.
         zoom: Above 1, it looks at both a second time, so many times closer: a border of whole pixels is cut
-            off, and the rest enlarged to the same size. Random crops show a network larger faces than it is
-            tested on (arXiv 1906.06423), so a closer look may see more.
+            off, and the rest enlarged to the same size; the attribute ``zoom`` is what came of it. Random
+            crops show a network larger faces than it is tested on (arXiv 1906.06423), so a closer look may
+            see more.
 
     Raises:
-        ValueError: If the zoom is below 1 or above 2.
+        ValueError: If the zoom is below 1 or above 2, or so little above 1 that no pixel would be cut off.
 
     Example:
         >>> from halfsmile.models.resnet import ResNet, ResNetConfig
@@ -88,7 +89,14 @@ class MirroredClassifier(nn.Module):
             raise ValueError(f"The zoom of the closer look must be from 1 to 2, found {zoom}.")
         self.classifier = classifier
         self.taxonomy = classifier.taxonomy
-        self.border = round(self.encoder.config.image_size * (1 - 1 / zoom) / 2)
+        size = self.encoder.config.image_size
+        self.border = round(size * (1 - 1 / zoom) / 2)
+        if zoom > 1 and not self.border:
+            raise ValueError(
+                f"The zoom {zoom:g} cuts no pixel off faces of {size} px, so it would only cost time. Give "
+                f"1 for no closer look, or {size / (size - 2):.3f} or more."
+            )
+        self.zoom = size / (size - 2 * self.border)
 
     @property
     def encoder(self) -> Encoder:

@@ -162,7 +162,7 @@ class Calibration:
         curve: Error among the most confident answers on those faces, see
             :meth:`~halfsmile.evaluate.selective.RiskCoverage.points`; None likewise.
         mirror: Whether each face was seen with its mirror image.
-        zoom: How many times closer both were seen too; 1 if they were not.
+        zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
     """
 
     stage: str
@@ -187,6 +187,17 @@ class Calibration:
     def write(self, folder: Path) -> None:
         """Keep it as ``calibration.json`` of a folder; the report reads that of the run."""
         write_json(folder / "calibration.json", {**self.to_dict(), "assurance": ASSURANCE})
+
+
+def require_shares(**shares: float) -> None:
+    """Refuse settings that do not lie between 0 and 1.
+
+    Raises:
+        ValueError: With name and value of the first.
+    """
+    for name, value in shares.items():
+        if not 0 < value < 1:
+            raise ValueError(f"{name} must lie between 0 and 1, found {value}.")
 
 
 def calibrate_run(
@@ -216,9 +227,7 @@ def calibrate_run(
     Raises:
         ValueError: If a number is out of range, the run has no classifier, or its data have changed.
     """
-    for name, value in (("target_error", target_error), ("set_coverage", set_coverage)):
-        if not 0 < value < 1:
-            raise ValueError(f"{name} must lie between 0 and 1, found {value}.")
+    require_shares(target_error=target_error, set_coverage=set_coverage)
     model = trained_classifier(folder, mirror=mirror, zoom=zoom)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
@@ -257,7 +266,7 @@ def calibrate_run(
         test={**judged, "errors": errors, "curve": risk_coverage(temperature(logits), targets).points()},
         curve=points,
         mirror=isinstance(model, MirroredClassifier),
-        zoom=zoom,
+        zoom=model.zoom if isinstance(model, MirroredClassifier) else 1.0,
     )
 
 
