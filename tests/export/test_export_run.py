@@ -112,6 +112,7 @@ def test_what_is_published(whole: Path) -> None:
     ]
     gate = json.loads((whole / "export/gate.json").read_text())
     assert gate["faces"] == "held_out"
+    assert gate["batches"] == [1, 2, 7, 30]  # of 40 faces
     assert set(gate["files"]) == {"model.onnx", "model-int8.onnx"}
     for found in gate["files"].values():
         assert found["difference"] <= found["limits"]["difference"]

@@ -15,7 +15,17 @@ import onnx
 import pytest
 from tests.export.conftest import Network
 
-from halfsmile.export.gate import BATCHES, EXACT, QUANTIZED, Comparison, GateError, Limits, compare, require
+from halfsmile.export.gate import (
+    BATCHES,
+    EXACT,
+    QUANTIZED,
+    Comparison,
+    GateError,
+    Limits,
+    batch_sizes,
+    compare,
+    require,
+)
 from halfsmile.predict.model import ExpressionModel
 
 Values = npt.NDArray[np.floating[Any]]
@@ -127,6 +137,44 @@ def test_a_file_that_answers_wrongly_for_one_batch_size_is_seen() -> None:
         require("file", file, images=images, reference=reference, labels="abc", limits=EXACT)
     assert asked[: len(BATCHES)] == list(BATCHES)
     assert sum(asked) == 100
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 9])
+@pytest.mark.parametrize("wrong", [1, 2, 7])
+def test_few_faces_are_asked_again_until_every_batch_size_was(count: int, wrong: int) -> None:
+    images = np.arange(count, dtype=np.uint8).reshape(count, 1, 1, 1)
+    reference = REFERENCE[np.arange(count) % 4]
+    asked = []
+
+    def predict(crops: npt.NDArray[np.uint8], spoiled: int) -> SimpleNamespace:
+        asked.append(len(crops))
+        rows = reference[crops.ravel()]
+        return SimpleNamespace(probabilities=rows[:, ::-1] if len(crops) == spoiled else rows)
+
+    def file(spoiled: int) -> Any:
+        facts = SimpleNamespace(labels=("a", "b", "c"))
+        return SimpleNamespace(facts=facts, predict=lambda crops: predict(crops, spoiled))
+
+    settings: Any = {"images": images, "reference": reference, "labels": "abc", "limits": EXACT}
+    assert require("file", file(0), **settings).count == count
+    assert asked == [1, 2, 7] == batch_sizes(count)
+    with pytest.raises(GateError, match=f"on {count} faces: the largest difference"):
+        require("file", file(wrong), **settings)
+
+
+def test_without_a_face_nothing_is_proven(good: tuple[Network, Path]) -> None:
+    source, path = good
+    model = ExpressionModel.load(path, threads=1)
+    nothing = source.images(0)
+    with pytest.raises(GateError, match="there is no face"):
+        require("file", model, images=nothing, reference=REFERENCE, labels=source.facts.labels, limits=EXACT)
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(10, [1, 2, 7]), (11, [1, 2, 7, 1]), (74, [1, 2, 7, 64]), (80, [1, 2, 7, 64, 6])]
+)
+def test_batch_sizes_use_all_faces(count: int, sizes: list[int]) -> None:
+    assert batch_sizes(count) == sizes
 
 
 def test_the_comparison_by_hand() -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from halfsmile.export.card import card
-from halfsmile.export.gate import BATCHES, EXACT, QUANTIZED, Comparison
+from halfsmile.export.gate import EXACT, QUANTIZED, Comparison, batch_sizes
 from halfsmile.export.latency import Latency
 from halfsmile.files import write_json
 from halfsmile.predict.model_facts import ModelFacts
@@ -66,7 +66,8 @@ class Export:
         }
         faces = self.calibration.source or "labeled"
         written = files_of(self.comparisons)
-        write_json(folder / GATE, {"faces": faces, "batches": BATCHES, "files": gate, "written": written})
+        batches = sorted(set(batch_sizes(self.comparisons[ONNX].count)))
+        write_json(folder / GATE, {"faces": faces, "batches": batches, "files": gate, "written": written})
         rows = [
             {**asdict(row), "faces_per_second": row.faces_per_second, "bytes": self.sizes[row.name]}
             for row in self.latency
