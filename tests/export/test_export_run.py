@@ -143,11 +143,13 @@ def test_the_card_tells_the_numbers_and_the_limits_of_use(whole: Path) -> None:
 def test_another_export_takes_the_place_of_the_first(whole: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(whole, tmp_path / "run"))
     (run / "export/notes.txt").write_text("mine")
-    export_run(run, name="mine", target_error=0.9, seconds=0.0)
+    export_run(run, name="mine", target_error=0.9, set_coverage=0.7, seconds=0.0)
     names = sorted(path.name for path in (run / "export").iterdir())
     assert names == ["calibration.json", "card.md", "gate.json", "latency.json", "model.onnx", "notes.txt"]
     model = ExpressionModel.load(run)
     assert (model.name, model.facts.target_error) == ("mine", 0.9)
+    sets = json.loads((run / "calibration.json").read_text())["sets"]
+    assert (model.facts.set_coverage, model.facts.set_floor) == (0.7, sets["floor"])
 
 
 def test_files_that_no_export_wrote_are_refused_before_any_work(
@@ -200,6 +202,7 @@ def test_a_report_that_can_not_be_written_does_not_undo_an_export(whole: Path, t
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"set_coverage": 0.0}, "set_coverage must lie between 0 and 1"),
         ({"target_error": 1.5}, "target_error must lie between 0 and 1"),
         ({"zoom": 3.0}, "from 1 to 2"),
         ({"zoom": 1.01}, "cuts no pixel off faces of 32 px"),
@@ -245,6 +248,7 @@ def test_a_run_without_faces_to_calibrate_on_is_exported_as_it_is(run: Path) -> 
     done = export_run(run, seconds=0.0)
     model = ExpressionModel.load(run)
     assert (model.temperature, model.threshold, model.facts.target_error) == (1.0, None, None)
+    assert (model.facts.set_coverage, model.facts.set_floor) == (None, None)
     assert done.comparisons["model.onnx"].count == 80
     assert "Not calibrated" in (run / "export/card.md").read_text(encoding="utf-8")
     assert json.loads((run / "export/gate.json").read_text())["faces"] == "labeled"

@@ -33,6 +33,8 @@ FACTS = ModelFacts(
     recipe_sha256="0" * 64,
     card="A test.",
     weights_sha256="1" * 64,
+    set_coverage=0.9,
+    set_floor=0.125,
 )
 RNG = np.random.default_rng(0)
 TO_FEATURES = RNG.normal(size=(SIZE * SIZE * CHANNELS, WIDTH)).astype(np.float32)
@@ -176,6 +178,17 @@ def test_the_model_in_the_box_loads_or_says_how_to_get_one() -> None:
         )
 
 
+def test_files_of_older_exports_lack_sets_and_weights() -> None:
+    metadata = {
+        name: value
+        for name, value in FACTS.to_metadata().items()
+        if name not in ("halfsmile.sets", "halfsmile.weights_sha256")
+    }
+    facts = ModelFacts.from_metadata(metadata)
+    assert facts == replace(FACTS, weights_sha256=None, set_coverage=None, set_floor=None)
+    assert facts.to_metadata() == metadata
+
+
 def without(key: str) -> dict[str, str]:
     return {name: value for name, value in FACTS.to_metadata().items() if name != f"halfsmile.{key}"}
 
@@ -193,6 +206,8 @@ def without(key: str) -> dict[str, str]:
         ({**FACTS.to_metadata(), "halfsmile.labels": "[neutral"}, "not as expected"),
         ({**FACTS.to_metadata(), "halfsmile.temperature": "0"}, "temperature must be positive"),
         ({**FACTS.to_metadata(), "halfsmile.threshold": "[1]"}, "not as expected"),
+        ({**FACTS.to_metadata(), "halfsmile.sets": "[1]"}, "not as expected"),
+        ({**FACTS.to_metadata(), "halfsmile.sets": '{"coverage": 0.9, "floor": 2}'}, "floor of sets"),
         (
             {**FACTS.to_metadata(), "halfsmile.preprocessing": '{"size": 9, "channels": 3}'},
             r"its input is .*expected",

@@ -185,6 +185,12 @@ def test_judging_by_hand() -> None:
     found = judge(probabilities, targets, taxonomy, threshold=0.5, sets=ConformalSets(0.9, 0.3))
     assert found["metrics"]["accuracy"] == 0.5
     assert found["certain"] == {"share": 0.75, "error": pytest.approx(2 / 3)}
-    assert found["sets"] == {"coverage": 0.75, "mean_size": (1 + 1 + 2 + 3) / 4}
+    assert found["sets"] == {
+        "coverage": 0.75,
+        "per_class": {"a": 1.0, "b": 0.0, "c": 1.0},
+        "mean_size": (1 + 1 + 2 + 3) / 4,
+    }
+    absent = judge(probabilities, np.zeros(4, int), taxonomy, threshold=None, sets=ConformalSets(0.9, 0.3))
+    assert absent["sets"]["per_class"] == {"a": 0.75, "b": None, "c": None}
     never = judge(np.eye(3)[[0, 1]], targets[:2], taxonomy, threshold=1.0, sets=None)
     assert never["certain"] == {"share": 0.0, "error": None}

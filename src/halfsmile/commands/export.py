@@ -21,6 +21,8 @@ class ExportRun:
         int8: Also write an 8-bit file.
         openvino: Also write OpenVINO's files.
         target_error: Share of wrong ones that answers called certain may have.
+        set_coverage: Least share of faces whose set of expressions shall hold the true one, on average over
+            all faces. Higher values make larger sets.
         mirror: Average the answers for a face and its mirror image, as `halfsmile evaluate` does; --no-mirror
             is twice as fast and a little less accurate.
         zoom: Above 1, look at the face and its mirror image so many times closer too, which takes twice as
@@ -36,6 +38,7 @@ class ExportRun:
     int8: bool = False
     openvino: bool = False
     target_error: float = 0.1
+    set_coverage: float = 0.9
     mirror: bool = True
     zoom: float = 1.0
     name: str | None = None
@@ -51,6 +54,7 @@ class ExportRun:
             int8=self.int8,
             openvino=self.openvino,
             target_error=self.target_error,
+            set_coverage=self.set_coverage,
             mirror=self.mirror,
             zoom=self.zoom,
             name=self.name,

@@ -164,11 +164,18 @@ def _certainty(calibration: Calibration) -> list[str]:
     if calibration.sets is not None:
         sets = judged["sets"]
         lines.append(
-            f"The expressions of probability {calibration.sets.floor:.3f} or more make a set meant to hold "
-            f"the true one in {calibration.sets.coverage:.0%} of the cases: {sets['coverage']:.1%} on the "
-            f"test split, with {sets['mean_size']:.1f} expressions on average."
+            f"The most probable expression and all of probability {calibration.sets.floor:.3f} or more make "
+            f"a set meant to hold the true one in {calibration.sets.coverage:.0%} of the cases: "
+            f"{sets['coverage']:.1%} on the test split, with {sets['mean_size']:.1f} expressions on average. "
+            f"This holds over all faces together and not for each expression{_least_held(sets)}."
         )
     return lines
+
+
+def _least_held(sets: Mapping[str, Any]) -> str:
+    held = {label: share for label, share in sets["per_class"].items() if share is not None}
+    least = min(held, key=lambda label: held[label])
+    return f": faces of {least} have it in their sets in {held[least]:.1%} of the cases"
 
 
 def _files(

@@ -53,6 +53,7 @@ def export_run(
     int8: bool = False,
     openvino: bool = False,
     target_error: float = 0.1,
+    set_coverage: float = 0.9,
     name: str | None = None,
     data: Path | None = None,
     mirror: bool = True,
@@ -71,6 +72,7 @@ def export_run(
         int8: Also write an 8-bit file.
         openvino: Also write OpenVINO's files.
         target_error: Share of wrong ones that answers called certain may have.
+        set_coverage: Least share of faces whose set of expressions shall hold the true one.
         name: What the model calls itself; the recipe's name by default.
         data: Where the labeled data set is now; None takes the place that the run was trained from.
         mirror: Average the probabilities of a face and its mirror image, if the run's evaluation does.
@@ -98,13 +100,15 @@ def export_run(
             "where `halfsmile predict --model RUN` looks first, or give another folder."
         )
     require_place(out, names)
-    require_shares(target_error=target_error)
+    require_shares(target_error=target_error, set_coverage=set_coverage)
     model, run_data = trained_classifier(folder, mirror=mirror, zoom=zoom), folder.data()
     if TEMPORAL in names:
         _require_newest_features(folder)
 
     faces = read_run_faces(folder, data=data)
-    calibration = calibrate_run(folder, target_error=target_error, faces=faces, mirror=mirror, zoom=zoom)
+    calibration = calibrate_run(
+        folder, target_error=target_error, set_coverage=set_coverage, faces=faces, mirror=mirror, zoom=zoom
+    )
     facts = model_facts(folder, model, calibration, name=name)
 
     with unfinished(out) as scratch:
@@ -157,6 +161,8 @@ def model_facts(
         threshold=calibration.threshold,
         target_error=None if calibration.threshold is None else calibration.target_error,
         recipe_sha256=_sha256(folder.recipe_path),
+        set_coverage=None if calibration.sets is None else calibration.sets.coverage,
+        set_floor=None if calibration.sets is None else calibration.sets.floor,
         weights_sha256=_sha256(folder.stage(calibration.stage) / "model.safetensors"),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )

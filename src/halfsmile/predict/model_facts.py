@@ -12,6 +12,7 @@ FORMAT = "1"
 WEIGHTS = "halfsmile.weights_sha256"
 """Entry of the metadata that says which weights a file is made from, or reads the features of."""
 
+SETS = "halfsmile.sets"
 TEMPLATES = ("ferplus",)
 
 
@@ -59,6 +60,9 @@ class ModelFacts:
         recipe_sha256: SHA-256 of the recipe.json that it was trained from.
         card: What it is, in a few sentences.
         weights_sha256: SHA-256 of the model.safetensors that it was made from; None in older files.
+        set_coverage: Share of faces, on average over all expressions, whose set of expressions holds the true
+            one; None where sets were never calibrated, and in older files.
+        set_floor: A set is the most probable expression and all of at least this probability; None likewise.
 
     Raises:
         ValueError: If a value is out of range.
@@ -74,6 +78,8 @@ class ModelFacts:
     recipe_sha256: str
     card: str
     weights_sha256: str | None = None
+    set_coverage: float | None = None
+    set_floor: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -82,11 +88,14 @@ class ModelFacts:
             raise ValueError(f"the temperature must be positive, found {self.temperature}.")
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise ValueError(f"the threshold must lie between 0 and 1, found {self.threshold}.")
+        if self.set_floor is not None and not 0 <= self.set_floor <= 1:
+            raise ValueError(f"the floor of sets must lie between 0 and 1, found {self.set_floor}.")
 
     def to_metadata(self) -> dict[str, str]:
         """The same as text for a file's metadata."""
         crop = self.preprocessing
         threshold = {"target_error": self.target_error, "confidence": self.threshold}
+        sets = {"coverage": self.set_coverage, "floor": self.set_floor}
         return {
             "halfsmile.format": FORMAT,
             "halfsmile.name": self.name,
@@ -105,6 +114,7 @@ class ModelFacts:
             "halfsmile.recipe_sha256": self.recipe_sha256,
             "halfsmile.card": self.card,
             **({} if self.weights_sha256 is None else {WEIGHTS: self.weights_sha256}),
+            **({} if self.set_floor is None else {SETS: json.dumps(sets)}),
         }
 
     @classmethod
@@ -133,6 +143,7 @@ class ModelFacts:
             )
         try:
             threshold = json.loads(metadata["halfsmile.threshold"])
+            sets = json.loads(metadata.get(SETS, "null"))
             return cls(
                 name=metadata["halfsmile.name"],
                 labels=tuple(map(str, json.loads(metadata["halfsmile.labels"]))),
@@ -144,6 +155,8 @@ class ModelFacts:
                 recipe_sha256=metadata["halfsmile.recipe_sha256"],
                 card=metadata["halfsmile.card"],
                 weights_sha256=metadata.get(WEIGHTS),
+                set_coverage=None if sets is None else float(sets["coverage"]),
+                set_floor=None if sets is None else float(sets["floor"]),
             )
         except KeyError as error:
             raise ValueError(f"its metadata lack {error}.") from error

@@ -217,7 +217,7 @@ def calibrate_run(
         folder: The run.
         target_error: Share of wrong ones that answers called certain may have. Lower values leave fewer
             certain answers.
-        set_coverage: Least probability that a set of expressions holds the true one.
+        set_coverage: Least probability that a set of expressions holds the true one, on average over faces.
         device: Where to compute; the processor by default.
         data: See :func:`read_run_faces`.
         faces: What that function gave, if it was called before.
@@ -289,7 +289,8 @@ def judge(
 
     Returns:
         ``metrics`` of all answers; ``certain``: the share of such answers and the ``error`` among them (null
-        where there are none); ``sets``: how often they hold the truth and their mean size.
+        where there are none); ``sets``: how often they hold the truth, over all faces and by
+        true class (null where no face has it), and their mean size.
     """
     found: dict[str, Any] = {"metrics": evaluate_predictions(probabilities, targets, taxonomy).to_dict()}
     if threshold is not None:
@@ -301,8 +302,13 @@ def judge(
         }
     if sets is not None:
         members = sets(probabilities)
+        held = members[np.arange(len(targets)), targets]
         found["sets"] = {
-            "coverage": float(members[np.arange(len(targets)), targets].mean()),
+            "coverage": float(held.mean()),
+            "per_class": {
+                label: float(held[targets == index].mean()) if (targets == index).any() else None
+                for index, label in enumerate(taxonomy.labels)
+            },
             "mean_size": float(members.sum(axis=1).mean()),
         }
     return found
