@@ -2,8 +2,9 @@
 
 Static quantization by onnxruntime (Jacob et al. 2018, arXiv 1712.05877): weights get a scale per output
 channel, activations one per tensor, from their range on real faces. Convolutions and matrix products are
-quantized; the first convolution, which sees pixels, the last layer, sums, softmax and normalizations stay in
-32 bits. The graph says so with QuantizeLinear and DequantizeLinear, which any ONNX runtime understands.
+quantized; the first of them, which sees pixels (a convolution, or the matrix product that embeds patches),
+the last layer, sums, softmax and normalizations stay in 32 bits. The graph says so with QuantizeLinear and
+DequantizeLinear, which any ONNX runtime understands.
 
 Weights use 7 of the 8 bits: x86 processors without VNNI add two products of 8 bits in 16 and overflow. A
 Transformer that agreed with its 32-bit version on 98 % of the faces did so on 65 % when weights used all 8.
@@ -25,6 +26,7 @@ from halfsmile.predict.model_facts import ModelFacts
 
 Crops = npt.NDArray[np.uint8]
 _BATCH = 32
+_LAYERS = ("Conv", "MatMul", "Gemm")
 
 
 def quantize_onnx(source: Path, target: Path, facts: ModelFacts, faces: Crops) -> None:
@@ -54,7 +56,7 @@ def quantize_onnx(source: Path, target: Path, facts: ModelFacts, faces: Crops) -
             _Faces(faces),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "MatMul"],
-            nodes_to_exclude=first_convolution(onnx.load(prepared)),
+            nodes_to_exclude=first_layer(onnx.load(prepared)),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -64,9 +66,12 @@ def quantize_onnx(source: Path, target: Path, facts: ModelFacts, faces: Crops) -
         write_onnx(onnx.load(quantized), facts.to_metadata(), target)
 
 
-def first_convolution(model: Any) -> list[str]:
-    """The name of the first convolution of a graph, in a list; an empty list if it has none."""
-    return [node.name for node in model.graph.node if node.op_type == "Conv"][:1]
+def first_layer(model: Any) -> list[str]:
+    """The name of the first convolution or matrix product, in a list; an empty list if a graph has none.
+
+    Nodes of a graph are sorted: none stands before one that it reads, so the first reads pixels.
+    """
+    return [node.name for node in model.graph.node if node.op_type in _LAYERS][:1]
 
 
 class _Faces:
