@@ -67,7 +67,8 @@ def test_threshold_target_and_what_they_mean_are_shown(run: Path) -> None:
         ">validation<",
         ">test<",
         ">target, 10 %<",
-        "at most 10 % wrong among the certain answers, with 90 % assurance, 300 validation faces chose",
+        "at most 10 % wrong among the certain answers, with 90 % assurance for each threshold, 300 "
+        "validation faces chose the threshold. It is the lowest of many",
         f"From a confidence of {100 * facts['threshold']:.0f} % on",
         f"certain of {100 * certain['share']:.1f} %, and {100 * certain['error']:.1f} % of these answers",
         f"all answers together {100 * (1 - facts['test']['metrics']['accuracy']):.1f} % are",

@@ -68,8 +68,12 @@ def _meaning(found: CalibrationFile | None) -> list[str]:
             "counts as certain, on labeled faces that trained nothing, and this page then marks it."
         ]
     asked = f"at most {100 * found.target_error:g} % wrong among the certain answers"
-    asked += f", with {100 * found.assurance:g} % assurance" if found.assurance else ""
+    asked += f", with {100 * found.assurance:g} % assurance for each threshold" if found.assurance else ""
     chose = f"Asked for {asked}, {found.count:,} {_source(found)} chose the threshold."
+    if found.assurance:
+        chose += (
+            " It is the lowest of many that were looked at, so the assurance of the choice is somewhat less."
+        )
     if found.certain is None or found.certain_error is None:
         return [chose, "No confidence meets that, so every answer is called uncertain."]
     return [

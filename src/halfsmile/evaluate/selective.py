@@ -83,8 +83,9 @@ def threshold_for_error(
     Args:
         curve: From a split that trained nothing.
         target: Largest error, in (0, 1).
-        assurance: Ask that the upper bound of the error (Clopper–Pearson, at this one-sided confidence for
-            each threshold) meets the target, instead of the observed error.
+        assurance: Ask that the upper bound of the error (Clopper–Pearson) meets the target, instead of the
+            observed error. It holds for each threshold by itself at this one-sided confidence; for the
+            lowest of many, which is what is returned, somewhat less.
 
     Returns:
         The confidence, or None where not even the most confident answers meet the target.

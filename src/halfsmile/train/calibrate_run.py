@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float32]
 Targets = npt.NDArray[np.int64]
 Scaling = Temperature | VectorScaling
 ASSURANCE = 0.9
-"""One-sided confidence with which the error of certain answers meets its target."""
+"""One-sided confidence, for each threshold, with which the error of certain answers meets its target."""
 
 NEVER = 1.0
 """Threshold where not even the most confident answers meet the target: no answer counts as certain."""
