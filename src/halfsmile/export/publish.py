@@ -6,7 +6,6 @@ Only files that an export wrote are replaced or removed; gate.json in the folder
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from halfsmile.export.result import CALIBRATION, GATE, INT8, ONNX, OPENVINO, TEMPORAL, files_of
 from halfsmile.files import read_json
+from halfsmile.lock import lock, unlock
 
 KNOWN = files_of((ONNX, INT8, OPENVINO, TEMPORAL))
 
@@ -66,25 +66,27 @@ def require_place(out: Path, names: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def unfinished(out: Path) -> Iterator[Path]:
-    """Yield a hidden folder inside ``out`` that is gone afterwards.
+    """Yield a hidden folder inside ``out`` that is gone afterwards; no other process exports there meanwhile.
 
-    A process that is killed leaves it, and the next export removes it; one at work holds a lock on its own.
+    What a process that was killed left there is removed.
 
     Raises:
+        ValueError: If another process exports into ``out``.
         OSError: If ``out`` can't be made or written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for left in out.glob(".unfinished-*"):
-        with contextlib.suppress(OSError), _locked(left):
-            shutil.rmtree(left)
-    scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+    place = out / ".export.lock"
+    held = lock(place, f"an export into {out}")
     try:
-        with contextlib.ExitStack() as lock:
-            with contextlib.suppress(OSError):  # some network file systems know no locks
-                lock.enter_context(_locked(scratch))
+        for left in out.glob(".unfinished-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=out))
+        try:
             yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        unlock(held, place)
 
 
 def publish(scratch: Path, out: Path, names: Sequence[str]) -> None:
@@ -113,14 +115,3 @@ def publish(scratch: Path, out: Path, names: Sequence[str]) -> None:
                 place.parent.rmdir()  # only if it is empty
     for name in sorted(names, key=lambda name: name != GATE):
         (scratch / name).replace(out / name)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder; BlockingIOError if another process does."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
