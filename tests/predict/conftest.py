@@ -24,7 +24,9 @@ SHARPNESS = 0.002
 FRAME = (30, 30, 90)
 
 
-def brightness_model(path: Path, *, channels: int = 1, threshold: float | None = 0.75) -> Path:
+def brightness_model(
+    path: Path, *, channels: int = 1, threshold: float | None = 0.75, set_floor: float | None = None
+) -> Path:
     """Write a model that takes 32 x 32 faces; its probabilities are :func:`expected` of the middle."""
     onnx = pytest.importorskip("onnx")
     helper, numpy_helper, kinds = onnx.helper, onnx.numpy_helper, onnx.TensorProto
@@ -38,6 +40,8 @@ def brightness_model(path: Path, *, channels: int = 1, threshold: float | None =
         target_error=None if threshold is None else 0.1,
         recipe_sha256="0" * 64,
         card="Names the brightness of a face.",
+        set_coverage=None if set_floor is None else 0.9,
+        set_floor=set_floor,
     )
     nodes = [
         helper.make_node("Cast", ["images"], ["floats"], to=kinds.FLOAT),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from halfsmile.predict.columns import column_names, flat_row, openface_names, openface_row, rounded
 from halfsmile.predict.face import Face, NoFace
 
@@ -16,6 +18,7 @@ FACE = Face(
     probabilities={"calm": 0.25, "joy": 0.75},
     confidence=0.75,
     uncertain=False,
+    possible=("joy", "calm"),
     quality={"size": 0.5},
 )
 
@@ -23,7 +26,7 @@ FACE = Face(
 def test_the_order_of_the_columns_is_fixed() -> None:
     names = column_names(["calm", "joy"], ["size"])
     line = (
-        "source,frame,time,track,x0,y0,x1,y1,score,expression,confidence,uncertain,p_calm,p_joy,"
+        "source,frame,time,track,x0,y0,x1,y1,score,expression,confidence,uncertain,possible,p_calm,p_joy,"
         "left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,"
         "right_mouth_x,right_mouth_y,quality_size,reason"
     )
@@ -36,7 +39,8 @@ def test_every_value_stands_in_its_column() -> None:
     row = flat_row(FACE)
     assert [row[name] for name in ("x0", "y0", "x1", "y1")] == [10.5, 20.0, 30.0, 44.25]
     assert (row["frame"], row["time"], row["track"]) == (7, 0.28, 3)
-    assert (row["p_calm"], row["p_joy"]) == (0.25, 0.75)
+    assert (row["p_calm"], row["p_joy"], row["possible"]) == (0.25, 0.75, "joy|calm")
+    assert flat_row(replace(FACE, possible=None))["possible"] is None
     assert (row["left_eye_x"], row["left_eye_y"], row["right_mouth_y"]) == (1.0, 2.0, 10.0)
     assert row["quality_size"] == 0.5
     assert flat_row(NoFace(source="a", frame=2, time=0.1, reason="why")) == {

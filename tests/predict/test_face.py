@@ -19,6 +19,7 @@ def test_results_are_plain_json() -> None:
                 **read,
                 "box": tuple(read["box"]),
                 "landmarks": tuple(tuple(point) for point in read["landmarks"]),
+                "possible": tuple(read["possible"]),
             }
         )
         == FACE

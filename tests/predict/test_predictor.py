@@ -66,6 +66,25 @@ def test_without_any_threshold_nothing_is_called_uncertain(tmp_path: Path) -> No
     assert not predictor.predict(scene([(20, 30, 64)]))[0].uncertain
 
 
+@pytest.mark.parametrize("brightness", [32, 60, 64, 70])
+@pytest.mark.parametrize("floor", [0.0, 0.3, 0.9, 1.0])
+def test_possible_is_the_best_label_and_all_that_reach_the_floor_of_the_sets(
+    tmp_path: Path, brightness: int, floor: float
+) -> None:
+    predictor = Predictor(brightness_model(tmp_path / "m.onnx", set_floor=floor), detector=FramedSquares())
+    face = predictor.predict(scene([(20, 30, brightness)]))[0]
+    assert face.possible is not None
+    assert face.possible[0] == face.expression
+    assert set(face.possible[1:]) == {
+        label for label, value in face.probabilities.items() if value >= floor and label != face.expression
+    }
+    assert list(face.possible) == sorted(face.possible, key=lambda label: -face.probabilities[label])
+
+
+def test_a_model_without_sets_rules_nothing_out(predictor: Predictor) -> None:
+    assert predictor.predict(scene([(20, 30, 64)]))[0].possible is None
+
+
 def test_color_models_see_colors(tmp_path: Path) -> None:
     grey = Predictor(brightness_model(tmp_path / "1.onnx"), detector=FramedSquares())
     color = Predictor(brightness_model(tmp_path / "3.onnx", channels=3), detector=FramedSquares())

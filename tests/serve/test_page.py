@@ -10,12 +10,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
 import pytest
-from tests.serve.conftest import Serve, StandIn, encode
+from tests.serve.conftest import LABELS, Serve, StandIn, encode
 
 from halfsmile.data.decode import decode
 from halfsmile.data.preprocess import Image
@@ -165,6 +165,23 @@ def test_what_is_uncertain_is_called_not_sure(serve: Serve, page: Page, photo: b
         page.wait_for_selector(".face.unsure")
         assert page.locator(".face .name").inner_text() == "not sure"
         assert re.search(r"could be \w+ \(50\xa0%\) or \w+", page.locator(".face .note").inner_text())
+
+
+def test_all_that_can_not_be_ruled_out_is_named(
+    serve: Serve, page: Page, photo: bytes, predictor: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, values = predictor.look, dict(zip(LABELS, (0.1, 0.5, 0.3, 0.1, 0, 0, 0, 0), strict=True))
+    possible = ("happiness", "surprise", "neutral")
+    said: dict[str, Any] = {"probabilities": values, "uncertain": True, "possible": possible}
+    monkeypatch.setattr(predictor, "look", lambda *given: [replace(face, **said) for face in look(*given)])
+    with serve() as url:
+        page.goto(url)
+        drop(page, "me.jpg", "image/jpeg", photo)
+        page.wait_for_selector("text=could be happiness (50\xa0%), surprise (30\xa0%) or neutral (10\xa0%)")
+        with page.expect_download() as download:
+            page.click("#download")
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_bytes().decode())))
+        assert rows[0]["possible"] == "happiness|surprise|neutral"
 
 
 def test_a_bad_file_and_an_empty_picture_are_told(serve: Serve, page: Page) -> None:

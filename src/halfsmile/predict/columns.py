@@ -1,8 +1,9 @@
 """A face as one row of a table: which columns there are, in which order, and what stands in them.
 
 ``source``, ``frame``, ``time``, ``track``, ``x0``, ``y0``, ``x1``, ``y1`` (the box), ``score``,
-``expression``, ``confidence``, ``uncertain``, one ``p_<label>`` for each label, ten coordinates of landmarks,
-one ``quality_<name>`` for each score that was asked for, and ``reason``, which says why there is no face.
+``expression``, ``confidence``, ``uncertain``, ``possible`` (labels that can't be ruled out,
+``neutral|sadness``), one ``p_<label>`` for each label, ten coordinates of landmarks, one
+``quality_<name>`` for each score that was asked for, and ``reason``, which says why there is no face.
 Left and right are those of the image. What is unknown is empty.
 """
 
@@ -17,12 +18,12 @@ Row = dict[str, Any]
 
 BEGINNING = (
     "source", "frame", "time", "track", "x0", "y0", "x1", "y1", "score", "expression", "confidence",
-    "uncertain",
+    "uncertain", "possible",
 )  # fmt: skip
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 LANDMARKS = tuple(f"{point}_{axis}" for point in POINTS for axis in "xy")
 QUALITY = ("size", "sharpness", "exposure", "frontal")
-TEXTS = ("source", "expression", "reason")
+TEXTS = ("source", "expression", "possible", "reason")
 WHOLE_NUMBERS = ("frame", "track")
 
 _OPENFACE_BEGINNING = ("frame", "face_id", "timestamp", "confidence", "success")
@@ -49,6 +50,7 @@ def flat_row(result: Face | NoFace) -> Row:
     row |= dict(zip(("x0", "y0", "x1", "y1"), result.box, strict=True))
     row |= {"track": result.track, "score": result.score, "expression": result.expression}
     row |= {"confidence": result.confidence, "uncertain": result.uncertain}
+    row |= {"possible": None if result.possible is None else "|".join(result.possible)}
     row |= {f"p_{label}": value for label, value in result.probabilities.items()}
     if result.landmarks is not None:
         flat = (value for point in result.landmarks for value in point)

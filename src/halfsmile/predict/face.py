@@ -26,6 +26,9 @@ class Face:
         probabilities: Of every label, in the model's order; they sum to 1.
         confidence: Probability of ``expression``.
         uncertain: Whether ``confidence`` lies below the threshold of certainty.
+        possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
+            true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
+            prediction). None where the model has no such sets.
         quality: Scores from 0 to 1 by name; None where they were not asked for.
     """
 
@@ -40,6 +43,7 @@ class Face:
     probabilities: dict[str, float]
     confidence: float
     uncertain: bool
+    possible: tuple[str, ...] | None = None
     quality: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -103,16 +103,5 @@ def over_time(
 def _with_rows(frame: _Waiting, predictor: Predictor) -> Seen:
     faces = Faces()
     for face in frame.seen.faces:
-        row = frame.rows[face.track or 0]
-        best = int(row.argmax())
-        confidence = float(row[best])
-        faces.append(
-            replace(
-                face,
-                expression=predictor.labels[best],
-                probabilities=dict(zip(predictor.labels, map(float, row), strict=True)),
-                confidence=confidence,
-                uncertain=predictor.is_uncertain(confidence),
-            )
-        )
+        faces.append(replace(face, **predictor.judgment(frame.rows[face.track or 0])))
     return replace(frame.seen, faces=faces)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import cv2
 import numpy as np
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from halfsmile.predict.temporal_model import TemporalModel
 
 Crops = npt.NDArray[np.uint8]
+
+
+class Judgment(TypedDict):
+    """The fields of a :class:`Face` that follow from its probabilities."""
+
+    expression: str
+    probabilities: dict[str, float]
+    confidence: float
+    uncertain: bool
+    possible: tuple[str, ...] | None
 
 
 class Predictor:
@@ -246,8 +256,6 @@ class Predictor:
         points = None
         if face.landmarks is not None:
             points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
-        best = int(np.argmax(probabilities))
-        confidence = float(probabilities[best])
         return Face(
             source=source,
             frame=frame,
@@ -256,14 +264,23 @@ class Predictor:
             landmarks=points,
             score=float(face.score),
             track=track,
-            expression=self.labels[best],
-            probabilities={
-                name: float(value) for name, value in zip(self.labels, probabilities, strict=True)
-            },
-            confidence=confidence,
-            uncertain=self.is_uncertain(confidence),
             quality=quality_scores(image, face) if self.quality and image is not None else None,
+            **self.judgment(probabilities),
         )
+
+    def judgment(self, probabilities: npt.NDArray[np.floating]) -> Judgment:
+        """What follows from the probabilities (classes,) of a face."""
+        ranked = np.argsort(-probabilities, kind="stable")
+        best, floor = int(ranked[0]), self.model.facts.set_floor
+        confidence = float(probabilities[best])
+        possible = (self.labels[i] for i in ranked if i == best or probabilities[i] >= (floor or 0))
+        return {
+            "expression": self.labels[best],
+            "probabilities": dict(zip(self.labels, map(float, probabilities), strict=True)),
+            "confidence": confidence,
+            "uncertain": self.is_uncertain(confidence),
+            "possible": None if floor is None else tuple(possible),
+        }
 
     def is_uncertain(self, confidence: float) -> bool:
         """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too."""

@@ -18,6 +18,7 @@ EXAMPLE_FACE: dict[str, Any] = {
     "probabilities": {"neutral": 0.06, "happiness": 0.94},
     "confidence": 0.94,
     "uncertain": False,
+    "possible": ["happiness"],
     "quality": None,
 }
 EXAMPLE_MODEL: dict[str, Any] = {"name": "default", "labels": ["neutral", "happiness"]}
@@ -79,6 +80,9 @@ class FaceAnswer(Answer):
     probabilities: dict[str, float] = Field(description="Of every label; they sum to 1.")
     confidence: float = Field(ge=0, le=1, description="Probability of the expression, calibrated.")
     uncertain: bool = Field(description="Whether the confidence lies below the threshold of certainty.")
+    possible: list[str] | None = Field(
+        description="Labels that can't be ruled out, most probable first (conformal set); null without sets."
+    )
     quality: dict[str, float] | None = Field(description="Scores from 0 to 1, where asked for.")
 
 

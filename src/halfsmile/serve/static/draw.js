@@ -10,10 +10,11 @@ const ranked = (face) => Object.entries(face.probabilities).sort((a, b) => b[1] 
 
 /** What is said of a face in words; never more certain than the model is. */
 export function verdict(face) {
-  const [first, second] = ranked(face);
-  if (!face.uncertain) return { title: first[0], note: "" };
-  const rest = second ? ` or ${second[0]} (${percent(second[1])})` : "";
-  return { title: "not sure", note: `could be ${first[0]} (${percent(first[1])})${rest}` };
+  const all = ranked(face);
+  if (!face.uncertain) return { title: all[0][0], note: "" };
+  const named = all.slice(0, Math.max(2, face.possible?.length ?? 0))
+    .map(([label, value]) => `${label} (${percent(value)})`);
+  return { title: "not sure", note: `could be ${[named.slice(0, -1).join(", "), ...named.slice(-1)].join(" or ")}` };
 }
 
 /** What a face is called where there are several: its track in a video, its place from the left in a photo. */
