@@ -92,7 +92,7 @@ def test_errors_before_and_after_stand_side_by_side(run: Path) -> None:
     facts = calibration(run)
     write_json(run / "calibration.json", facts)
     page = write_report(run).read_text(encoding="utf-8")
-    titles = {"before": "as trained", "temperature": "temperature (exported)"}
+    titles = {"before": "before temperature", "temperature": "temperature (exported)"}
     for name, title in titles.items():
         errors = facts["test"]["errors"][name]
         shares = [f"{100 * errors[error]:.1f} %" for error in ("ece", "adaptive", "classwise")]

@@ -451,6 +451,20 @@ def test_a_full_disk_is_told_with_the_file_and_what_is_kept(
     assert (tmp_path / "results" / name).is_file()
 
 
+def test_a_copy_is_not_blamed_for_what_happens_to_the_answers(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", film(lambda _: [(20, 30, 32)], 3))
+
+    def write(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("halfsmile.predict.sinks.Printer.write", write)
+    with pytest.raises(BrokenPipeError) as caught:
+        run([clip], model_file, annotate=tmp_path / "annotated")
+    assert str(caught.value) == "[Errno 32] Broken pipe"
+
+
 def refuse_to_look(*_: object, **__: object) -> None:
     raise AssertionError("A picture was looked at.")
 

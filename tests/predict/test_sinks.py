@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.predict.test_columns import FACE
 
+from halfsmile.predict import sinks
 from halfsmile.predict.columns import column_names, flat_row
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.sinks import Printer, Sink, open_sink
@@ -136,6 +137,40 @@ def test_a_finished_table_is_gone_on_with(tmp_path: Path, suffix: str) -> None:
     assert sources(path) == ["a.jpg", "a.jpg", "b.jpg", "c.jpg"]
     write(path, [("d.jpg", 1)])
     assert sources(path) == ["d.jpg"]  # without resume all is new
+
+
+def give_up(table: Sink) -> None:
+    with table:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_finished_table_that_nothing_is_added_to_stays_alone(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"table{suffix}"
+    write(path, [("a.jpg", 2)])
+    before = path.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        give_up(sink(path, resume=True))
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert path.read_bytes() == before
+
+
+def test_a_copy_of_a_finished_table_has_its_settings_from_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "table.csv"
+    with open_sink(path, LABELS, settings={"halfsmile": ["1"], "every": 1}) as table:
+        table.write(picture("a.jpg", 1))
+
+    def kill(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(sinks, "find_begun", kill)
+        with pytest.raises(KeyboardInterrupt):
+            open_sink(path, LABELS, settings={"halfsmile": ["1"], "every": 1}, resume=True)
+    with pytest.raises(ValueError, match="every was 1, now 2"):
+        open_sink(path, LABELS, settings={"halfsmile": ["1"], "every": 2}, resume=True)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

@@ -11,7 +11,7 @@ from halfsmile.evaluate.selective import risk_coverage
 
 ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
 SCALINGS = {
-    "before": "as trained",
+    "before": "before temperature",
     "temperature": "temperature (exported)",
     "vector": "vector scaling (not exported)",
 }

@@ -192,6 +192,7 @@ def json_line(value: Any) -> bytes:
 def _require_columns(found: Sequence[str], expected: Sequence[str]) -> None:
     if list(found) != list(expected):
         raise ValueError(
-            f"the unfinished table has {', '.join(map(str, found)) or 'no columns'}, but this run writes "
-            f"{', '.join(expected)}. Go on with the same model and options, or without --resume."
+            f"the table has {', '.join(map(str, found)) or 'no columns'}, but this run writes "
+            f"{', '.join(expected)}. Go on with the model, options and version of halfsmile that it was made "
+            "with, or without --resume."
         )

@@ -79,6 +79,7 @@ class Sink:
         self._lock_path = path.with_name(f".{path.name}.lock")
         stem = path.stem if path.suffix.lower() == rows.suffix else path.name
         self.partial = path.with_name(f"{stem}.partial{rows.suffix}")
+        self._copied: int | None = None  # bytes of the finished table in the partial file, all of them kept
         self.done: frozenset[str] = frozenset()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +127,9 @@ class Sink:
                 self.finish()
             else:
                 self._file.close()
+                if self._end == self._copied:  # nothing is new: the finished table is all there is
+                    self.partial.unlink()
+                    write_settings(self.partial, None)
         finally:
             unlock(self._lock, self._lock_path)
 
@@ -163,7 +167,7 @@ class Sink:
         table = self.path if is_finished else self.partial
         if not table.exists() or not table.stat().st_size:
             return 0
-        settings = None if self.settings is None else going_on(table, self.settings)
+        write_settings(self.partial, None if self.settings is None else going_on(table, self.settings))
         if is_finished:
             self.restore()
         try:
@@ -172,11 +176,14 @@ class Sink:
         except ValueError as error:
             if is_finished:
                 self.partial.unlink()
+                write_settings(self.partial, None)
             raise ValueError(f"{table} can't be gone on with: {error}") from error
-        write_settings(self.partial, settings)
         keep(self.partial, begun)
         self.done = begun.done
-        return self.partial.stat().st_size
+        length = self.partial.stat().st_size
+        if is_finished and not begun.failures:
+            self._copied = length
+        return length
 
 
 class ParquetSink(Sink):

@@ -121,11 +121,11 @@ class Work:
         place = self.places.of(source)
         frames = rows = 0
         with ExitStack() as stack:
-            draw = None
+            draw, copy = None, Path()
             if self.annotate is not None:
-                path = self.annotate / annotated(source, place)
-                stack.enter_context(self._writing(path))
-                draw = stack.enter_context(annotated_video(path, hide_faces=self.blur_faces))
+                copy = self.annotate / annotated(source, place)
+                with self._writing(copy):
+                    draw = stack.enter_context(annotated_video(copy, hide_faces=self.blur_faces))
             try:
                 for seen in looked:
                     results: Sequence[Face | NoFace] = seen.faces
@@ -137,7 +137,8 @@ class Work:
                     people.update(face.track for face in seen.faces)
                     self.summary.count(seen.faces)
                     if draw is not None:
-                        draw(seen)
+                        with self._writing(copy):
+                            draw(seen)
                     if timeline is not None:
                         timeline.add(seen.faces, seen.frame.time)
                     if explained is not None:
@@ -146,6 +147,8 @@ class Work:
             except KeyboardInterrupt:
                 if not source.is_live:
                     raise
+            with self._writing(copy):
+                stack.close()
         self.summary.frames += frames
         self.summary.people += len(people)
         self.summary.without_face += not people
@@ -188,11 +191,9 @@ class Work:
         try:
             yield
         except OSError as error:
-            if self.sink.partial and error.filename == str(self.sink.partial):
-                raise  # the table itself, which has said so
             kept = "; what was written so far stays"
             kept += ", and --resume goes on from it" if self.sink.partial else ""
-            raise OSError(error.errno, f"{error.strerror}{kept}", str(path)) from error
+            raise OSError(error.errno, f"{error.strerror or error}{kept}", str(path)) from error
 
     def _say(self, source: Source) -> Callable[[str], None]:
         return lambda what: self.progress.advance(0, note=f"{source.name}: {what}")

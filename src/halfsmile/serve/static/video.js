@@ -224,7 +224,10 @@ function play(parts, file) {
         return element("span", {}, patch, label);
       }), element("span", { textContent: "height: confidence · striped: not sure · black: not looked at" }));
       if (lanes.size > LANES) player.remark(`The timeline has the ${LANES} of ${lanes.size} people seen longest; the table has all.`);
-      if (!lanes.size) parts.faces.replaceChildren(element("p", { textContent: "No face was found in this video." }));
+      if (!lanes.size) {
+        const where = isWhole ? "in this video" : "in what was looked at";
+        parts.faces.replaceChildren(element("p", { textContent: `No face was found ${where}.` }));
+      }
       if (video.error) sayUnplayable();
     },
     /** Nothing can be shown after all. */
