@@ -414,6 +414,23 @@ def test_clear_stops_what_is_still_to_be_sent(
         assert sum(predictor.batches) <= 6
 
 
+def test_frames_without_a_face_have_no_rows_and_a_video_without_any_has_one(
+    serve: Serve, page: Page, clip: bytes
+) -> None:
+    empty: dict[str, object] = {"frame": 0, "time": 0.0, "expression": None, "reason": "no face"}
+    with serve() as url:
+        page.goto(url)
+        film(page, [empty, empty | {"frame": 1, "time": 0.1}, person(1, 0.2)])
+        drop(page, "one.mp4", "video/mp4", clip)
+        page.wait_for_selector("text=1 file: 1 person in 1 video.")
+        assert page.locator("#count").inner_text() == "(1 row)"
+        page.unroute_all()
+        film(page, [empty, empty | {"frame": 1, "time": 0.1}])
+        drop(page, "none.mp4", "video/mp4", clip)
+        page.wait_for_selector("text=No face was found in this video.")
+        page.wait_for_selector("text=(2 rows)")
+
+
 def test_a_video_can_be_cancelled(
     serve: Serve, predictor: StandIn, page: Page, clip: bytes, temporary: Path
 ) -> None:

@@ -8,27 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from halfsmile.evaluate.selective import Curve
 from halfsmile.files import read_json
 
 ERRORS = ("ece", "adaptive", "classwise", "nll")
-Values = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Curve:
-    """Points of a risk–coverage curve, most confident answers first.
-
-    Args:
-        threshold: (M,) answers of at least this confidence are kept; falling.
-        coverage: (M,) share of answers kept; rising to 1.
-        risk: (M,) share of wrong ones among them.
-    """
-
-    threshold: Values
-    coverage: Values
-    risk: Values
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from halfsmile.evaluate.calibration_file import CalibrationFile, Curve
+from halfsmile.evaluate.calibration_file import CalibrationFile
 from halfsmile.evaluate.page import Html, bar, paragraph, percent, table
 from halfsmile.evaluate.run_folder import RunFolder
-from halfsmile.evaluate.selective import risk_coverage
+from halfsmile.evaluate.selective import Curve, risk_coverage
 
 ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
 SCALINGS = {
@@ -34,12 +34,12 @@ def silent_table(run: RunFolder) -> Html:
     """Accuracy when the model may decline to answer, by the exported model's confidence if there is one."""
     found = calibration_of(run)
     words = "Accuracy on the test faces that it is surest of, when it may decline the others."
+    curve: Curve
     if found is not None and found.test_curve is not None:
         curve = found.test_curve
         words += " Confidences are those of the exported model, after temperature."
     else:
-        kept = risk_coverage(run.predictions.probabilities, run.predictions.targets)
-        curve = Curve(kept.threshold, kept.coverage, kept.risk)
+        curve = risk_coverage(run.predictions.probabilities, run.predictions.targets)
         words += " Confidences are those of the network as trained, before temperature." if found else ""
     places = np.searchsorted(curve.coverage, np.array(ANSWERED) - 1e-6)
     rows = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from halfsmile.evaluate import charts
-from halfsmile.evaluate.calibration_file import CalibrationFile, Curve
+from halfsmile.evaluate.calibration_file import CalibrationFile
 from halfsmile.evaluate.page import Html, figure, grid, paragraph, percent
 from halfsmile.evaluate.run_folder import RunFolder
-from halfsmile.evaluate.selective import risk_coverage
+from halfsmile.evaluate.selective import Curve, risk_coverage
 
 SOURCES = {"held_out": "held-out faces", "valid": "validation faces"}
 TEST = "test"

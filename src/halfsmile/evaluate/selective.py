@@ -21,19 +21,28 @@ IntArray = npt.NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)
-class RiskCoverage:
-    """Error among the answers that are kept, most confident first; one entry for each distinct confidence.
+class Curve:
+    """Error among the answers that are kept, most confident first.
 
     Args:
         threshold: (M,) answers of at least this confidence are kept; falling.
         coverage: (M,) share of answers kept; rising to 1.
         risk: (M,) share of wrong ones among them.
-        count: Number of samples.
     """
 
     threshold: npt.NDArray[np.float64]
     coverage: npt.NDArray[np.float64]
     risk: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RiskCoverage(Curve):
+    """The whole curve of some samples: one entry for each distinct confidence.
+
+    Args:
+        count: Number of samples.
+    """
+
     count: int
 
     @property

@@ -1,7 +1,7 @@
 // One photo: asked about, shown with its faces.
 import { element } from "./dom.js";
 import { drawFaces, faceArticle } from "./draw.js";
-import { addRow, newCard, onClear, showError, shown } from "./results.js";
+import { addRow, newCard, onClear, shown } from "./results.js";
 import { ask, server, told, tooLarge } from "./server.js";
 
 /** Show a photo. Returns how many faces it has, or null if that can't be told. */
@@ -9,11 +9,7 @@ export async function showPhoto(file) {
   const mine = shown.generation;
   const name = file.name || "picture";
   const parts = newCard(name);
-  const fail = (reason) => {
-    showError(parts, reason);
-    addRow(name, { reason });
-    return null;
-  };
+  const { fail } = parts;
   const large = tooLarge(file, server.limits.body_bytes);
   if (large) return fail(large);
   const address = URL.createObjectURL(file);

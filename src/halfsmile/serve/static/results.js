@@ -27,13 +27,17 @@ export function newCard(name) {
   card.setAttribute("aria-label", name);
   $("results").prepend(card);
   $("toolbar").hidden = false;
-  return { card, title, side, stage, faces };
-}
-
-export function showError(parts, message) {
-  parts.side.textContent = "";
-  parts.stage.hidden ||= !parts.stage.children.length;
-  parts.faces.replaceChildren(element("p", { className: "error", textContent: message }));
+  const mine = shown.generation;
+  /** Say why nothing can be shown, here and in the table; null. */
+  const fail = (reason) => {
+    if (mine !== shown.generation) return null;
+    side.textContent = "";
+    stage.hidden ||= !stage.children.length;
+    faces.replaceChildren(element("p", { className: "error", textContent: reason }));
+    addRow(name, { reason });
+    return null;
+  };
+  return { card, title, side, stage, faces, fail };
 }
 
 /** Stop and free everything; the results stay. */

@@ -1,7 +1,7 @@
 // One video: sent, followed while the server looks at it, and played with its faces and a timeline.
 import { element } from "./dom.js";
 import { color, drawFaces, faceArticle, percent, verdict } from "./draw.js";
-import { addRow, newCard, onClear, showError, shown } from "./results.js";
+import { addRow, newCard, onClear, shown } from "./results.js";
 import { ask, readLines, server, told, tooLarge, withKey } from "./server.js";
 import { Timeline } from "./timeline.js";
 
@@ -13,11 +13,7 @@ export async function showVideo(file) {
   const mine = shown.generation;
   const name = file.name || "video";
   const parts = newCard(name);
-  const fail = (reason) => {
-    showError(parts, reason);
-    addRow(name, { reason });
-    return null;
-  };
+  const { fail } = parts;
   const large = tooLarge(file, server.limits.video_bytes);
   if (large) return fail(large);
   const player = play(parts, file);
@@ -68,7 +64,7 @@ export async function showVideo(file) {
     await readLines(`/v1/video/${job}/results`, abort.signal, (result) => {
       if (mine !== shown.generation) return;
       player.add(result);
-      addRow(name, result);
+      if (result.expression) addRow(name, result);
     }, player.changed);
     const state = await watch;
     if (isOver || !state) return player.people() || null;
@@ -76,7 +72,10 @@ export async function showVideo(file) {
     fetch(`/v1/video/${job}`, withKey({ method: "DELETE" })).catch(() => undefined);
     const people = end(state.status === "done" ? "" : `stopped at ${percent(state.progress)}`);
     for (const problem of state.problems) player.remark(problem);
-    if (state.status !== "failed") return people;
+    if (state.status !== "failed") {
+      if (!people && state.status === "done") addRow(name, { reason: "no face" });
+      return people;
+    }
     const reason = state.error || "The video could not be read.";
     if (!people) { player.remove(); return fail(reason); }
     player.remark(reason, true);
