@@ -19,8 +19,8 @@ from rich.table import Table
 from timm.data import transforms_factory
 from torch import Tensor
 
-from halfsmile.console import make_console
-from halfsmile.data.augment import STRONG, WEAK, Augment
+from halfsmile.transforms.augment import STRONG, WEAK, Augment
+from halfsmile.utils.console import make_console
 
 Side = Callable[[], Tensor]
 

@@ -19,9 +19,9 @@ from rich.table import Table
 from torch import Tensor
 from torch.nn import functional as F
 
-from halfsmile.console import make_console
 from halfsmile.models.winograd import Winograd
-from halfsmile.train.memory import reuse_freed_memory
+from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.utils.console import make_console
 
 LAYERS = ((32, 24), (64, 12), (128, 6), (256, 3), (64, 8), (128, 4), (256, 2))
 """Channels in and out, and side of the map."""

@@ -28,10 +28,10 @@ from benchmarks.cross_tool_table import crop_tables, fer2013_labels, known_faces
 from rich.console import Console
 
 import halfsmile
-from halfsmile.console import make_console
 from halfsmile.data.images import load_faces
 from halfsmile.data.readers import ferplus
-from halfsmile.files import atomic_write, read_json, write_json
+from halfsmile.utils.console import make_console
+from halfsmile.utils.files import atomic_write, read_json, write_json
 
 HERE = Path(__file__).resolve().parent
 SIDE = 48

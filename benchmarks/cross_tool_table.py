@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from halfsmile.evaluate.metrics import accuracy, balanced_accuracy, class_scores, confusion_counts, macro_f1
-from halfsmile.markdown import markdown_table
+from halfsmile.evaluation.metrics import accuracy, balanced_accuracy, class_scores, confusion_counts, macro_f1
 from halfsmile.taxonomy import FERPLUS, Taxonomy
+from halfsmile.utils.markdown import markdown_table
 
 Scores = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]

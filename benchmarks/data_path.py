@@ -18,7 +18,6 @@ import torch
 import tyro
 from rich.table import Table
 
-from halfsmile.console import make_console
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
 from halfsmile.methods.mae import MaeTask
@@ -26,11 +25,12 @@ from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipes import recipe_named
+from halfsmile.recipes.catalog import recipe_named
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.train.batches import ImagePool
-from halfsmile.train.memory import reuse_freed_memory
-from halfsmile.train.optim import make_optimizer
+from halfsmile.training.batches import ImagePool
+from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.optim import make_optimizer
+from halfsmile.utils.console import make_console
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.faces.yunet import YuNet
-from halfsmile.progress import Progress
+from halfsmile.utils.progress import Progress
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 BATCH, TILE, COLUMNS, TILES, SAME = 32, 160, 10, 80, 0.4

@@ -14,15 +14,15 @@ from typing import Literal
 
 import tyro
 
-from halfsmile.console import make_console
-from halfsmile.evaluate.compare import compare
-from halfsmile.evaluate.report import write_report
-from halfsmile.files import atomic_write
-from halfsmile.recipe import Recipe
-from halfsmile.recipes import ssfer_ferplus, supervised_ferplus
-from halfsmile.train.distributed import processes
-from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.run import train_run
+from halfsmile.evaluation.compare import compare
+from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.recipes.catalog import ssfer_ferplus, supervised_ferplus
+from halfsmile.recipes.config import Recipe
+from halfsmile.report.report import write_report
+from halfsmile.training.distributed import processes
+from halfsmile.training.run import train_run
+from halfsmile.utils.console import make_console
+from halfsmile.utils.files import atomic_write
 
 Preset = Literal["cpu", "paper"]
 

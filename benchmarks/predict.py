@@ -25,12 +25,12 @@ from rich.console import Console
 from rich.table import Table
 
 from halfsmile.faces.detect import DetectorName, detector
-from halfsmile.faces.shots import ShotDetector
-from halfsmile.faces.track import Tracker
-from halfsmile.faces.video import frames, probe
+from halfsmile.faces.tracking.shots import ShotDetector
+from halfsmile.faces.tracking.track import Tracker
+from halfsmile.faces.video.frames import frames, probe
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.sinks import Sink, open_sink
+from halfsmile.predict.tables.sinks import Sink, open_sink
 
 STAGES = ("decode", "shots", "detect", "track", "align", "model", "table", "rest")
 
@@ -89,7 +89,7 @@ class Clock:
 
 def scaled(source: Path, width: int, folder: Path) -> Path:
     """The clip at another width."""
-    from halfsmile.faces.video_writer import write_video
+    from halfsmile.faces.video.writer import write_video
 
     if not width:
         return source

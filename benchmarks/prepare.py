@@ -26,10 +26,10 @@ from rich.table import Table
 
 from halfsmile.data.decode import read_image
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.prepare import prepare
-from halfsmile.faces.prepare_settings import Settings
-from halfsmile.faces.prepare_sources import Source, find
-from halfsmile.faces.video import probe
+from halfsmile.faces.prepare.run import prepare
+from halfsmile.faces.prepare.settings import Settings
+from halfsmile.faces.prepare.sources import Source, find
+from halfsmile.faces.video.frames import probe
 
 KINDS = ("decode", "detect", "track", "align", "write")
 

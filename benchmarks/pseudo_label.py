@@ -20,13 +20,13 @@ import tyro
 from rich.console import Console
 
 from halfsmile.data.preprocess import preprocess
-from halfsmile.data.shards import BLOCK, padded
-from halfsmile.data.store import FaceStore, read_index
-from halfsmile.faces.prepare_face import encode
-from halfsmile.faces.prepare_settings import Settings
+from halfsmile.data.store.read import FaceStore, read_index
+from halfsmile.data.store.shards import BLOCK, padded
+from halfsmile.faces.prepare.face import encode
+from halfsmile.faces.prepare.settings import Settings
 from halfsmile.predict.model import read_model
-from halfsmile.predict.pseudo_label_parts import RANGE
-from halfsmile.predict.pseudo_label_work import Labeler
+from halfsmile.predict.pseudo_labels.parts import RANGE
+from halfsmile.predict.pseudo_labels.work import Labeler
 
 
 @dataclass(frozen=True)

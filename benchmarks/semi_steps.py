@@ -22,7 +22,6 @@ from rich.table import Table
 from torch import nn
 from torch.nn import functional as F
 
-from halfsmile.console import make_console
 from halfsmile.data.samplers import BalancedSampler, ShuffledSampler
 from halfsmile.methods.family import method_named
 from halfsmile.methods.feedback import Feedback
@@ -30,11 +29,12 @@ from halfsmile.methods.semi import Method
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipe import Preset, Recipe, SemiConfig
-from halfsmile.recipes import recipe_named
+from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes.config import Preset, Recipe, SemiConfig
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.train.memory import reuse_freed_memory
-from halfsmile.train.optim import OptimConfig, make_optimizer
+from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.optim import OptimConfig, make_optimizer
+from halfsmile.utils.console import make_console
 
 LABELED_ROWS, UNLABELED_ROWS = 1419, 26_970
 CLASS_SHARES = (0.35, 0.26, 0.13, 0.12, 0.09, 0.02, 0.02, 0.01)

@@ -22,25 +22,25 @@ import numpy.typing as npt
 import torch
 import tyro
 
-from halfsmile.console import make_console
 from halfsmile.data.images import load_faces
 from halfsmile.data.split import LabelBudget
-from halfsmile.evaluate.compare import compare
-from halfsmile.evaluate.report import write_report
-from halfsmile.files import atomic_write, read_json, write_json
-from halfsmile.markdown import markdown_table
+from halfsmile.evaluation.compare import compare
+from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.evaluation.inference import predict_probabilities
 from halfsmile.methods.family import FAMILY
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipe import Recipe
-from halfsmile.recipes import semi_ferplus, with_semi
+from halfsmile.recipes.catalog import semi_ferplus, with_semi
+from halfsmile.recipes.config import Recipe
+from halfsmile.report.report import write_report
+from halfsmile.runs.folder import STAGES, RunFolder
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.train.data import read_data
-from halfsmile.train.distributed import processes
-from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.evaluation import predict_probabilities
-from halfsmile.train.run import train_run
-from halfsmile.train.run_folder import STAGES, RunFolder
+from halfsmile.training.data import read_data
+from halfsmile.training.distributed import processes
+from halfsmile.training.run import train_run
+from halfsmile.utils.console import make_console
+from halfsmile.utils.files import atomic_write, read_json, write_json
+from halfsmile.utils.markdown import markdown_table
 
 LOOKED_AT = 4000
 SURE = 0.7

@@ -31,8 +31,8 @@ import numpy as np
 import tyro
 from rich.table import Table
 
-from halfsmile.console import make_console
 from halfsmile.data.synthetic import generate
+from halfsmile.utils.console import make_console
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from halfsmile.console import make_console
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask
 from halfsmile.methods.masked_conv import build_autoencoder
@@ -42,11 +41,12 @@ from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import Block
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.models.winograd import Conv3x3
-from halfsmile.recipe import Preset, Recipe
-from halfsmile.recipes import recipe_named
+from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.train.memory import reuse_freed_memory
-from halfsmile.train.optim import OptimConfig, make_optimizer
+from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.optim import OptimConfig, make_optimizer
+from halfsmile.utils.console import make_console
 
 Step = Callable[[], None]
 Model = TypeVar("Model", bound=nn.Module)

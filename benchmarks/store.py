@@ -23,11 +23,11 @@ import cv2
 import tyro
 from rich.table import Table
 
-from halfsmile.console import make_console
 from halfsmile.data.samplers import ShuffledSampler
-from halfsmile.data.store import FaceStore, read
-from halfsmile.data.store_writer import StoredFace, StoreWriter
+from halfsmile.data.store.read import FaceStore, read
+from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.data.synthetic import generate
+from halfsmile.utils.console import make_console
 
 BATCH = 256
 

@@ -28,7 +28,6 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from halfsmile.data.augment import Augment
 from halfsmile.data.images import load_faces
 from halfsmile.data.preprocess import preprocess
 from halfsmile.data.readers import sequences
@@ -36,31 +35,32 @@ from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.data.synthetic import generate, generate_sequences
 from halfsmile.data.windows import Track, group_tracks
-from halfsmile.evaluate.sequences import SequenceTruth, evaluate_sequences
-from halfsmile.evaluate.smoothing import FrameProbabilities
-from halfsmile.evaluate.smoothing_choice import choose
-from halfsmile.files import atomic_write, read_json, write_json
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.task import Batch
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.progress import Progress
+from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.records import read_metrics
+from halfsmile.sequences.metrics import SequenceTruth, evaluate_sequences
+from halfsmile.sequences.smoothing import FrameProbabilities
+from halfsmile.sequences.smoothing_choice import choose
 from halfsmile.taxonomy import FERPLUS, Taxonomy
-from halfsmile.train.batches import to_tensor
-from halfsmile.train.distributed import Processes
-from halfsmile.train.loop import LoopConfig, train
-from halfsmile.train.optim import OptimConfig
-from halfsmile.train.record import read_metrics
-from halfsmile.train.run_folder import RunFolder
-from halfsmile.train.temporal import (
+from halfsmile.training.batches import to_tensor
+from halfsmile.training.distributed import Processes
+from halfsmile.training.loop import LoopConfig, train
+from halfsmile.training.optim import OptimConfig
+from halfsmile.training.temporal import (
     FrameTable,
     frame_features,
     predict_frames,
     train_temporal,
 )
-from halfsmile.train.temporal_config import TemporalStageConfig
+from halfsmile.training.temporal_config import TemporalStageConfig
+from halfsmile.transforms.augment import Augment
+from halfsmile.utils.files import atomic_write, read_json, write_json
+from halfsmile.utils.progress import Progress
 
 HERE = Processes(0, 1, torch.device("cpu"))
 SHARES = (0.4, 0.3)

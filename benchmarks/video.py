@@ -22,13 +22,13 @@ import numpy as np
 import tyro
 from rich.table import Table
 
-from halfsmile.console import make_console
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.shots import ShotDetector
-from halfsmile.faces.track import Tracker
-from halfsmile.faces.video import frames, probe
-from halfsmile.faces.video_writer import write_video
+from halfsmile.faces.tracking.shots import ShotDetector
+from halfsmile.faces.tracking.track import Tracker
+from halfsmile.faces.video.frames import frames, probe
+from halfsmile.faces.video.writer import write_video
+from halfsmile.utils.console import make_console
 
 
 @dataclass(frozen=True)

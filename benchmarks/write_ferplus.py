@@ -21,7 +21,7 @@ import numpy.typing as npt
 import tyro
 
 from halfsmile.data.readers.ferplus import COLUMNS, FOLDERS, USAGES
-from halfsmile.files import atomic_write
+from halfsmile.utils.files import atomic_write
 
 NUM_ROWS = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
 

@@ -13,11 +13,13 @@ from hypothesis import settings
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipe import Recipe
-from halfsmile.recipes import ssfer_folders, supervised_folders, with_semi
-from halfsmile.train.distributed import Processes
-from halfsmile.train.run import train_run
-from halfsmile.train.run_folder import RunFolder
+from halfsmile.recipes.catalog import ssfer_folders, supervised_folders, with_semi
+from halfsmile.recipes.config import Recipe
+from halfsmile.runs.folder import RunFolder
+from halfsmile.training.distributed import Processes
+from halfsmile.training.run import train_run
+
+pytest_plugins = ["tests.run_folders"]
 
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

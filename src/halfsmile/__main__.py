@@ -1,5 +1,5 @@
 """``python -m halfsmile``."""
 
-from halfsmile.cli import main
+from halfsmile.cli.main import main
 
 main()

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from benchmarks.cross_tool import ONE_THREAD, Options, Side, Tool, face_api_tool, fer_tool, run, sides
 
-from halfsmile.console import make_console
-from halfsmile.files import read_json
+from halfsmile.utils.console import make_console
+from halfsmile.utils.files import read_json
 
 pytestmark = pytest.mark.skipif(shutil.which("taskset") is None, reason="no taskset on this system")
 

@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from halfsmile.evaluate.calibrate import Temperature
+from halfsmile.evaluation.calibrate import Temperature
+from halfsmile.evaluation.calibrate_run import network_logits
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import EncoderConfig, build_encoder
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.train.calibrate_run import network_logits
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

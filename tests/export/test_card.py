@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from halfsmile.evaluate.calibrate import VectorScaling
-from halfsmile.evaluate.metrics import evaluate_predictions
-from halfsmile.evaluate.selective import ConformalSets
+from halfsmile.evaluation.calibrate import VectorScaling
+from halfsmile.evaluation.calibrate_run import NEVER, Calibration
+from halfsmile.evaluation.metrics import evaluate_predictions
+from halfsmile.evaluation.selective import ConformalSets
 from halfsmile.export.card import card, short_card
 from halfsmile.export.gate import Comparison
 from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.train.calibrate_run import NEVER, Calibration
 
 TAXONOMY = Taxonomy("two", ("calm", "glad"))
 PROBABILITIES = np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.1, 0.9]])

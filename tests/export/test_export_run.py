@@ -16,7 +16,9 @@ import torch
 from rich.console import Console
 from scipy.special import softmax
 
-from halfsmile.evaluate.calibrate import Temperature
+from halfsmile.evaluation.calibrate import Temperature
+from halfsmile.evaluation.calibrate_run import network_logits, read_run_faces, trained_classifier
+from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.export import export_run as module
 from halfsmile.export.export_run import export_run
 from halfsmile.export.gate import GateError
@@ -26,9 +28,7 @@ from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.temporal_model import TemporalModel
-from halfsmile.train.calibrate_run import network_logits, read_run_faces, trained_classifier
-from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.run_folder import RunFolder
+from halfsmile.runs.folder import RunFolder
 
 
 @pytest.fixture

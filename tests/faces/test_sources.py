@@ -11,7 +11,7 @@ from tests.predict.conftest import film, scene, write_picture
 
 from halfsmile.data.decode import read_bytes
 from halfsmile.faces.sources import Source, find_sources
-from halfsmile.faces.video_writer import write_video
+from halfsmile.faces.video.writer import write_video
 
 
 @pytest.fixture

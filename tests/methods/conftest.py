@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from halfsmile.data.augment import NONE
 from halfsmile.methods.semi import SemiSettings
 from halfsmile.methods.task import Batch
 from halfsmile.taxonomy import Taxonomy
+from halfsmile.transforms.augment import NONE
 
 
 class LinearClassifier(nn.Module):

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import NONE, STRONG, WEAK
 from halfsmile.methods.ada_cm import AdaCM, AdaCMTask, contrastive_loss
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import SemiSettings
@@ -18,6 +17,7 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.taxonomy import Taxonomy
+from halfsmile.transforms.augment import NONE, STRONG, WEAK
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import NONE, WEAK
 from halfsmile.methods.facemix import (
     FALLBACK_BOX,
     FineTuneTask,
@@ -21,6 +20,7 @@ from halfsmile.methods.facemix import (
     with_fallback,
 )
 from halfsmile.methods.task import Batch
+from halfsmile.transforms.augment import NONE, WEAK
 
 
 def generator(seed: int = 0) -> torch.Generator:

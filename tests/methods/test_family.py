@@ -23,19 +23,19 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import NONE, Augment
 from halfsmile.data.samplers import ShuffledSampler
-from halfsmile.errors import Interrupted
+from halfsmile.evaluation.inference import predict_probabilities
 from halfsmile.methods.family import FAMILY, method_named
 from halfsmile.methods.semi import Method, SemiTask
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.train.checkpoint import find_checkpoint
-from halfsmile.train.distributed import Processes, processes
-from halfsmile.train.evaluation import predict_probabilities
-from halfsmile.train.loop import LoopConfig, train
-from halfsmile.train.optim import OptimConfig
+from halfsmile.training.checkpoint import find_checkpoint
+from halfsmile.training.distributed import Processes, processes
+from halfsmile.training.loop import LoopConfig, train
+from halfsmile.training.optim import OptimConfig
+from halfsmile.transforms.augment import NONE, Augment
+from halfsmile.utils.errors import Interrupted
 
 HERE = Processes(0, 1, torch.device("cpu"))
 STEPS, LABELED, UNLABELED = 8, 24, 40

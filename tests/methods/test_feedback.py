@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import NONE, STRONG, WEAK, Augment
 from halfsmile.methods.feedback import Feedback, FeedbackTask
 from halfsmile.methods.guard import GuardConfig
 from halfsmile.methods.task import Batch
@@ -16,6 +15,7 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.taxonomy import Taxonomy
+from halfsmile.transforms.augment import NONE, STRONG, WEAK, Augment
 
 
 class OneWeight(nn.Module):

@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfsmile.data.augment import NONE, WEAK
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder, masked_loss, random_masking
 from halfsmile.methods.task import Batch
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.transforms.augment import NONE, WEAK
 
 CONFIG = VitConfig(
     image_size=16, patch_size=4, channels=1, width=16, depth=1, heads=2, mean=(0.5,), std=(0.25,)

@@ -1,11 +1,11 @@
 import torch
 from torch import Tensor, nn
 
-from halfsmile.data.augment import Augment
 from halfsmile.methods.mae import MaeTask, masked_loss, random_masking
 from halfsmile.methods.masked_conv import MaskedConvAutoencoder
 from halfsmile.methods.task import Batch
 from halfsmile.models.resnet import ResNet, ResNetConfig, hide
+from halfsmile.transforms.augment import Augment
 
 CONFIG = ResNetConfig(image_size=32, widths=(8, 12, 16, 24), depths=(1, 1, 1, 1))
 

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import NONE
 from halfsmile.methods.pseudo_label import FixMatch, PseudoLabelTask
 from halfsmile.methods.semi import SemiSettings
 from halfsmile.methods.task import Batch
+from halfsmile.transforms.augment import NONE
 
 
 def generator() -> torch.Generator:

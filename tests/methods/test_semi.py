@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import STRONG, WEAK
 from halfsmile.methods.pseudo_label import FixMatch, PseudoLabelTask
 from halfsmile.methods.semi import Judge, SemiSettings, hard_labels, num_classes, over_processes
 from halfsmile.methods.task import Batch
+from halfsmile.transforms.augment import STRONG, WEAK
 
 
 def generator() -> torch.Generator:

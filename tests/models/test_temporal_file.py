@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from halfsmile.files import read_json, write_json
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import load_network, save_network
 from halfsmile.taxonomy import RAFDB
+from halfsmile.utils.files import read_json, write_json
 
 
 @pytest.mark.parametrize("kind", ["transformer", "convolution"])

@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.video import Frame
+from halfsmile.faces.video.frames import Frame
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.predict.predictor import Predictor

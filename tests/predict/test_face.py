@@ -5,10 +5,10 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.predict.test_columns import FACE
+from tests.predict.tables.test_columns import FACE
 
-from halfsmile.predict.columns import column_names
 from halfsmile.predict.face import Face, Faces, NoFace
+from halfsmile.predict.tables.columns import column_names
 
 
 def test_results_are_plain_json() -> None:

@@ -21,17 +21,17 @@ import pytest
 from tests.predict.conftest import FramedSquares, brightness_model, film, scene, write_picture
 
 from halfsmile.data.preprocess import Image
-from halfsmile.errors import Interrupted
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.video import Frame, frames, probe
-from halfsmile.faces.video_writer import write_video
-from halfsmile.files import read_json
+from halfsmile.faces.video.frames import Frame, frames, probe
+from halfsmile.faces.video.writer import write_video
 from halfsmile.predict import video as video_module
+from halfsmile.predict.drawing.timeline import Timeline
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.run import predict_run
-from halfsmile.predict.settings import settings_path
 from halfsmile.predict.summary import Summary
-from halfsmile.predict.timeline import Timeline
+from halfsmile.predict.tables.settings import settings_path
+from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.files import read_json
 
 
 def write_clip(path: Path, source: Sequence[Frame]) -> Path:
@@ -126,7 +126,7 @@ def test_explanations_are_named_after_source_face_and_frame(
     assert names == ["a-face-1.png", "a-face-2.png", clip, "pack/b-face-1.png"]
     assert summary.written == [out, explain]
     assert not [note for note in summary.notes if "not explained" in note]
-    monkeypatch.setattr("halfsmile.predict.explain_files.PEOPLE", 0)
+    monkeypatch.setattr("halfsmile.predict.drawing.explain_files.PEOPLE", 0)
     summary = run([tree / "e.mp4"], model_file, out=out, explain=tmp_path / "none")
     assert summary.notes == [f"{tree / 'e.mp4'}: 1 person who is seen less is not explained."]
 
@@ -459,7 +459,7 @@ def test_a_copy_is_not_blamed_for_what_happens_to_the_answers(
     def write(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("halfsmile.predict.sinks.Printer.write", write)
+    monkeypatch.setattr("halfsmile.predict.tables.sinks.Printer.write", write)
     with pytest.raises(BrokenPipeError) as caught:
         run([clip], model_file, annotate=tmp_path / "annotated")
     assert str(caught.value) == "[Errno 32] Broken pipe"

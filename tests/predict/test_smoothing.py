@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from tests.predict.conftest import film
 
-from halfsmile.evaluate.smoothing import Smoothing
-from halfsmile.faces.video import Frame
+from halfsmile.faces.video.frames import Frame
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.smoothing import MAX_GAP, smoothed
 from halfsmile.predict.video import look_at_video
+from halfsmile.sequences.smoothing import Smoothing
 
 RNG = np.random.default_rng(3)
 LEVELS = RNG.integers(0, 256, (2, 90))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from tests.predict.test_columns import FACE
+from tests.predict.tables.test_columns import FACE
 
 from halfsmile.predict.face import NoFace
 from halfsmile.predict.summary import Summary

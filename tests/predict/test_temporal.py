@@ -12,7 +12,7 @@ from scipy.special import softmax
 from tests.predict.conftest import LABELS, film
 from tests.predict.test_temporal_model import write
 
-from halfsmile.faces.video import Frame
+from halfsmile.faces.video.frames import Frame
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.temporal import PATIENCE, open_temporal

@@ -9,8 +9,8 @@ from tests.predict.conftest import FramedSquares, expected, film, scene
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.video import BadVideo, Frame
-from halfsmile.faces.video_writer import write_video
+from halfsmile.faces.video.frames import BadVideo, Frame
+from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.predictor import Predictor

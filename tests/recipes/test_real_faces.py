@@ -15,11 +15,11 @@ import torch
 
 from halfsmile.data.readers import ferplus
 from halfsmile.data.readers.ferplus import RULES
-from halfsmile.recipe import Recipe
-from halfsmile.recipes import ssfer_ferplus
-from halfsmile.train.distributed import Processes
-from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.run import train_run
+from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.recipes.catalog import ssfer_ferplus
+from halfsmile.recipes.config import Recipe
+from halfsmile.training.distributed import Processes
+from halfsmile.training.run import train_run
 
 
 def writer() -> ModuleType:

@@ -22,23 +22,23 @@ from halfsmile.data.readers.affwild2 import HEADER
 from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import SyntheticSequence, generate_sequence, write_sequences
-from halfsmile.errors import Interrupted
-from halfsmile.evaluate.compare import compare
-from halfsmile.evaluate.frame_predictions import METHODS, read_frame_predictions
-from halfsmile.evaluate.predictions import read_predictions
-from halfsmile.evaluate.report import write_report
-from halfsmile.evaluate.smoothing import Smoothing
+from halfsmile.evaluation.calibrate_run import trained_classifier
+from halfsmile.evaluation.compare import compare
+from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipe import Recipe
-from halfsmile.recipes import abaw6_affwild2, sequences_synthetic
-from halfsmile.train import temporal as training
-from halfsmile.train.calibrate_run import trained_classifier
-from halfsmile.train.data import load_roles, read_data
-from halfsmile.train.distributed import Processes
-from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.run import train_run
-from halfsmile.train.run_folder import RunFolder
+from halfsmile.recipes.catalog import abaw6_affwild2, sequences_synthetic
+from halfsmile.recipes.config import Recipe
+from halfsmile.report.report import write_report
+from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.frame_predictions import METHODS, read_frame_predictions
+from halfsmile.runs.predictions import read_predictions
+from halfsmile.sequences.smoothing import Smoothing
+from halfsmile.training import temporal as training
+from halfsmile.training.data import load_roles, read_data
+from halfsmile.training.distributed import Processes
+from halfsmile.training.run import train_run
+from halfsmile.utils.errors import Interrupted
 
 HERE = Processes(0, 1, torch.device("cpu"))
 PEOPLE = 10

@@ -16,10 +16,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from halfsmile.evaluate.predictions import read_predictions
-from halfsmile.evaluate.report import write_report
-from halfsmile.faces.prepare import prepare
-from halfsmile.faces.prepare_settings import Settings
+from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.faces.prepare.run import prepare
+from halfsmile.faces.prepare.settings import Settings
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
 from halfsmile.methods.pseudo_label import PseudoLabelTask
@@ -27,14 +26,15 @@ from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipe import Recipe
-from halfsmile.recipes import recipe_named, supervised_folders
+from halfsmile.recipes.catalog import recipe_named, supervised_folders
+from halfsmile.recipes.config import Recipe
+from halfsmile.report.report import write_report
+from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.predictions import read_predictions
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.train.distributed import Processes
-from halfsmile.train.evaluate_run import evaluate_run
-from halfsmile.train.optim import make_optimizer
-from halfsmile.train.run import train_run
-from halfsmile.train.run_folder import RunFolder
+from halfsmile.training.distributed import Processes
+from halfsmile.training.optim import make_optimizer
+from halfsmile.training.run import train_run
 
 HERE = Processes(0, 1, torch.device("cpu"))
 
@@ -230,10 +230,10 @@ from pathlib import Path
 import torch
 
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import ssfer_folders
-from halfsmile.train import loop
-from halfsmile.train.distributed import Processes
-from halfsmile.train.run import train_run
+from halfsmile.recipes.catalog import ssfer_folders
+from halfsmile.training import loop
+from halfsmile.training.distributed import Processes
+from halfsmile.training.run import train_run
 
 torch.set_num_threads(1)
 save_every = loop.LoopConfig.__init__

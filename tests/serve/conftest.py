@@ -22,8 +22,8 @@ from fastapi.testclient import TestClient
 
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
-from halfsmile.faces.video import Frame
-from halfsmile.faces.video_writer import write_video
+from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.serve.app import create_app

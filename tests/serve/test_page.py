@@ -20,9 +20,9 @@ from tests.serve.conftest import LABELS, Serve, StandIn, encode
 from halfsmile.data.decode import decode
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
-from halfsmile.faces.video import frames
-from halfsmile.predict.columns import column_names
+from halfsmile.faces.video.frames import frames
 from halfsmile.predict.face import Face
+from halfsmile.predict.tables.columns import column_names
 from halfsmile.serve.limits import Limits
 
 if TYPE_CHECKING:

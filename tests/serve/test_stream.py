@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 from tests.serve.conftest import Serve, StandIn, encode, wait_until
 
-from halfsmile.faces.track import Tracker
+from halfsmile.faces.tracking.track import Tracker
 from halfsmile.predict.face import Face
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import Limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from halfsmile.data.images import Faces, pixel_sha256
-from halfsmile.progress import Progress
+from halfsmile.utils.progress import Progress
 
 
 def copies_of(faces: Faces, others: Faces) -> list[tuple[str, str]]:

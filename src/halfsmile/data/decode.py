@@ -7,7 +7,7 @@ A locator is relative to the manifest's root and has one of these forms:
 ``faces.zip!in/name.jpg``   a member of a zip or tar archive below the root (also .tar.gz, .tar.bz2, .tar.xz),
                             unless a file has this very name
 ``fer2013.csv#123``         column ``pixels`` of data row 123 (from 0): square, grey, numbers 0 to 255
-``faces.tar#512+2048``      2,048 bytes at byte 512 of an uncompressed tar archive, see data/shards.py
+``faces.tar#512+2048``      2,048 bytes at byte 512 of an uncompressed tar archive, see data/store/shards.py
 ``train.parquet#123``       the image file in row 123 (from 0) of a Parquet table
 ``train.rec@4096``          the image file in the RecordIO record that begins at byte 4096
 ==========================  ============================================================================
@@ -38,7 +38,7 @@ from halfsmile.data.containers.open_file import per_file
 from halfsmile.data.containers.recordio import open_records
 from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
-from halfsmile.data.shards import LOCATOR, Shard
+from halfsmile.data.store.shards import LOCATOR, Shard
 
 MAX_PIXELS = 1 << 27
 MAX_FILE_BYTES = 1 << 29

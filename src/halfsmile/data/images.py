@@ -18,8 +18,8 @@ import numpy.typing as npt
 from halfsmile.data.decode import BadImage, decode, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, placement, preprocess
-from halfsmile.files import atomic_write
-from halfsmile.progress import Progress
+from halfsmile.utils.files import atomic_write
+from halfsmile.utils.progress import Progress
 
 __all__ = ["BadImage", "Faces", "decode", "hash_images", "load_faces", "pixel_sha256", "read_image"]
 

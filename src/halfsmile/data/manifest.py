@@ -33,8 +33,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from halfsmile.files import atomic_write
 from halfsmile.taxonomy import Taxonomy, from_labels
+from halfsmile.utils.files import atomic_write
 
 SCHEMA = pa.schema(
     [

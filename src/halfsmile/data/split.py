@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from halfsmile.data.grouped_draw import draw_groups, group_counts
 from halfsmile.data.label_amount import LabelAmount
 from halfsmile.data.manifest import Manifest
-from halfsmile.files import atomic_write
+from halfsmile.utils.files import atomic_write
 
 __all__ = ["ROLES", "LabelAmount", "LabelBudget"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from halfsmile.evaluation.calibrate_run import NEVER, Calibration
 from halfsmile.export.gate import Comparison
 from halfsmile.export.latency import Latency
-from halfsmile.markdown import markdown_table
 from halfsmile.predict.model_facts import ModelFacts
-from halfsmile.train.calibrate_run import NEVER, Calibration
+from halfsmile.utils.markdown import markdown_table
 
 FEW_FACES = 200
 USES = """\

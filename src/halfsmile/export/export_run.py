@@ -11,8 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from halfsmile.data.images import Faces, load_faces
-from halfsmile.evaluate.calibrate import Temperature
-from halfsmile.evaluate.report import write_report
+from halfsmile.evaluation.calibrate import Temperature
+from halfsmile.evaluation.calibrate_run import (
+    Calibration,
+    RunFaces,
+    calibrate_run,
+    network_logits,
+    read_run_faces,
+    require_shares,
+    trained_classifier,
+)
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import Comparison, Exported, require
 from halfsmile.export.latency import measure
@@ -22,22 +30,14 @@ from halfsmile.export.publish import publish, require_place, unfinished
 from halfsmile.export.quantize import quantize_onnx
 from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Export, files_of
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
-from halfsmile.files import read_json
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.temporal_file import load_network
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.predict.temporal_model import TemporalModel
-from halfsmile.train.calibrate_run import (
-    Calibration,
-    RunFaces,
-    calibrate_run,
-    network_logits,
-    read_run_faces,
-    require_shares,
-    trained_classifier,
-)
-from halfsmile.train.run_folder import RunFolder
+from halfsmile.report.report import write_report
+from halfsmile.runs.folder import RunFolder
+from halfsmile.utils.files import read_json
 
 GATE_FACES = 512
 """Training faces that the gate looks at where a run has no labeled faces that trained nothing."""

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from halfsmile.files import atomic_write
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.predict.model import INPUT, OUTPUTS
 from halfsmile.predict.model_facts import ModelFacts
+from halfsmile.utils.files import atomic_write
 
 OPSET = 20
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from halfsmile.export.result import CALIBRATION, GATE, INT8, ONNX, OPENVINO, TEMPORAL, files_of
-from halfsmile.files import read_json
-from halfsmile.lock import lock, unlock
+from halfsmile.utils.files import read_json
+from halfsmile.utils.lock import lock, unlock
 
 KNOWN = files_of((ONNX, INT8, OPENVINO, TEMPORAL))
 

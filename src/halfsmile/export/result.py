@@ -10,13 +10,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from halfsmile.evaluation.calibrate_run import Calibration
 from halfsmile.export.card import card
 from halfsmile.export.gate import EXACT, QUANTIZED, Comparison, batch_sizes
 from halfsmile.export.latency import Latency
-from halfsmile.files import write_json
 from halfsmile.predict.model_facts import ModelFacts
-from halfsmile.train.calibrate_run import Calibration
-from halfsmile.train.run_folder import processor_name
+from halfsmile.runs.folder import processor_name
+from halfsmile.utils.files import write_json
 
 ONNX, INT8, OPENVINO = "model.onnx", "model-int8.onnx", "openvino/model.xml"
 TEMPORAL = "temporal.onnx"

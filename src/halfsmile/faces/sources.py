@@ -89,7 +89,7 @@ class Source:
 
     @property
     def video(self) -> str | int:
-        """What :func:`halfsmile.faces.video.frames` takes for a video, camera or stream."""
+        """What :func:`halfsmile.faces.video.frames.frames` takes for a video, camera or stream."""
         if self.kind == "camera":
             return int(self.name)
         return self.locator if self.kind == "stream" else self.name
@@ -259,7 +259,7 @@ def _is_picture(path: Path) -> bool:
 def _is_video(path: Path) -> bool:
     if not path.is_file() or _is_picture(path):
         return False
-    from halfsmile.faces.video import BadVideo, probe
+    from halfsmile.faces.video.frames import BadVideo, probe
 
     try:
         probe(path)

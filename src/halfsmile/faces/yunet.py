@@ -16,7 +16,7 @@ import numpy as np
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection, require_pictures, shrink
-from halfsmile.models.download import cached_path, download, is_url
+from halfsmile.utils.download import cached_path, download, is_url
 
 MODEL = (
     "https://media.githubusercontent.com/media/opencv/opencv_zoo/47534e27c9851bb1128ccc0102f1145e27f23f98/"

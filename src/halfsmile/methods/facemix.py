@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import Augment
 from halfsmile.methods.task import Batch, StepResult, Task
+from halfsmile.transforms.augment import Augment
 
 Mixing = Literal["facemix", "mixup", "cutmix", "none"]
 

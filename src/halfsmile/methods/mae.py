@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from halfsmile.data.augment import Augment
 from halfsmile.methods.task import Batch, StepResult, Task
 from halfsmile.models.patches import init_weights, patchify, sincos_positions, unpatchify
 from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import Block, VisionTransformer
+from halfsmile.transforms.augment import Augment
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.data.augment import Augment
 from halfsmile.methods.facemix import smooth_targets
 from halfsmile.methods.task import Batch, StepResult, Task
 from halfsmile.taxonomy import Taxonomy
+from halfsmile.transforms.augment import Augment
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from halfsmile.models.download import download, is_url
 from halfsmile.models.encoder import Encoder, EncoderConfig
 from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.utils.download import download, is_url
 
 FARL: Mapping[str, Any] = {
     "pre_norm": True,

@@ -9,10 +9,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from halfsmile.files import atomic_write, read_json, write_json
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.taxonomy import Taxonomy, from_labels
+from halfsmile.utils.files import atomic_write, read_json, write_json
 
 
 def save_network(folder: Path, model: TemporalNetwork, taxonomy: Taxonomy) -> None:

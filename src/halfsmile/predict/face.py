@@ -90,7 +90,7 @@ class Faces(list[Face]):
         Raises:
             ValueError: If pandas is not installed.
         """
-        from halfsmile.predict.columns import column_names, flat_row
+        from halfsmile.predict.tables.columns import column_names, flat_row
 
         try:
             pandas = import_module("pandas")

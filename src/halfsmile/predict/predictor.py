@@ -26,7 +26,7 @@ from halfsmile.predict.face import Face, Faces, NoFace
 from halfsmile.predict.model import ExpressionModel, Prediction
 
 if TYPE_CHECKING:
-    from halfsmile.faces.video import Frame
+    from halfsmile.faces.video.frames import Frame
     from halfsmile.predict.explain import Explanation
     from halfsmile.predict.temporal_model import TemporalModel
 

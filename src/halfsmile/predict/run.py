@@ -9,20 +9,20 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfsmile.errors import Interrupted
 from halfsmile.faces.detect import Detector, DetectorName
 from halfsmile.faces.sources import Named, find_sources
-from halfsmile.predict.columns import QUALITY
+from halfsmile.predict.drawing.originals import require_originals_kept
+from halfsmile.predict.drawing.places import Places, places_after
 from halfsmile.predict.model import ExpressionModel
-from halfsmile.predict.originals import require_originals_kept
-from halfsmile.predict.places import Places, places_after
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.settings import settings_of
-from halfsmile.predict.sinks import Printer, Sink, TableFormat, open_sink, require_table
 from halfsmile.predict.summary import Summary
+from halfsmile.predict.tables.columns import QUALITY
+from halfsmile.predict.tables.settings import settings_of
+from halfsmile.predict.tables.sinks import Printer, Sink, TableFormat, open_sink, require_table
 from halfsmile.predict.video_options import VideoOptions, require_video_options
 from halfsmile.predict.work import Work
-from halfsmile.progress import Progress
+from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
     from halfsmile.predict.temporal_model import TemporalModel
@@ -55,13 +55,14 @@ def predict_run(
     Args:
         paths: Pictures, videos, folders, archives, patterns, camera numbers, addresses; see
             :mod:`halfsmile.faces.sources`.
-        out: Table to write, see :func:`halfsmile.predict.sinks.open_sink`; None prints a line for each face.
+        out: Table to write, see :func:`halfsmile.predict.tables.sinks.open_sink`; None prints a line for
+            each face.
         model: See :class:`Predictor`; so are ``detector``, ``threshold``, ``quality`` and ``threads``.
         detector: Name of a detector, or one of your own.
         annotate: Folder for annotated copies.
         plot: Folder for a timeline (SVG) of each video.
         explain: Folder for pictures of what answers rest on: for every face of a picture, and for each person
-            of a video where the model was surest; see :mod:`halfsmile.predict.explain_files`.
+            of a video where the model was surest; see :mod:`halfsmile.predict.drawing.explain_files`.
         blur_faces: Make faces unrecognizable in annotated copies; the detector then runs on every frame.
         resume: Leave out sources that the table, or what a stopped run left of it, already has, except those
             that could not be read.

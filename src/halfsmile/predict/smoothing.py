@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluate.smoothing_stream import StreamingAverage
 from halfsmile.predict.face import Face
 from halfsmile.predict.over_time import Decided, over_time
+from halfsmile.sequences.smoothing_stream import StreamingAverage
 
 if TYPE_CHECKING:
     from halfsmile.predict.predictor import Predictor

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from halfsmile.console import plain
 from halfsmile.predict.face import Face, NoFace
+from halfsmile.utils.console import plain
 
 
 @dataclass(kw_only=True)

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.shots import ShotDetector
-from halfsmile.faces.track import Track, Tracker, interpolate
-from halfsmile.faces.video import Frame, frames
-from halfsmile.faces.video_source import is_address
+from halfsmile.faces.tracking.shots import ShotDetector
+from halfsmile.faces.tracking.track import Track, Tracker, interpolate
+from halfsmile.faces.video.frames import Frame, frames
+from halfsmile.faces.video.source import is_address
 from halfsmile.predict.face import Faces, NoFace
 from halfsmile.predict.smoothing import smoothed
 from halfsmile.predict.temporal import open_temporal, related

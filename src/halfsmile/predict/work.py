@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.sources import Source
+from halfsmile.predict.drawing.places import Places, annotated
 from halfsmile.predict.face import NO_FACE, Face, NoFace
-from halfsmile.predict.places import Places, annotated
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.sinks import Printer, Sink
 from halfsmile.predict.summary import Summary
+from halfsmile.predict.tables.sinks import Printer, Sink
 from halfsmile.predict.video_options import VideoOptions
-from halfsmile.progress import Progress
+from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
     from halfsmile.predict.video import Seen
@@ -83,7 +83,7 @@ class Work:
 
     def video_source(self, source: Source) -> None:
         """Look at a video, camera or stream."""
-        from halfsmile.faces.video import BadVideo
+        from halfsmile.faces.video.frames import BadVideo
         from halfsmile.predict.video import look_at_video
 
         problems: list[str] = []
@@ -111,9 +111,9 @@ class Work:
 
     def _watch(self, source: Source, looked: Iterable[Seen]) -> None:
         """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
-        from halfsmile.predict.annotate import annotated_video
-        from halfsmile.predict.explain_files import PeopleOfVideo
-        from halfsmile.predict.timeline import Timeline
+        from halfsmile.predict.drawing.annotate import annotated_video
+        from halfsmile.predict.drawing.explain_files import PeopleOfVideo
+        from halfsmile.predict.drawing.timeline import Timeline
 
         timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
         explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
@@ -170,7 +170,7 @@ class Work:
     def _annotate(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
         if self.annotate is None:
             return
-        from halfsmile.predict.annotate import write_picture
+        from halfsmile.predict.drawing.annotate import write_picture
 
         path = self.annotate / annotated(source, self.places.of(source))
         with self._writing(path):
@@ -179,7 +179,7 @@ class Work:
     def _explain(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
         if self.explain is None:
             return
-        from halfsmile.predict.explain_files import explain_picture
+        from halfsmile.predict.drawing.explain_files import explain_picture
 
         place = self._path(self.explain, source)
         with self._writing(place):

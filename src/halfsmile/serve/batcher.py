@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.video import Frame
+from halfsmile.faces.video.frames import Frame
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.serve.limits import Limits

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from halfsmile.faces.video import BadVideo, Frame, Video, frames, probe
+from halfsmile.faces.video.frames import BadVideo, Frame, Video, frames, probe
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.serve.batcher import Busy, FacePredictor, Stopping, Worker
 from halfsmile.serve.limits import MIB, Limits

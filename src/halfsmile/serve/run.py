@@ -17,10 +17,10 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from halfsmile.console import make_console
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import Limits
 from halfsmile.serve.services import Services
+from halfsmile.utils.console import make_console
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.track import Tracker
+from halfsmile.faces.tracking.track import Tracker
 from halfsmile.predict.face import Face
 from halfsmile.serve.batcher import Batcher, Busy, Reservation, Stopping
 from halfsmile.serve.guard import SUBPROTOCOL

@@ -164,6 +164,6 @@ def test_loops_odd_names_and_special_files_do_no_harm(tmp_path: Path) -> None:
 def test_every_layout_has_a_reader() -> None:
     for name in LAYOUTS:
         if name != "manifest":
-            package = "halfsmile.data" if name == "store" else "halfsmile.data.readers"
-            reader: Any = importlib.import_module(f"{package}.{name}")
+            home = "halfsmile.data.store.read" if name == "store" else f"halfsmile.data.readers.{name}"
+            reader: Any = importlib.import_module(home)
             assert callable(reader.read)

@@ -33,8 +33,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.manifest import Manifest
-from halfsmile.progress import Progress
 from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8
+from halfsmile.utils.progress import Progress
 
 COLUMNS = (
     "subDirectory_filePath",

@@ -31,8 +31,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from halfsmile.data.manifest import Manifest
-from halfsmile.progress import Progress
 from halfsmile.taxonomy import AFFWILD2
+from halfsmile.utils.progress import Progress
 
 Crops = Literal["cropped_aligned", "cropped"]
 CHALLENGES = ("EXPR_Recognition_Challenge", "EXPR_Classification_Challenge")

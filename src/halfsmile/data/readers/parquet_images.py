@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from halfsmile.data.containers.parquet import ImageTable, open_image_table
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.class_folders import SPLIT_FOLDERS
-from halfsmile.progress import Progress
 from halfsmile.taxonomy import Taxonomy, from_names
+from halfsmile.utils.progress import Progress
 
 LABEL_COLUMNS = ("label", "labels", "expression", "emotion", "fine_label", "class")
 

@@ -33,7 +33,7 @@ from halfsmile.data.containers.recordio import (
     unpack,
 )
 from halfsmile.data.manifest import Manifest
-from halfsmile.progress import Progress
+from halfsmile.utils.progress import Progress
 
 Integers = npt.NDArray[np.int64]
 

@@ -124,8 +124,8 @@ def read_any(path: Path, layout: str | None = None, **options: Any) -> Manifest:
     found = recognize(path) if layout is None else Layout(layout, path, "as asked")
     if found.name == "manifest":
         return Manifest.load(found.root)
-    package = "halfsmile.data" if found.name == "store" else "halfsmile.data.readers"
-    read: Callable[..., Any] = importlib.import_module(f"{package}.{found.name}").read
+    home = "halfsmile.data.store.read" if found.name == "store" else f"halfsmile.data.readers.{found.name}"
+    read: Callable[..., Any] = importlib.import_module(home).read
     result = read(found.root, **options)
     manifest = result if isinstance(result, Manifest) else getattr(result, "manifest", None)
     if not isinstance(manifest, Manifest):

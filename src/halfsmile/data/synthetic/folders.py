@@ -15,7 +15,7 @@ import numpy.typing as npt
 from halfsmile.data.synthetic.scene import Strengths
 from halfsmile.data.synthetic.sequences import SyntheticSequence
 from halfsmile.data.synthetic.stills import SyntheticFaces, generate
-from halfsmile.files import atomic_write
+from halfsmile.utils.files import atomic_write
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; equal data make equal archives
 

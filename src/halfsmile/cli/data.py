@@ -1,0 +1,237 @@
+"""``halfsmile data``: any face data in; checked, prepared, split, merged and handed on."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from halfsmile.cli.data_lists import Export, Import, Merge, Split
+from halfsmile.cli.data_options import (
+    Flag,
+    LabelRule,
+    Layout,
+    OptionalFile,
+    SourceNames,
+    read,
+    reader_options,
+    require_rule_fits,
+    say,
+    silence_opencv,
+)
+from halfsmile.utils.console import make_console
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what a data set is, what is wrong with it, and how to mend that. Nothing is changed.
+
+    The exit status is 0 if nothing is wrong, 1 if something is, and 2 if the data set can't be read.
+
+    Args:
+        path: A folder, table, archive, store, .rec or .parquet file.
+        html: Also write a page with faces of every class and of what is wrong.
+        clean: Also write a list (a manifest) without unreadable pictures and without copies of pictures in a
+            stricter split.
+        layout: How to read it, if it is taken for something else.
+        label_rule: Label rule of FERPlus.
+        fast: Do not open the pictures: no damaged ones, sizes and copies are looked for.
+    """
+
+    path: Annotated[Path, tyro.conf.Positional]
+    html: OptionalFile = None
+    clean: OptionalFile = None
+    layout: Layout = None
+    label_rule: LabelRule = None
+    fast: Flag = False
+
+    def run(self) -> None:
+        """Check, print, and end with the exit status."""
+        from halfsmile.data.check.page import write_page
+        from halfsmile.data.check.run import check, clean
+
+        if self.clean is not None and self.fast:
+            raise ValueError("--clean needs the pictures; leave --fast out.")
+        console = make_console()
+        silence_opencv()
+        try:
+            require_rule_fits([self.path], self.layout, self.label_rule)
+            options = reader_options(self.label_rule)
+            found = check(self.path, layout=self.layout, pixels=not self.fast, **options)
+        except (ValueError, OSError) as error:
+            make_console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
+            sys.exit(2)
+        found.render(console)
+        if self.html is not None:
+            say(f"Page: {write_page(found, self.html)}")
+        if self.clean is not None:
+            manifest = clean(found)
+            manifest.save(self.clean)
+            say(f"{self.clean}: {len(manifest):,} of {len(found.manifest):,} rows")
+        if not found.ok:
+            sys.exit(1)
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """Find, align and score faces in photos, folders, archives, videos and data sets, and store them.
+
+    Stopped at any point, the same command goes on and ends with the same store. Labels, people, splits, boxes
+    and landmarks of data sets are kept. What can't be read is listed and left out.
+
+    Args:
+        sources: Pictures, videos, folders, archives, patterns, data sets.
+        out: The store: a new folder, or one to go on with.
+        detector: Who finds the faces: YuNet, MTCNN, auto (YuNet where a model is given or was downloaded
+            before), or given: the boxes and landmarks of the data set.
+        model: YuNet's ONNX file or its address.
+        aligned: Every picture is one aligned face already; nothing is detected.
+        size: Side of the faces in pixels; aligned pictures keep theirs unless this is given.
+        min_score: Drop faces with a lower score of the detector.
+        min_quality: Drop faces whose size, sharpness, frontality or exposure is lower, 0 to 1.
+        largest_only: Keep only the largest face of each picture or frame.
+        every: Look at every n-th frame of a video.
+        lossless: Store PNG instead of JPEG files.
+        layout: How to read the sources; folder takes pictures and videos and no labels.
+        label_rule: Label rule of FERPlus.
+        engine: Where faces are looked for: on this machine, or on a Ray cluster.
+        workers: Processes that look for faces.
+        retry: Try sources again that were left out before.
+    """
+
+    sources: SourceNames
+    out: Path
+    detector: Literal["auto", "yunet", "mtcnn", "given"] = "auto"
+    model: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    aligned: Flag = False
+    size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: 112)")] = None
+    min_score: float = 0.0
+    min_quality: float = 0.0
+    largest_only: Flag = False
+    every: int = 3
+    lossless: Flag = False
+    layout: Layout = None
+    label_rule: LabelRule = None
+    engine: Literal["local", "ray"] = "local"
+    workers: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)")
+    ] = None
+    retry: Flag = False
+
+    def run(self) -> None:
+        """Prepare and show what came of it."""
+        from halfsmile.faces.prepare.run import prepare
+        from halfsmile.faces.prepare.settings import Settings
+
+        if self.aligned and self.detector != "auto":
+            raise ValueError(f"--aligned needs no detector, but {self.detector} was given.")
+        settings = Settings(
+            detector="aligned" if self.aligned else self.detector,
+            model=self.model,
+            size=self.size,
+            min_score=self.min_score,
+            min_quality=self.min_quality,
+            largest_only=self.largest_only,
+            every=self.every,
+            is_lossless=self.lossless,
+        )
+        require_rule_fits([Path(source) for source in self.sources], self.layout, self.label_rule)
+        summary = prepare(
+            self.sources,
+            self.out,
+            settings=settings,
+            layout=self.layout,
+            engine=self.engine,
+            workers=self.workers,
+            retry=self.retry,
+            **reader_options(self.label_rule),
+        )
+        summary.render(make_console())
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Count faces per class, split and person; with --pixels, measure sizes and light too.
+
+    Args:
+        path: A data set or a store.
+        pixels: Open every picture.
+        json: Also write the numbers into this file.
+        layout: How to read it.
+        label_rule: Label rule of FERPlus.
+    """
+
+    path: Annotated[Path, tyro.conf.Positional]
+    pixels: Flag = False
+    json: OptionalFile = None
+    layout: Layout = None
+    label_rule: LabelRule = None
+
+    def run(self) -> None:
+        """Count and show."""
+        from halfsmile.data.check.stats import describe
+        from halfsmile.data.store.read import is_store, read_index
+        from halfsmile.utils.files import write_json
+
+        silence_opencv()
+        manifest = read(self.path, self.layout, self.label_rule)
+        index = read_index(self.path)[0] if is_store(self.path) else None
+        found = describe(manifest, pixels=self.pixels, index=index)
+        found.render(make_console())
+        if self.json is not None:
+            write_json(self.json, found.to_dict())
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Compare every byte of a store with its index. The exit status is 1 if something is wrong.
+
+    Args:
+        store: The store.
+        pixels: Also decode every picture.
+    """
+
+    store: Annotated[Path, tyro.conf.Positional]
+    pixels: Flag = False
+
+    def run(self) -> None:
+        """Verify and show."""
+        from halfsmile.data.store.verify import verify
+
+        found = verify(self.store, pixels=self.pixels)
+        for problem in found.problems:
+            say(problem)
+        for _, member, reason in found.bad[:20]:
+            say(f"{member}: {reason}")
+        if len(found.bad) > 20:
+            say(f"… {len(found.bad):,} faces are damaged")
+        if not found.ok:
+            sys.exit(1)
+        say(f"{found.faces:,} faces in {found.shards:,} shards are as the index says.")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Check, prepare, split, count, merge, export, import and verify data sets of faces.
+
+    Args:
+        action: What to do.
+    """
+
+    action: tyro.conf.OmitSubcommandPrefixes[
+        Annotated[Check, tyro.conf.subcommand("check")]
+        | Annotated[Prepare, tyro.conf.subcommand("prepare")]
+        | Annotated[Split, tyro.conf.subcommand("split")]
+        | Annotated[Stats, tyro.conf.subcommand("stats")]
+        | Annotated[Merge, tyro.conf.subcommand("merge")]
+        | Annotated[Export, tyro.conf.subcommand("export")]
+        | Annotated[Import, tyro.conf.subcommand("import")]
+        | Annotated[Verify, tyro.conf.subcommand("verify")]
+    ]
+
+    def run(self) -> None:
+        """Do it."""
+        self.action.run()

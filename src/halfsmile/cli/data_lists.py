@@ -1,0 +1,196 @@
+"""``halfsmile data split``, ``merge``, ``export`` and ``import``: lists of faces and their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from halfsmile.cli.data_options import (
+    LabelRule,
+    Layout,
+    Renames,
+    SourceNames,
+    TaxonomyName,
+    named_path,
+    read,
+    renames,
+    roles_table,
+    say,
+    taxonomy_named,
+)
+from halfsmile.utils.console import make_console
+
+if TYPE_CHECKING:
+    from halfsmile.data.exchange.formats import Exported
+    from halfsmile.data.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Split:
+    """Draw which labels may be used, and write that down in a file (a label budget).
+
+    Args:
+        path: The labeled data set; if it has splits, its training part.
+        out: The file to write (.parquet).
+        labels: A share of each class (10%), a number per class (40), a number for every class
+            (fear=10,anger=15,…), all, or a published size (ada-cm-100 … ada-cm-4000).
+        seed: Seed of the draw.
+        held_out: Share of each class's other rows that is kept out of training, to watch.
+        by: Give all faces of a person or a video one role.
+        layout: How to read the data set.
+        label_rule: Label rule of FERPlus.
+    """
+
+    path: Annotated[Path, tyro.conf.Positional]
+    out: Path
+    labels: str = "10%"
+    seed: int = 0
+    held_out: float = 0.05
+    by: Annotated[
+        Literal["person", "video"] | None,
+        tyro.conf.arg(metavar="{person,video}", help_behavior_hint="(default: face by face)"),
+    ] = None
+    layout: Layout = None
+    label_rule: LabelRule = None
+
+    def run(self) -> None:
+        """Draw, write and show how many of each class."""
+        from halfsmile.data.split import ROLES, LabelBudget
+
+        manifest = read(self.path, self.layout, self.label_rule)
+        if "train" in manifest.column("split"):
+            manifest = manifest.split("train")
+        budget = LabelBudget.draw(
+            manifest, self.labels, seed=self.seed, held_out=self.held_out, group=self.by
+        )
+        budget.save(self.out)
+        make_console().print(roles_table(manifest, budget.roles, ROLES))
+        say(f"Written: {self.out}")
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Make one list (a manifest) of several data sets, on one taxonomy.
+
+    Args:
+        sources: Data sets, each with a name in front if wanted: rafdb=/data/RAF-DB. People and videos get the
+            name in front.
+        out: The list to write (.parquet).
+        taxonomy: Classes of the result: rafdb, affectnet7, affectnet8, ferplus, affwild2, or the labels with
+            commas between.
+        rename: What becomes of labels that it lacks: contempt=none drops them, happy=happiness renames; for
+            one data set only: ferplus:contempt=none.
+        label_rule: Label rule of FERPlus.
+    """
+
+    sources: SourceNames
+    out: Path
+    taxonomy: TaxonomyName = None
+    rename: Renames = ()
+    label_rule: LabelRule = None
+
+    def run(self) -> None:
+        """Merge, write and show the notes."""
+        from halfsmile.data.exchange.merge import Source, merge
+
+        sources = []
+        for text in self.sources:
+            name, path = named_path(text)
+            manifest = read(path, None, self.label_rule)
+            labels = manifest.taxonomy.labels if manifest.taxonomy else ()
+            changes = {old: new for old, new in renames(self.rename, name).items() if old in labels}
+            sources.append(Source(name, manifest, changes))
+        taxonomy = taxonomy_named(self.taxonomy)
+        if taxonomy is None:
+            found = [s.manifest.taxonomy for s in sources if s.manifest.taxonomy is not None]
+            taxonomy = found[0] if found else None
+        merged = merge(sources, taxonomy)
+        merged.save(self.out)
+        for note in merged.notes:
+            say(note)
+        say(f"{self.out}: {len(merged):,} rows")
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write faces for other programs.
+
+    Args:
+        path: A data set or a store.
+        out: A new folder; for csv, a file.
+        format: folders: one per label; csv: a table; coco: JSON in the manner of COCO; label-studio: tasks
+            for labeling.
+        taxonomy: For label-studio: the classes to choose from.
+        layout: How to read the data set.
+        label_rule: Label rule of FERPlus.
+    """
+
+    path: Annotated[Path, tyro.conf.Positional]
+    out: Path
+    format: Literal["folders", "csv", "coco", "label-studio"]
+    taxonomy: TaxonomyName = None
+    layout: Layout = None
+    label_rule: LabelRule = None
+
+    def run(self) -> None:
+        """Write and say what was written."""
+        from halfsmile.data.exchange import formats as exchange
+        from halfsmile.data.exchange import label_studio
+
+        manifest = read(self.path, self.layout, self.label_rule)
+        if self.format == "label-studio":
+            found = label_studio.export_label_studio(
+                manifest, self.out, taxonomy=taxonomy_named(self.taxonomy)
+            )
+        else:
+            writers: dict[str, Callable[[Manifest, Path], Exported]] = {
+                "folders": exchange.export_folders,
+                "csv": exchange.export_csv,
+                "coco": exchange.export_coco,
+            }
+            found = writers[self.format](manifest, self.out)
+        say(f"{found.path}: {found.faces:,} faces")
+        for _, reason in found.bad[:5]:
+            say(f"  left out: {reason}")
+        if len(found.bad) > 5:
+            say(f"  … {len(found.bad):,} were left out")
+
+
+@dataclass(frozen=True)
+class Import:
+    """Put labels from a CSV table or a Label Studio export into a list (a manifest) of the faces.
+
+    Args:
+        path: The data set or store that was labeled.
+        labels: The table (columns image and label, perhaps votes_<label>) or the JSON file.
+        out: The list to write (.parquet).
+        taxonomy: Classes of the labels: a known name or the labels with commas between.
+        rename: Labels that are called otherwise: happy=happiness; unsure=none ignores them.
+        layout: How to read the data set.
+        label_rule: Label rule of FERPlus.
+    """
+
+    path: Annotated[Path, tyro.conf.Positional]
+    labels: Annotated[Path, tyro.conf.Positional]
+    out: Path
+    taxonomy: TaxonomyName = None
+    rename: Renames = ()
+    layout: Layout = None
+    label_rule: LabelRule = None
+
+    def run(self) -> None:
+        """Import, write and show the notes."""
+        from halfsmile.data.exchange.import_labels import import_labels
+
+        manifest = read(self.path, self.layout, self.label_rule)
+        labeled = import_labels(
+            manifest, self.labels, taxonomy=taxonomy_named(self.taxonomy), renames=renames(self.rename)
+        )
+        labeled.save(self.out)
+        say(labeled.notes[-1])
+        counts = ", ".join(f"{name} {count:,}" for name, count in labeled.counts().items())
+        say(f"{self.out}: {len(labeled):,} rows; {counts}")

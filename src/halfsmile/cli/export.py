@@ -1,0 +1,62 @@
+"""``halfsmile export``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+
+from halfsmile.utils.console import make_console
+
+
+@dataclass(frozen=True)
+class ExportRun:
+    """Export a run: ONNX with everything inside, calibrated, checked against the trained network.
+
+    Args:
+        run_folder: The run.
+        out: Where the files go; RUN/export by default.
+        int8: Also write an 8-bit file.
+        openvino: Also write OpenVINO's files.
+        target_error: Share of wrong ones that answers called certain may have.
+        set_coverage: Least share of faces whose set of expressions shall hold the true one, on average over
+            all faces. Higher values make larger sets.
+        mirror: Average the answers for a face and its mirror image, as `halfsmile evaluate` does; --no-mirror
+            is twice as fast and a little less accurate.
+        zoom: Above 1, look at the face and its mirror image so many times closer too, which takes twice as
+            long and may be more accurate. Choose it on faces that are not tested on.
+        name: What the model calls itself; the recipe's name by default.
+        data: Where the labeled data set is now, if it has moved.
+    """
+
+    extra: ClassVar[str] = "export"
+
+    run_folder: Annotated[Path, tyro.conf.Positional]
+    out: Path | None = None
+    int8: bool = False
+    openvino: bool = False
+    target_error: float = 0.1
+    set_coverage: float = 0.9
+    mirror: bool = True
+    zoom: float = 1.0
+    name: str | None = None
+    data: Path | None = None
+
+    def run(self) -> None:
+        """Calibrate, export, check and show."""
+        from halfsmile.export.export_run import export_run
+
+        export_run(
+            self.run_folder,
+            out=self.out,
+            int8=self.int8,
+            openvino=self.openvino,
+            target_error=self.target_error,
+            set_coverage=self.set_coverage,
+            mirror=self.mirror,
+            zoom=self.zoom,
+            name=self.name,
+            data=self.data,
+        ).show(make_console())

@@ -1,0 +1,61 @@
+"""The command line: finds the command, runs it, and turns what goes wrong into one clear message."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import tyro
+
+from halfsmile.cli.abaw import Abaw
+from halfsmile.cli.data import Data
+from halfsmile.cli.demo import Demo
+from halfsmile.cli.evaluate import Compare, Evaluate, Report
+from halfsmile.cli.export import ExportRun
+from halfsmile.cli.predict import Predict
+from halfsmile.cli.pseudo_label import PseudoLabel
+from halfsmile.cli.serve import Serve
+from halfsmile.cli.train import Train
+from halfsmile.utils.console import make_console
+from halfsmile.utils.errors import Interrupted
+
+COMMANDS: dict[str, Any] = {
+    "demo": Demo,
+    "data": Data,
+    "train": Train,
+    "evaluate": Evaluate,
+    "report": Report,
+    "compare": Compare,
+    "export": ExportRun,
+    "predict": Predict,
+    "pseudo-label": PseudoLabel,
+    "serve": Serve,
+    "abaw": Abaw,
+}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; mistakes end in one message and exit status 1, a stop on request in 130."""
+    command = tyro.extras.subcommand_cli_from_dict(
+        COMMANDS,
+        prog="halfsmile",
+        description="Facial-expression recognition from a few labeled faces and many unlabeled ones.",
+        args=arguments,
+    )
+    console = make_console(stderr=True)
+    try:
+        command.run()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "halfsmile":
+            raise
+        extra = getattr(command, "extra", "train")
+        message = f"{error.name} is not installed; this command needs it: pip install 'halfsmile[{extra}]'"
+        console.print(f"error: {message}", style="red", soft_wrap=True)
+        sys.exit(1)
+    except (ValueError, OSError) as error:
+        console.print(f"error: {error}", style="red", soft_wrap=True)
+        sys.exit(1)
+    except (KeyboardInterrupt, Interrupted) as error:
+        after = getattr(command, "after_stop", "Run the same command again to go on.")
+        console.print(f"{str(error) or 'Stopped.'} {after}".rstrip())
+        sys.exit(130)

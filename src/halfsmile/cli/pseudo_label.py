@@ -1,0 +1,54 @@
+"""``halfsmile pseudo-label``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from halfsmile.cli.options import Threshold
+from halfsmile.utils.console import make_console
+
+
+@dataclass(frozen=True)
+class PseudoLabel:
+    """Name the expressions of all faces of a store, and write down which are sure enough to be labels.
+
+    Stopped at any point, the same command goes on and ends with the same table. `halfsmile data import STORE
+    TABLE --out list.parquet` makes a labeled list of it.
+
+    Args:
+        store: The store, see `halfsmile data prepare`.
+        out: Table: .csv, .jsonl or .parquet.
+        model: ONNX file or exported run folder instead of the model in the box.
+        threshold: Least confidence of a pseudo-label; 0.7 where the model has none of its own.
+        per_class: At most so many pseudo-labels of each class, the surest.
+        engine: Where the faces are classified: on this machine, or on a Ray cluster.
+        workers: Processes that classify.
+    """
+
+    store: Annotated[Path, tyro.conf.Positional]
+    out: Path
+    model: Path | None = None
+    threshold: Threshold = None
+    per_class: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = None
+    engine: Literal["local", "ray"] = "local"
+    workers: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)")
+    ] = None
+
+    def run(self) -> None:
+        """Classify, write and sum up."""
+        from halfsmile.predict.pseudo_labels.run import pseudo_label
+
+        pseudo_label(
+            self.store,
+            self.out,
+            model=self.model,
+            threshold=self.threshold,
+            per_class=self.per_class,
+            engine=self.engine,
+            workers=self.workers,
+        ).render(make_console())

@@ -1,0 +1,56 @@
+"""``halfsmile serve``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from halfsmile.cli.options import Threshold
+
+
+@dataclass(frozen=True)
+class Serve:
+    """Serve a page for photos, videos and the webcam, and an HTTP interface; nothing is stored.
+
+    A key for the interface is taken from the environment variable HALFSMILE_API_KEY.
+
+    Args:
+        model: Exported model or run folder; the model in the box if none is given.
+        host: Address to listen on; others than loopback need a key or --unprotected.
+        port: Port to listen on.
+        detector: How faces are found: auto takes YuNet where it was downloaded before, else MTCNN.
+        threshold: Confidence from which an answer counts as certain.
+        threads: Threads of the model.
+        unprotected: Listen to other machines without a key.
+        allowed_hosts: Further host names that the page may be reached by.
+        access_log: Log requests, without file names.
+    """
+
+    extra: ClassVar[str] = "serve"
+
+    model: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    detector: Literal["auto", "yunet", "mtcnn"] = "auto"
+    threshold: Threshold = None
+    threads: int | None = None
+    unprotected: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    access_log: bool = False
+
+    def run(self) -> None:
+        """Listen until stopped."""
+        from halfsmile.serve.run import serve
+
+        serve(
+            self.model,
+            self.host,
+            self.port,
+            detector=self.detector,
+            threshold=self.threshold,
+            threads=self.threads,
+            unprotected=self.unprotected,
+            allowed_hosts=self.allowed_hosts,
+            access_log=self.access_log,
+        )

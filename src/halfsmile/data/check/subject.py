@@ -1,0 +1,54 @@
+"""What a check is about, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from halfsmile.data.check.duplicates import Duplicates
+from halfsmile.data.check.pictures import Pictures
+from halfsmile.data.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or should be known.
+
+    Args:
+        what: In one sentence, with counts.
+        mend: What to do about it.
+        examples: Some of the pictures, people or classes.
+        rows: Rows of the manifest that show it, for pictures of them; rows of one group stand together.
+        is_problem: False for what may be as it should.
+    """
+
+    what: str
+    mend: str
+    examples: tuple[str, ...] = ()
+    rows: tuple[tuple[int, ...], ...] = ()
+    is_problem: bool = True
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the findings are about.
+
+    Args:
+        manifest: The rows.
+        pictures: What was seen of them; None if they were not read.
+        duplicates: None if they were not compared.
+    """
+
+    manifest: Manifest
+    pictures: Pictures | None
+    duplicates: Duplicates | None
+
+
+def of_rows(
+    rows: Sequence[int], what: str, mend: str, images: Sequence[str], *, is_problem: bool = True
+) -> Iterator[Finding]:
+    """A finding about single pictures, if there are any."""
+    if rows:
+        examples = tuple(images[row] for row in rows)
+        text = f"{what}: {len(rows):,} of {len(images):,}."
+        yield Finding(text, mend, examples, tuple((row,) for row in rows), is_problem)

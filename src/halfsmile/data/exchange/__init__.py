@@ -1,0 +1,1 @@
+"""Faces and labels to other programs and back."""

@@ -1,0 +1,1 @@
+"""The face store: tar shards and one Parquet index."""

@@ -1,1 +1,0 @@
-"""Metrics, comparison of runs, and the report."""

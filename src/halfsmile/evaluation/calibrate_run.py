@@ -1,0 +1,314 @@
+"""Calibrating a run: from what it says to how sure one may be of it, kept as ``calibration.json``.
+
+Temperature, vector scaling, the threshold of certainty and the sets of expressions are all chosen on labeled
+faces that trained nothing: the rows held out of the training split, or the split ``valid`` where the recipe
+does not test on it. The test split only judges the result. Faces are seen as the exported model sees them:
+with their mirror images where the recipe evaluates so and the export is not told otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.split import LabelBudget
+from halfsmile.evaluation.calibrate import (
+    Temperature,
+    VectorScaling,
+    calibration_errors,
+    fit_temperature,
+    fit_vector_scaling,
+)
+from halfsmile.evaluation.metrics import evaluate_predictions
+from halfsmile.evaluation.selective import ConformalSets, risk_coverage, threshold_for_error
+from halfsmile.models.classifier import Classifier, MirroredClassifier
+from halfsmile.models.encoder import build_encoder
+from halfsmile.runs.folder import RunFolder
+from halfsmile.taxonomy import Taxonomy, from_labels
+from halfsmile.training.batches import to_tensor
+from halfsmile.training.data import read_data
+from halfsmile.utils.files import write_json
+
+Floats = npt.NDArray[np.float32]
+Targets = npt.NDArray[np.int64]
+Scaling = Temperature | VectorScaling
+ASSURANCE = 0.9
+"""One-sided confidence, for each threshold, with which the error of certain answers meets its target."""
+
+NEVER = 1.0
+"""Threshold where not even the most confident answers meet the target: no answer counts as certain."""
+
+
+@dataclass(frozen=True)
+class RunFaces:
+    """Faces of a run that are needed after training.
+
+    Args:
+        calibration: Labeled faces that trained nothing; None where the run has none.
+        source: Where they are from: ``held_out`` or ``valid``.
+        test: Test faces.
+        train: Rows that were trained on with their labels, not decoded yet.
+    """
+
+    calibration: Faces | None
+    source: str
+    test: Faces
+    train: Manifest
+
+
+def trained_classifier(
+    folder: RunFolder, *, mirror: bool = True, zoom: float = 1.0
+) -> Classifier | MirroredClassifier:
+    """The network of a run's last finished stage, in evaluation mode.
+
+    Args:
+        folder: The run.
+        mirror: Let it look at mirror images too, if the run's evaluation does.
+        zoom: Above 1, let it look at both so many times closer too.
+
+    Raises:
+        ValueError: If there is none yet, its weights are damaged, or the zoom is out of range or for nothing.
+    """
+    recipe = folder.recipe()
+    if zoom != 1 and not (mirror and recipe.flip):
+        raise ValueError(
+            f"The zoom {zoom:g} is for models that look at mirror images too; this one looks once."
+        )
+    model = Classifier(
+        build_encoder(recipe.encoder), taxonomy=run_taxonomy(folder), standardize=recipe.standardize
+    )
+    folder.load(folder.last_stage(), model)
+    return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()
+
+
+def run_taxonomy(folder: RunFolder) -> Taxonomy:
+    """The classes of a run, in the order of its logits."""
+    return from_labels(folder.data()["taxonomy"])
+
+
+def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
+    """Read what a run can be calibrated and judged on.
+
+    Args:
+        folder: The run.
+        data: Where the labeled data set is now; None takes the place that the run was trained from.
+
+    Raises:
+        ValueError: If the data set is gone or has changed.
+    """
+    recipe, facts = folder.recipe(), folder.data()
+    splits = recipe.test_splits
+    wider = replace(recipe, test_splits=(*splits, *({"valid"} - set(splits))))
+    sets = read_data(wider, data or Path(facts["path"]), [])
+    budget = LabelBudget.load(folder.budget_path)
+    budget.require_same_data(sets.train)
+    sets.taxonomy.require_same(run_taxonomy(folder))
+    test = sets.test.split(*splits)
+    if test.fingerprint() != facts["test_fingerprint"]:
+        raise ValueError("The test split is not the one of this run (fingerprints differ).")
+
+    source, rows = "held_out", budget.rows(sets.train, "held_out")
+    if not len(rows) and "valid" not in splits:
+        source, rows = "valid", sets.test.split("valid")
+    size, channels = recipe.encoder.image_size, recipe.encoder.channels
+
+    def load(manifest: Manifest) -> Faces:
+        return load_faces(manifest, size=size, channels=channels, cache=folder.path / "cache")
+
+    return RunFaces(load(rows) if len(rows) else None, source, load(test), budget.rows(sets.train, "labeled"))
+
+
+@torch.inference_mode()
+def network_logits(
+    model: Classifier | MirroredClassifier,
+    images: npt.NDArray[np.uint8],
+    *,
+    device: torch.device | None = None,
+    batch_size: int = 256,
+) -> Floats:
+    """Logits (N, classes) of faces (N, S, S, C) uint8 as they are, without augmentation."""
+    device = device or torch.device("cpu")
+    model.to(device).eval()
+    parts = [np.zeros((0, len(model.taxonomy)), np.float32)]
+    for start in range(0, len(images), batch_size):
+        batch = to_tensor(images[start : start + batch_size]).to(device).float() / 255
+        parts.append(model(batch).float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was chosen, on which faces, and how it does on the test split.
+
+    Args:
+        stage: Stage of the run.
+        source: ``held_out``, ``valid``, or None where the run has no labeled faces that trained nothing.
+        count: Number of faces.
+        temperature: Logits are divided by it; 1 without faces to choose it on.
+        target_error: Share of wrong ones that certain answers may have.
+        threshold: Confidence, after temperature, from which answers are certain; :data:`NEVER` where the
+            target can't be met, None without faces to choose it on.
+        sets: Sets of expressions, on probabilities after temperature; None likewise.
+        vector: Factor and offset of each class, an alternative to the temperature that is not exported; None
+            likewise.
+        test: See :func:`judge`.
+        curve: Error among the most confident answers on those faces, see
+            :meth:`~halfsmile.evaluation.selective.RiskCoverage.points`; None likewise.
+        mirror: Whether each face was seen with its mirror image.
+        zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
+    """
+
+    stage: str
+    source: str | None
+    count: int
+    temperature: float
+    target_error: float
+    threshold: float | None
+    sets: ConformalSets | None
+    vector: VectorScaling | None
+    test: dict[str, Any]
+    curve: dict[str, list[float]] | None = None
+    mirror: bool = False
+    zoom: float = 1.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values, ready for JSON."""
+        vector = self.vector and {"weight": self.vector.weight.tolist(), "bias": self.vector.bias.tolist()}
+        sets = self.sets and asdict(self.sets)
+        return {**asdict(replace(self, vector=None, sets=None)), "sets": sets, "vector": vector}
+
+    def write(self, folder: Path) -> None:
+        """Keep it as ``calibration.json`` of a folder; the report reads that of the run."""
+        write_json(folder / "calibration.json", {**self.to_dict(), "assurance": ASSURANCE})
+
+
+def require_shares(**shares: float) -> None:
+    """Refuse settings that do not lie between 0 and 1.
+
+    Raises:
+        ValueError: With name and value of the first.
+    """
+    for name, value in shares.items():
+        if not 0 < value < 1:
+            raise ValueError(f"{name} must lie between 0 and 1, found {value}.")
+
+
+def calibrate_run(
+    folder: RunFolder,
+    *,
+    target_error: float = 0.1,
+    set_coverage: float = 0.9,
+    device: torch.device | None = None,
+    data: Path | None = None,
+    faces: RunFaces | None = None,
+    mirror: bool = True,
+    zoom: float = 1.0,
+) -> Calibration:
+    """Choose temperature and thresholds of a run's last stage, and judge them.
+
+    Args:
+        folder: The run.
+        target_error: Share of wrong ones that answers called certain may have. Lower values leave fewer
+            certain answers.
+        set_coverage: Least probability that a set of expressions holds the true one, on average over faces.
+        device: Where to compute; the processor by default.
+        data: See :func:`read_run_faces`.
+        faces: What that function gave, if it was called before.
+        mirror: See :func:`trained_classifier`.
+        zoom: Likewise.
+
+    Raises:
+        ValueError: If a number is out of range, the run has no classifier, or its data have changed.
+    """
+    require_shares(target_error=target_error, set_coverage=set_coverage)
+    model = trained_classifier(folder, mirror=mirror, zoom=zoom)
+    faces = faces or read_run_faces(folder, data=data)
+    temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
+    points = None
+    if faces.calibration is not None:
+        logits = network_logits(model, faces.calibration.images, device=device)
+        targets = faces.calibration.manifest.class_indices()
+        count = len(targets)
+        temperature, vector = fit_temperature(logits, targets), fit_vector_scaling(logits, targets)
+        probabilities = temperature(logits)
+        curve = risk_coverage(probabilities, targets)
+        points = curve.points()
+        found = threshold_for_error(curve, target_error, assurance=ASSURANCE)
+        threshold = NEVER if found is None else found
+        sets = ConformalSets.fit(probabilities, targets, set_coverage)
+    logits = network_logits(model, faces.test.images, device=device)
+    targets = faces.test.manifest.class_indices()
+    scalings: dict[str, Scaling | None] = {
+        "before": Temperature(1.0),
+        "temperature": temperature,
+        "vector": vector,
+    }
+    errors = {
+        name: asdict(calibration_errors(scale(logits), targets)) for name, scale in scalings.items() if scale
+    }
+    judged = judge(temperature(logits), targets, model.taxonomy, threshold=threshold, sets=sets)
+    return Calibration(
+        stage=folder.last_stage(),
+        source=faces.source if count else None,
+        count=count,
+        temperature=temperature.value,
+        target_error=target_error,
+        threshold=threshold,
+        sets=sets,
+        vector=vector,
+        test={**judged, "errors": errors, "curve": risk_coverage(temperature(logits), targets).points()},
+        curve=points,
+        mirror=isinstance(model, MirroredClassifier),
+        zoom=model.zoom if isinstance(model, MirroredClassifier) else 1.0,
+    )
+
+
+def judge(
+    probabilities: npt.NDArray[np.float64],
+    targets: Targets,
+    taxonomy: Taxonomy,
+    *,
+    threshold: float | None,
+    sets: ConformalSets | None,
+) -> dict[str, Any]:
+    """How thresholds do on faces that they were not chosen on.
+
+    Args:
+        probabilities: (N, classes), after temperature.
+        targets: (N,) class indices.
+        taxonomy: The classes.
+        threshold: Confidence from which answers are certain, if any.
+        sets: Sets of expressions, if any.
+
+    Returns:
+        ``metrics`` of all answers; ``certain``: the share of such answers and the ``error`` among them (null
+        where there are none); ``sets``: how often they hold the truth, over all faces and by
+        true class (null where no face has it), and their mean size.
+    """
+    found: dict[str, Any] = {"metrics": evaluate_predictions(probabilities, targets, taxonomy).to_dict()}
+    if threshold is not None:
+        certain = (probabilities.max(axis=1) >= threshold) & (threshold < NEVER)
+        wrong = (probabilities.argmax(axis=1) != targets)[certain]
+        found["certain"] = {
+            "share": float(certain.mean()),
+            "error": float(wrong.mean()) if len(wrong) else None,
+        }
+    if sets is not None:
+        members = sets(probabilities)
+        held = members[np.arange(len(targets)), targets]
+        found["sets"] = {
+            "coverage": float(held.mean()),
+            "per_class": {
+                label: float(held[targets == index].mean()) if (targets == index).any() else None
+                for index, label in enumerate(taxonomy.labels)
+            },
+            "mean_size": float(members.sum(axis=1).mean()),
+        }
+    return found

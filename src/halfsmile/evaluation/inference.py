@@ -1,0 +1,144 @@
+"""Evaluating a trained classifier on faces, and watching one while it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from halfsmile.data.images import Faces
+from halfsmile.evaluation.metrics import evaluate_predictions
+from halfsmile.methods.semi import Judge
+from halfsmile.methods.task import Task
+from halfsmile.taxonomy import Taxonomy
+from halfsmile.training.batches import to_tensor
+from halfsmile.training.precision import Precision
+
+
+@torch.inference_mode()
+def predict_probabilities(
+    model: nn.Module,
+    images: npt.NDArray[np.uint8],
+    *,
+    device: torch.device,
+    flip: bool = True,
+    batch_size: int = 256,
+    precision: Precision = "float32",
+) -> npt.NDArray[np.float32]:
+    """Class probabilities of faces as they are, without augmentation.
+
+    Args:
+        model: Gives logits (B, K) of images (B, C, S, S) in [0, 1]; used in evaluation mode.
+        images: (N, S, S, C) uint8.
+        device: Where to compute.
+        flip: Average the probabilities of each face and its mirror image.
+        batch_size: Faces at a time.
+        precision: Number format.
+
+    Returns:
+        (N, K), rows sum to 1.
+    """
+    views = _logits(
+        model, images, device=device, flip=flip, batch_size=batch_size, precision=precision
+    ).softmax(dim=2)
+    return _normalized(views.mean(dim=0))
+
+
+@torch.inference_mode()
+def _logits(
+    model: nn.Module,
+    images: npt.NDArray[np.uint8],
+    *,
+    device: torch.device,
+    flip: bool = False,
+    batch_size: int = 256,
+    precision: Precision = "float32",
+) -> Tensor:
+    """(1, N, K) logits of faces as they are, or (2, N, K) of them and their mirror images, float32."""
+    training = model.training
+    model.eval()
+    parts = []
+    for start in range(0, len(images), batch_size):
+        batch = to_tensor(images[start : start + batch_size]).to(device).float() / 255
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            views = [batch, batch.flip(-1)] if flip else [batch]
+            parts.append(torch.stack([model(view).float() for view in views]))
+    model.train(training)
+    return torch.cat(parts, dim=1)
+
+
+def _normalized(probabilities: Tensor) -> npt.NDArray[np.float32]:
+    """The same with rows that sum to 1 as closely as float32 can."""
+    doubles = probabilities.double()
+    return (doubles / doubles.sum(dim=1, keepdim=True)).float().cpu().numpy()
+
+
+def watch(faces: Faces, taxonomy: Taxonomy, *, device: torch.device) -> Callable[[Task], dict[str, float]]:
+    """A function that measures a task's averaged network on held-out training faces, for the metrics file.
+
+    Of a task that names unlabeled faces, the pseudo-labels that it would give these faces are measured too:
+    acceptance and precision, overall and per predicted class, and each class's share among the accepted.
+    Undefined values are left out.
+
+    Args:
+        faces: Held-out rows with labels.
+        taxonomy: Classes.
+        device: Where to compute.
+    """
+    targets = faces.manifest.class_indices()
+
+    def measure(task: Task) -> dict[str, float]:
+        logits = _logits(task.averaged, faces.images, device=device)[0]
+        metrics = evaluate_predictions(_normalized(logits.softmax(dim=1)), targets, taxonomy)
+        found = {
+            "held_out/accuracy": metrics.accuracy,
+            "held_out/balanced_accuracy": metrics.balanced_accuracy,
+            "held_out/macro_f1": metrics.macro_f1,
+            "held_out/nll": metrics.nll,
+        }
+        if isinstance(task, Judge):
+            if task.namer is not task.averaged:
+                logits = _logits(task.namer, faces.images, device=device)[0]
+            named = task.judge(logits)
+            labels, weights = named.labels.cpu().numpy(), named.weights.cpu().numpy()
+            found |= pseudo_label_quality(labels, weights, targets, taxonomy)
+        return found
+
+    return measure
+
+
+def pseudo_label_quality(
+    predicted: npt.NDArray[np.int64],
+    weights: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.int64],
+    taxonomy: Taxonomy,
+) -> dict[str, float]:
+    """How many pseudo-labels are accepted and how many of those are right, each counted by its weight.
+
+    Args:
+        predicted: (N,) pseudo-labels.
+        weights: (N,) in [0, 1], 1 accepted, 0 refused.
+        targets: (N,) true classes.
+        taxonomy: Names of the classes.
+
+    Returns:
+        ``held_out/acceptance``, ``precision``, and per predicted class ``acceptance/<label>``,
+        ``precision/<label>`` and ``share/<label>``; precision is missing where nothing was accepted.
+    """
+    taken = weights.astype(np.float64)
+    right = taken * (predicted == targets)
+    found = {"held_out/acceptance": float(taken.mean())}
+    if taken.any():
+        found["precision"] = float(right.sum() / taken.sum())
+    for index, label in enumerate(taxonomy.labels):
+        named = predicted == index
+        if named.any():
+            found[f"acceptance/{label}"] = float(taken[named].mean())
+        if taken[named].any():
+            found[f"precision/{label}"] = float(right[named].sum() / taken[named].sum())
+        if taken.any():
+            found[f"share/{label}"] = float(taken[named].sum() / taken.sum())
+    return found

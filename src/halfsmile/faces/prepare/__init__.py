@@ -1,0 +1,1 @@
+"""From photos, videos and data sets to a store of aligned, scored faces."""

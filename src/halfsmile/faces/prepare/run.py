@@ -1,0 +1,264 @@
+"""Photos, folders, archives, videos and data sets become a store of aligned, scored faces.
+
+What is written depends on the sources and the settings alone, not on the engine, the number of processes nor
+on when a run was stopped: sources are looked at in fixed groups and written in their order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from halfsmile.data.store.read import is_store
+from halfsmile.data.store.write import SHARD_SIZE, StoredFace, StoreWriter
+from halfsmile.faces.prepare.settings import QUALITY, Settings, require_same_settings, save_settings
+from halfsmile.faces.prepare.sources import Source, Sources, find
+from halfsmile.faces.prepare.work import Done, Frames, Piece, Preparer, Task
+from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
+from halfsmile.utils.parallel.pool import OrderedPool, TaskFailed
+from halfsmile.utils.progress import Progress
+
+GROUP = 16  # pictures that a process looks at together
+_SHOWN = 5
+
+
+@dataclass
+class Summary:
+    """What a run did.
+
+    Args:
+        store: The store.
+        faces: Faces in it now.
+        new_faces: Faces that this run added.
+        sources: Sources that this run looked at.
+        known_sources: Sources that were in the store before.
+        without_face: Sources of this run that could be read and gave no face.
+        left_out: Reason by source, of those that could not be read, in this run or before.
+        dropped: Faces of this run that were not stored, by reason.
+        problems: (video, what is wrong with it) of this run.
+        notes: About the sources as a whole.
+        seconds: Processor time by kind of work, over all processes; ``write`` is that of the store.
+        elapsed: Seconds that the run took.
+    """
+
+    store: Path
+    faces: int = 0
+    new_faces: int = 0
+    sources: int = 0
+    known_sources: int = 0
+    without_face: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    elapsed: float = 0.0
+
+    def render(self, console: Console) -> None:
+        """Print for people."""
+
+        def say(text: str) -> None:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+        for note in self.notes:
+            say(note)
+        before = f" ({self.known_sources:,} were done before)" if self.known_sources else ""
+        rate = f", {self.new_faces / self.elapsed:,.0f} faces/s" if self.elapsed > 1 else ""
+        say(f"{self.sources:,} sources{before}: {self.new_faces:,} faces in {self.elapsed:,.0f} s{rate}.")
+        if self.without_face:
+            say(f"{self.without_face:,} of them show no face.")
+        for reason, count in self.dropped.most_common():
+            say(f"{count:,} faces were dropped: {reason}.")
+        _list(say, "videos have problems", self.problems)
+        _list(say, "sources were left out", list(self.left_out.items()))
+        total = sum(self.seconds.values())
+        if total > 1:
+            shares = sorted(self.seconds.items(), key=lambda item: -item[1])
+            say("Processor time: " + ", ".join(f"{kind} {100 * s / total:.0f} %" for kind, s in shares) + ".")
+        say(f"{self.store} holds {self.faces:,} faces.")
+
+
+def prepare(
+    names: Sequence[str | Path],
+    out: Path,
+    *,
+    settings: Settings | None = None,
+    layout: str | None = None,
+    engine: Engine = "local",
+    workers: int | None = None,
+    retry: bool = False,
+    shard_size: int = SHARD_SIZE,
+    progress: bool = True,
+    **options: Any,
+) -> Summary:
+    """Find, align and score the faces of some sources, and write them into a store.
+
+    Stopped at any point and called again with the same arguments, it goes on and ends with the same store.
+    More sources may be added to a finished store by another call with the same settings.
+
+    Args:
+        names: Pictures, videos, folders, archives, patterns and data sets.
+        out: The store.
+        settings: See :class:`~halfsmile.faces.prepare.settings.Settings`.
+        layout: See :func:`~halfsmile.faces.prepare.sources.find`.
+        engine: Where the faces are looked for, see :func:`~halfsmile.utils.parallel.engine.open_pool`;
+            the store is written here.
+        workers: Processes that look for faces, by default one for each processor; 0 works in this process. As
+            they are spawned, a program that calls this needs ``if __name__ == "__main__":``.
+        retry: Try the sources again that were left out before.
+        shard_size: Bytes after which the next shard begins.
+        progress: Show progress on standard error when it takes more than two seconds.
+        options: For the reader of a data set.
+
+    Raises:
+        ValueError: If a name stands for nothing, ``out`` is no store, it was begun with other settings, or
+            the engine is not installed.
+        OSError: If the store can't be written, or the engine fails.
+    """
+    out = Path(out)
+    if out.exists() and not is_store(out) and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} exists and is no store. Choose a new folder, or a store to go on with.")
+    settings = (settings or Settings()).resolved()
+    start = time.monotonic()
+    sources = find(names, layout=layout, leave_out=[out], **options)
+    rule = options.get("rule")
+    require_same_settings(out, settings, rule)  # before the writer opens what may be a finished store
+    summary = Summary(out, notes=sources.notes)
+    writer = StoreWriter(out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=QUALITY, retry=retry)
+    start_worker = functools.partial(Preparer, settings)
+    with writer, open_pool(engine, start_worker, workers=workers) as pool:
+        save_settings(out, settings, rule)
+        before = len(writer)
+        _Run(writer, pool, start_worker, summary).work(sources, is_shown=progress)
+        summary.new_faces = len(writer) - before
+    summary.faces = len(writer)
+    summary.left_out = writer.left_out
+    summary.elapsed = time.monotonic() - start
+    return summary
+
+
+class _Failure(Exception):  # noqa: N818
+    """A source that could not be read: takes back what the writer has of it."""
+
+
+class _Run:
+    """What comes from the processes goes to the writer, and is counted."""
+
+    def __init__(
+        self, writer: StoreWriter, pool: Pool[Task, Piece], start: Callable[[], Preparer], summary: Summary
+    ) -> None:
+        self.writer = writer
+        self.pool = pool
+        self.start = start
+        self.summary = summary
+
+    def work(self, sources: Sources, *, is_shown: bool) -> None:
+        """Look at all sources that are not in the store yet."""
+        self.begin, self.faces_before = time.monotonic(), len(self.writer)
+        self.lengths = self._lengths(sources)
+        known = self.summary.known_sources = sum(source.name in self.writer for source in sources)
+        total = len(sources) + sum(length - 1 for length in self.lengths.values())
+        processor = time.process_time()
+        with Progress("preparing faces", total=total, done=known, active=is_shown) as self.progress:
+            for task, pieces in self.pool.run(self._tasks(sources)):
+                try:
+                    self._write(task.sources, pieces)
+                except TaskFailed as error:
+                    self._without(task.sources, str(error))
+        processor = time.process_time() - processor
+        done_here = 0.0 if self.pool.workers else sum(self.summary.seconds.values())
+        self.summary.seconds["write"] = processor - done_here
+
+    def _lengths(self, sources: Iterable[Source]) -> dict[str, int]:
+        """Number of frames to be looked at, of the videos that are still to do."""
+        videos = (s for s in sources if s.is_video and s.name not in self.writer)
+        lengths = {}
+        for task, pieces in self.pool.run(Task((video,), only_length=True) for video in videos):
+            with contextlib.suppress(TaskFailed):
+                count = sum(piece.count for piece in pieces if isinstance(piece, Frames))
+                lengths[task.sources[0].name] = max(1, count)
+        return lengths
+
+    def _tasks(self, sources: Iterable[Source]) -> Iterator[Task]:
+        """Groups of sources, the same in every run, without those that are done."""
+        for is_video, alike in itertools.groupby(sources, key=lambda source: source.is_video):
+            while group := tuple(itertools.islice(alike, 1 if is_video else GROUP)):
+                if any(source.name not in self.writer for source in group):
+                    yield Task(group)
+
+    def _write(self, group: Sequence[Source], pieces: Iterator[Piece]) -> None:
+        """Store the faces of a group, except of sources that are in the store."""
+        for source in group:
+            if source.name in self.writer:
+                while not isinstance(next(pieces), Done):
+                    pass
+                continue
+            try:
+                faces = self.writer.add(source.name, self._faces(source, pieces))
+                self.summary.without_face += not faces
+            except _Failure as failure:
+                self.writer.leave_out(source.name, str(failure))
+            self.summary.sources += 1
+
+    def _faces(self, source: Source, pieces: Iterator[Piece]) -> Iterator[StoredFace]:
+        """The faces of a source; raises a failure if it turns out that it can't be read."""
+        parts_left = self.lengths.get(source.name, 1)
+        for piece in pieces:
+            if isinstance(piece, StoredFace):
+                yield piece
+            elif isinstance(piece, Frames):
+                parts = min(piece.count, parts_left)
+                parts_left -= parts
+                self._advance(parts)
+            else:
+                self._advance(parts_left)
+                self.summary.dropped.update(piece.dropped)
+                self.summary.problems += [(source.name, problem) for problem in piece.problems]
+                for kind, seconds in piece.seconds.items():
+                    self.summary.seconds[kind] = self.summary.seconds.get(kind, 0.0) + seconds
+                if piece.failure is not None:
+                    raise _Failure(piece.failure)
+                return
+
+    def _without(self, group: Sequence[Source], reason: str) -> None:
+        """Look at the sources of a group one by one, since one of them ends the process, and leave it out."""
+        rest = [source for source in group if source.name not in self.writer]
+        if len(group) == 1:
+            self._leave_out(group[0], reason)
+            return
+        with OrderedPool[Task, Piece](self.start, workers=1) as pool:
+            for task, pieces in pool.run(Task((source,)) for source in rest):
+                try:
+                    self._write(task.sources, pieces)
+                except TaskFailed as error:
+                    self._leave_out(task.sources[0], str(error))
+
+    def _leave_out(self, source: Source, reason: str) -> None:
+        self.writer.leave_out(source.name, reason)
+        self.summary.sources += 1
+        self._advance(self.lengths.get(source.name, 1))
+
+    def _advance(self, parts: int) -> None:
+        rate = (len(self.writer) - self.faces_before) / max(time.monotonic() - self.begin, 1e-9)
+        self.progress.advance(
+            min(parts, self.progress.total - self.progress.done), note=f"{rate:,.0f} faces/s"
+        )
+
+
+def _list(say: Callable[[str], None], what: str, found: Sequence[tuple[str, str]]) -> None:
+    """Say how many there are, and show the first."""
+    if found:
+        say(f"{len(found):,} {what}:")
+        for name, reason in found[:_SHOWN]:
+            say(f"  {name}: {reason}")
+        if len(found) > _SHOWN:
+            say(f"  … and {len(found) - _SHOWN:,} more; sources.parquet lists those that were left out.")

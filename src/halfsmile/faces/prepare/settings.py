@@ -1,0 +1,130 @@
+"""How faces are prepared: what decides which bytes end up in the store, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from halfsmile.faces import yunet
+from halfsmile.faces.align import TEMPLATE_SIZE
+from halfsmile.utils.download import download, is_url
+from halfsmile.utils.files import read_json, write_json
+
+SETTINGS_NAME = "prepare.json"
+RULE = "argmax"
+"""FERPlus's label rule where none is given."""
+JPEG_QUALITY = 95
+QUALITY = ("size", "sharpness", "frontal", "exposure", "yaw", "pitch", "roll")
+"""Measures of every face, columns ``quality_*`` of the store; see :mod:`halfsmile.faces.quality`."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What makes a store.
+
+    Args:
+        detector: ``yunet``, ``mtcnn``, or ``auto``: YuNet where a model is given or was downloaded before,
+            MTCNN otherwise. ``given`` takes the boxes and landmarks that the data set has; ``aligned``
+            takes every picture for one aligned face.
+        model: YuNet's ONNX file or its address.
+        size: Side of the aligned faces in pixels. None means 112, and leaves aligned pictures as they are,
+            to the byte where they are JPEG, PNG or WebP files.
+        min_score: Faces with a lower score of the detector are dropped.
+        min_quality: Faces whose worst quality (size, sharpness, frontal, exposure) is lower are dropped.
+        largest_only: Keep only the largest face of a picture or frame.
+        every: Look for faces in every n-th frame of a video.
+        is_lossless: PNG instead of JPEG.
+
+    Raises:
+        ValueError: If a setting is out of range, or two of them don't go together.
+    """
+
+    detector: Literal["auto", "yunet", "mtcnn", "given", "aligned"] = "auto"
+    model: str | Path | None = None
+    size: int | None = None
+    min_score: float = 0.0
+    min_quality: float = 0.0
+    largest_only: bool = False
+    every: int = 3
+    is_lossless: bool = False
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 16:
+            raise ValueError(f"Faces have a side of at least 16 pixels, found {self.size}.")
+        if not (0 <= self.min_score <= 1 and 0 <= self.min_quality <= 1):
+            raise ValueError(
+                f"The least score and quality lie between 0 and 1, found {self.min_score} and "
+                f"{self.min_quality}."
+            )
+        if self.every < 1:
+            raise ValueError(f"Every n-th frame needs n of at least 1, found {self.every}.")
+        if self.model is not None and self.detector not in ("auto", "yunet"):
+            raise ValueError(f"The model {self.model} is for YuNet, but the detector is {self.detector}.")
+        if self.detector in ("given", "aligned") and self.min_score:
+            raise ValueError(f"With the detector {self.detector!r} faces have no score to select them by.")
+
+    @property
+    def side(self) -> int:
+        """Side of detected faces in pixels."""
+        return TEMPLATE_SIZE if self.size is None else self.size
+
+    def resolved(self) -> Settings:
+        """The same with a detector in place of ``auto`` and a model file that is there.
+
+        Raises:
+            ValueError: If the model does not exist or can't be downloaded.
+        """
+        if self.detector not in ("auto", "yunet"):
+            return self
+        model = self.model if self.model is not None else yunet.downloaded()
+        if self.detector == "auto" and model is None:
+            return dataclasses.replace(self, detector="mtcnn")
+        source = str(yunet.MODEL if model is None else model)
+        path = download(source) if is_url(source) else Path(source)
+        if not path.is_file():
+            raise ValueError(f"YuNet's model {path} does not exist.")
+        return dataclasses.replace(self, detector="yunet", model=path)
+
+    def record(self) -> dict[str, Any]:
+        """What two runs must have in common to write the same store; for resolved settings."""
+        found = dataclasses.asdict(self)
+        del found["model"]
+        if self.model is not None:
+            found["model_sha256"] = hashlib.sha256(Path(self.model).read_bytes()).hexdigest()
+        return {"format": 1, **found}
+
+
+def save_settings(store: Path, settings: Settings, label_rule: str | None = None) -> None:
+    """Write down with what a store is made, if that has not been done."""
+    path = Path(store) / SETTINGS_NAME
+    if not path.exists():
+        write_json(path, {**settings.record(), "label_rule": label_rule})
+
+
+def require_same_settings(store: Path, settings: Settings, label_rule: str | None = None) -> None:
+    """Refuse other settings than those that a store was begun with.
+
+    Args:
+        store: It need not exist.
+        settings: Resolved.
+        label_rule: Of FERPlus; None for the default. Stores from before it was written down take any.
+
+    Raises:
+        ValueError: If a setting differs; the message names each.
+    """
+    path, wanted = Path(store) / SETTINGS_NAME, {**settings.record(), "label_rule": label_rule or RULE}
+    found = {**wanted, **read_json(path)} if path.exists() else wanted
+    found["label_rule"] = found["label_rule"] or RULE
+    differ = [
+        f"{name} ({found.get(name)} / {wanted.get(name)})"
+        for name in sorted({*found, *wanted})
+        if found.get(name) != wanted.get(name)
+    ]
+    if differ:
+        raise ValueError(
+            f"The store {store} was begun with other settings: {', '.join(differ)}. Give the same, or "
+            "another store."
+        )

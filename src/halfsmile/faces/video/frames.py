@@ -1,0 +1,181 @@
+"""Frames of a video file, a camera or a network stream: upright RGB pictures with their true times.
+
+FFmpeg decodes, through PyAV; a camera is read by OpenCV. One frame is held at a time. Rotation and mirroring
+that the file asks for, and pixels that are not square, are put right: coordinates in a frame are those of the
+picture that a player shows. Colors become 8-bit RGB by the matrix that the file names; where it names none,
+BT.709 from 720 lines on and BT.601 below. Interlaced fields are not separated, and high dynamic range is not
+tone-mapped.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from halfsmile.data.preprocess import Image
+from halfsmile.faces.video.decoder import Picture, VideoDecoder
+from halfsmile.faces.video.source import MAX_PIXELS, BadVideo, open_container, stream_duration, video_stream
+
+__all__ = ["MAX_PIXELS", "BadVideo", "Frame", "Video", "frames", "probe"]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a video.
+
+    Attributes:
+        index: Its number in the video from 0, in the order of showing; frames that were not asked for count.
+        time: Seconds since the beginning of the video; of a camera, since its first frame. Strictly rising.
+        image: (H, W, 3) uint8, RGB, upright. The size may change within a network stream.
+    """
+
+    index: int
+    time: float
+    image: Image
+
+
+@dataclass(frozen=True)
+class Video:
+    """What a video file says of itself, and the size of its first frame.
+
+    Attributes:
+        width: Pixels of an upright frame.
+        height: Pixels of an upright frame.
+        duration: Seconds; None where the file does not say.
+        rate: Frames per second on average, an estimate; None where there is none.
+        codec: FFmpeg's name of the codec, as ``h264``.
+    """
+
+    width: int
+    height: int
+    duration: float | None
+    rate: float | None
+    codec: str
+
+
+def probe(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Video:
+    """Read the header and the first frame of a video file.
+
+    Raises:
+        BadVideo: As :func:`frames` does.
+    """
+    with open_container(source, max_pixels) as container:
+        stream = video_stream(container, source, max_pixels)
+        duration = stream_duration(stream)
+        if duration is None and container.duration:
+            duration = container.duration / av.time_base
+        rate, codec = stream.guessed_rate, stream.codec_context.codec.canonical_name
+    _, _, pixels = next(VideoDecoder(source, max_pixels=max_pixels).pictures())
+    height, width = pixels().shape[:2]
+    return Video(width, height, duration, float(rate) if rate else None, codec)
+
+
+def frames(
+    source: str | Path | int,
+    *,
+    every: int = 1,
+    start: float = 0.0,
+    end: float | None = None,
+    max_pixels: int = MAX_PIXELS,
+    problems: list[str] | None = None,
+) -> Iterator[Frame]:
+    """Decode the frames of a source one after the other, in constant memory.
+
+    What can be read of a damaged or cut video is read; what could not is told at the end.
+
+    Args:
+        source: A file; an address (``rtsp://…``, ``https://…``); or the number of a camera.
+        every: Give the frames whose index is a multiple of this; the others are decoded but not converted.
+        start: Give no frame before this time in seconds. MP4 and Matroska files are not decoded up to there.
+        end: Give no frame at or after this time in seconds.
+        max_pixels: Larger frames are refused before they are decoded.
+        problems: Gets a sentence for each kind of trouble when the reading ends; if None, they are warned of.
+
+    Returns:
+        The frames in order of time.
+
+    Raises:
+        ValueError: If an argument is out of range.
+        BadVideo: From the first ``next``, if the source can't be opened, is no video, has no video stream, is
+            too large, or no frame of it can be decoded.
+    """
+    if every < 1 or start < 0 or (end is not None and end <= start):
+        raise ValueError(
+            f"Found every = {every}, start = {start}, end = {end}; every is 1 or more, and 0 <= start < end."
+        )
+    return _frames(source, every, start, end, max_pixels, problems)
+
+
+def _frames(
+    source: str | Path | int,
+    every: int,
+    start: float,
+    end: float | None,
+    max_pixels: int,
+    problems: list[str] | None,
+) -> Iterator[Frame]:
+    decoder: VideoDecoder | _Camera
+    if isinstance(source, int):
+        decoder = _Camera(source)
+    else:
+        decoder = VideoDecoder(source, start=start, max_pixels=max_pixels)
+    trouble: list[str] = []
+    for index, seconds, pixels in decoder.pictures():
+        if end is not None and seconds >= end:
+            break
+        if seconds >= start and index % every == 0:
+            yield Frame(index, seconds, pixels())
+    else:
+        trouble = decoder.missing_end()
+    for problem in decoder.problems() + trouble:
+        if problems is None:
+            warnings.warn(f"{source}: {problem}", stacklevel=2)
+        else:
+            problems.append(problem)
+
+
+class _Camera:
+    """Pictures of a camera with the times of their arrival."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def pictures(self) -> Iterator[Picture]:
+        """As those of a decoder, until the camera is unplugged."""
+        capture = cv2.VideoCapture(self.number)
+        try:
+            first: float | None = None
+            for index in itertools.count():
+                is_read, image = capture.read()
+                if not is_read:
+                    break
+                now = time.perf_counter()
+                first = now if first is None else first
+                yield index, now - first, functools.partial(_rgb, np.asarray(image, np.uint8))
+            if first is None:
+                raise BadVideo(
+                    f"Camera {self.number} gives no picture: not connected, in use, or not permitted."
+                )
+        finally:
+            capture.release()
+
+    def problems(self) -> list[str]:
+        """None: a camera has no frames to miss."""
+        return []
+
+    def missing_end(self) -> list[str]:
+        """One, since a camera does not end by itself."""
+        return ["The camera stopped giving pictures."]
+
+
+def _rgb(image: Image) -> Image:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,0 +1,1 @@
+"""Annotated copies, timelines and explanations as pictures."""

@@ -1,0 +1,1 @@
+"""A model labels the faces of a store."""

@@ -1,0 +1,1 @@
+"""Tables of faces: columns, formats, resuming."""

@@ -1,0 +1,201 @@
+"""What a recipe is: every hyper-parameter of a run, stage by stage, as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from halfsmile.data.samplers import Sampling
+from halfsmile.methods.facemix import Mixing
+from halfsmile.methods.pseudo_label import FixMatch
+from halfsmile.methods.semi import Method
+from halfsmile.models.encoder import EncoderConfig
+from halfsmile.models.resnet import ResNetConfig
+from halfsmile.training.optim import OptimConfig
+from halfsmile.training.temporal_config import TemporalStageConfig
+from halfsmile.transforms.augment import Augment
+
+Preset = Literal["paper", "cpu"]
+Unlabeled = Literal["own", "extra", "all"]
+DataSet = Literal["ferplus", "class-folders", "sequences", "affwild2"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """Stage I: masked autoencoder on all unlabeled faces.
+
+    Args:
+        epochs: Passes over the faces.
+        batch_size: Faces of a step.
+        accumulate: Parts that a step is computed in, to save memory.
+        optim: Optimizer and schedule.
+        augment: View of a face.
+        mask_ratio: Share of hidden patches.
+        normalize_target: Standardize each target patch.
+        decoder_width: Token dimension of the decoder.
+        decoder_depth: Its blocks.
+        decoder_heads: Its heads.
+    """
+
+    epochs: float
+    batch_size: int
+    accumulate: int = 1
+    optim: OptimConfig
+    augment: Augment
+    mask_ratio: float = 0.75
+    normalize_target: bool = True
+    decoder_width: int = 512
+    decoder_depth: int = 8
+    decoder_heads: int = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuneConfig:
+    """Stage II: the labeled few.
+
+    Args:
+        epochs: Passes over the labeled faces.
+        batch_size: Faces of a step.
+        accumulate: Parts that a step is computed in; mixing happens within a part.
+        optim: Optimizer and schedule.
+        augment: View of a face.
+        sampling: How often each class is drawn, see ``data/samplers``.
+        mixing: See ``methods/facemix``.
+        alpha: λ is drawn from Beta(alpha, alpha).
+        smoothing: Label smoothing.
+        vote_share: Part of the target that follows the annotators' votes, the rest being the label alone.
+        drop_path: Stochastic-depth rate.
+        dropout: Rate before the head.
+        ema_decay: Of the averaged weights, which are what is evaluated and kept.
+        small_side: Side in pixels that faces are shrunk to in the first steps; null shows them as they are.
+            Only for residual networks, a multiple of their total stride.
+        small_share: Share of the steps that are the first ones.
+    """
+
+    epochs: float
+    batch_size: int
+    accumulate: int = 1
+    optim: OptimConfig
+    augment: Augment
+    sampling: Sampling = "natural"
+    mixing: Mixing = "facemix"
+    alpha: float = 1.0
+    smoothing: float = 0.1
+    vote_share: float = 0.0
+    drop_path: float = 0.0
+    dropout: float = 0.0
+    ema_decay: float | None = 0.999
+    small_side: int | None = None
+    small_share: float = 0.6
+
+
+@dataclass(frozen=True, kw_only=True)
+class SemiConfig:
+    """Stage III: a semi-supervised method on the unlabeled many.
+
+    Args:
+        method: Which one, with its hyper-parameters, see ``methods/family``.
+        sampling: How often each class of the labeled faces is drawn, see ``data/samplers``.
+        unlabeled: ``own`` takes the rest of the training split, ``extra`` the unlabeled faces from elsewhere,
+            ``all`` what there is of both.
+        epochs: Passes over the unlabeled faces.
+        labeled_batch: Labeled faces of a step.
+        unlabeled_batch: Unlabeled faces of a step.
+        accumulate: Parts that a step is computed in.
+        optim: Optimizer and schedule.
+        weak: View of labeled faces and of the teacher.
+        strong: View of the student.
+        weight: Of the unlabeled loss.
+        smoothing: Label smoothing of the labeled loss.
+        vote_share: See :class:`FineTuneConfig`.
+        drop_path: Stochastic-depth rate.
+        dropout: Rate before the head.
+        ema_decay: Of the teacher.
+    """
+
+    method: Method = field(default_factory=FixMatch)
+    sampling: Sampling = "natural"
+    unlabeled: Unlabeled = "own"
+    epochs: float
+    labeled_batch: int
+    unlabeled_batch: int
+    accumulate: int = 1
+    optim: OptimConfig
+    weak: Augment
+    strong: Augment
+    weight: float = 5.0
+    smoothing: float = 0.0
+    vote_share: float = 0.0
+    drop_path: float = 0.0
+    dropout: float = 0.0
+    ema_decay: float = 0.999
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A whole run.
+
+    Args:
+        name: Which function made it.
+        preset: ``paper`` or ``cpu``.
+        data_set: Reader of the labeled data.
+        label_rule: Which of FERPlus's label rules; null elsewhere.
+        test_splits: Splits that make up the test set.
+        labels: Label budget (``10%``, ``40`` a class, ``all``).
+        group: Column whose equal values share a role in the label budget, see ``data/split``; null draws rows
+            one by one.
+        test_people: Share of the people that make up the test split, drawn by the seed; null where the data
+            set has splits of its own.
+        held_out: Share of the training rows outside the budget whose labels watch pseudo-label quality.
+        seed: Of the budget and of every stage.
+        init: Weights that take the place of Stage I: a run folder, a file, or an address.
+        encoder: The network.
+        standardize: Standardize the encoder's features over the batch before the classifier's head.
+        pretrain: Stage I; null trains from scratch or from given weights.
+        finetune: Stage II.
+        semi: Stage III; null stops after Stage II.
+        tune: Last fine-tuning, of the classifier of Stage III (of Stage II without it), on the labeled faces;
+            null for none.
+        temporal: Stage IV, on data sets of videos; null stops after single frames.
+        flip: Average the probabilities of a face and its mirror image when evaluating.
+
+    Raises:
+        ValueError: If the network can't be shown the small faces that a stage begins with.
+    """
+
+    name: str
+    preset: Preset
+    data_set: DataSet
+    label_rule: str | None
+    test_splits: tuple[str, ...]
+    labels: str = "10%"
+    group: Literal["person", "video"] | None = None
+    test_people: float | None = None
+    held_out: float = 0.05
+    seed: int = 0
+    init: str | None = None
+    encoder: EncoderConfig
+    standardize: bool = False
+    pretrain: PretrainConfig | None
+    finetune: FineTuneConfig
+    semi: SemiConfig | None
+    tune: FineTuneConfig | None = None
+    temporal: TemporalStageConfig | None = None
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        for config in (self.finetune, self.tune):
+            if config is not None and config.small_side is not None:
+                _require_small(config.small_side, config.small_share, self.encoder)
+
+
+def _require_small(side: int, share: float, network: EncoderConfig) -> None:
+    if not isinstance(network, ResNetConfig):
+        raise ValueError("small_side is for residual networks; a Transformer takes faces of one size.")
+    if not 0 < side < network.image_size or side % network.stride:
+        raise ValueError(
+            f"small_side must be a multiple of the network's total stride {network.stride} below "
+            f"{network.image_size}, found {side}."
+        )
+    if not 0 <= share <= 1:
+        raise ValueError(f"small_share must lie in [0, 1], found {share}.")

@@ -1,0 +1,94 @@
+"""Recipes as JSON: written beside every run, read again by later versions, compared key by key."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from halfsmile.methods.family import FAMILY
+from halfsmile.methods.semi import Method
+from halfsmile.recipes.config import Recipe
+
+
+def to_json(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as plain JSON values."""
+    return dataclasses.asdict(recipe)
+
+
+def from_json(value: dict[str, Any]) -> Recipe:
+    """The recipe that :func:`to_json` wrote, perhaps before a field was there: that takes its default.
+
+    Raises:
+        ValueError: If a key is unknown, or one without a default is missing, with its name.
+    """
+    recipe: Recipe = _decode(Recipe, value, "recipe")
+    return recipe
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        kind = _choose([part for part in get_args(kind) if part is not types.NoneType], value)
+        origin = get_origin(kind)
+    if kind is Method:
+        kind = _method(value, where)
+    if dataclasses.is_dataclass(kind):
+        hints = get_type_hints(kind)
+        if not _fits(kind, value):
+            found = sorted(value) if isinstance(value, dict) else value
+            raise ValueError(
+                f"{where} does not fit this version of halfsmile: expected the keys {sorted(hints)}, "
+                f"found {found}."
+            )
+        return kind(**{key: _decode(hints[key], item, f"{where}.{key}") for key, item in value.items()})  # type: ignore[operator]
+    if origin is tuple:
+        return tuple(value)
+    return value
+
+
+def _choose(kinds: list[Any], value: Any) -> Any:
+    """The dataclass of a union that has exactly the keys of a value, else one that fits, else the first."""
+    fitting = [kind for kind in kinds if dataclasses.is_dataclass(kind) and _fits(kind, value)]
+    exact = [kind for kind in fitting if set(get_type_hints(kind)) == set(value)]
+    return [*exact, *fitting, kinds[0]][0]
+
+
+def _fits(kind: Any, value: Any) -> bool:
+    """Whether a value has no key that a dataclass lacks, and all that have no default."""
+    if not isinstance(value, dict):
+        return False
+    fields = dataclasses.fields(kind)
+    needed = {
+        f.name
+        for f in fields
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    }
+    return needed <= set(value) <= {f.name for f in fields}
+
+
+def _method(value: Any, where: str) -> type[Method]:
+    """The dataclass of a semi-supervised method in JSON, by its name."""
+    name = value.get("name") if isinstance(value, dict) else None
+    if name not in FAMILY:
+        raise ValueError(
+            f"{where} does not fit this version of halfsmile: expected a name among {', '.join(FAMILY)}, "
+            f"found {value}."
+        )
+    return FAMILY[name]
+
+
+def differences(first: dict[str, Any], second: dict[str, Any], prefix: str = "") -> list[str]:
+    """Dotted names of the fields in which two recipes in JSON form differ, with both values."""
+    found = []
+    for key in sorted(first.keys() | second.keys()):
+        a, b = first.get(key), second.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += differences(a, b, f"{prefix}{key}.")
+        elif a != b and not (
+            isinstance(a, list | tuple) and isinstance(b, list | tuple) and list(a) == list(b)
+        ):
+            found.append(f"{prefix}{key} ({a} / {b})")
+    return found

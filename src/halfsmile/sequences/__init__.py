@@ -1,0 +1,1 @@
+"""Probabilities over time: smoothing, segments, scores. No torch here."""

@@ -1,0 +1,276 @@
+"""The faces of a run, read and decoded by role; labels outside the budget never get here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
+from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers import class_folders, ferplus, folder
+from halfsmile.data.readers.registry import read_any, recognize
+from halfsmile.data.readers.sequences import Sequences
+from halfsmile.data.split import LabelBudget
+from halfsmile.recipes.config import Recipe
+from halfsmile.taxonomy import FERPLUS, Taxonomy
+from halfsmile.training.frames import Frames, read_videos, split_rows, temporal_groups, training_frames
+from halfsmile.utils.files import read_json
+
+GUESSES = ("class_folders", "folder")
+VIDEO_DATA_SETS = ("sequences", "affwild2")
+UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
+"""Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """What a run reads.
+
+    Args:
+        train: Training rows with all their labels; only :class:`LabelBudget` hands them out.
+        test: Test rows with a label.
+        extra: Unlabeled faces from elsewhere, by source.
+        taxonomy: Classes.
+        videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
+            training rows again are handed out by :class:`LabelBudget` only.
+    """
+
+    train: Manifest
+    test: Manifest
+    extra: dict[str, Manifest]
+    taxonomy: Taxonomy
+    videos: Sequences | None = None
+
+
+def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets:
+    """Read the manifests that a recipe needs.
+
+    Raises:
+        ValueError: If a path does not hold what the recipe's reader expects, or a split is empty.
+    """
+    for path in (data, *unlabeled):
+        if not Path(path).exists():
+            raise ValueError(f"{path} does not exist.")
+    videos = read_videos(recipe, data) if recipe.data_set in VIDEO_DATA_SETS else None
+    if videos is not None:
+        manifest = videos.manifest
+    elif recipe.data_set == "ferplus":
+        manifest = _ferplus(recipe, data)
+    else:
+        manifest = _faces(data)
+    train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
+    known = np.flatnonzero(test.class_indices() >= 0) if manifest.taxonomy is not None else np.arange(0)
+    if len(known) < len(test):
+        note = f"{len(test) - len(known)} test rows have no label and were left out."
+        train = train if videos is not None else replace(train, notes=(*train.notes, note))
+        test = test.take(known)
+    if not len(train) or not len(test) or manifest.taxonomy is None:
+        raise ValueError(
+            f"{data} has {len(train)} training and {len(test)} test rows ({', '.join(recipe.test_splits)}); "
+            "both are needed. Class folders are laid out as train/<label>/… and test/<label>/…"
+        )
+    extra = {
+        str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
+        for path in unlabeled
+    }
+    return DataSets(train, test, extra, manifest.taxonomy, videos)
+
+
+def _faces(data: Path) -> Manifest:
+    """A labeled data set in its own layout, or else class folders, however deep they lie."""
+    try:
+        found = recognize(data)
+    except ValueError:
+        return class_folders.read(data)
+    if found.is_certain and found.name not in GUESSES:
+        return read_any(data)
+    return class_folders.read(found.root if found.name == "class_folders" else data)
+
+
+def _ferplus(recipe: Recipe, data: Path) -> Manifest:
+    """FERPlus in an official layout, or in a store that was prepared from one."""
+    if _layout(data) != "store":
+        return ferplus.read(data, rule=recipe.label_rule or "argmax")
+    stored = read_any(data)
+    if stored.taxonomy is None or stored.taxonomy.labels != FERPLUS.labels:
+        found = "no labels" if stored.taxonomy is None else f"the classes {', '.join(stored.taxonomy.labels)}"
+        raise ValueError(
+            f"{data} is a store with {found}; the recipe {recipe.name} needs one that was prepared from "
+            "FERPlus. For other faces take a recipe whose name ends in -folders."
+        )
+    return replace(stored, notes=(*stored.notes, "Labels follow the rule that the store was prepared with."))
+
+
+def _layout(path: Path) -> str | None:
+    """Name of the layout of a path, if its own files tell it."""
+    try:
+        layout = recognize(path)
+    except ValueError:
+        return None
+    return layout.name if layout.is_certain else None
+
+
+@dataclass(frozen=True)
+class TrainingFaces:
+    """Decoded faces of a run, by role.
+
+    Args:
+        labeled: Faces whose labels are in the budget.
+        unlabeled: The rest of the training rows, without labels.
+        held_out: Rows whose labels only watch; may be None.
+        test: Test faces.
+        extra: Unlabeled faces from elsewhere.
+        taxonomy: Classes.
+        frames: Videos that train Stage IV; those that train it alone are in no other part.
+    """
+
+    labeled: Faces
+    unlabeled: Faces | None
+    held_out: Faces | None
+    test: Faces
+    extra: dict[str, Faces]
+    taxonomy: Taxonomy
+    frames: Frames | None = None
+
+    @property
+    def parts(self) -> list[Faces]:
+        """All that was decoded."""
+        frames = self.frames.faces if self.frames is not None else None
+        parts = [self.labeled, self.unlabeled, self.held_out, self.test, *self.extra.values(), frames]
+        return [part for part in parts if part is not None]
+
+
+def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Path) -> TrainingFaces:
+    """Decode every face of a run once, at the encoder's size.
+
+    Raises:
+        ValueError: If a class has no readable labeled face, unlabeled faces from elsewhere contain test
+            faces, or Stage IV has nobody to learn from.
+    """
+    size, channels = recipe.encoder.image_size, recipe.encoder.channels
+
+    def load(manifest: Manifest) -> Faces:
+        return load_faces(manifest, size=size, channels=channels, cache=cache)
+
+    roles = {role: budget.rows(sets.train, role) for role in ("labeled", "unlabeled", "held_out")}
+    frames = None
+    if recipe.temporal is not None:
+        if sets.videos is None:
+            raise ValueError(
+                f"Stage IV of the recipe {recipe.name} needs videos; {recipe.data_set} is not one of "
+                f"{', '.join(VIDEO_DATA_SETS)}."
+            )
+        people = temporal_groups(recipe, roles["labeled"])
+        frames = training_frames(recipe, split_rows(sets.videos, "train"), budget, people, cache=cache)
+        if recipe.temporal.own_share:
+            for role, rows in roles.items():
+                names = rows.column(recipe.group or "person")
+                roles[role] = rows.take([i for i, name in enumerate(names) if name not in people])
+    labeled = load(roles["labeled"])
+    missing = [name for name, count in labeled.manifest.counts().items() if not count]
+    if missing:
+        raise ValueError(
+            f"No labeled face of {missing} could be read: {labeled.bad[:3]}. Mend or replace the files."
+        )
+    test = load(sets.test)
+    extra = {source: load(manifest) for source, manifest in sets.extra.items()}
+    for source, faces in extra.items():
+        require_no_test_faces(source, faces, test)
+    return TrainingFaces(
+        labeled,
+        load(roles["unlabeled"]) if len(roles["unlabeled"]) else None,
+        load(roles["held_out"]) if len(roles["held_out"]) else None,
+        test,
+        extra,
+        sets.taxonomy,
+        frames,
+    )
+
+
+def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[np.uint8]]:
+    """The unlabeled faces of Stage III: of the training split, from elsewhere, or what there is of both.
+
+    Raises:
+        ValueError: If the recipe asks for faces that are not there.
+    """
+    choice = recipe.semi.unlabeled if recipe.semi is not None else "own"
+    own = [faces.unlabeled.images] if choice != "extra" and faces.unlabeled is not None else []
+    found = own + ([part.images for part in faces.extra.values()] if choice != "own" else [])
+    if found:
+        return found
+    if choice == "extra":
+        raise ValueError(
+            f"Stage III of the recipe {recipe.name} takes unlabeled faces from elsewhere (unlabeled: "
+            f"{choice}), and none are given. Name a folder or an archive of them with --unlabeled."
+        )
+    raise ValueError(
+        "Stage III needs unlabeled faces, but the label budget covers all of the training split. Give fewer "
+        "--labels, or faces from elsewhere: --unlabeled FACES --semi-unlabeled extra."
+    )
+
+
+def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path) -> dict[str, Any]:
+    """What ``data.json`` says: sources, counts, what was dropped, and the fingerprint."""
+    bad = dict.fromkeys(item for part in faces.parts for item in part.bad)
+    temporal = faces.frames if recipe.temporal is not None and recipe.temporal.own_share else None
+    own = sum(len(part) for part in (faces.labeled, faces.unlabeled) if part is not None)
+    return {
+        "data_set": recipe.data_set,
+        "label_rule": recipe.label_rule,
+        "taxonomy": list(sets.taxonomy.labels),
+        "path": str(data),
+        "test_splits": list(recipe.test_splits),
+        "labeled": faces.labeled.manifest.counts(),
+        "held_out": faces.held_out.manifest.counts() if faces.held_out is not None else {},
+        "temporal": temporal.counts() if temporal is not None else {},
+        "test": faces.test.manifest.counts(),
+        "unlabeled": len(faces.unlabeled) if faces.unlabeled is not None else 0,
+        "pretrain_images": {str(data): own, **{source: len(part) for source, part in faces.extra.items()}},
+        "notes": [
+            *sets.train.notes,
+            *(note for manifest in sets.extra.values() for note in manifest.notes),
+            *notes_on_test_faces([faces.labeled, faces.unlabeled], faces.test),
+            *(f"Stage IV: {note}" for note in (faces.frames.notes if faces.frames is not None else ())),
+        ],
+        "bad_images": [list(item) for item in bad],
+        "fingerprint": sets.train.fingerprint(),
+        "test_fingerprint": sets.test.fingerprint(),
+    }  # fmt: skip
+
+
+def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
+    """Refuse to go on with a run on other faces than it began with; where they lie does not matter.
+
+    Args:
+        path: The run's ``data.json``; may be missing.
+        facts: What :func:`describe` says now.
+
+    Raises:
+        ValueError: If the numbers of faces, by role, class or source, or the test split differ.
+    """
+    if not path.exists():
+        return
+    before = read_json(path)
+    names = ("labeled", "held_out", "temporal", "unlabeled", "test", "test_fingerprint")
+    before = {"temporal": {}, **before}  # runs from before Stage IV don't say
+    changed = [name for name in names if before[name] != facts[name]]
+    if list(before["pretrain_images"].values()) != list(facts["pretrain_images"].values()):
+        changed.append("pretrain_images")
+    if changed:
+        found = ", ".join(f"{name} ({before[name]} / {facts[name]})" for name in changed)
+        raise ValueError(
+            f"This run began with other faces; it differs in {found} (then / now). Give the same --data and "
+            "--unlabeled to go on, or use a new folder for --out."
+        )
+
+
+def count_bad(faces: TrainingFaces) -> Counter[str]:
+    """Number of bad images by reason."""
+    return Counter(reason for part in faces.parts for _, reason in part.bad)

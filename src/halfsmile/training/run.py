@@ -1,0 +1,123 @@
+"""A whole run: data, budget, number format, then one stage after another, into a run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from halfsmile.data.split import LabelBudget
+from halfsmile.recipes.config import Recipe
+from halfsmile.runs.folder import STAGES, RunFolder, environment
+from halfsmile.training.checkpoint import find_checkpoint
+from halfsmile.training.data import describe, load_roles, read_data, require_same_faces, unlabeled_images
+from halfsmile.training.distributed import Processes
+from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.precision import Precision, choose_precision
+from halfsmile.training.stages import Run, finetune, pretrain, require_partners, semi, tune
+from halfsmile.training.temporal_stage import temporal
+from halfsmile.utils.console import make_console
+from halfsmile.utils.files import write_json
+
+
+def train_run(
+    recipe: Recipe,
+    *,
+    data: Path,
+    unlabeled: Sequence[Path],
+    out: Path,
+    where: Processes,
+    budget: LabelBudget | None = None,
+    last_stage: str = "temporal",
+    tensorboard: bool = False,
+    console: Console | None = None,
+) -> RunFolder:
+    """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
+
+    Args:
+        recipe: Hyper-parameters.
+        data: Labeled data set.
+        unlabeled: Folders or archives of unlabeled faces, for Stage I.
+        out: Run folder.
+        where: This process.
+        budget: Which labels may be used; drawn by the recipe if None.
+        last_stage: Stop after this stage.
+        tensorboard: Mirror metrics into TensorBoard.
+        console: Where to say what happens; standard error by default.
+
+    Raises:
+        ValueError: If data, recipe and folder do not fit together; the message says what to do.
+        OSError: If the folder can't be written.
+    """
+    console = console or make_console(stderr=True, quiet=not where.is_main)
+    if last_stage == "pretrain" and recipe.pretrain is None:
+        raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
+    started = time.monotonic()
+    reuse_freed_memory()
+    if where.is_main:
+        RunFolder.open(out, recipe)
+    where.barrier()
+    folder = RunFolder.existing(out)
+    for name in STAGES[: STAGES.index(last_stage) + 1]:
+        if not folder.finished(name):
+            require_partners(recipe, name, where.world_size)
+    sets = read_data(recipe, data, unlabeled)
+    if where.is_main and not folder.budget_path.exists():
+        drawn = budget or LabelBudget.draw(
+            sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=recipe.group
+        )
+        drawn.require_same_data(sets.train)
+        drawn.save(folder.budget_path)
+    where.barrier()
+    kept = LabelBudget.load(folder.budget_path)
+    if budget is not None and budget != kept:
+        raise ValueError(
+            f"{out} was begun with another label budget ({kept.amount}, seed {kept.seed}) than the given one "
+            f"({budget.amount}, seed {budget.seed}). Use a new folder for --out."
+        )
+    budget = kept
+    budget.require_same_data(sets.train)
+    with where.main_first():
+        faces = load_roles(recipe, sets, budget, cache=out / "cache")
+    if recipe.semi is not None and last_stage not in ("pretrain", "finetune"):
+        unlabeled_images(recipe, faces)  # missing ones are refused now, not after the stages before
+    precision = _precision(folder, where, console)
+    if where.is_main:
+        facts = describe(recipe, sets, faces, data=data)
+        require_same_faces(out / "data.json", facts)
+        write_json(out / "data.json", facts)
+        write_json(
+            out / "environment.json",
+            environment(where.device, precision=precision, processes=where.world_size),
+        )
+    console.print(
+        f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
+        f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces"
+        f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
+        f"({time.monotonic() - started:.0f} s to read)",
+    )
+    run = Run(recipe, folder, faces, where, precision, tensorboard)
+    for stage in (pretrain, finetune, semi, tune, temporal):
+        stage(run)
+        if stage.__name__ == last_stage:
+            break
+    return folder
+
+
+def _precision(folder: RunFolder, where: Processes, console: Console) -> Precision:
+    """The format of the run's checkpoints if there are any, else the faster one on this machine."""
+    for stage in reversed(STAGES):
+        found = find_checkpoint(folder.stage(stage) / "checkpoint")
+        if found is not None:
+            kept: Any = found.state["precision"]
+            console.print(f"{kept} as before")
+            return kept  # type: ignore[no-any-return]
+    choice = choose_precision(where.device)
+    whole = any(where.agree(choice.precision == "float32"))
+    overruled = whole and choice.precision == "bfloat16"
+    reason = "another process is not faster in bf16" if overruled else choice.reason
+    console.print(f"{'float32' if whole else 'bfloat16'}: {reason}")
+    return "float32" if whole else "bfloat16"

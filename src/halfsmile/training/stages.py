@@ -1,0 +1,331 @@
+"""The stages of a run, one after another; each is skipped when it is finished and resumed when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from halfsmile.data.images import Faces
+from halfsmile.data.samplers import (
+    BalancedSampler,
+    Sampler,
+    Sampling,
+    ShuffledSampler,
+    class_frequencies,
+)
+from halfsmile.evaluation.inference import watch
+from halfsmile.methods.facemix import FineTuneTask
+from halfsmile.methods.mae import MaeTask
+from halfsmile.methods.masked_conv import build_autoencoder
+from halfsmile.methods.task import Batch, Task
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.encoder import build_encoder
+from halfsmile.models.pretrained import load_pretrained
+from halfsmile.recipes.config import FineTuneConfig, Recipe
+from halfsmile.runs.folder import RunFolder, peak_memory
+from halfsmile.runs.records import read_metrics
+from halfsmile.training.batches import (
+    ImagePool,
+    groups,
+    labeled_batches,
+    paired_batches,
+    small_first,
+    soft_targets,
+    unlabeled_batches,
+)
+from halfsmile.training.data import TrainingFaces, unlabeled_images
+from halfsmile.training.distributed import Processes
+from halfsmile.training.loop import LoopConfig, train
+from halfsmile.training.optim import OptimConfig
+from halfsmile.training.pictures import show_mixes, show_reconstructions
+from halfsmile.training.precision import Precision
+from halfsmile.utils.console import make_console
+
+STAGE_SEEDS = {"pretrain": 1, "finetune": 2, "semi": 3, "temporal": 4, "tune": 5}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What all stages of a run share.
+
+    Args:
+        recipe: Hyper-parameters.
+        folder: Where everything goes.
+        faces: Decoded faces by role.
+        where: This process.
+        precision: Number format.
+        tensorboard: Mirror metrics into TensorBoard.
+    """
+
+    recipe: Recipe
+    folder: RunFolder
+    faces: TrainingFaces
+    where: Processes
+    precision: Precision
+    tensorboard: bool = False
+
+    def sampler(self, count: int, batch_size: int, stage: str, stream: int = 0) -> Sampler:
+        """Sampler of this process for unlabeled faces in a stage."""
+        return ShuffledSampler(
+            count,
+            batch_size=batch_size,
+            seed=self._seed(stage, stream),
+            rank=self.where.rank,
+            world_size=self.where.world_size,
+        )
+
+    def labeled_sampler(
+        self, batch_size: int, stage: str, sampling: Sampling, *, whole: bool = False
+    ) -> Sampler:
+        """Sampler for the labeled faces in a stage: of this process, or of all processes together."""
+        manifest = self.faces.labeled.manifest
+        return BalancedSampler(
+            manifest.class_indices(),
+            groups(manifest),
+            strategy=sampling,
+            batch_size=batch_size,
+            seed=self._seed(stage),
+            rank=0 if whole else self.where.rank,
+            world_size=1 if whole else self.where.world_size,
+        )
+
+    def _seed(self, stage: str, stream: int = 0) -> int:
+        return self.recipe.seed * 1000 + STAGE_SEEDS[stage] * 10 + stream
+
+    def train(
+        self,
+        stage: str,
+        task: Task,
+        batches: Callable[[int], Batch],
+        *,
+        epochs: float,
+        rows: int,
+        batch_size: int,
+        optim: OptimConfig,
+        accumulate: int,
+        labeled: Sampler | None = None,
+        evaluate: Callable[[Task], dict[str, float]] | None = None,
+        draw: Callable[[], None] | None = None,
+    ) -> None:
+        """Run the loop for a stage, draw its pictures, and keep its averaged weights.
+
+        How often each class was drawn by ``labeled``, the labeled sampler of all processes together, is kept
+        with the result.
+        """
+        epoch_steps = rows / batch_size
+        steps = max(1, round(epochs * epoch_steps))
+        config = LoopConfig(
+            steps=steps,
+            batch_size=batch_size,
+            epoch_steps=epoch_steps,
+            accumulate=accumulate,
+            optim=optim,
+            seed=self.recipe.seed * 100 + STAGE_SEEDS[stage],
+            precision=self.precision,
+        )
+        folder = self.folder.stage(stage)
+        train(
+            task,
+            batches,
+            config,
+            folder,
+            where=self.where,
+            evaluate=evaluate,
+            title=stage,
+            tensorboard=self.tensorboard,
+        )
+        if self.where.is_main:
+            if draw is not None:
+                draw()
+            lines = read_metrics(folder / "metrics.jsonl")
+            self.folder.finish(
+                stage,
+                task.averaged,
+                {
+                    "seconds": lines[-1]["seconds"] if lines else 0.0,
+                    "steps": steps,
+                    "epochs": epochs,
+                    "images": steps * batch_size,
+                    "precision": self.precision,
+                    "peak_memory_bytes": peak_memory(),
+                    "parameters": sum(p.numel() for p in task.averaged.parameters()),
+                    **({"class_frequencies": self._frequencies(labeled, steps)} if labeled else {}),
+                },
+            )
+        self.where.barrier()
+
+    def _frequencies(self, labeled: Sampler, steps: int) -> dict[str, float]:
+        classes = self.faces.labeled.manifest.class_indices()
+        shares = class_frequencies(labeled, classes, steps)
+        return dict(zip(self.faces.taxonomy.labels, shares.tolist(), strict=True))
+
+    def classifier(self, *, drop_path: float = 0.0, dropout: float = 0.0) -> Classifier:
+        """A new classifier, its weights drawn from the run's seed."""
+        torch.manual_seed(self.recipe.seed)
+        encoder = build_encoder(self.recipe.encoder, drop_path=drop_path)
+        return Classifier(
+            encoder,
+            taxonomy=self.faces.taxonomy,
+            standardize=self.recipe.standardize,
+            dropout=dropout,
+        )
+
+
+def require_partners(recipe: Recipe, stage: str, processes: int) -> None:
+    """Refuse a stage that would mix each face with itself.
+
+    Faces are mixed with those that the same process sees in the same part of a batch.
+
+    Raises:
+        ValueError: If the stage mixes faces and a process sees one at a time.
+    """
+    config = {"finetune": recipe.finetune, "tune": recipe.tune}.get(stage)
+    if config is None or config.mixing == "none":
+        return
+    if config.batch_size < 2 * processes * config.accumulate:
+        raise ValueError(
+            f"Stage {stage} mixes faces ({config.mixing}), but with a batch of {config.batch_size} on "
+            f"{processes} processes and accumulate {config.accumulate} a process sees one face at a time and "
+            "has none to mix it with. Start fewer processes, choose a larger batch_size or a smaller "
+            "accumulate, or switch mixing off (--mixing none)."
+        )
+
+
+def pretrain(run: Run) -> None:
+    """Stage I: masked autoencoder on the training faces (labels unseen) and the faces from elsewhere."""
+    config = run.recipe.pretrain
+    if config is None or run.folder.finished("pretrain"):
+        return
+    torch.manual_seed(run.recipe.seed)
+    own = [faces.images for faces in (run.faces.labeled, run.faces.unlabeled) if faces is not None]
+    pool = ImagePool([*own, *(faces.images for faces in run.faces.extra.values())])
+    model = build_autoencoder(
+        build_encoder(run.recipe.encoder),
+        decoder_width=config.decoder_width,
+        decoder_depth=config.decoder_depth,
+        decoder_heads=config.decoder_heads,
+        normalize_target=config.normalize_target,
+    )
+    task = MaeTask(model, augment=config.augment, mask_ratio=config.mask_ratio)
+    sampler = run.sampler(len(pool), config.batch_size, "pretrain")
+    rows = np.random.default_rng(run.recipe.seed).choice(len(pool), size=min(8, len(pool)), replace=False)
+    run.train(
+        "pretrain",
+        task,
+        unlabeled_batches(pool, sampler),
+        epochs=config.epochs,
+        rows=len(pool),
+        batch_size=config.batch_size,
+        optim=config.optim,
+        accumulate=config.accumulate,
+        draw=lambda: show_reconstructions(
+            model.cpu(),
+            pool(rows),
+            config.mask_ratio,
+            run.folder.stage("pretrain") / "figures/reconstructions.png",
+        ),
+    )
+
+
+def finetune(run: Run) -> None:
+    """Stage II: FaceMix (or another mixing) on the labeled few, from Stage I, given weights, or scratch."""
+    config = run.recipe.finetune
+    if run.folder.finished("finetune"):
+        return
+    model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
+    if run.recipe.init is not None:
+        report = load_pretrained(model.encoder, run.recipe.init)
+        if run.where.is_main:
+            make_console(stderr=True).print(report.summary())
+    elif run.recipe.pretrain is not None:
+        load_pretrained(model.encoder, str(run.folder.path))
+    _supervise(run, "finetune", config, model)
+
+
+def tune(run: Run) -> None:
+    """Last: the labeled faces again, from the weights of the stage before, head and all."""
+    config = run.recipe.tune
+    if config is None or run.folder.finished("tune"):
+        return
+    model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
+    run.folder.load("finetune" if run.recipe.semi is None else "semi", model)
+    _supervise(run, "tune", config, model)
+
+
+def _supervise(run: Run, stage: str, config: FineTuneConfig, model: Classifier) -> None:
+    """Train a classifier on the labeled faces."""
+    task = FineTuneTask(
+        model,
+        augment=config.augment,
+        mixing=config.mixing,
+        alpha=config.alpha,
+        smoothing=config.smoothing,
+        ema_decay=config.ema_decay,
+    )
+    labeled = run.faces.labeled
+    targets = soft_targets(labeled.manifest, config.vote_share)
+    sampler = run.labeled_sampler(config.batch_size, stage, config.sampling)
+    if run.where.is_main and config.mixing == "facemix":
+        show_mixes(task, labeled, targets, run.recipe.seed, run.folder.stage(stage) / "figures/facemix.png")
+    batches = labeled_batches(labeled, targets, sampler)
+    if config.small_side is not None:
+        steps = config.small_share * config.epochs * len(labeled) / config.batch_size
+        batches = small_first(batches, side=config.small_side, until=round(steps))
+    run.train(
+        stage,
+        task,
+        batches,
+        epochs=config.epochs,
+        rows=len(labeled),
+        batch_size=config.batch_size,
+        optim=config.optim,
+        accumulate=config.accumulate,
+        labeled=run.labeled_sampler(config.batch_size, stage, config.sampling, whole=True),
+        evaluate=_watch(run),
+    )
+
+
+def semi(run: Run) -> None:
+    """Stage III: a semi-supervised method on the unlabeled many, from Stage II."""
+    config = run.recipe.semi
+    if config is None or run.folder.finished("semi"):
+        return
+    pool = ImagePool(unlabeled_images(run.recipe, run.faces))
+    model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
+    run.folder.load("finetune", model)
+    task = config.method.task(
+        model,
+        weak=config.weak,
+        strong=config.strong,
+        weight=config.weight,
+        smoothing=config.smoothing,
+        ema_decay=config.ema_decay,
+    )
+    labeled = run.faces.labeled
+    targets = soft_targets(labeled.manifest, config.vote_share)
+    sampler = run.labeled_sampler(config.labeled_batch, "semi", config.sampling)
+    batches = paired_batches(
+        labeled_batches(labeled, targets, sampler),
+        pool,
+        run.sampler(len(pool), config.unlabeled_batch, "semi", stream=1),
+    )
+    run.train(
+        "semi",
+        task,
+        batches,
+        epochs=config.epochs,
+        rows=len(pool),
+        batch_size=config.unlabeled_batch,
+        optim=config.optim,
+        accumulate=config.accumulate,
+        labeled=run.labeled_sampler(config.labeled_batch, "semi", config.sampling, whole=True),
+        evaluate=_watch(run),
+    )
+
+
+def _watch(run: Run) -> Callable[[Task], dict[str, float]] | None:
+    held_out: Faces | None = run.faces.held_out
+    return None if held_out is None else watch(held_out, run.faces.taxonomy, device=run.where.device)

@@ -1,0 +1,89 @@
+"""Stage IV of a run: features of the last classifier, a network over frames, and the smoothing to beat."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from halfsmile.evaluation.inference import predict_probabilities
+from halfsmile.models.classifier import Classifier
+from halfsmile.runs.folder import peak_memory
+from halfsmile.runs.records import read_metrics
+from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
+from halfsmile.sequences.smoothing_choice import choose
+from halfsmile.training.frames import Frames
+from halfsmile.training.stages import STAGE_SEEDS, Run
+from halfsmile.training.temporal import FrameTable, frame_features, train_temporal
+from halfsmile.utils.files import atomic_write
+
+
+def temporal(run: Run) -> None:
+    """Stage IV: a network over the frozen features of the last classifier, from videos with labels.
+
+    The classifier is frozen, so features are computed once and kept in ``features.npy``. Which smoothing of
+    the single-frame predictions serves best is chosen on the same videos and kept with the result.
+    """
+    config, frames = run.recipe.temporal, run.faces.frames
+    if config is None or frames is None or run.folder.finished("temporal"):
+        return
+    folder, source = run.folder.stage("temporal"), run.folder.last_stage()
+    model = run.classifier()
+    run.folder.load(source, model)
+    model.to(run.where.device)
+    features = _features(run, model, frames, folder / "features.npy")
+    table = FrameTable(frames.spread(features), frames.present, frames.labels, frames.tracks)
+    network = train_temporal(
+        config,
+        table,
+        run.faces.taxonomy,
+        folder,
+        where=run.where,
+        seed=run.recipe.seed * 100 + STAGE_SEEDS["temporal"],
+        precision=run.precision,
+    )
+    if run.where.is_main:
+        lines = read_metrics(folder / "metrics.jsonl")
+        windows = config.steps * config.batch_size
+        run.folder.mark_finished(
+            "temporal",
+            {
+                "features_of": source,
+                "smoothing": asdict(_best_smoothing(run, model, frames)),
+                "seconds": lines[-1]["seconds"] if lines else 0.0,
+                "steps": config.steps,
+                "epochs": round(lines[-1]["epoch"], 2) if lines else 0.0,
+                "images": windows * config.network.window,
+                "precision": run.precision,
+                "peak_memory_bytes": peak_memory(),
+                "parameters": sum(p.numel() for p in network.parameters()),
+            },
+        )
+    run.where.barrier()
+
+
+def _features(run: Run, model: Classifier, frames: Frames, path: Path) -> npt.NDArray[np.float32]:
+    """Features of the readable frames, from the file where there is one."""
+    if run.where.is_main and not path.exists():
+        found = frame_features(model, frames.faces.images, device=run.where.device)
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.save(file, found)
+    run.where.barrier()
+    features: npt.NDArray[np.float32] = np.load(path)
+    return features
+
+
+def _best_smoothing(run: Run, model: Classifier, frames: Frames) -> Smoothing:
+    """The smoothing of single-frame predictions with the best macro F1 on the videos of this stage."""
+    found = predict_probabilities(model, frames.faces.images, device=run.where.device, flip=run.recipe.flip)
+    spread, present = frames.spread(found), frames.present
+    labels = np.where(present, frames.labels, -1)
+    people = [str(number) for number in range(len(frames.tracks))]
+    return choose(
+        [FrameProbabilities(spread[track.rows], track.times) for track in frames.tracks],
+        [labels[track.rows] for track in frames.tracks],
+        people,
+        training_people=people,
+    )

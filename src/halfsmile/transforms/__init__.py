@@ -1,0 +1,1 @@
+"""Batched augmentation of face crops, in torch."""

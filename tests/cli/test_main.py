@@ -1,0 +1,178 @@
+"""The command line: one clear message and a status, never a traceback."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from halfsmile.cli.main import main
+from halfsmile.utils.errors import Interrupted
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 1) -> str:
+    """Run a command that must fail; return its one message."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert caught.value.code == status
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    return message
+
+
+def test_missing_data_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    message = fails(
+        capsys, "train", "ssfer-folders", "--data", str(tmp_path / "gone"), "--out", str(tmp_path / "run")
+    )
+    assert "gone does not exist" in message
+
+
+def test_a_folder_that_is_not_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "not a run folder" in fails(capsys, "evaluate", str(tmp_path))
+    assert str(tmp_path) in fails(capsys, "report", str(tmp_path))
+    assert str(tmp_path) in fails(capsys, "compare", str(tmp_path), str(tmp_path))
+
+
+def test_a_run_folder_that_holds_other_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    message = fails(capsys, "train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path))
+    assert "not empty" in message
+
+
+def test_a_run_folder_of_another_recipe(
+    capsys: pytest.CaptureFixture[str], generated_data: Path, tmp_path: Path
+) -> None:
+    from halfsmile.recipes.catalog import ssfer_folders
+    from halfsmile.runs.folder import RunFolder
+
+    RunFolder.open(tmp_path / "run", ssfer_folders())
+    message = fails(
+        capsys, "train", "ssfer-folders", "--data", str(generated_data / "labeled"),
+        "--out", str(tmp_path / "run"),
+        "--labels", "20%",
+    )  # fmt: skip
+    assert "labels (10% / 20%)" in message
+
+
+@pytest.mark.parametrize("amount", ["0%", "many", "-1"])
+def test_a_label_budget_that_is_none(
+    capsys: pytest.CaptureFixture[str], generated_data: Path, tmp_path: Path, amount: str
+) -> None:
+    message = fails(
+        capsys, "train", "supervised-folders", "--data", str(generated_data / "labeled"), "--out",
+        str(tmp_path / "run"), f"--labels={amount}",
+    )  # fmt: skip
+    assert amount in message
+    assert "10%" in message
+
+
+def test_published_weights_come_with_their_network(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    chosen: list[Any] = []
+    monkeypatch.setattr("halfsmile.cli.train.run_recipe", lambda recipe, **_: chosen.append(recipe))
+    start = ("train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    main([*start, "--preset", "paper", "--init", "farl.pth", "--init-network", "farl"])
+    encoder = chosen[0].encoder
+    assert (encoder.pre_norm, encoder.activation, chosen[0].pretrain) == (True, "quick_gelu", None)
+    assert "preset paper" in fails(capsys, *start, "--init", "farl.pth", "--init-network", "farl")
+    assert "there is no --init" in fails(capsys, *start, "--preset", "paper", "--init-network", "mae")
+
+
+def test_an_empty_folder_of_unlabeled_faces(
+    capsys: pytest.CaptureFixture[str], generated_data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    message = fails(
+        capsys, "train", "ssfer-folders", "--data", str(generated_data / "labeled"), "--out",
+        str(tmp_path / "run"), "--unlabeled", str(tmp_path / "empty"),
+    )  # fmt: skip
+    assert "empty" in message
+
+
+def test_a_full_disk_and_a_stop_on_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    def stopped(*_: object, **__: object) -> None:
+        raise Interrupted("Stopped after step 3 of 9.")
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ("train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    monkeypatch.setattr("halfsmile.cli.train.run_recipe", full)
+    assert "No space left" in fails(capsys, *arguments)
+    monkeypatch.setattr("halfsmile.cli.train.run_recipe", stopped)
+    assert "step 3 of 9" in fails(capsys, *arguments, status=130)
+    monkeypatch.setattr("halfsmile.cli.train.run_recipe", interrupted)
+    assert "go on" in fails(capsys, *arguments, status=130)
+
+
+def test_help_starts_fast_and_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in ("demo", "train", "evaluate", "report", "compare"))
+
+
+def test_the_base_install_says_what_training_needs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("halfsmile.cli.train.run_recipe", lacking)
+    message = fails(capsys, "train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    assert "torch is not installed" in message
+    assert "halfsmile[train]" in message
+
+
+@pytest.mark.parametrize("extra", ["serve", "export"])
+def test_a_missing_package_is_told_with_the_extra_that_brings_it(
+    extra: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lacking(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'parts'", name="parts")
+
+    target = {"serve": "halfsmile.serve.run.serve", "export": "halfsmile.export.export_run.export_run"}[extra]
+    monkeypatch.setattr(target, lacking)
+    message = fails(capsys, *(("serve",) if extra == "serve" else ("export", str(tmp_path))))
+    assert "parts is not installed" in message
+    assert f"halfsmile[{extra}]" in message
+
+
+def test_a_stopped_prediction_says_itself_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise Interrupted("Stopped. faces.partial.csv has what was found; --resume goes on from it.")
+
+    monkeypatch.setattr("halfsmile.predict.run.predict_run", stopped)
+    message = fails(capsys, "predict", "photo.jpg", status=130)
+    assert "--resume" in message
+    assert "Run the same command again" not in message
+
+
+def test_labels_that_look_like_markup_are_shown_as_they_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8), np.uint8))
+    table = tmp_path / "faces.csv"
+    table.write_text("image,label,split\na.png,[/b],train\nb.png,[red]x,train\n")
+    for command in (
+        ["stats", str(table)],
+        ["split", str(table), "--labels", "1", "--out", str(tmp_path / "b.parquet")],
+    ):
+        main(["data", *command])
+        shown = capsys.readouterr().out
+        assert "[/b]" in shown
+        assert "[red]x" in shown

@@ -1,0 +1,134 @@
+"""Labels leave and come back unchanged; what does not fit is refused or counted."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from halfsmile.data.exchange.formats import export_csv
+from halfsmile.data.exchange.import_labels import import_labels
+from halfsmile.data.exchange.label_studio import export_label_studio
+from halfsmile.data.manifest import Manifest
+from halfsmile.taxonomy import RAFDB
+
+names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=12)
+votes = st.lists(st.integers(0, 10), min_size=7, max_size=7).filter(any)
+
+
+def faces(root: Path, labels: list[str | None]) -> Manifest:
+    return Manifest.from_rows([{"image": f"{i}.png", "label": v} for i, v in enumerate(labels)], root, RAFDB)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    images=st.lists(names, unique=True, max_size=6),
+    labels=st.lists(st.none() | st.sampled_from(RAFDB.labels), min_size=6, max_size=6),
+    shares=st.lists(st.none() | votes, min_size=6, max_size=6),
+)
+def test_csv_round_trip(images: list[str], labels: list[Any], shares: list[Any]) -> None:
+    rows = [
+        {"image": i, "label": v, "votes": None if s is None else [x / sum(s) for x in s]}
+        for i, v, s in zip(images, labels, shares, strict=False)
+    ]
+    manifest = Manifest.from_rows(rows, Path("root"), RAFDB)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.csv"
+        export_csv(manifest, path)
+        back = import_labels(manifest.without_labels(), path)
+    assert back.table.equals(manifest.table)
+
+
+def test_label_studio_round_trip(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    labels: list[str | None] = ["fear", "anger", None]
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / "data" / f"{i}.png"), np.zeros((5, 5, 3), np.uint8))
+    manifest = faces(tmp_path / "data", labels)
+    export_label_studio(manifest, tmp_path / "out")
+    tasks = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    for task in tasks:  # annotators accept every prediction
+        task["annotations"] = task.pop("predictions", [])
+    (tmp_path / "done.json").write_text(json.dumps(tasks))
+    back = import_labels(manifest.without_labels(), tmp_path / "done.json")
+    assert back.column("label") == labels
+    assert back.notes == ("Labels from done.json: 2 set, 1 without an answer.",)
+
+
+def test_answers_of_several_people_become_votes(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text(
+        "image,label\n0.png,fear\n0.png,fear\n0.png,anger\n1.png,fear\n1.png,anger\n2.png,neutral\n"
+    )
+    found = import_labels(faces(tmp_path, [None] * 4), tmp_path / "l.csv")
+    assert found.column("label") == ["fear", None, "neutral", None]
+    first, second, third, fourth = found.column("votes")
+    assert first[RAFDB.index("fear")] == pytest.approx(2 / 3)
+    assert second[RAFDB.index("anger")] == second[RAFDB.index("fear")] == 0.5
+    assert third is fourth is None
+
+
+def test_everything_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("image,label\n0.png,joy\n1.png,anger\n2.png,?\n9.png,anger\n")
+    found = import_labels(
+        faces(tmp_path, ["happiness", "fear", None, "sadness"]),
+        tmp_path / "l.csv",
+        renames={"joy": "happiness", "?": None},
+    )
+    assert found.column("label") == ["happiness", "anger", None, "sadness"]
+    assert found.notes == ("Labels from l.csv: 1 changed, 1 not found, 1 set, 1 without an answer.",)
+
+
+def test_a_manifest_gets_its_first_taxonomy(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("image,label\na,fear\n")
+    bare = Manifest.from_rows([{"image": "a"}], tmp_path)
+    assert import_labels(bare, tmp_path / "l.csv", taxonomy=RAFDB).taxonomy == RAFDB
+    with pytest.raises(ValueError, match="no taxonomy yet"):
+        import_labels(bare, tmp_path / "l.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("image,label\n0.png,joy\n", "Say what becomes of each"),
+        ("picture,label\n0.png,fear\n", r"lacks the columns \['image'\]"),
+        ("", "lacks the columns"),
+        ("label,image\nfear,0.png\nfear\nx", "labels|fewer"),
+        ("image,label\n0.png\n", "line 2: it has fewer columns"),
+        (
+            "image,label," + ",".join(f"votes_{n}" for n in RAFDB.labels) + "\n0.png,fear,1,x,,,,,\n",
+            "numbers",
+        ),
+        (
+            "image,label," + ",".join(f"votes_{n}" for n in RAFDB.labels) + "\na,fear,-1,2,0,0,0,0,0\n",
+            "positive",
+        ),
+        (
+            "image,label," + ",".join(f"votes_{n}" for n in RAFDB.labels) + "\na,fear,nan,2,0,0,0,0,0\n",
+            "positive",
+        ),
+        (b"image,label\n\xff\xfe,fear\n", "can't be read"),
+    ],
+)
+def test_other_tables_are_refused(tmp_path: Path, text: str | bytes, reason: str) -> None:
+    (tmp_path / "l.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=reason):
+        import_labels(faces(tmp_path, [None]), tmp_path / "l.csv")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=80) | st.text(max_size=80).map(lambda t: ("image,label\n" + t).encode()))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("l.csv", "l.json"):
+            path = Path(folder) / name
+            path.write_bytes(content)
+            with contextlib.suppress(ValueError):
+                import_labels(faces(Path(folder), [None]), path)

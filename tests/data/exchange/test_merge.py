@@ -1,0 +1,102 @@
+"""Merging changes labels only as told, and says so."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from halfsmile.data.decode import read_image
+from halfsmile.data.exchange.merge import Source, merge
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.store.read import read
+from halfsmile.data.store.write import StoredFace, StoreWriter
+from halfsmile.taxonomy import AFFECTNET8, FERPLUS, RAFDB
+
+PNG = bytes(cv2.imencode(".png", np.arange(100, dtype=np.uint8).reshape(10, 10))[1])
+
+
+def manifest(root: Path, labels: list[str | None], taxonomy: object = FERPLUS, **more: object) -> Manifest:
+    rows = [{"image": f"{i}.png", "label": label, "person": "1", **more} for i, label in enumerate(labels)]
+    return Manifest.from_rows(rows, root, taxonomy)  # type: ignore[arg-type]
+
+
+def test_names_not_numbers_cross_over(tmp_path: Path) -> None:
+    merged = merge(
+        [
+            Source("a", manifest(tmp_path / "a", ["fear", "contempt", None]), {"contempt": None}),
+            Source("b", manifest(tmp_path / "b", ["surprise"], RAFDB)),
+        ],
+        RAFDB,
+    )
+    assert merged.column("label") == ["fear", None, "surprise"]
+    assert merged.column("image") == ["a/0.png", "a/2.png", "b/0.png"]
+    assert merged.column("person") == ["a/1", "a/1", "b/1"]
+    assert merged.root == tmp_path
+    assert merged.notes == (
+        "a: 2 of 3 rows.",
+        "a: dropped rows with the labels {'contempt': 1}.",
+        "b: 1 of 1 rows.",
+    )
+
+
+def test_renamed_labels_are_counted_and_votes_move_with_them(tmp_path: Path) -> None:
+    votes = np.array([0.1, 0.2, 0.0, 0.0, 0.3, 0.1, 0.0, 0.3])  # neutral, happiness, …, anger, disgust, …
+    source = manifest(tmp_path, ["anger"], votes=votes.tolist())
+    merged = merge([Source("a", source, {"contempt": "disgust"})], RAFDB)
+    expected = {"neutral": 0.1, "happiness": 0.2, "anger": 0.3, "disgust": 0.4}
+    assert merged.column("votes")[0] == pytest.approx([expected.get(n, 0.0) for n in RAFDB.labels])
+    assert "a: renamed contempt to disgust." in merged.notes
+    without = merge([Source("a", source, {"contempt": None})], RAFDB).column("votes")[0]
+    expected["disgust"] = 0.1
+    assert without == pytest.approx([expected.get(n, 0.0) / 0.7 for n in RAFDB.labels])
+
+
+def test_nothing_is_mapped_silently(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="a: 'ferplus' has 'contempt' and 'rafdb'"):
+        merge([Source("a", manifest(tmp_path, ["fear"]))], RAFDB)
+    with pytest.raises(ValueError, match="say onto which taxonomy"):
+        merge([Source("a", manifest(tmp_path, ["fear"]))], None)
+    with pytest.raises(ValueError, match="different names"):
+        merge([Source("a", manifest(tmp_path, ["fear"]))] * 2, FERPLUS)
+
+
+def test_the_same_classes_in_another_order(tmp_path: Path) -> None:
+    votes = np.eye(8)[AFFECTNET8.index("contempt")].tolist()
+    merged = merge([Source("a", manifest(tmp_path, ["contempt"], AFFECTNET8, votes=votes))], FERPLUS)
+    assert merged.column("votes")[0] == np.eye(8)[FERPLUS.index("contempt")].tolist()
+
+
+def test_unlabeled_sources_and_shared_pictures(tmp_path: Path) -> None:
+    unlabeled = Manifest.from_rows([{"image": "x.png", "sha256": "s"}], tmp_path / "u")
+    labeled = manifest(tmp_path / "l", ["fear"], sha256="s")
+    merged = merge([Source("u", unlabeled), Source("l", labeled)], FERPLUS)
+    assert merged.column("label") == [None, "fear"]
+    assert merged.notes[-1].startswith("1 rows have the hash of an earlier row")
+    assert merge([Source("u", unlabeled)], None).taxonomy is None
+
+
+def test_pictures_of_all_kinds_of_roots_are_found(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "in").mkdir(parents=True)
+    (tmp_path / "folder" / "in" / "0.png").write_bytes(PNG)
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr("in/0.png", PNG)
+    with StoreWriter(tmp_path / "deep" / "store") as writer:
+        writer.add("s", [StoredFace(PNG, 10, 10)])
+    merged = merge(
+        [
+            Source("f", Manifest.from_rows([{"image": "in/0.png"}], tmp_path / "folder")),
+            Source("z", Manifest.from_rows([{"image": "in/0.png"}], tmp_path / "faces.zip")),
+            Source("s", read(tmp_path / "deep" / "store")),
+        ],
+        None,
+    )
+    away = str(tmp_path / "folder" / "in" / "0.png")
+    other = Source("a", Manifest.from_rows([{"image": away}], tmp_path / "lists"))
+    merged = merge([other, Source("m", merged)], None)
+    assert len(merged) == 4
+    for locator in merged.column("image"):
+        assert read_image(merged.root, locator).shape == (10, 10, 1)

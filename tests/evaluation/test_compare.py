@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from halfsmile.evaluation.compare import compare
+from halfsmile.runs.predictions import read_predictions, write_predictions
+from halfsmile.taxonomy import AFFECTNET8
+
+MakeRun = Callable[..., Path]
+SUPERVISED = {"name": "supervised", "method": "supervised"}
+
+
+def rewrite(run: Path, keep: slice = slice(None), relabel: bool = False) -> None:
+    """Store the run's predictions again with some rows left out or in reverse, or one label changed."""
+    path = run / "predictions.parquet"
+    old = read_predictions(path)
+    targets = old.targets[keep].copy()
+    if relabel:
+        targets[0] = (targets[0] + 1) % len(old.taxonomy)
+    write_predictions(
+        path, old.images[keep], old.splits[keep], targets, old.probabilities[keep], old.taxonomy
+    )
+
+
+def test_runs_that_differ_in_seed_are_one_group(make_run: MakeRun) -> None:
+    runs = [
+        make_run("a", stages=["finetune"], recipe=SUPERVISED, seed=0),
+        make_run("b", seed=0),
+        make_run("c", stages=["finetune"], recipe=SUPERVISED, seed=1),
+        make_run("d", seed=1),
+    ]
+    result = compare(runs)
+    assert [group.name for group in result.groups] == ["supervised", "ssfer-ferplus"]
+    assert [group.seeds for group in result.groups] == [(0, 1), (0, 1)]
+    first, second = result.groups
+    values = [read_predictions(runs[i] / "predictions.parquet").metrics().accuracy for i in (1, 3)]
+    assert second.mean("accuracy") == pytest.approx(np.mean(values))
+    assert second.deviation("accuracy") == pytest.approx(np.std(values, ddof=1))
+    assert first.against_first is None
+    assert second.against_first is not None
+    assert second.against_first.difference == pytest.approx(second.mean("accuracy") - first.mean("accuracy"))
+    assert second.against_first.low > 0
+    assert second.settings == {"method": "ssfer"}
+
+
+def test_groups_with_one_name_are_told_apart_by_their_settings(make_run: MakeRun) -> None:
+    result = compare(
+        [
+            make_run("a"),
+            make_run("b", recipe={"labels": "5%"}),
+            make_run("c", recipe={"semi": {"threshold": 0.9}}),
+        ]
+    )
+    names = [group.name for group in result.groups]
+    assert len(set(names)) == 3
+    assert "labels=5%" in names[1]
+    assert "semi.threshold=0.9" in names[2]
+    assert {row[0] for row in result.setting_rows()} >= {"labels", "semi.threshold", "semi.epochs"}
+
+
+def test_equal_recipes_that_were_run_otherwise_are_no_seeds_of_one_another(make_run: MakeRun) -> None:
+    runs = [
+        make_run("a", seed=0),
+        make_run("b", seed=1),
+        make_run("c", seed=2, stages=["pretrain", "finetune"]),
+    ]
+    facts = json.loads((runs[1] / "data.json").read_text())
+    facts["pretrain_images"]["other.zip"] = 123
+    (runs[1] / "data.json").write_text(json.dumps(facts))
+    result = compare(runs)
+    assert [group.seeds for group in result.groups] == [(0,), (1,), (2,)]
+    assert "unlabeled_elsewhere=" in result.groups[1].name
+    assert "123" in result.groups[1].name
+    assert "last_stage=finetune" in result.groups[2].name
+
+
+def test_order_of_rows_is_irrelevant(make_run: MakeRun) -> None:
+    runs = [make_run("a"), make_run("b", recipe=SUPERVISED, skill=0.5)]
+    before = compare(runs)
+    rewrite(runs[1], slice(None, None, -1))
+    assert compare(runs) == before
+
+
+def test_renderings_hold_every_group(make_run: MakeRun) -> None:
+    result = compare([make_run("a"), make_run("b", recipe=SUPERVISED, skill=0.5)])
+    console = Console(file=io.StringIO(), width=200)
+    result.render(console)
+    assert isinstance(console.file, io.StringIO)
+    for text in (console.file.getvalue(), result.to_markdown(), result.to_html()):
+        for group in result.groups:
+            assert group.name in text
+            assert f"{100 * group.mean('accuracy'):.1f}" in text
+        assert "600 test images of FERPlus" in text
+    lines = result.to_markdown().splitlines()
+    assert len({line.count("|") for line in lines[:4]}) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"keep": slice(10, None)}, r"10 images are only in .*a \(such as fer2013"),
+        ({"relabel": True}, r"1 images have another label \(such as fer2013\.csv#32298: "),
+    ],
+)
+def test_other_test_sets_are_refused(make_run: MakeRun, change: dict[str, object], message: str) -> None:
+    runs = [make_run("a"), make_run("b", seed=1)]
+    rewrite(runs[1], **change)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=message):
+        compare(runs)
+
+
+def test_other_images_and_other_taxonomies_are_refused(make_run: MakeRun) -> None:
+    first = make_run("a")
+    with pytest.raises(ValueError, match=r"600 images are only in .*b"):
+        compare([first, make_run("b", prefix="other.csv#")])
+    with pytest.raises(ValueError, match="Taxonomies do not match"):
+        compare([first, make_run("c", taxonomy=AFFECTNET8)])
+
+
+def test_what_is_no_finished_run_is_refused(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run("a")
+    with pytest.raises(ValueError, match="at least one"):
+        compare([])
+    with pytest.raises(ValueError, match="not a folder"):
+        compare([tmp_path / "missing"])
+    with pytest.raises(ValueError, match=r"no recipe\.json"):
+        compare([tmp_path])
+    with pytest.raises(ValueError, match="same recipe and the same seed"):
+        compare([run, run])
+    (run / "semi/result.json").unlink()
+    (run / "predictions.parquet").unlink()
+    with pytest.raises(ValueError, match=r"unfinished: predictions\.parquet, semi/result\.json missing"):
+        compare([run])
+
+
+def test_recipes_need_a_seed_only_to_tell_runs_apart(make_run: MakeRun) -> None:
+    run = make_run("a")
+    recipe = json.loads((run / "recipe.json").read_text())
+    del recipe["seed"]
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    assert compare([run]).groups[0].seeds == (None,)
+
+
+def test_a_recipe_from_before_a_part_existed_goes_without_it(make_run: MakeRun) -> None:
+    old, new = make_run("a", seed=0), make_run("b", seed=1, recipe={"temporal": None, "group": None})
+    (group,) = compare([old, new]).groups
+    assert group.seeds == (0, 1)
+    other = make_run("c", recipe={"temporal": {"steps": 9, "hop": 2}})
+    assert [g.settings for g in compare([old, other]).groups] == [{"temporal": None}, {"temporal": "yes"}]
+
+
+def test_test_people_by_seed_need_equal_images_only_within_a_seed(make_run: MakeRun) -> None:
+    drawn = {"test_people": 0.3}
+    runs = [
+        make_run(f"{name}-{seed}", seed=seed, prefix=f"people-{seed}/", recipe=drawn | more)
+        for name, more in (("a", {}), ("b", {"labels": "5%"}))
+        for seed in (0, 1)
+    ]
+    result = compare(runs)
+    assert result.num_images == 1200
+    assert "of other people for each seed" in result.caption
+    assert result.groups[1].against_first is not None
+    missing = compare(runs[:3])
+    assert missing.groups[1].against_first is None
+    with pytest.raises(ValueError, match="tested on different images"):
+        compare([runs[0], make_run("c", prefix="others/", recipe=drawn | {"labels": "1%"})])
+    with pytest.raises(ValueError, match="tested on different images"):
+        compare([runs[0], make_run("d", seed=1, prefix="people-1/")])

@@ -1,0 +1,63 @@
+"""Places of what is written: each its own, in later runs as in the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from halfsmile.faces.sources import Source
+from halfsmile.predict.drawing.places import Places, annotated, places_after
+
+
+def picture(name: str, place: str | None = None) -> Source:
+    return Source("picture", name, PurePosixPath(place or name.partition("/")[2]), Path(), name)
+
+
+def given(places: Places, sources: Sequence[Source]) -> list[str]:
+    return [str(annotated(source, places.of(source))) for source in sources]
+
+
+def test_every_source_has_a_place_of_its_own() -> None:
+    names = ["a/x.jpg", "a/x.png", "a/x-2.png", "A/X.jpg", "b/x.gif"]
+    sources = [picture(f"{root}/{name}") for root in ("r", "s") for name in names]
+    places = Places()
+    found = given(places, sources)
+    assert len({name.lower() for name in found}) == len(sources)
+    assert (found[0], found[-1]) == ("a/x.jpg", "b/x-2.png")
+    assert given(places, sources) == found == given(Places(), sources)
+    assert not any(".." in Path(name).parts or Path(name).is_absolute() for name in found)
+
+
+def test_no_file_is_named_as_a_folder() -> None:
+    photo, member = picture("in/x.jpg"), picture("in/x.jpg.zip!a/b.jpg", "x.jpg/a/b.jpg")
+    for sources in ([photo, member], [member, photo]):
+        assert set(given(Places(), sources)) == {"x.jpg", "x.jpg_/a/b.jpg"}
+
+
+def test_long_names_leave_room_for_what_is_put_behind_them() -> None:
+    sources = [picture(f"in/{'ü' * 120}{end}.jpg") for end in "ab"]
+    assert given(Places(), sources) == [f"{'ü' * 100}.jpg", f"{'ü' * 100}-2.jpg"]
+
+
+def test_sources_of_an_earlier_run_keep_their_places() -> None:
+    a, b, c = (picture(f"{root}/1.jpg") for root in "abc")
+    assert given(places_after(["b/1.jpg"], [a, b]), [a, b]) == ["1-2.jpg", "1.jpg"]
+    assert given(places_after(["b/1.jpg", "b/1.jpg", "a/1.jpg"], [a, b, c]), [a, b, c]) == [
+        "1-2.jpg",
+        "1.jpg",
+        "1-3.jpg",
+    ]
+    assert given(places_after(["./b/../b/1.jpg"], [a, b]), [a, b]) == ["1-2.jpg", "1.jpg"]
+
+
+def test_places_of_sources_that_are_not_named_any_more_are_kept_free() -> None:
+    new, deep = picture("new/1.jpg"), picture("new/b/1.jpg")
+    places = places_after(["old/b/1.jpg", "old/pack.zip!in/two.png"], [new, deep])
+    packed = picture("new/pack.zip!in/two.png", "pack/in/two.png")
+    assert given(places, [new, deep, packed]) == ["1-2.jpg", "b/1-2.jpg", "pack/in/two-2.png"]
+
+
+def test_a_source_that_is_never_written_about_takes_no_place() -> None:
+    broken, whole = picture("a/1.jpg"), picture("b/1.jpg")
+    assert given(places_after([], [broken, whole]), [whole]) == ["1.jpg"]
+    assert given(places_after(["b/1.jpg"], [broken, whole]), [broken, whole]) == ["1-2.jpg", "1.jpg"]

@@ -1,0 +1,265 @@
+"""What reaches training: the right pictures, targets that are distributions, no label outside the budget."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from halfsmile.data.decode import read_bytes
+from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.readers import class_folders
+from halfsmile.data.samplers import BalancedSampler
+from halfsmile.data.split import LabelBudget
+from halfsmile.data.store.write import StoredFace, StoreWriter
+from halfsmile.data.synthetic import write_data_set
+from halfsmile.models.vit_config import VitConfig
+from halfsmile.recipes.catalog import recipe_named, with_semi
+from halfsmile.recipes.config import Recipe, Unlabeled
+from halfsmile.taxonomy import FERPLUS, Taxonomy
+from halfsmile.training.batches import (
+    groups,
+    labeled_batches,
+    soft_targets,
+)
+from halfsmile.training.data import (
+    count_bad,
+    describe,
+    load_roles,
+    read_data,
+    require_same_faces,
+    unlabeled_images,
+)
+from halfsmile.utils.files import write_json
+
+MOODS = Taxonomy("moods", ("calm", "glad"))
+RECIPE = replace(
+    recipe_named("ssfer-folders", "cpu"),
+    labels="25%",
+    held_out=0.5,
+    encoder=VitConfig(
+        image_size=8, patch_size=4, channels=1, width=8, depth=1, heads=2, mean=(0.5,), std=(0.25,)
+    ),
+)
+
+
+def write_faces(folder: Path, values: list[int]) -> None:
+    folder.mkdir(parents=True)
+    for value in values:
+        cv2.imwrite(str(folder / f"{value:03d}.png"), np.full((8, 8), value, np.uint8))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Labeled class folders, and unlabeled faces beside them."""
+    root = tmp_path / "faces"
+    write_faces(root / "labeled/train/calm", list(range(1, 9)))
+    write_faces(root / "labeled/train/glad", list(range(101, 113)))
+    write_faces(root / "labeled/test/calm", [50, 51])
+    write_faces(root / "labeled/test/glad", [150])
+    write_faces(root / "others", [200, 201, 202])
+    return root
+
+
+def load(recipe: Recipe, data: Path, cache: Path) -> tuple[Any, Any]:
+    sets = read_data(recipe, data / "labeled", [data / "others"])
+    budget = LabelBudget.draw(sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out)
+    return sets, load_roles(recipe, sets, budget, cache=cache)
+
+
+def gray_values(faces: Faces | None) -> list[int]:
+    assert faces is not None
+    return sorted(int(value) for value in faces.images[:, 0, 0, 0])
+
+
+def test_roles_have_the_right_faces_and_only_the_budget_has_labels(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(RECIPE, data, tmp_path)
+    assert faces.labeled.manifest.counts() == {"calm": 2, "glad": 3}
+    assert faces.held_out.manifest.counts() == {"calm": 3, "glad": 4}
+    assert (faces.unlabeled.manifest.class_indices() == -1).all()
+    (others,) = faces.extra.values()
+    assert gray_values(others) == [200, 201, 202]
+    assert (others.manifest.class_indices() == -1).all()
+    train = gray_values(faces.labeled) + gray_values(faces.unlabeled) + gray_values(faces.held_out)
+    assert sorted(train) == [*range(1, 9), *range(101, 113)]
+    assert gray_values(faces.test) == [50, 51, 150]
+    for part in (faces.labeled, faces.held_out, faces.test):
+        values = part.images[:, 0, 0, 0]
+        assert np.array_equal(part.manifest.class_indices(), values > 100)
+    assert faces.taxonomy == sets.taxonomy
+    assert count_bad(faces) == {}
+
+
+def test_test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
+    write_faces(tmp_path / "set", list(range(8)))
+    splits = ["train"] * 4 + ["test"] * 4
+    labels = ["calm", "glad"] * 3 + ["glad", ""]
+    rows = [
+        f"{i:03d}.png,{label},{split}" for i, (label, split) in enumerate(zip(labels, splits, strict=True))
+    ]
+    (tmp_path / "set/faces.csv").write_text("\n".join(["image,label,split", *rows]))
+    sets = read_data(RECIPE, tmp_path / "set/faces.csv", [])
+    assert sets.test.counts() == {"calm": 1, "glad": 2}
+    assert len(sets.test) == 3
+    assert "1 test rows have no label and were left out." in sets.train.notes
+
+
+def test_the_description_counts_every_face_once(data: Path, tmp_path: Path) -> None:
+    (data / "others/200.png").write_bytes(b"")
+    sets, faces = load(RECIPE, data, tmp_path)
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["taxonomy"] == ["calm", "glad"]
+    assert (facts["labeled"], facts["held_out"]) == ({"calm": 2, "glad": 3}, {"calm": 3, "glad": 4})
+    assert (facts["unlabeled"], facts["test"]) == (8, {"calm": 2, "glad": 1})
+    assert list(facts["pretrain_images"].values()) == [13, 2]
+    ((locator, reason),) = facts["bad_images"]
+    assert locator == "200.png"
+    assert count_bad(faces) == {reason: 1}
+    assert facts["fingerprint"] == sets.train.fingerprint() != facts["test_fingerprint"]
+
+
+def test_a_class_without_a_readable_labeled_face_is_named(data: Path, tmp_path: Path) -> None:
+    for path in (data / "labeled/train/glad").iterdir():
+        path.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"No labeled face of \['glad'\] could be read"):
+        load(RECIPE, data, tmp_path)
+
+
+def test_unlabeled_faces_that_are_test_faces_are_refused(data: Path, tmp_path: Path) -> None:
+    """Copies are found by their pixels: other names, another file format."""
+    cv2.imwrite(str(data / "others/innocent.bmp"), np.full((8, 8), 150, np.uint8))
+    cv2.imwrite(str(data / "others/x51.png"), np.full((8, 8), 51, np.uint8))
+    with pytest.raises(
+        ValueError,
+        match=r"2 of 5 unlabeled faces in .*others are test images, first innocent\.bmp .*glad/150",
+    ):
+        load(RECIPE, data, tmp_path)
+    assert not list(tmp_path.glob("*.parquet"))
+
+
+def test_training_faces_that_are_test_faces_are_noted(data: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(data / "labeled/train/calm/copy.png"), np.full((8, 8), 50, np.uint8))
+    recipe = replace(RECIPE, held_out=0.0)
+    sets, faces = load(recipe, data, tmp_path)
+    notes = [note for note in describe(recipe, sets, faces, data=data)["notes"] if "pixels of test" in note]
+    assert len(notes) == 1
+    assert notes[0].startswith("1 training faces have the pixels of test faces, first train/calm/copy.png")
+
+
+def test_a_class_with_one_labeled_face_is_enough(data: Path, tmp_path: Path) -> None:
+    for path in sorted((data / "labeled/train/calm").iterdir())[1:]:
+        path.unlink()
+    _, faces = load(RECIPE, data, tmp_path)
+    assert faces.labeled.manifest.counts() == {"calm": 1, "glad": 3}
+    classes = faces.labeled.manifest.class_indices()
+    sampler = BalancedSampler(classes, groups(faces.labeled.manifest), batch_size=8, seed=0)
+    batch = labeled_batches(faces.labeled, soft_targets(faces.labeled.manifest, 0.0), sampler)(3)
+    assert batch.targets is not None
+    assert batch.targets.sum(dim=0).tolist() == [4.0, 4.0]
+
+
+@pytest.mark.parametrize(("choice", "counts"), [("own", [8]), ("extra", [3]), ("all", [8, 3])])
+def test_stage_three_takes_the_unlabeled_faces_it_asks_for(
+    data: Path, tmp_path: Path, choice: Unlabeled, counts: list[int]
+) -> None:
+    _, faces = load(RECIPE, data, tmp_path)
+    assert [len(part) for part in unlabeled_images(with_semi(RECIPE, unlabeled=choice), faces)] == counts
+
+
+def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path) -> None:
+    _, faces = load(RECIPE, data, tmp_path)
+    without = replace(faces, unlabeled=None, extra={})
+    for lacking in (replace(faces, unlabeled=None), replace(faces, extra={})):
+        assert len(unlabeled_images(with_semi(RECIPE, unlabeled="all"), lacking)) == 1
+    for choice in ("own", "all"):
+        with pytest.raises(ValueError, match="the label budget covers all"):
+            unlabeled_images(with_semi(RECIPE, unlabeled=choice), without)
+    with pytest.raises(ValueError, match=r"from elsewhere \(unlabeled: extra\), and none are given"):
+        unlabeled_images(with_semi(RECIPE, unlabeled="extra"), without)
+
+
+def test_a_path_that_is_not_there_is_named(data: Path) -> None:
+    with pytest.raises(ValueError, match=r"nowhere does not exist"):
+        read_data(RECIPE, data / "nowhere", [])
+    with pytest.raises(ValueError, match=r"nowhere\.zip does not exist"):
+        read_data(RECIPE, data / "labeled", [data / "nowhere.zip"])
+
+
+def test_faces_some_folders_deep_are_found(data: Path, tmp_path: Path) -> None:
+    for source, name in (("calm", "sadness"), ("glad", "happiness")):
+        for split in ("train", "test"):
+            (data / "labeled" / split / source).rename(data / "labeled" / split / name)
+    (tmp_path / "deep").mkdir()
+    (data / "labeled").rename(tmp_path / "deep" / "inner")
+    sets = read_data(RECIPE, tmp_path / "deep", [])
+    assert (len(sets.train), len(sets.test)) == (20, 3)
+
+
+def test_both_splits_are_needed(data: Path) -> None:
+    for path in (data / "labeled/test").rglob("*.png"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"20 training and 0 test rows \(test\)"):
+        read_data(RECIPE, data / "labeled", [])
+
+
+def test_a_run_goes_on_with_the_faces_it_began_with(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(RECIPE, data, tmp_path)
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    path = tmp_path / "data.json"
+    require_same_faces(path, facts)
+    write_json(path, facts)
+    require_same_faces(path, facts)
+    moved = {**facts, "path": "/elsewhere", "pretrain_images": {"/elsewhere": 13, "/others": 3}}
+    require_same_faces(path, moved)
+    with pytest.raises(
+        ValueError, match=r"differs in pretrain_images .*Give the same --data and --unlabeled"
+    ):
+        require_same_faces(path, {**facts, "pretrain_images": {"/elsewhere": 13}})
+    with pytest.raises(ValueError, match=r"differs in unlabeled \(8 / 7\)"):
+        require_same_faces(path, {**facts, "unlabeled": 7})
+
+
+def test_training_from_a_store_sees_the_same_faces_as_from_files(tmp_path: Path) -> None:
+    write_data_set(tmp_path / "files", train=40, test=16, unlabeled=12, size=32, seed=0)
+    labeled = class_folders.read(tmp_path / "files" / "labeled")
+    with StoreWriter(tmp_path / "store", taxonomy=labeled.taxonomy) as writer:
+        for row, name in enumerate(labeled.column("image")):
+            face = StoredFace(
+                read_bytes(labeled.root, name),
+                width=32,
+                height=32,
+                label=labeled.column("label")[row],
+                split=labeled.column("split")[row],
+            )
+            writer.add(f"{row:03d}", [face])
+    recipe = replace(recipe_named("ssfer-folders", "cpu"), encoder=RECIPE.encoder)
+    one = read_data(recipe, tmp_path / "files" / "labeled", [tmp_path / "files" / "unlabeled.zip"])
+    two = read_data(recipe, tmp_path / "store", [tmp_path / "store"])
+    assert two.taxonomy.labels == one.taxonomy.labels
+    for split in ("train", "test"):
+        files, stored = getattr(one, split), getattr(two, split)
+        assert stored.column("label") == files.column("label")
+        first, second = (load_faces(m, size=8, channels=1, progress=False) for m in (files, stored))
+        np.testing.assert_array_equal(first.images, second.images)
+    assert len(one.extra[str(tmp_path / "files" / "unlabeled.zip")]) == 12
+    assert len(two.extra[str(tmp_path / "store")]) == 56
+
+
+def test_ferplus_may_come_from_a_store_and_nothing_else_may(tmp_path: Path) -> None:
+    picture = bytes(cv2.imencode(".png", np.full((8, 8), 90, dtype=np.uint8))[1])
+    for name, taxonomy in (("ferplus", FERPLUS), ("others", Taxonomy("others", ("happiness", "anger")))):
+        with StoreWriter(tmp_path / name, taxonomy=taxonomy) as writer:
+            for i, split in enumerate(("train", "train", "valid", "test")):
+                face = StoredFace(picture, width=8, height=8, label=taxonomy.labels[i % 2], split=split)
+                writer.add(f"{i}", [face])
+    recipe = recipe_named("ssfer-ferplus", "cpu")
+    sets = read_data(recipe, tmp_path / "ferplus", [])
+    assert (len(sets.train), len(sets.test), sets.taxonomy.labels) == (2, 2, FERPLUS.labels)
+    with pytest.raises(ValueError, match=r"classes happiness, anger; .* prepared from FERPlus"):
+        read_data(recipe, tmp_path / "others", [])

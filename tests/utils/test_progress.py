@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from halfsmile.utils.progress import Progress
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr("halfsmile.utils.progress.time.monotonic", lambda: now[0])
+    return now
+
+
+def run(clock: list[float], *, seconds: float, terminal: bool = False, done: int = 0) -> str:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=120)
+    with Progress("faces", total=10, done=done, console=console) as shown:
+        for _ in range(10 - done):
+            clock[0] += seconds
+            shown.advance(1, note="7 images/s")
+    return out.getvalue()
+
+
+def test_short_work_shows_nothing(clock: list[float]) -> None:
+    assert run(clock, seconds=0.1) == ""
+
+
+def test_long_work_tells_rate_and_time_left_in_plain_lines(clock: list[float]) -> None:
+    lines = run(clock, seconds=10.0).splitlines()
+    assert lines[0] == "faces: 2/10  7 images/s  1.3 min left"
+    assert lines[-1].startswith("faces: 10/10")
+    assert len(lines) == 5
+
+
+def test_a_resumed_run_says_so_and_counts_only_its_own_time(clock: list[float]) -> None:
+    lines = run(clock, seconds=20.0, done=8).splitlines()
+    assert lines[0] == "faces: going on from 8 of 10"
+    assert "0.3 min left" in lines[1]
+
+
+def test_a_terminal_gets_a_bar(clock: list[float]) -> None:
+    assert "7 images/s" in run(clock, seconds=3.0, terminal=True)
