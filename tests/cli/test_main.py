@@ -47,9 +47,9 @@ def test_a_run_folder_of_another_recipe(
     capsys: pytest.CaptureFixture[str], generated_data: Path, tmp_path: Path
 ) -> None:
     from halfsmile.recipes.catalog import ssfer_folders
-    from halfsmile.runs.folder import RunFolder
+    from halfsmile.training.run import open_run
 
-    RunFolder.open(tmp_path / "run", ssfer_folders())
+    open_run(tmp_path / "run", ssfer_folders())
     message = fails(
         capsys, "train", "ssfer-folders", "--data", str(generated_data / "labeled"),
         "--out", str(tmp_path / "run"),

@@ -13,7 +13,8 @@ from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes.catalog import RECIPES, recipe_named, semi_ferplus, with_semi
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.serialize import differences, to_json
+from halfsmile.recipes.serialize import to_json
+from halfsmile.runs.settings import differences
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 

@@ -1,18 +1,20 @@
-"""Recipes survive the way through JSON, and say where they differ."""
+"""Recipes survive the way through JSON and through the file of a run."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
 from halfsmile.methods.family import FAMILY
-from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.recipes.catalog import RECIPES, recipe_named, semi_ferplus
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.serialize import differences, from_json, to_json
+from halfsmile.recipes.serialize import from_json, read_recipe, to_json
+from halfsmile.runs.settings import differences
+from halfsmile.utils.files import write_json
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
@@ -85,28 +87,18 @@ def test_values_are_checked_where_they_are_decoded() -> None:
         from_json(edited({"finetune.augment.flip": 2.0}))
 
 
-def test_differences_are_dotted_names_with_both_values() -> None:
+def test_the_recipe_of_a_run_is_read_from_its_file(tmp_path: Path) -> None:
     recipe = recipe_named("ssfer-ferplus", "cpu")
-    assert recipe.semi is not None
-    other = replace(
-        recipe,
-        seed=1,
-        finetune=replace(recipe.finetune, optim=replace(recipe.finetune.optim, clip=None)),
-        semi=replace(recipe.semi, method=FixMatch(threshold=0.95)),
-    )
-    assert differences(to_json(recipe), to_json(other)) == [
-        "finetune.optim.clip (5.0 / None)",
-        "seed (0 / 1)",
-        "semi.method.threshold (0.7 / 0.95)",
-    ]
-    (without,) = differences(to_json(recipe), to_json(replace(recipe, semi=None)))
-    assert without.startswith("semi (")
-    assert without.endswith(" / None)")
+    write_json(tmp_path / "recipe.json", to_json(recipe))
+    assert read_recipe(tmp_path / "recipe.json") == recipe
 
 
-def test_lists_and_tuples_with_equal_items_do_not_differ() -> None:
-    assert differences({"a": [1, 2]}, {"a": (1, 2)}) == []
-    assert differences({"a": [1, 2]}, {"a": (1, 3)}) == ["a ([1, 2] / (1, 3))"]
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"name": "x"}'])
+def test_a_damaged_recipe_is_refused_by_the_name_of_its_file(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(ValueError, match=r"recipe\.json can't be read as a recipe"):
+        read_recipe(tmp_path / "recipe.json")
 
 
 @pytest.mark.parametrize("preset", PRESETS)

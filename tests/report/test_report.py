@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from halfsmile.report.report import write_report
+from halfsmile.report.training import curves_section
+from halfsmile.runs.finished import read_run
 from halfsmile.runs.predictions import read_predictions
 
 MakeRun = Callable[..., Path]
@@ -147,6 +149,14 @@ def test_text_from_the_run_cannot_break_the_page(make_run: MakeRun) -> None:
     assert "<script>alert(1)</script> & co" in reader.text
     assert "</section><img src=x>" in reader.text
     assert not {"script", "x"} & set(reader.resources)
+
+
+def test_a_record_that_was_cut_short_is_said_beside_the_curves(make_run: MakeRun) -> None:
+    run = make_run(stages=["finetune"])
+    (run / "finetune/metrics.jsonl").write_text('{"step": 1, "epo')
+    assert "line 1, the last one, was cut short" in str(curves_section(read_run(run)))
+    (run / "finetune/metrics.jsonl").write_text("")
+    assert curves_section(read_run(run)) is None
 
 
 def test_writing_again_writes_the_same(make_run: MakeRun) -> None:

@@ -20,7 +20,7 @@ from halfsmile.methods.task import Batch, Phase, StepResult, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.runs.records import read_metrics
+from halfsmile.runs.records import read_records
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import loop
 from halfsmile.training.distributed import Processes
@@ -95,7 +95,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     clocks = ("seconds", "images_per_second")
     return [
         {name: value for name, value in line.items() if name not in clocks}
-        for line in read_metrics(folder / "metrics.jsonl")
+        for line in read_records(folder / "metrics.jsonl").lines
     ]
 
 

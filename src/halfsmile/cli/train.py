@@ -11,6 +11,7 @@ import tyro
 
 from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.options import Device, Text
+from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console
 
 RECIPES_HINT = "(default: the recipe's)"
@@ -101,7 +102,7 @@ class Train:
     semi_unlabeled: Unlabeled = None
     init: Text = None
     init_network: Network = None
-    last_stage: Literal["pretrain", "finetune", "semi", "tune", "temporal"] = "temporal"
+    last_stage: StageName = LAST_STAGE
     device: Device = None
     tensorboard: bool = False
 
@@ -146,7 +147,9 @@ class Train:
             )
 
 
-def run_recipe(recipe: Any, *, out: Path, where: Any, last_stage: str = "temporal", **options: Any) -> None:
+def run_recipe(
+    recipe: Any, *, out: Path, where: Any, last_stage: StageName = LAST_STAGE, **options: Any
+) -> None:
     """Train a recipe, then evaluate it and write the report; say where it is in the last line."""
     from halfsmile.evaluation.evaluate_run import evaluate_run
     from halfsmile.report.report import write_report

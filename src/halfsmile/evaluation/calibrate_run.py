@@ -30,8 +30,11 @@ from halfsmile.evaluation.metrics import evaluate_predictions
 from halfsmile.evaluation.selective import ConformalSets, risk_coverage, threshold_for_error
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.encoder import build_encoder
+from halfsmile.models.weights import load_weights
+from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
-from halfsmile.taxonomy import Taxonomy, from_labels
+from halfsmile.runs.stages import StageName
+from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import to_tensor
 from halfsmile.training.data import read_data
 from halfsmile.utils.files import write_json
@@ -76,21 +79,16 @@ def trained_classifier(
     Raises:
         ValueError: If there is none yet, its weights are damaged, or the zoom is out of range or for nothing.
     """
-    recipe = folder.recipe()
+    recipe = read_recipe(folder.recipe_path)
     if zoom != 1 and not (mirror and recipe.flip):
         raise ValueError(
             f"The zoom {zoom:g} is for models that look at mirror images too; this one looks once."
         )
     model = Classifier(
-        build_encoder(recipe.encoder), taxonomy=run_taxonomy(folder), standardize=recipe.standardize
+        build_encoder(recipe.encoder), taxonomy=folder.taxonomy(), standardize=recipe.standardize
     )
-    folder.load(folder.last_stage(), model)
+    load_weights(folder.trained_weights(folder.last_stage()), model)
     return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()
-
-
-def run_taxonomy(folder: RunFolder) -> Taxonomy:
-    """The classes of a run, in the order of its logits."""
-    return from_labels(folder.data()["taxonomy"])
 
 
 def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
@@ -103,13 +101,13 @@ def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
     Raises:
         ValueError: If the data set is gone or has changed.
     """
-    recipe, facts = folder.recipe(), folder.data()
+    recipe, facts = read_recipe(folder.recipe_path), folder.data()
     splits = recipe.test_splits
     wider = replace(recipe, test_splits=(*splits, *({"valid"} - set(splits))))
     sets = read_data(wider, data or Path(facts["path"]), [])
     budget = LabelBudget.load(folder.budget_path)
     budget.require_same_data(sets.train)
-    sets.taxonomy.require_same(run_taxonomy(folder))
+    sets.taxonomy.require_same(folder.taxonomy())
     test = sets.test.split(*splits)
     if test.fingerprint() != facts["test_fingerprint"]:
         raise ValueError("The test split is not the one of this run (fingerprints differ).")
@@ -165,7 +163,7 @@ class Calibration:
         zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
     """
 
-    stage: str
+    stage: StageName
     source: str | None
     count: int
     temperature: float

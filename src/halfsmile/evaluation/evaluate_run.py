@@ -17,9 +17,12 @@ from halfsmile.evaluation.metrics import Metrics, evaluate_predictions
 from halfsmile.evaluation.temporal import predict_videos, scored_faces
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
+from halfsmile.models.weights import load_weights
+from halfsmile.recipes.serialize import read_recipe
 from halfsmile.report.pictures import mistakes_grid, write_png
-from halfsmile.runs.folder import CLASSIFYING, RunFolder
+from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import write_predictions
+from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.data import read_data
 from halfsmile.training.frames import frames_to_test
@@ -48,7 +51,7 @@ def evaluate_run(
     Raises:
         ValueError: If the run has no classifier yet, or the data set is gone or has changed.
     """
-    recipe, facts = folder.recipe(), folder.data()
+    recipe, facts = read_recipe(folder.recipe_path), folder.data()
     last = folder.last_stage()
     taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
     with_time = folder.finished("temporal")
@@ -85,7 +88,7 @@ def evaluate_run(
         if not folder.finished(stage):
             continue
         model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
-        folder.load(stage, model)
+        load_weights(folder.trained_weights(stage), model)
         shown = test.images if frames is None else frames.faces.images
         probabilities = predict_probabilities(model.to(device), shown, device=device, flip=recipe.flip)
         keep(stage, probabilities if frames is None else probabilities[readable])

@@ -18,7 +18,6 @@ from halfsmile.sequences.smoothing import Smoothing
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.frames import Frames
 from halfsmile.training.temporal import FrameTable, frame_features, predict_frames
-from halfsmile.utils.files import read_json
 
 Floats = npt.NDArray[np.float32]
 
@@ -51,7 +50,7 @@ def predict_videos(
     """
     network, known = load_network(folder.stage("temporal"))
     known.require_same(taxonomy)
-    smoothing = Smoothing(**read_json(folder.stage("temporal") / "result.json")["smoothing"])
+    smoothing = Smoothing(**folder.result("temporal")["smoothing"])
     features = frame_features(model, frames.faces.images, device=device)
     table = FrameTable(frames.spread(features), frames.present, frames.labels, frames.tracks)
     temporal = predict_frames(network.eval(), table)

@@ -1,14 +1,16 @@
-"""Recipes as JSON: written beside every run, read again by later versions, compared key by key."""
+"""Recipes as JSON: written beside every run, read again by later versions."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
+from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from halfsmile.methods.family import FAMILY
 from halfsmile.methods.semi import Method
 from halfsmile.recipes.config import Recipe
+from halfsmile.utils.files import read_json
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
@@ -24,6 +26,21 @@ def from_json(value: dict[str, Any]) -> Recipe:
     """
     recipe: Recipe = _decode(Recipe, value, "recipe")
     return recipe
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe of a run.
+
+    Args:
+        path: The run's ``recipe.json``, see ``runs.folder.RunFolder.recipe_path``.
+
+    Raises:
+        ValueError: If the file is missing, is no JSON, or holds no recipe of this version.
+    """
+    try:
+        return from_json(read_json(path))
+    except ValueError as error:
+        raise ValueError(f"{path} can't be read as a recipe: {error}") from error
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:
@@ -78,17 +95,3 @@ def _method(value: Any, where: str) -> type[Method]:
             f"found {value}."
         )
     return FAMILY[name]
-
-
-def differences(first: dict[str, Any], second: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of the fields in which two recipes in JSON form differ, with both values."""
-    found = []
-    for key in sorted(first.keys() | second.keys()):
-        a, b = first.get(key), second.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{prefix}{key}.")
-        elif a != b and not (
-            isinstance(a, list | tuple) and isinstance(b, list | tuple) and list(a) == list(b)
-        ):
-            found.append(f"{prefix}{key} ({a} / {b})")
-    return found

@@ -6,7 +6,7 @@ import numpy as np
 
 from halfsmile.evaluation.selective import Curve, risk_coverage
 from halfsmile.runs.calibration import CalibrationFile
-from halfsmile.runs.finished import RunFolder
+from halfsmile.runs.finished import FinishedRun
 from halfsmile.utils.page import Html, bar, paragraph, percent, table
 
 ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
@@ -18,7 +18,7 @@ SCALINGS = {
 ERRORS = {"ece": "ECE", "adaptive": "adaptive", "classwise": "class-wise"}
 
 
-def calibration_of(run: RunFolder) -> CalibrationFile | None:
+def calibration_of(run: FinishedRun) -> CalibrationFile | None:
     """The calibration of the model whose predictions the report shows.
 
     Returns:
@@ -30,7 +30,7 @@ def calibration_of(run: RunFolder) -> CalibrationFile | None:
     return found if ours else None
 
 
-def silent_table(run: RunFolder) -> Html:
+def silent_table(run: FinishedRun) -> Html:
     """Accuracy when the model may decline to answer, by the exported model's confidence if there is one."""
     found = calibration_of(run)
     words = "Accuracy on the test faces that it is surest of, when it may decline the others."

@@ -27,7 +27,7 @@ from halfsmile.report.training import (
     reconstruction_section,
     stages_section,
 )
-from halfsmile.runs.finished import RunFolder, read_run
+from halfsmile.runs.finished import FinishedRun, read_run
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.page import (
     Html,
@@ -81,13 +81,13 @@ def write_report(run_folder: Path) -> Path:
     links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in present)
     footer = f"<footer>Written by halfsmile {__version__} from the files of the run folder.</footer>"
     body = "\n".join([_header(run, metrics, links), *present.values(), footer])
-    path = run.folder / "report.html"
+    path = run.path / "report.html"
     with atomic_write(path) as temporary:
         temporary.write_text(page(f"{run.name}: expression recognition", body), encoding="utf-8")
     return path
 
 
-def _header(run: RunFolder, metrics: Metrics, links: str) -> Html:
+def _header(run: FinishedRun, metrics: Metrics, links: str) -> Html:
     material = [plural(_num_labels(run), "labeled face")]
     if run.stage("semi") and run.num_unlabeled:
         material.append(plural(run.num_unlabeled, "unlabeled face"))
@@ -113,7 +113,7 @@ def _header(run: RunFolder, metrics: Metrics, links: str) -> Html:
     )
 
 
-def _result(run: RunFolder, metrics: Metrics) -> Html:
+def _result(run: FinishedRun, metrics: Metrics) -> Html:
     cards = []
     for score, name in SCORE_NAMES.items():
         interval = bootstrap_interval(score, metrics.confusion, seed=SEED, resamples=RESAMPLES)
@@ -163,12 +163,12 @@ def _result(run: RunFolder, metrics: Metrics) -> Html:
     )
 
 
-def _num_labels(run: RunFolder) -> int:
+def _num_labels(run: FinishedRun) -> int:
     """Labels that trained any stage."""
     return sum(run.counts("labeled").values()) + sum(run.counts("temporal").values())
 
 
-def _videos(run: RunFolder) -> bool:
+def _videos(run: FinishedRun) -> bool:
     return run.stage("temporal") is not None
 
 
@@ -179,7 +179,7 @@ def _card(name: str, share: float, note: str) -> str:
     )
 
 
-def _calibration_card(run: RunFolder, metrics: Metrics) -> str:
+def _calibration_card(run: FinishedRun, metrics: Metrics) -> str:
     note, found = f"negative log-likelihood {metrics.nll:.3f}", calibration_of(run)
     if found is None:
         return _card("Calibration error (ECE)", metrics.ece, note)
@@ -188,7 +188,7 @@ def _calibration_card(run: RunFolder, metrics: Metrics) -> str:
     return _card("ECE as trained, before temperature", metrics.ece, note)
 
 
-def _recipe(run: RunFolder) -> Html:
+def _recipe(run: FinishedRun) -> Html:
     plain = {k: v for k, v in run.recipe.items() if not isinstance(v, Mapping)}
     nested = {k: v for k, v in run.recipe.items() if isinstance(v, Mapping)}
     folded = [details("Recipe", definitions(_flat(plain)))]

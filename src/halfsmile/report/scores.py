@@ -8,7 +8,7 @@ from halfsmile.evaluation.metrics import Metrics, reliability_bins
 from halfsmile.report import charts
 from halfsmile.report.calibration import calibration_of, errors_table, silent_table
 from halfsmile.report.silence import silence_figure
-from halfsmile.runs.finished import RunFolder
+from halfsmile.runs.finished import FinishedRun
 from halfsmile.utils.page import (
     Html,
     bar,
@@ -26,7 +26,7 @@ WELL_CALIBRATED = 0.02
 STRONG = 0.68  # from this share on, the shade of a cell asks for the other text color
 
 
-def classes_section(run: RunFolder, metrics: Metrics) -> Html:
+def classes_section(run: FinishedRun, metrics: Metrics) -> Html:
     """Confusion matrix and the scores of each class."""
     seen = run.counts("labeled")
     rows = [
@@ -51,7 +51,7 @@ def classes_section(run: RunFolder, metrics: Metrics) -> Html:
     )
 
 
-def mistakes_section(run: RunFolder) -> Html | None:
+def mistakes_section(run: FinishedRun) -> Html | None:
     """The picture of the most confident mistakes, where there is one."""
     path = run.picture("mistakes.png", "figures/mistakes.png")
     if path is None:
@@ -64,7 +64,7 @@ def mistakes_section(run: RunFolder) -> Html | None:
     return section("mistakes", "Its most confident mistakes", paragraph(text), shown)
 
 
-def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
+def confidence_section(run: FinishedRun, metrics: Metrics) -> Html:
     """Reliability diagram, calibration, and accuracy when the model may decline to answer."""
     predictions = run.predictions
     mean = float(predictions.confidence.mean())
@@ -102,7 +102,7 @@ def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
     )
 
 
-def _verdict(run: RunFolder, metrics: Metrics) -> str:
+def _verdict(run: FinishedRun, metrics: Metrics) -> str:
     """Best and weakest class and the most frequent confusion, in words."""
     f1 = {label: scores["f1"] for label, scores in metrics.per_class.items() if scores["support"]}
     best, worst = max(f1, key=lambda label: f1[label]), min(f1, key=lambda label: f1[label])
@@ -120,7 +120,7 @@ def _verdict(run: RunFolder, metrics: Metrics) -> str:
     return text
 
 
-def _confusion(run: RunFolder, metrics: Metrics) -> Html:
+def _confusion(run: FinishedRun, metrics: Metrics) -> Html:
     """The confusion matrix as a table whose cells are shaded by their share of the row."""
     shares = metrics.confusion / np.maximum(metrics.confusion.sum(axis=1, keepdims=True), 1)
     head = "".join(f'<th scope="col">{html(label)}</th>' for label in run.taxonomy.labels)

@@ -7,14 +7,14 @@ import numpy as np
 from halfsmile.evaluation.selective import Curve, risk_coverage
 from halfsmile.report import charts
 from halfsmile.runs.calibration import CalibrationFile
-from halfsmile.runs.finished import RunFolder
+from halfsmile.runs.finished import FinishedRun
 from halfsmile.utils.page import Html, figure, grid, paragraph, percent
 
 SOURCES = {"held_out": "held-out faces", "valid": "validation faces"}
 TEST = "test"
 
 
-def silence_figure(run: RunFolder) -> Html:
+def silence_figure(run: FinishedRun) -> Html:
     """The risk–coverage curve, with the threshold of ``calibration.json`` where the run was exported.
 
     Files of older exports lack curves; the test curve then is that of the stored predictions, whose

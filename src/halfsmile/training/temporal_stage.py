@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from halfsmile.evaluation.inference import predict_probabilities
 from halfsmile.models.classifier import Classifier
-from halfsmile.runs.folder import peak_memory
-from halfsmile.runs.records import read_metrics
+from halfsmile.models.weights import load_weights
+from halfsmile.runs.stages import STAGE_BY_NAME
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose
+from halfsmile.training.environment import peak_memory
 from halfsmile.training.frames import Frames
-from halfsmile.training.stages import STAGE_SEEDS, Run
+from halfsmile.training.stages import Run
 from halfsmile.training.temporal import FrameTable, frame_features, train_temporal
 from halfsmile.utils.files import atomic_write
 
@@ -27,11 +28,11 @@ def temporal(run: Run) -> None:
     the single-frame predictions serves best is chosen on the same videos and kept with the result.
     """
     config, frames = run.recipe.temporal, run.faces.frames
-    if config is None or frames is None or run.folder.finished("temporal"):
+    if config is None or frames is None:
         return
     folder, source = run.folder.stage("temporal"), run.folder.last_stage()
     model = run.classifier()
-    run.folder.load(source, model)
+    load_weights(run.folder.trained_weights(source), model)
     model.to(run.where.device)
     features = _features(run, model, frames, folder / "features.npy")
     table = FrameTable(frames.spread(features), frames.present, frames.labels, frames.tracks)
@@ -41,20 +42,20 @@ def temporal(run: Run) -> None:
         run.faces.taxonomy,
         folder,
         where=run.where,
-        seed=run.recipe.seed * 100 + STAGE_SEEDS["temporal"],
+        seed=run.recipe.seed * 100 + STAGE_BY_NAME["temporal"].seed,
         precision=run.precision,
     )
     if run.where.is_main:
-        lines = read_metrics(folder / "metrics.jsonl")
+        records = run.folder.records("temporal")
         windows = config.steps * config.batch_size
         run.folder.mark_finished(
             "temporal",
             {
                 "features_of": source,
                 "smoothing": asdict(_best_smoothing(run, model, frames)),
-                "seconds": lines[-1]["seconds"] if lines else 0.0,
+                "seconds": records.seconds,
                 "steps": config.steps,
-                "epochs": round(lines[-1]["epoch"], 2) if lines else 0.0,
+                "epochs": round(records.epochs, 2),
                 "images": windows * config.network.window,
                 "precision": run.precision,
                 "peak_memory_bytes": peak_memory(),
