@@ -12,11 +12,11 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes import recipe_named
 from halfsmile.runs import folder as run_folder
 from halfsmile.runs.folder import RunFolder, environment
 
-RECIPE = recipe_named("ssfer-ferplus", "cpu")
+RECIPE = recipe_named("ssfer", "cpu", data_set="ferplus")
 
 
 def model(seed: int = 0) -> nn.Module:
@@ -27,7 +27,7 @@ def model(seed: int = 0) -> nn.Module:
 def test_a_new_folder_keeps_its_recipe(tmp_path: Path) -> None:
     folder = RunFolder.open(tmp_path / "runs" / "first", RECIPE)
     assert folder.recipe() == RECIPE
-    assert json.loads((tmp_path / "runs/first/recipe.json").read_text())["name"] == "ssfer-ferplus"
+    assert json.loads((tmp_path / "runs/first/recipe.json").read_text())["name"] == "ssfer"
     assert RunFolder.existing(folder.path).recipe() == RECIPE
 
 
@@ -55,7 +55,7 @@ def test_another_recipe_is_refused_and_the_difference_named(tmp_path: Path) -> N
 def test_a_run_from_before_a_part_existed_goes_on(tmp_path: Path) -> None:
     RunFolder.open(tmp_path, RECIPE)
     old = json.loads((tmp_path / "recipe.json").read_text())
-    for name in ("temporal", "group", "test_people"):
+    for name in ("temporal", "tune"):
         del old[name]
     (tmp_path / "recipe.json").write_text(json.dumps(old))
     assert RunFolder.open(tmp_path, RECIPE).recipe() == RECIPE

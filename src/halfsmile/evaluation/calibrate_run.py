@@ -104,8 +104,9 @@ def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
         ValueError: If the data set is gone or has changed.
     """
     recipe, facts = folder.recipe(), folder.data()
-    splits = recipe.test_splits
-    wider = replace(recipe, test_splits=(*splits, *({"valid"} - set(splits))))
+    protocol = recipe.resolved_protocol
+    splits = protocol.test_splits
+    wider = replace(recipe, protocol=replace(protocol, test_splits=(*splits, *({"valid"} - set(splits)))))
     sets = read_data(wider, data or Path(facts["path"]), [])
     budget = LabelBudget.load(folder.budget_path)
     budget.require_same_data(sets.train)
