@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,3 +166,10 @@ def test_labels_that_look_like_markup_are_shown_as_they_are(
         shown = capsys.readouterr().out
         assert "[/b]" in shown
         assert "[red]x" in shown
+
+
+def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
+    command = f"{sys.executable} -m halfsmile train --help | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stdout.startswith("usage: ")
+    assert done.stderr == ""
