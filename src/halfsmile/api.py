@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from halfsmile.data.protocols import DataSet, Protocol
     from halfsmile.data.split import LabelBudget
-    from halfsmile.evaluation.metrics import Metrics
     from halfsmile.export.result import Export
+    from halfsmile.metrics.scores import Metrics
     from halfsmile.predict.predictor import Predictor
     from halfsmile.recipes.config import Preset, Recipe
 

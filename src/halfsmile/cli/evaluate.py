@@ -13,7 +13,7 @@ from halfsmile.utils.console import make_console
 
 if TYPE_CHECKING:
     from halfsmile.data.protocols import Protocol
-    from halfsmile.evaluation.metrics import Metrics
+    from halfsmile.metrics.scores import Metrics
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from halfsmile.evaluation.bootstrap import PairedDifference, paired_bootstrap
+from halfsmile.metrics.bootstrap import PairedDifference, paired_bootstrap
 from halfsmile.runs.finished import RunFolder, read_run
 from halfsmile.runs.predictions import Predictions
 from halfsmile.runs.settings import as_text, completed, differing_settings, group_names
