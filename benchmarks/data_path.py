@@ -25,7 +25,7 @@ from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.batches import ImagePool
 from halfsmile.training.memory import reuse_freed_memory
@@ -62,7 +62,7 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(options.threads)
     reuse_freed_memory()
-    recipe = recipe_named("ssfer-ferplus", "cpu")
+    recipe = recipe_named("ssfer", "cpu", data_set="ferplus")
     pretrain, finetune = recipe.pretrain, recipe.finetune
     if pretrain is None:
         raise ValueError("The recipe has no Stage I to measure.")

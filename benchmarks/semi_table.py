@@ -31,7 +31,7 @@ from halfsmile.methods.family import FAMILY
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.weights import load_weights
-from halfsmile.recipes.catalog import semi_ferplus, with_semi
+from halfsmile.recipes import semi, with_semi
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.report.report import write_report
@@ -78,9 +78,9 @@ class Arguments:
 
 def rows(arguments: Arguments) -> Iterator[tuple[str, Recipe]]:
     """Name and recipe of each row of one seed; the first has no Stage III."""
-    base = replace(semi_ferplus(), labels=arguments.labels, init=str(arguments.init), pretrain=None)
+    base = replace(semi("fixmatch"), labels=arguments.labels, init=str(arguments.init), pretrain=None)
     if base.semi is None:
-        raise AssertionError("semi_ferplus has a Stage III")
+        raise AssertionError("this recipe has a Stage III")
     base = replace(
         base,
         finetune=replace(base.finetune, mixing="mixup"),

@@ -42,6 +42,8 @@ from halfsmile.models.encoder import build_encoder
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.models.weights import load_weights
+from halfsmile.recipes.config import TemporalStageConfig
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.sequences.metrics import SequenceTruth, evaluate_sequences
@@ -51,14 +53,12 @@ from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.training.batches import to_tensor
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.optim import OptimConfig
 from halfsmile.training.temporal import (
     FrameTable,
     frame_features,
     predict_frames,
     train_temporal,
 )
-from halfsmile.training.temporal_config import TemporalStageConfig
 from halfsmile.transforms.augment import Augment
 from halfsmile.utils.files import atomic_write, read_json, write_json
 from halfsmile.utils.progress import Progress

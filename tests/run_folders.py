@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from halfsmile.report.pictures import facemix_grid, mistakes_grid, reconstruction_grid, write_png
 from halfsmile.runs.predictions import write_predictions
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.utils.files import write_json
+from halfsmile.utils.pictures import facemix_grid, mistakes_grid, reconstruction_grid, write_png
 
 MakeRun = Callable[..., Path]
 SKILL = {"finetune": 2.9, "semi": 3.5, "temporal": 3.8}

@@ -15,7 +15,6 @@ from scipy.special import softmax
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation import calibrate_run as module
-from halfsmile.evaluation.calibrate import Temperature, calibration_errors
 from halfsmile.evaluation.calibrate_run import (
     NEVER,
     RunFaces,
@@ -26,7 +25,8 @@ from halfsmile.evaluation.calibrate_run import (
     trained_classifier,
 )
 from halfsmile.evaluation.inference import predict_probabilities
-from halfsmile.evaluation.selective import ConformalSets, risk_coverage
+from halfsmile.metrics.calibration import Temperature, calibration_errors
+from halfsmile.metrics.selective import ConformalSets, risk_coverage
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.runs.folder import RunFolder
 from halfsmile.taxonomy import Taxonomy

@@ -18,6 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers.affwild2 import HEADER
 from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.split import LabelBudget
@@ -27,7 +28,8 @@ from halfsmile.evaluation.compare import compare
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes.catalog import abaw6_affwild2, sequences_synthetic
+from halfsmile.recipes import abaw6
+from halfsmile.recipes import temporal as temporal_recipe
 from halfsmile.recipes.config import Recipe
 from halfsmile.report.report import write_report
 from halfsmile.runs.folder import RunFolder
@@ -48,7 +50,7 @@ RARE = 3
 
 def tiny(**changes: Any) -> Recipe:
     """Stages II and IV on networks that train in seconds."""
-    recipe = sequences_synthetic()
+    recipe = temporal_recipe()
     assert recipe.temporal is not None
     encoder = VitConfig(
         image_size=16,
@@ -69,7 +71,7 @@ def tiny(**changes: Any) -> Recipe:
         standardize=True,
         finetune=finetune,
         temporal=temporal,
-        **{"test_people": 0.3, **changes},
+        **{"protocol": PROTOCOLS["sequences"], **changes},
     )
 
 
@@ -120,7 +122,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> RunFolder:
 
 def people_tested(recipe: Recipe) -> list[str]:
     people = [f"{person:05d}" for person in range(PEOPLE)]
-    return divide_people(people, (recipe.test_people or 0,), seed=recipe.seed)[0]
+    return divide_people(people, (recipe.resolved_protocol.test_people or 0,), seed=recipe.seed)[0]
 
 
 def seed_that(is_tested: bool) -> int:
@@ -269,7 +271,7 @@ def test_stage_four_gets_all_frames_of_its_videos_and_no_label_outside_the_budge
 ) -> None:
     recipe = tiny(seed=seed_that(False), labels="60%")
     sets = read_data(recipe, tree, [])
-    budget = LabelBudget.draw(sets.train, "60%", seed=0, held_out=0.1, group=recipe.group)
+    budget = LabelBudget.draw(sets.train, "60%", seed=0, held_out=0.1, group=recipe.resolved_protocol.group)
     faces = load_roles(recipe, sets, budget, cache=tmp_path)
     assert faces.frames is not None
     assert recipe.temporal is not None
@@ -347,7 +349,7 @@ def write_affwild2(root: Path) -> None:
 
 def test_the_whole_abaw6_method_runs_on_the_layout_of_affwild2(tmp_path: Path) -> None:
     write_affwild2(tmp_path / "affwild2")
-    small, recipe = tiny(), abaw6_affwild2()
+    small, recipe = tiny(), abaw6(data_set="affwild2")
     assert recipe.semi is not None
     assert recipe.tune is not None
     assert recipe.temporal is not None

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from halfsmile.evaluation.calibrate import Temperature, calibration_errors
-from halfsmile.evaluation.selective import risk_coverage
+from halfsmile.metrics.calibration import Temperature, calibration_errors
+from halfsmile.metrics.selective import risk_coverage
 from halfsmile.report.calibration import silent_table
 from halfsmile.report.report import write_report
 from halfsmile.runs.finished import read_run

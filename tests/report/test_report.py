@@ -176,7 +176,7 @@ def test_unfinished_runs_get_no_report(make_run: MakeRun) -> None:
 
 def test_importing_needs_neither_torch_nor_matplotlib() -> None:
     code = (
-        "import sys, halfsmile.report.report, halfsmile.evaluation.compare, halfsmile.report.pictures\n"
+        "import sys, halfsmile.report.report, halfsmile.evaluation.compare, halfsmile.utils.pictures\n"
         "print([name for name in ('torch', 'matplotlib', 'sklearn') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from halfsmile.evaluation.selective import risk_coverage, threshold_for_error
+from halfsmile.metrics.selective import risk_coverage, threshold_for_error
 from halfsmile.report.silence import silence_figure
 from halfsmile.runs.finished import read_run
 from halfsmile.runs.predictions import Predictions, read_predictions

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.methods.pseudo_label import FixMatch
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes import ssfer
 from halfsmile.recipes.serialize import to_json
 from halfsmile.runs.settings import completed, differences, differing_settings, group_names
 
@@ -60,7 +61,7 @@ def test_recipes_are_completed_with_what_others_have() -> None:
 
 
 def test_differences_are_dotted_names_with_both_values() -> None:
-    recipe = recipe_named("ssfer-ferplus", "cpu")
+    recipe = replace(ssfer(), protocol=PROTOCOLS["ferplus"])
     assert recipe.semi is not None
     other = replace(
         recipe,

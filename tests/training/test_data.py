@@ -13,13 +13,14 @@ import pytest
 
 from halfsmile.data.decode import read_bytes
 from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers import class_folders
 from halfsmile.data.samplers import BalancedSampler
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes.catalog import recipe_named, with_semi
+from halfsmile.recipes import ssfer, with_semi
 from halfsmile.recipes.config import Recipe, Unlabeled
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.training.batches import (
@@ -28,7 +29,6 @@ from halfsmile.training.batches import (
     soft_targets,
 )
 from halfsmile.training.data import (
-    count_bad,
     describe,
     load_roles,
     read_data,
@@ -39,7 +39,8 @@ from halfsmile.utils.files import write_json
 
 MOODS = Taxonomy("moods", ("calm", "glad"))
 RECIPE = replace(
-    recipe_named("ssfer-folders", "cpu"),
+    ssfer(data_set="faces"),
+    protocol=PROTOCOLS["faces"],
     labels="25%",
     held_out=0.5,
     encoder=VitConfig(
@@ -92,7 +93,7 @@ def test_roles_have_the_right_faces_and_only_the_budget_has_labels(data: Path, t
         values = part.images[:, 0, 0, 0]
         assert np.array_equal(part.manifest.class_indices(), values > 100)
     assert faces.taxonomy == sets.taxonomy
-    assert count_bad(faces) == {}
+    assert not any(part.bad for part in faces.parts)
 
 
 def test_test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_the_description_counts_every_face_once(data: Path, tmp_path: Path) -> N
     assert list(facts["pretrain_images"].values()) == [13, 2]
     ((locator, reason),) = facts["bad_images"]
     assert locator == "200.png"
-    assert count_bad(faces) == {reason: 1}
+    assert reason
     assert facts["fingerprint"] == sets.train.fingerprint() != facts["test_fingerprint"]
 
 
@@ -238,7 +239,7 @@ def test_training_from_a_store_sees_the_same_faces_as_from_files(tmp_path: Path)
                 split=labeled.column("split")[row],
             )
             writer.add(f"{row:03d}", [face])
-    recipe = replace(recipe_named("ssfer-folders", "cpu"), encoder=RECIPE.encoder)
+    recipe = RECIPE
     one = read_data(recipe, tmp_path / "files" / "labeled", [tmp_path / "files" / "unlabeled.zip"])
     two = read_data(recipe, tmp_path / "store", [tmp_path / "store"])
     assert two.taxonomy.labels == one.taxonomy.labels
@@ -258,7 +259,7 @@ def test_ferplus_may_come_from_a_store_and_nothing_else_may(tmp_path: Path) -> N
             for i, split in enumerate(("train", "train", "valid", "test")):
                 face = StoredFace(picture, width=8, height=8, label=taxonomy.labels[i % 2], split=split)
                 writer.add(f"{i}", [face])
-    recipe = recipe_named("ssfer-ferplus", "cpu")
+    recipe = replace(ssfer(), protocol=PROTOCOLS["ferplus"])
     sets = read_data(recipe, tmp_path / "ferplus", [])
     assert (len(sets.train), len(sets.test), sets.taxonomy.labels) == (2, 2, FERPLUS.labels)
     with pytest.raises(ValueError, match=r"classes happiness, anger; .* prepared from FERPlus"):

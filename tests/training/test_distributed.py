@@ -32,11 +32,11 @@ from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.feedback import Feedback
 from halfsmile.methods.guard import GuardConfig
 from halfsmile.methods.task import Batch, Task
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.runs.records import read_records
 from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.distributed import Processes, processes
 from halfsmile.training.loop import Diverged, LoopConfig, train
-from halfsmile.training.optim import OptimConfig
 from halfsmile.transforms.augment import NONE
 from halfsmile.utils.errors import Interrupted
 

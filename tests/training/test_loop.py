@@ -30,12 +30,13 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.runs.records import read_records
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import checkpoint, loop
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import Diverged, LoopConfig, StopRequest, step_seed, train
-from halfsmile.training.optim import OptimConfig, make_optimizer
+from halfsmile.training.optim import make_optimizer
 from halfsmile.utils.errors import Interrupted
 
 HERE = Processes(0, 1, torch.device("cpu"))

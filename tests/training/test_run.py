@@ -12,7 +12,7 @@ import torch
 
 from halfsmile.data.readers import class_folders
 from halfsmile.data.split import LabelBudget
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes import recipe_named
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
@@ -24,7 +24,7 @@ from halfsmile.training.run import TRAINED_BY, open_run, train_run
 from halfsmile.utils.console import make_console
 
 HERE = Processes(0, 1, torch.device("cpu"))
-RECIPE = recipe_named("ssfer-ferplus", "cpu")
+RECIPE = recipe_named("ssfer", "cpu", data_set="ferplus")
 
 
 def run(recipe: Recipe, data: Path, out: Path, budget: LabelBudget | None) -> LabelBudget:
@@ -41,8 +41,8 @@ def test_every_stage_has_a_function_that_trains_it() -> None:
 def test_a_new_folder_keeps_its_recipe(tmp_path: Path) -> None:
     folder = open_run(tmp_path / "runs" / "first", RECIPE)
     assert read_recipe(folder.recipe_path) == RECIPE
-    assert json.loads((tmp_path / "runs/first/recipe.json").read_text())["name"] == "ssfer-ferplus"
-    assert RunFolder.existing(folder.path).recipe_json()["name"] == "ssfer-ferplus"
+    assert json.loads((tmp_path / "runs/first/recipe.json").read_text())["name"] == "ssfer"
+    assert RunFolder.existing(folder.path).recipe_json()["name"] == "ssfer"
 
 
 def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_another_recipe_is_refused_and_the_difference_named(tmp_path: Path) -> N
 def test_a_run_from_before_a_part_existed_resumes(tmp_path: Path) -> None:
     open_run(tmp_path, RECIPE)
     old = json.loads((tmp_path / "recipe.json").read_text())
-    for name in ("temporal", "group", "test_people"):
+    for name in ("temporal", "tune"):
         del old[name]
     (tmp_path / "recipe.json").write_text(json.dumps(old))
     assert read_recipe(open_run(tmp_path, RECIPE).recipe_path) == RECIPE

@@ -21,7 +21,7 @@ from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.task import Task
 from halfsmile.models import weights
 from halfsmile.models.resnet import ResNet, ResNetConfig
-from halfsmile.recipes.catalog import with_semi
+from halfsmile.recipes import with_semi
 from halfsmile.recipes.config import Recipe, Unlabeled
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.records import read_records

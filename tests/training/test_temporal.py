@@ -17,12 +17,13 @@ from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.temporal_file import load_network
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.recipes.config import TemporalStageConfig
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import loop
 from halfsmile.training import temporal as module
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import StopRequest
-from halfsmile.training.optim import OptimConfig
 from halfsmile.training.temporal import (
     FrameTable,
     frame_features,
@@ -30,7 +31,6 @@ from halfsmile.training.temporal import (
     train_temporal,
     window_batches,
 )
-from halfsmile.training.temporal_config import TemporalStageConfig
 from halfsmile.utils.errors import Interrupted
 
 HERE = Processes(0, 1, torch.device("cpu"))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from halfsmile.cli.options import Device
 from halfsmile.utils.console import make_console
+
+if TYPE_CHECKING:
+    from halfsmile.data.protocols import Protocol
+    from halfsmile.metrics.scores import Metrics
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,11 @@ class Evaluate:
 
     def run(self) -> None:
         """Evaluate and show."""
-        from halfsmile.evaluation.evaluate_run import evaluate_run
-        from halfsmile.runs.folder import RunFolder
-        from halfsmile.training.distributed import processes
+        from halfsmile import api
 
-        folder = RunFolder.existing(self.run_folder)
-        with processes(self.device) as where:
-            show_metrics(evaluate_run(folder, device=where.device, data=self.data))
+        run = api.Run.open(self.run_folder)
+        found = run.evaluate_stages(data=self.data, device=self.device)
+        show_metrics(found, run.protocol, run.recipe.labels)
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,17 @@ class Compare:
                 temporary.write_text(result.to_markdown(), encoding="utf-8")
 
 
-def show_metrics(found: dict[str, Any]) -> None:
-    """Print the scores of each stage on the test split."""
+def show_metrics(found: dict[str, Metrics], protocol: Protocol, labels: str) -> None:
+    """Print the scores of each stage on the test split, what they mean, and what others published.
+
+    Args:
+        found: Scores by stage.
+        protocol: What they mean.
+        labels: Label budget.
+    """
     from rich.table import Table
+
+    from halfsmile.data.protocols import published
 
     table = Table(title="Test split (last step, averaged weights; nothing was selected on it)")
     for column in ("stage", "accuracy", "balanced accuracy", "macro F1", "NLL", "ECE"):
@@ -90,4 +100,10 @@ def show_metrics(found: dict[str, Any]) -> None:
         table.add_row(
             stage, *(f"{100 * v:.2f} %" for v in values), f"{metrics.nll:.3f}", f"{metrics.ece:.3f}"
         )
-    make_console().print(table)
+    console = make_console()
+    console.print(table)
+    console.print(f"{protocol.describe()} · {labels} of the labels", soft_wrap=True)
+    for number in published(protocol, labels):
+        console.print(
+            f"published for the same: {number.method} {number.value:.2f} % ({number.source})", soft_wrap=True
+        )

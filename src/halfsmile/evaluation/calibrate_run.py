@@ -19,15 +19,15 @@ import torch
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.split import LabelBudget
-from halfsmile.evaluation.calibrate import (
+from halfsmile.metrics.calibration import (
     Temperature,
     VectorScaling,
     calibration_errors,
     fit_temperature,
     fit_vector_scaling,
 )
-from halfsmile.evaluation.metrics import evaluate_predictions
-from halfsmile.evaluation.selective import ConformalSets, risk_coverage, threshold_for_error
+from halfsmile.metrics.scores import evaluate_predictions
+from halfsmile.metrics.selective import ConformalSets, risk_coverage, threshold_for_error
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.weights import load_weights
@@ -102,8 +102,9 @@ def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
         ValueError: If the data set is gone or has changed.
     """
     recipe, facts = read_recipe(folder.recipe_path), folder.data()
-    splits = recipe.test_splits
-    wider = replace(recipe, test_splits=(*splits, *({"valid"} - set(splits))))
+    protocol = recipe.resolved_protocol
+    splits = protocol.test_splits
+    wider = replace(recipe, protocol=replace(protocol, test_splits=(*splits, *({"valid"} - set(splits)))))
     sets = read_data(wider, data or Path(facts["path"]), [])
     budget = LabelBudget.load(folder.budget_path)
     budget.require_same_data(sets.train)
@@ -158,7 +159,7 @@ class Calibration:
             likewise.
         test: See :func:`judge`.
         curve: Error among the most confident answers on those faces, see
-            :meth:`~halfsmile.evaluation.selective.RiskCoverage.points`; None likewise.
+            :meth:`~halfsmile.metrics.selective.RiskCoverage.points`; None likewise.
         mirror: Whether each face was seen with its mirror image.
         zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
     """

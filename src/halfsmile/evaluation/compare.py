@@ -14,7 +14,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from halfsmile.evaluation.bootstrap import PairedDifference, paired_bootstrap
+from halfsmile.metrics.bootstrap import PairedDifference, paired_bootstrap
 from halfsmile.runs.finished import FinishedRun, read_run
 from halfsmile.runs.predictions import Predictions
 from halfsmile.runs.settings import as_text, completed, differing_settings, group_names
@@ -168,7 +168,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         raise ValueError("Give at least one run folder to compare.")
     runs = [read_run(Path(folder)) for folder in run_folders]
     aligned = [_align(run.predictions) for run in runs]
-    by_seed = all(run.recipe.get("test_people") is not None for run in runs)
+    by_seed = all(_protocol(run).get("test_people") is not None for run in runs)
     references: dict[Any, int] = {}
     for i, run in enumerate(runs):
         reference = references.setdefault(run.recipe.get("seed") if by_seed else None, i)
@@ -218,6 +218,12 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         sum(len(aligned[i]) for i in references.values()),
         by_seed,
     )
+
+
+def _protocol(run: FinishedRun) -> Mapping[str, Any]:
+    """What a run's numbers mean; recipes of the first version have these fields themselves."""
+    protocol: Mapping[str, Any] = run.recipe.get("protocol") or run.recipe
+    return protocol
 
 
 def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:

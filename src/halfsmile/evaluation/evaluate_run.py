@@ -13,13 +13,12 @@ import torch
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.inference import predict_probabilities
-from halfsmile.evaluation.metrics import Metrics, evaluate_predictions
 from halfsmile.evaluation.temporal import predict_videos, scored_faces
+from halfsmile.metrics.scores import Metrics, evaluate_predictions
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.weights import load_weights
 from halfsmile.recipes.serialize import read_recipe
-from halfsmile.report.pictures import mistakes_grid, write_png
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import write_predictions
 from halfsmile.runs.stages import CLASSIFYING
@@ -27,6 +26,7 @@ from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.data import read_data
 from halfsmile.training.frames import frames_to_test
 from halfsmile.utils.files import atomic_write, write_json
+from halfsmile.utils.pictures import mistakes_grid, write_png
 
 SHOWN_MISTAKES = 18
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from halfsmile.data.images import Faces
-from halfsmile.evaluation.metrics import evaluate_predictions
 from halfsmile.methods.semi import Judge
 from halfsmile.methods.task import Task
+from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import to_tensor
 from halfsmile.training.precision import Precision

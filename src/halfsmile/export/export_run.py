@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from halfsmile.data.images import Faces, load_faces
-from halfsmile.evaluation.calibrate import Temperature
 from halfsmile.evaluation.calibrate_run import (
     Calibration,
     RunFaces,
@@ -30,6 +29,7 @@ from halfsmile.export.publish import publish, require_place, unfinished
 from halfsmile.export.quantize import quantize_onnx
 from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Export, files_of
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
+from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.temporal_file import load_network
 from halfsmile.predict.model import ExpressionModel

@@ -7,10 +7,14 @@ import types
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.methods.family import FAMILY
 from halfsmile.methods.semi import Method
 from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.named import RENAMED
 from halfsmile.utils.files import read_json
+
+_PROTOCOL = ("label_rule", "test_splits", "group", "test_people")
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
@@ -21,10 +25,12 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
 def from_json(value: dict[str, Any]) -> Recipe:
     """The recipe that :func:`to_json` wrote, perhaps before a field was there: that takes its default.
 
+    Recipes from when the name carried the data set are read as today's.
+
     Raises:
         ValueError: If a key is unknown, or one without a default is missing, with its name.
     """
-    recipe: Recipe = _decode(Recipe, value, "recipe")
+    recipe: Recipe = _decode(Recipe, _upgraded(value), "recipe")
     return recipe
 
 
@@ -41,6 +47,22 @@ def read_recipe(path: Path) -> Recipe:
         return from_json(read_json(path))
     except ValueError as error:
         raise ValueError(f"{path} can't be read as a recipe: {error}") from error
+
+
+def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of the first version, whose protocol was five fields of its own, in today's form."""
+    if "data_set" not in value:
+        return value
+    value = dict(value)
+    given = value.pop("data_set")
+    data_set = "faces" if given == "class-folders" else given
+    protocol = {"data_set": data_set} | {name: value.pop(name) for name in _PROTOCOL if name in value}
+    metrics: dict[str, str] = {name: usual.metric for name, usual in PROTOCOLS.items()}
+    protocol["metric"] = metrics.get(data_set, "accuracy")
+    name = RENAMED.get(value.get("name", ""), value.get("name", ""))
+    if name == "fixmatch" and isinstance(value.get("semi"), dict):
+        name = value["semi"].get("method", {}).get("name", name)
+    return {**value, "name": name, "protocol": protocol}
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:

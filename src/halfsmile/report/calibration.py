@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halfsmile.evaluation.selective import Curve, risk_coverage
+from halfsmile.metrics.selective import Curve, risk_coverage
 from halfsmile.runs.calibration import CalibrationFile
 from halfsmile.runs.finished import FinishedRun
 from halfsmile.utils.page import Html, bar, paragraph, percent, table

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluation.bootstrap import Interval
-from halfsmile.evaluation.metrics import ReliabilityBins
+from halfsmile.metrics.bootstrap import Interval
+from halfsmile.metrics.scores import ReliabilityBins
 from halfsmile.utils.page import Html
 
 if TYPE_CHECKING:

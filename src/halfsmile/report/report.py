@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile import __version__
-from halfsmile.evaluation.bootstrap import bootstrap_interval
-from halfsmile.evaluation.metrics import Metrics
+from halfsmile.metrics.bootstrap import bootstrap_interval
+from halfsmile.metrics.scores import Metrics
 from halfsmile.report.calibration import calibration_of
 from halfsmile.report.scores import classes_section, confidence_section, mistakes_section
 from halfsmile.report.sequences import sequences_section

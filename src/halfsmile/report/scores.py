@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from halfsmile.evaluation.metrics import Metrics, reliability_bins
+from halfsmile.metrics.scores import Metrics, reliability_bins
 from halfsmile.report import charts
 from halfsmile.report.calibration import calibration_of, errors_table, silent_table
 from halfsmile.report.silence import silence_figure

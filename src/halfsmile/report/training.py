@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from halfsmile.evaluation.bootstrap import Interval, Statistic, bootstrap_interval, paired_bootstrap
+from halfsmile.metrics.bootstrap import Interval, Statistic, bootstrap_interval, paired_bootstrap
 from halfsmile.report import charts
 from halfsmile.runs.finished import FinishedRun
 from halfsmile.runs.predictions import Predictions

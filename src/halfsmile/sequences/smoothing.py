@@ -26,7 +26,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluation.metrics import SUM_TOLERANCE
+from halfsmile.metrics.scores import SUM_TOLERANCE
 from halfsmile.sequences.hysteresis import minimum_duration, two_thresholds
 from halfsmile.sequences.segments import TIME_TOLERANCE, find_segments, require_times
 

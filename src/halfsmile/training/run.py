@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from halfsmile.data.protocols import protocol_of
 from halfsmile.data.split import LabelBudget
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import from_json, to_json
@@ -77,7 +79,7 @@ def train_run(
     """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
 
     Args:
-        recipe: Hyper-parameters.
+        recipe: Hyper-parameters; a protocol that is not said is recognized from the data.
         data: Labeled data set.
         unlabeled: Folders or archives of unlabeled faces, for Stage I.
         out: Run folder.
@@ -92,6 +94,8 @@ def train_run(
         OSError: If the folder can't be written.
     """
     console = console or make_console(stderr=True, quiet=not where.is_main)
+    if recipe.protocol is None:
+        recipe = replace(recipe, protocol=protocol_of(data))
     if last_stage == "pretrain" and recipe.pretrain is None:
         raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
     stages = stages_until(last_stage)
@@ -107,7 +111,11 @@ def train_run(
     sets = read_data(recipe, data, unlabeled)
     if where.is_main and not folder.budget_path.exists():
         drawn = budget or LabelBudget.draw(
-            sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=recipe.group
+            sets.train,
+            recipe.labels,
+            seed=recipe.seed,
+            held_out=recipe.held_out,
+            group=recipe.resolved_protocol.group,
         )
         drawn.require_same_data(sets.train)
         drawn.save(folder.budget_path)
@@ -133,6 +141,7 @@ def train_run(
             folder.environment_path,
             environment(where.device, precision=precision, processes=where.world_size),
         )
+    console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     console.print(
         f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
         f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from halfsmile.data.images import Faces
@@ -19,15 +18,12 @@ from halfsmile.data.samplers import (
     class_frequencies,
 )
 from halfsmile.evaluation.inference import watch
-from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.mae import MaeTask
-from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.encoder import build_encoder
 from halfsmile.models.pretrained import load_pretrained
 from halfsmile.models.weights import load_weights, save_weights
 from halfsmile.recipes.config import FineTuneConfig, Recipe
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import STAGE_BY_NAME, StageName
 from halfsmile.training.batches import (
@@ -43,9 +39,9 @@ from halfsmile.training.data import TrainingFaces, unlabeled_images
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import peak_memory
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.optim import OptimConfig
 from halfsmile.training.pictures import show_mixes, show_reconstructions
 from halfsmile.training.precision import Precision
+from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
 from halfsmile.utils.console import make_console
 
 
@@ -166,14 +162,7 @@ class Run:
 
     def classifier(self, *, drop_path: float = 0.0, dropout: float = 0.0) -> Classifier:
         """A new classifier, its weights drawn from the run's seed."""
-        torch.manual_seed(self.recipe.seed)
-        encoder = build_encoder(self.recipe.encoder, drop_path=drop_path)
-        return Classifier(
-            encoder,
-            taxonomy=self.faces.taxonomy,
-            standardize=self.recipe.standardize,
-            dropout=dropout,
-        )
+        return new_classifier(self.recipe, self.faces.taxonomy, drop_path=drop_path, dropout=dropout)
 
 
 def finish_stage(folder: RunFolder, stage: StageName, model: nn.Module, result: dict[str, Any]) -> None:
@@ -202,7 +191,7 @@ def require_partners(recipe: Recipe, stage: StageName, processes: int) -> None:
             f"Stage {stage} mixes faces ({config.mixing}), but with a batch of {config.batch_size} on "
             f"{processes} processes and accumulate {config.accumulate} a process sees one face at a time and "
             "has none to mix it with. Start fewer processes, choose a larger batch_size or a smaller "
-            "accumulate, or switch mixing off (--mixing none)."
+            f"accumulate, or switch mixing off (--set {stage}.mixing=none)."
         )
 
 
@@ -211,17 +200,9 @@ def pretrain(run: Run) -> None:
     config = run.recipe.pretrain
     if config is None:
         return
-    torch.manual_seed(run.recipe.seed)
     own = [faces.images for faces in (run.faces.labeled, run.faces.unlabeled) if faces is not None]
     pool = ImagePool([*own, *(faces.images for faces in run.faces.extra.values())])
-    model = build_autoencoder(
-        build_encoder(run.recipe.encoder),
-        decoder_width=config.decoder_width,
-        decoder_depth=config.decoder_depth,
-        decoder_heads=config.decoder_heads,
-        normalize_target=config.normalize_target,
-    )
-    task = MaeTask(model, augment=config.augment, mask_ratio=config.mask_ratio)
+    task = pretrain_task(run.recipe, config)
     sampler = run.sampler(len(pool), config.batch_size, "pretrain")
     rows = np.random.default_rng(run.recipe.seed).choice(len(pool), size=min(8, len(pool)), replace=False)
     run.train(
@@ -234,7 +215,7 @@ def pretrain(run: Run) -> None:
         optim=config.optim,
         accumulate=config.accumulate,
         draw=lambda: show_reconstructions(
-            model.cpu(),
+            task.model.cpu(),
             pool(rows),
             config.mask_ratio,
             run.folder.stage("pretrain") / "figures/reconstructions.png",
@@ -268,14 +249,7 @@ def tune(run: Run) -> None:
 
 def _supervise(run: Run, stage: StageName, config: FineTuneConfig, model: Classifier) -> None:
     """Train a classifier on the labeled faces."""
-    task = FineTuneTask(
-        model,
-        augment=config.augment,
-        mixing=config.mixing,
-        alpha=config.alpha,
-        smoothing=config.smoothing,
-        ema_decay=config.ema_decay,
-    )
+    task = finetune_task(config, model)
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
     sampler = run.labeled_sampler(config.batch_size, stage, config.sampling)
@@ -307,14 +281,7 @@ def semi(run: Run) -> None:
     pool = ImagePool(unlabeled_images(run.recipe, run.faces))
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
     load_weights(run.folder.trained_weights("finetune"), model)
-    task = config.method.task(
-        model,
-        weak=config.weak,
-        strong=config.strong,
-        weight=config.weight,
-        smoothing=config.smoothing,
-        ema_decay=config.ema_decay,
-    )
+    task = semi_task(config, model)
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
     sampler = run.labeled_sampler(config.labeled_batch, "semi", config.sampling)

@@ -22,12 +22,12 @@ from halfsmile.models.temporal import TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network
 from halfsmile.models.temporal_stream import Frame, frame_logits
+from halfsmile.recipes.config import TemporalStageConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import to_tensor
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
 from halfsmile.training.precision import Precision
-from halfsmile.training.temporal_config import TemporalStageConfig
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from halfsmile.evaluation.bootstrap import Statistic, bootstrap_interval, paired_bootstrap
-from halfsmile.evaluation.metrics import confusion_counts, evaluate_predictions
+from halfsmile.metrics.bootstrap import Statistic, bootstrap_interval, paired_bootstrap
+from halfsmile.metrics.scores import confusion_counts, evaluate_predictions
 from halfsmile.taxonomy import FERPLUS
 
 K = len(FERPLUS)

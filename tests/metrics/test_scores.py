@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from halfsmile.evaluation.metrics import (
+from halfsmile.metrics.scores import (
     FloatArray,
     IntArray,
     evaluate_predictions,

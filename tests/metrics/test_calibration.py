@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
-from halfsmile.evaluation.calibrate import (
+from halfsmile.metrics.calibration import (
     Temperature,
     adaptive_calibration_error,
     calibration_errors,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from halfsmile.evaluation.metrics import RELIABILITY_BINS, reliability_bins
+from halfsmile.metrics.scores import RELIABILITY_BINS, reliability_bins
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluation.metrics import IntArray, accuracy, balanced_accuracy, macro_f1
+from halfsmile.metrics.scores import IntArray, accuracy, balanced_accuracy, macro_f1
 
 Statistic = Literal["accuracy", "balanced_accuracy", "macro_f1"]
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from halfsmile.report import pictures
-from halfsmile.report.pictures import (
+from halfsmile.utils import pictures
+from halfsmile.utils.pictures import (
     Images,
     facemix_grid,
     mistakes_grid,

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import softmax
 from scipy.stats import binomtest
 
-from halfsmile.evaluation.selective import ConformalSets, risk_coverage, threshold_for_error
+from halfsmile.metrics.selective import ConformalSets, risk_coverage, threshold_for_error
 
 HAND = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]])
 TRUTH = np.array([0, 1, 1, 0])
