@@ -49,7 +49,6 @@ from halfsmile.sequences.metrics import SequenceTruth, evaluate_sequences
 from halfsmile.sequences.smoothing import FrameProbabilities
 from halfsmile.sequences.smoothing_choice import choose
 from halfsmile.taxonomy import FERPLUS, Taxonomy
-from halfsmile.training.batches import to_tensor
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
 from halfsmile.training.temporal import (
@@ -59,6 +58,7 @@ from halfsmile.training.temporal import (
     train_temporal,
 )
 from halfsmile.transforms.augment import Augment
+from halfsmile.transforms.pixels import to_tensor
 from halfsmile.utils.files import atomic_write, read_json, write_json
 from halfsmile.utils.progress import Progress
 

@@ -11,11 +11,11 @@ import torch
 
 from halfsmile.data.readers import class_folders
 from halfsmile.data.split import LabelBudget
+from halfsmile.models.precision import PrecisionChoice
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.training import run as module
 from halfsmile.training.distributed import Processes
-from halfsmile.training.precision import PrecisionChoice
 from halfsmile.training.run import train_run
 from halfsmile.utils.console import make_console
 

@@ -11,14 +11,15 @@ from typing import Any
 from rich.console import Console
 
 from halfsmile.data.protocols import protocol_of
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
+from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import STAGES, RunFolder, environment
 from halfsmile.training.checkpoint import find_checkpoint
-from halfsmile.training.data import describe, load_roles, read_data, require_same_faces, unlabeled_images
+from halfsmile.training.data import describe, load_roles, require_same_faces, unlabeled_images
 from halfsmile.training.distributed import Processes
 from halfsmile.training.memory import reuse_freed_memory
-from halfsmile.training.precision import Precision, choose_precision
 from halfsmile.training.stages import Run, finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal_stage import temporal
 from halfsmile.utils.console import make_console
@@ -68,7 +69,7 @@ def train_run(
     for name in STAGES[: STAGES.index(last_stage) + 1]:
         if not folder.finished(name):
             require_partners(recipe, name, where.world_size)
-    sets = read_data(recipe, data, unlabeled)
+    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
     if where.is_main and not folder.budget_path.exists():
         drawn = budget or LabelBudget.draw(
             sets.train,

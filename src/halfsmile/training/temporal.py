@@ -18,16 +18,16 @@ import torch
 from halfsmile.data.windows import PADDING, Track, WindowSampler
 from halfsmile.methods.temporal import TemporalTask, WindowBatch, balanced_weights
 from halfsmile.models.classifier import Classifier
+from halfsmile.models.precision import Precision
 from halfsmile.models.temporal import TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network
 from halfsmile.models.temporal_stream import Frame, frame_logits
 from halfsmile.recipes.config import TemporalStageConfig
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.batches import to_tensor
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.precision import Precision
+from halfsmile.transforms.pixels import to_tensor
 
 
 @dataclass(frozen=True, eq=False)
