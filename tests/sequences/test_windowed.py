@@ -1,224 +1,212 @@
-"""Networks over frames on whole videos and streams: the readers of torch and of ONNX files, compared.
-
-Both are run on one network that is exported, and on one window function in numpy, where nothing but their
-windows and weights can make a difference.
-"""
+"""Whole videos and streams get the same logits to the bit, in memory that does not grow with the video."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import tracemalloc
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.special import softmax
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-pytest.importorskip("onnx")
-torch = pytest.importorskip("torch")
+from halfsmile.data.windows import window_starts
+from halfsmile.sequences import windowed
+from halfsmile.sequences.windowed import Flags, Floats, FrameFeatures, LogitStream, Times, frame_logits
 
-from halfsmile.export.temporal import export_temporal, temporal_facts  # noqa: E402
-from halfsmile.models import temporal_stream  # noqa: E402
-from halfsmile.models.temporal import TemporalConfig, TemporalNetwork  # noqa: E402
-from halfsmile.models.temporal_convolution import make_network  # noqa: E402
-from halfsmile.models.temporal_stream import Frame, OnlineStream, frame_logits  # noqa: E402
-from halfsmile.predict import temporal_model  # noqa: E402
-from halfsmile.predict.temporal_blend import BlendedStream  # noqa: E402
-from halfsmile.predict.temporal_model import TemporalFacts, TemporalModel  # noqa: E402
-from halfsmile.taxonomy import RAFDB  # noqa: E402
-
-Floats = npt.NDArray[np.float32]
-FEATURES, CLASSES, WINDOW = 3, 7, 8
-CONFIGS = {
-    "offline": TemporalConfig(width=8, heads=2, depth=2, window=WINDOW),
-    "offline, odd window": TemporalConfig(width=8, heads=2, depth=2, window=5),
-    "offline, window of 1": TemporalConfig(width=8, heads=2, depth=1, window=1),
-    "online": TemporalConfig(width=8, heads=2, depth=2, window=WINDOW, delay=2, history=3),
-    "online without delay": TemporalConfig(width=8, heads=2, depth=2, window=WINDOW, delay=0, history=3),
-    "convolution": TemporalConfig(kind="convolution", width=8, heads=2, depth=2, window=WINDOW),
-    "online convolution": TemporalConfig(kind="convolution", width=8, heads=2, depth=2, delay=1),
-    "no blocks": TemporalConfig(width=8, heads=2, depth=0),
-}
-LENGTHS = (0, 1, 2, WINDOW - 1, WINDOW, WINDOW + 1, 11, 12, 13, 16, 17, 18, 19, 20, 40)
-CHUNK_LENGTHS = (255, 256, 257, 258, 259, 511, 512, 513, 600)
-Both = Callable[[str], tuple[TemporalNetwork, TemporalModel]]
+FEATURES, CLASSES = 3, 7
+CONTEXTS = [(0, 0), (3, 0), (3, 2), (0, 2), (1, 9), None]
+LENGTHS = (*range(20), 25, 26, 27, 140)
 
 
-@pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
-    """A function that makes a network and reads its file, once each."""
-    made: dict[str, tuple[TemporalNetwork, TemporalModel]] = {}
+class Network:
+    """A third of a whole number for what it sees; without a context that depends on the place in the window.
 
-    def make(name: str) -> tuple[TemporalNetwork, TemporalModel]:
-        if name not in made:
-            torch.manual_seed(0)
-            model = make_network(CONFIGS[name], features=FEATURES, classes=CLASSES)
-            for parameter in model.parameters():
-                torch.nn.init.normal_(parameter, std=0.6)
-            path = tmp_path_factory.mktemp("file") / "temporal.onnx"
-            export_temporal(model.eval(), temporal_facts(model, RAFDB, "0" * 64), path)
-            made[name] = model, TemporalModel(path)
-        return made[name]
+    Notes the windows that it is run on: for each batch the numbers of their first frames, and their length.
+    """
 
-    return make
+    features, classes = FEATURES, CLASSES
+
+    def __init__(self, context: tuple[int, int] | None, window: int = 8) -> None:
+        self.context, self.window = context, window
+        self.batches: list[tuple[list[int], int]] = []
+
+    def window_logits(self, features: Floats, times: Times, present: Flags) -> Floats:
+        assert [str(array.dtype) for array in (features, times, present)] == ["float32", "float64", "bool"]
+        assert not features[~present].any()
+        assert not times[:, 0].any()
+        assert (np.diff(times, axis=1) > 0).all()
+        numbers = features[:, :, 0].astype(int)
+        self.batches.append((numbers[:, 0].tolist(), numbers.shape[1]))
+        return np.stack([self.logits(row) for row in numbers])
+
+    def logits(self, numbers: npt.NDArray[np.int64]) -> Floats:
+        """Logits (T, classes) of one window of frames with these numbers, 0 without a face."""
+        places = np.arange(len(numbers))
+        past, later = self.context or (len(numbers), len(numbers))
+        near = np.abs(places[:, None] - places) <= np.where(places < places[:, None], past, later)
+        seen = (near * numbers).sum(axis=1)
+        if self.context is None:
+            seen += places
+        return np.asarray(seen[:, None] * (1 + np.arange(CLASSES)) % 97, np.float32) / np.float32(3)
+
+    def taken(self) -> list[tuple[list[int], int]]:
+        """The batches since the last call."""
+        found, self.batches = self.batches, []
+        return found
 
 
-def video(count: int, *, seen: float = 0.8) -> list[Frame]:
-    """Uneven times, and every fifth frame or so without a face."""
+def video(count: int, *, gaps: bool = True) -> list[FrameFeatures]:
+    """Frames whose first feature is their number; some without a face. Frame 0 has none, or number 0."""
     rng = np.random.default_rng(count)
     times = np.cumsum(rng.uniform(0.02, 0.3, count)) + 3600
-    features = rng.normal(size=(count, FEATURES)).astype(np.float32)
-    present = rng.random(count) < seen
-    return [Frame(float(t), f if p else None) for t, f, p in zip(times, features, present, strict=True)]
+    present = rng.random(count) < 0.7 if gaps else np.ones(count, np.bool_)
+    return [
+        FrameFeatures(float(time), np.array([i, 1, 2]) if seen else None)
+        for i, (time, seen) in enumerate(zip(times, present, strict=True))
+    ]
 
 
-def rows(parts: Sequence[Floats | None]) -> Floats:
-    found = [part for part in parts if part is not None]
-    return np.stack(found) if found else np.zeros((0, CLASSES), np.float32)
+def joined(rows: list[Floats]) -> Floats:
+    return np.stack(rows) if rows else np.zeros((0, CLASSES), np.float32)
 
 
-def of_torch(model: TemporalNetwork, frames: list[Frame]) -> Floats:
-    return rows(list(frame_logits(model, frames)))
+def whole(network: Network, frames: list[FrameFeatures], hop: int | None = None) -> Floats:
+    return joined(list(frame_logits(network, frames, hop=hop)))
 
 
-def of_torch_stream(model: TemporalNetwork, frames: list[Frame]) -> tuple[Floats, int]:
-    stream = OnlineStream(model)
-    answers = [stream.push(frame) for frame in frames]
-    return rows([*answers, *stream.finish()]), sum(answer is None for answer in answers)
+def by_definition(network: Network, frames: list[FrameFeatures], hop: int) -> Floats:
+    """One pass over the whole video, or windows blended by triangles, without any streaming."""
+    numbers = np.array([0 if f.features is None else f.features[0] for f in frames], np.int64)
+    count, window = len(frames), network.window
+    if network.context is not None or count < window:
+        return network.logits(numbers)
+    sums, weights = np.zeros((count, CLASSES), np.float32), np.zeros((count, 1), np.float32)
+    triangle = np.array([[min(i + 1, window - i)] for i in range(window)], np.float32)
+    for start in window_starts(count, window=window, hop=hop):
+        sums[start : start + window] += triangle * network.logits(numbers[start : start + window])
+        weights[start : start + window] += triangle
+    return sums / weights
 
 
-def of_file(model: TemporalModel, frames: list[Frame]) -> Floats:
-    empty = np.full(FEATURES, np.nan, np.float32)
-    features = np.array([empty if f.feature is None else f.feature for f in frames], np.float32)
-    times, present = (
-        np.array([f.time for f in frames]),
-        np.array([f.feature is not None for f in frames], bool),
-    )
-    return model.predict(features.reshape(-1, FEATURES), times, present)
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("window", [1, 2, 5, 8])
+def test_whole_videos_and_streams_get_the_same_bits(
+    context: tuple[int, int] | None, window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windowed, "CHUNK", 6)
+    monkeypatch.setattr(windowed, "WINDOWS_AT_ONCE", 3)
+    network = Network(context, window)
+    stream = LogitStream(network)
+    assert stream.delay == (window if context is None else context[1])
+    for count in LENGTHS:
+        frames = video(count)
+        expected = by_definition(network, frames, max(1, window // 2))
+        np.testing.assert_array_equal(whole(network, frames), expected)
+        for _ in range(2):
+            found = [stream.push(frame.time, frame.features) for frame in frames]
+            assert [len(decided) for decided in found] == [int(i >= stream.delay) for i in range(count)]
+            decided = [*itertools.chain(*found), *stream.finish()]
+            assert [time for time, _ in decided] == [frame.time for frame in frames]
+            np.testing.assert_array_equal(joined([logits for _, logits in decided]), expected)
+        assert stream.finish() == []
 
 
-def of_file_stream(model: TemporalModel, frames: list[Frame]) -> tuple[Floats, int]:
-    stream = BlendedStream(model) if model.facts.context is None else model.stream()
-    answers = [stream.push(frame.time, frame.feature) for frame in frames]
-    return rows([*answers, *stream.finish()]), sum(answer is None for answer in answers)
+@settings(max_examples=30, deadline=None)
+@given(
+    frames=st.integers(1, 60),
+    window=st.integers(1, 9),
+    share=st.floats(0, 1),
+    at_once=st.integers(1, 4),
+)
+def test_any_hop_and_any_number_at_once_blend_alike(
+    frames: int, window: int, share: float, at_once: int
+) -> None:
+    network, shown, hop = Network(None, window), video(frames), 1 + int(share * (window - 1))
+    stream = LogitStream(network, hop=hop, at_once=at_once)
+    decided = [pair for frame in shown for pair in stream.push(frame.time, frame.features)] + stream.finish()
+    expected = by_definition(network, shown, hop)
+    np.testing.assert_array_equal(joined([logits for _, logits in decided]), expected)
+    np.testing.assert_array_equal(whole(network, shown, hop), expected)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("seen", [0.8, 0.0])
-def test_both_give_the_same_of_an_exported_network(both: Both, name: str, seen: float) -> None:
-    model, file = both(name)
-    for count in (*LENGTHS, *(CHUNK_LENGTHS if seen else ())):
-        frames = video(count, seen=seen)
-        expected = softmax(of_torch(model, frames), axis=1)
-        streamed, late = of_file_stream(file, frames)
-        np.testing.assert_allclose(of_file(file, frames), expected, atol=1e-5)
-        np.testing.assert_allclose(streamed, expected, atol=1e-5)
-        assert late == min(count, CONFIGS[name].window if model.context is None else model.context[1])
-        if model.config.online:
-            logits, torch_late = of_torch_stream(model, frames)
-            np.testing.assert_allclose(softmax(logits, axis=1), expected, atol=1e-5)
-            assert torch_late == late
+def test_chunks_are_read_with_their_context_and_no_more() -> None:
+    """256 new frames at a time: the network sees each frame about once, however long the video."""
+    network = Network((3, 2))
+    for count in (255, 256, 257, 258, 259, 511, 512, 513, 514, 515, 516):
+        frames = video(count, gaps=False)
+        np.testing.assert_array_equal(whole(network, frames), by_definition(network, frames, 4))
+        starts = range(0, count, 256)
+        assert network.taken() == [
+            ([max(0, start - 3)], min(count, start + 256 + 2) - max(0, start - 3)) for start in starts
+        ]
 
 
-class Windows:
-    """One window function for both readers: integers, so that sums are exact. Notes what it is asked."""
+def test_windows_are_read_together_and_the_last_one_ends_with_the_video() -> None:
+    network = Network(None, window=8)
+    for count in (7, 8, 9, 12, 13, 68, 69, 71, 72, 73, 132, 133):
+        whole(network, video(count, gaps=False))
+        starts = window_starts(count, window=8, hop=4)
+        assert network.taken() == [
+            (starts[first : first + 16], min(8, count)) for first in range(0, len(starts), 16)
+        ]
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        self.asked: list[tuple[float, int]] = []
-        torch.manual_seed(0)
-        self.torch = make_network(CONFIGS[name], features=FEATURES, classes=CLASSES)
-        facts = temporal_facts(self.torch, RAFDB, "0" * 64)
-        windows = self
 
-        class File(TemporalModel):
-            def __init__(self, facts: TemporalFacts) -> None:
-                self.facts = facts
+@pytest.mark.parametrize("context", [(3, 2), None])
+def test_a_frame_costs_the_same_however_long_the_stream_runs(context: tuple[int, int] | None) -> None:
+    network = Network(context)
+    stream = LogitStream(network)
+    for frame in video(200, gaps=False):
+        stream.push(frame.time, frame.features)
+        held = len(stream._windows.held)
+        assert held <= (8 if context is None else sum(context))
+    frames = sum(len(starts) * length for starts, length in network.taken()[-10:])
+    assert frames == 10 * (8 if context is None else 3 + 1 + 2)
 
-            def window(
-                self, features: Floats, times: npt.NDArray[np.float64], present: npt.NDArray[np.bool_]
-            ) -> Floats:
-                windows.asked.append((float(times[0]), len(times)))
-                return windows.logits(features, times, present)
 
-        def run(_: TemporalNetwork, asked: list[list[Frame]]) -> Floats:
-            self.asked += [(window[0].time, len(window)) for window in asked]
-            zero = np.zeros(FEATURES, np.float32)
-            found = [
-                self.logits(
-                    np.stack([zero if f.feature is None else f.feature for f in window]),
-                    np.array([f.time for f in window]),
-                    np.array([f.feature is not None for f in window]),
-                )
-                for window in asked
-            ]
-            return np.stack(found) if found else np.zeros((0, 0, CLASSES), np.float32)
+@pytest.mark.parametrize("context", [(3, 2), None])
+def test_an_endless_video_is_answered_as_it_comes(context: tuple[int, int] | None) -> None:
+    read = itertools.count()
+    endless = (FrameFeatures(next(read) / 25, None) for _ in itertools.repeat(None))
+    answers = frame_logits(Network(context), endless)
+    for answered in range(3000):
+        next(answers)
+        if answered % 100 == 0:
+            assert next(read) - answered < 600
 
-        self.file = File(facts)
-        monkeypatch.setattr(temporal_stream, "_run", run)
-        monkeypatch.setattr(temporal_stream, "CHUNK", 6)
-        monkeypatch.setattr(temporal_model, "CHUNK", 6)
 
-    def logits(
-        self, features: Floats, times: npt.NDArray[np.float64], present: npt.NDArray[np.bool_]
-    ) -> Floats:
-        """A third of what is in a frame's context, and of its place in the window where that is unbounded."""
-        count, context = len(times), self.torch.context
-        past, later = (count, count) if context is None else context
-        values = np.where(present, times, 0).astype(np.int64)
-        found = np.zeros((count, CLASSES), np.float32)
-        for i in range(count):
-            near = values[max(0, i - past) : i + later + 1]
-            found[i] = np.float32(near.sum() * (1 + np.arange(CLASSES)) % 97) / 3
-            if context is None:
-                found[i] += i
+@pytest.mark.parametrize("context", [(3, 2), None])
+def test_memory_does_not_grow_with_the_video(context: tuple[int, int] | None) -> None:
+    def peak(frames: int) -> int:
+        """Bytes, of which a frame that is held takes some 200."""
+        network = Network(context)
+        tracemalloc.start()
+        shown = (FrameFeatures(i / 25, np.zeros(FEATURES, np.float32)) for i in range(frames))
+        for _ in frame_logits(network, shown):
+            network.batches.clear()
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
         return found
 
-    def taken(self) -> list[tuple[float, int]]:
-        """The windows since the last call, as time of the first frame and number of frames."""
-        found, self.asked = self.asked, []
-        return found
+    peak(500)
+    assert peak(4000) - peak(500) < 0.2 * 200 * 3500
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_both_run_the_same_windows_and_weigh_them_alike(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the bit; of videos shorter than a window torch weighs frames by 1 and the file by a triangle."""
-    windows = Windows(monkeypatch, name)
-    context, window = windows.torch.context, windows.torch.config.window
-    zero = np.zeros(FEATURES, np.float32)
-    for count in (*range(1, 45), 140, 300):
-        frames = [Frame(float(i), None if i % 5 == 3 else zero) for i in range(count)]
-        logits = of_torch(windows.torch, frames)
-        asked = windows.taken()
-        whole, asked_of_file = of_file(windows.file, frames), windows.taken()
-        assert asked_of_file == asked
-        streamed, _ = of_file_stream(windows.file, frames)
-        streamed_asked = windows.taken()
-        expected = softmax(logits, axis=1)
-        if context is None and count < window:
-            np.testing.assert_allclose(whole, expected, rtol=2e-6)
-        else:
-            np.testing.assert_array_equal(whole, expected)
-        np.testing.assert_array_equal(streamed, whole)
-        if context is None:
-            assert streamed_asked == asked
-        else:
-            assert streamed_asked == [
-                (max(0, i - context[0]), min(count, i + context[1] + 1) - max(0, i - context[0]))
-                for i in range(count)
-            ]
-        if windows.torch.config.online:
-            np.testing.assert_array_equal(of_torch_stream(windows.torch, frames)[0], logits)
-            assert windows.taken() == streamed_asked
-
-
-def test_where_they_differ(both: Both) -> None:
-    """An offline convolution streams from its file, not in torch; only the file refuses a wrong size."""
-    model, file = both("convolution")
-    with pytest.raises(ValueError, match="needs an online network"):
-        OnlineStream(model)
-    assert file.stream().later == 3
-    model, file = both("online")
-    one = np.ones(1, np.float32)
-    with pytest.raises(ValueError, match="Expected 3 features"):
-        file.stream().push(0.0, one)
-    stretched = of_torch(model, [Frame(0.0, np.ones(FEATURES, np.float32))])
-    np.testing.assert_array_equal(of_torch(model, [Frame(0.0, one)]), stretched)
+def test_what_does_not_fit_is_refused() -> None:
+    feature = np.zeros(FEATURES, np.float32)
+    backwards = [FrameFeatures(1.0, feature), FrameFeatures(0.5, feature)]
+    with pytest.raises(ValueError, match=r"0\.5 s follows 1\.0 s"):
+        list(frame_logits(Network(None), backwards))
+    for context in ((3, 1), None):
+        stream = LogitStream(Network(context))
+        stream.push(1.0, None)
+        for time in (1.0, 0.5, float("nan"), float("inf")):
+            with pytest.raises(ValueError, match="must be finite and rise"):
+                stream.push(time, None)
+        with pytest.raises(ValueError, match=r"Expected 3 features of a face, found shape \(1,\)"):
+            stream.push(2.0, feature[:1])
+        stream.push(2.0, feature)
+        assert [time for time, _ in stream.finish()] == ([2.0] if context else [1.0, 2.0])
+    with pytest.raises(ValueError, match="between 1 and the window"):
+        frame_logits(Network(None), [], hop=9)
