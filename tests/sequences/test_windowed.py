@@ -153,6 +153,16 @@ def test_windows_are_read_together_and_the_last_one_ends_with_the_video() -> Non
         ]
 
 
+def test_a_video_shorter_than_a_window_gets_the_very_logits_of_its_window() -> None:
+    logits = np.random.default_rng(0).normal(size=(63, CLASSES)).astype(np.float32)
+
+    class Fixed(Network):
+        def window_logits(self, features: Floats, times: Times, present: Flags) -> Floats:
+            return logits[None]
+
+    np.testing.assert_array_equal(whole(Fixed(None, window=64), video(63)), logits)
+
+
 @pytest.mark.parametrize("context", [(3, 2), None])
 def test_a_frame_costs_the_same_however_long_the_stream_runs(context: tuple[int, int] | None) -> None:
     network = Network(context)
@@ -210,3 +220,5 @@ def test_what_does_not_fit_is_refused() -> None:
         assert [time for time, _ in stream.finish()] == ([2.0] if context else [1.0, 2.0])
     with pytest.raises(ValueError, match="between 1 and the window"):
         frame_logits(Network(None), [], hop=9)
+    with pytest.raises(ValueError, match="at least 1, found 0"):
+        LogitStream(Network((3, 1)), at_once=0)

@@ -116,14 +116,15 @@ class LogitStream:
     Args:
         network: The network.
         hop: As in :func:`frame_logits`.
-        at_once: Frames, or windows where they are blended, that the network is run on together. More are
+        at_once: New frames, or windows where they are blended, that the network is run on together. More are
             faster and later.
 
     Attributes:
-        delay: Frames after it that a frame waits for: the later ones of a bounded context, or a window.
+        delay: Frames that are pushed before a frame comes out, one at once: the later ones of a bounded
+            context, or a window.
 
     Raises:
-        ValueError: If ``hop`` is out of its range.
+        ValueError: If ``hop`` or ``at_once`` is out of its range.
     """
 
     def __init__(self, network: WindowNetwork, *, hop: int | None = None, at_once: int = 1) -> None:
@@ -132,6 +133,8 @@ class LogitStream:
             raise ValueError(
                 f"hop must lie between 1 and the window of {network.window} frames, found {hop}."
             )
+        if at_once < 1:
+            raise ValueError(f"at_once must be at least 1, found {at_once}.")
         self.network = network
         self.delay = network.window if network.context is None else network.context[1]
         self._hop, self._at_once = hop, at_once
