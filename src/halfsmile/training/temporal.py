@@ -22,8 +22,8 @@ from halfsmile.models.precision import Precision
 from halfsmile.models.temporal import TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network
-from halfsmile.models.temporal_stream import Frame, frame_logits
 from halfsmile.recipes.config import TemporalStageConfig
+from halfsmile.sequences.windowed import FrameFeatures, frame_logits
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
@@ -194,8 +194,10 @@ def predict_frames(model: TemporalNetwork, table: FrameTable) -> npt.NDArray[np.
     """
     probabilities = np.full((len(table.features), model.classes), np.nan, np.float32)
     for track in table.tracks:
-        seen = zip(track.rows.tolist(), track.times.tolist(), strict=True)
-        frames = (Frame(time, table.features[row] if table.present[row] else None) for row, time in seen)
+        frames = (
+            FrameFeatures(time, table.features[row] if table.present[row] else None)
+            for row, time in zip(track.rows.tolist(), track.times.tolist(), strict=True)
+        )
         logits = torch.from_numpy(np.stack(list(frame_logits(model, frames))))
         probabilities[track.rows] = logits.softmax(dim=1).numpy()
     return probabilities
