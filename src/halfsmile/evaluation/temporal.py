@@ -13,6 +13,7 @@ import torch
 from halfsmile.data.frames import Frames, load_frames
 from halfsmile.data.images import Faces
 from halfsmile.data.readers.sequences import Sequences
+from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.temporal_file import load_network
 from halfsmile.recipes.config import Recipe
@@ -20,7 +21,6 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.frame_predictions import FramePredictions, write_frame_predictions
 from halfsmile.sequences.smoothing import Smoothing
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.temporal import FrameTable, frame_features, predict_frames
 from halfsmile.utils.files import read_json
 
 Floats = npt.NDArray[np.float32]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.frames import Frames
+from halfsmile.evaluation.frames import FrameTable, frame_features
 from halfsmile.evaluation.inference import predict_probabilities
 from halfsmile.models.classifier import Classifier
 from halfsmile.runs.folder import peak_memory
@@ -16,7 +17,7 @@ from halfsmile.runs.records import read_metrics
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose
 from halfsmile.training.stages import STAGE_SEEDS, Run
-from halfsmile.training.temporal import FrameTable, frame_features, train_temporal
+from halfsmile.training.temporal import train_temporal
 from halfsmile.utils.files import atomic_write
 
 
