@@ -23,6 +23,7 @@ import torch
 import tyro
 
 from halfsmile.data.images import load_faces
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.compare import compare
 from halfsmile.evaluation.evaluate_run import evaluate_run
@@ -37,7 +38,6 @@ from halfsmile.recipes.serialize import read_recipe
 from halfsmile.report.report import write_report
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import STAGES
-from halfsmile.training.data import read_data
 from halfsmile.training.distributed import processes
 from halfsmile.training.run import open_run, train_run
 from halfsmile.utils.console import make_console
@@ -157,7 +157,7 @@ def unlabeled_sample(
     recipe: Recipe, data: Path, unlabeled: tuple[Path, ...], first: Path
 ) -> npt.NDArray[np.uint8]:
     """At most ``LOOKED_AT`` of the faces that Stage III learns from without labels, evenly spread."""
-    sets = read_data(recipe, data, unlabeled)
+    sets = read_data(recipe.resolved_protocol, data, unlabeled)
     budget = LabelBudget.load(RunFolder.existing(first).budget_path)
     manifests = list(sets.extra.values()) or [budget.rows(sets.train, "unlabeled")]
     share = LOOKED_AT // len(manifests)

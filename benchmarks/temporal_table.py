@@ -35,6 +35,7 @@ from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.data.synthetic import generate, generate_sequences
 from halfsmile.data.windows import Track, group_tracks
+from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.task import Batch
 from halfsmile.models.classifier import Classifier
@@ -50,16 +51,13 @@ from halfsmile.sequences.metrics import SequenceTruth, evaluate_sequences
 from halfsmile.sequences.smoothing import FrameProbabilities
 from halfsmile.sequences.smoothing_choice import choose
 from halfsmile.taxonomy import FERPLUS, Taxonomy
-from halfsmile.training.batches import to_tensor
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
 from halfsmile.training.temporal import (
-    FrameTable,
-    frame_features,
-    predict_frames,
     train_temporal,
 )
 from halfsmile.transforms.augment import Augment
+from halfsmile.transforms.pixels import to_tensor
 from halfsmile.utils.files import atomic_write, read_json, write_json
 from halfsmile.utils.progress import Progress
 

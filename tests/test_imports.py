@@ -58,6 +58,7 @@ LIGHT = [
     "halfsmile.sequences.smoothing",
     "halfsmile.sequences.smoothing_choice",
     "halfsmile.sequences.smoothing_stream",
+    "halfsmile.sequences.windowed",
     "halfsmile.cli.data",
     "halfsmile.data.check.run",
     "halfsmile.faces.prepare.run",

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers.affwild2 import HEADER
 from halfsmile.data.readers.sequences import divide_people
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import SyntheticSequence, generate_sequence, write_sequences
 from halfsmile.evaluation.calibrate_run import trained_classifier
@@ -37,7 +38,7 @@ from halfsmile.runs.frame_predictions import METHODS, read_frame_predictions
 from halfsmile.runs.predictions import read_predictions
 from halfsmile.sequences.smoothing import Smoothing
 from halfsmile.training import temporal as training
-from halfsmile.training.data import load_roles, read_data
+from halfsmile.training.data import load_roles
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
 from halfsmile.utils.errors import Interrupted
@@ -270,7 +271,7 @@ def test_stage_four_gets_all_frames_of_its_videos_and_no_label_outside_the_budge
     tree: Path, tmp_path: Path
 ) -> None:
     recipe = tiny(seed=seed_that(False), labels="60%")
-    sets = read_data(recipe, tree, [])
+    sets = read_data(recipe.resolved_protocol, tree, seed=recipe.seed)
     budget = LabelBudget.draw(sets.train, "60%", seed=0, held_out=0.1, group=recipe.resolved_protocol.group)
     faces = load_roles(recipe, sets, budget, cache=tmp_path)
     assert faces.frames is not None

@@ -13,14 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from halfsmile.data.frames import load_frames
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers.sequences import Sequences
+from halfsmile.data.sets import read_data
 from halfsmile.recipes import temporal
 from halfsmile.recipes.config import Recipe
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.data import load_roles, read_data
-from halfsmile.training.frames import load_frames, temporal_groups
+from halfsmile.training.data import load_roles
+from halfsmile.training.frames import temporal_groups
 
 MOODS = Taxonomy("moods", ("neutral", "glad", "sad"))
 RECIPE = replace(temporal(), protocol=PROTOCOLS["sequences"])
@@ -98,7 +100,7 @@ def test_stage_four_of_single_faces_is_refused(generated_data: Path, tmp_path: P
     from halfsmile.data.split import LabelBudget
 
     recipe = replace(RECIPE, protocol=PROTOCOLS["faces"])
-    sets = read_data(recipe, generated_data / "labeled", [])
+    sets = read_data(recipe.resolved_protocol, generated_data / "labeled")
     budget = LabelBudget.draw(sets.train, "all", seed=0)
     with pytest.raises(
         ValueError,

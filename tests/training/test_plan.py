@@ -13,13 +13,13 @@ from rich.console import Console
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import generate_sequence, write_sequences
+from halfsmile.models.precision import PrecisionChoice
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.recipes import Recipe, temporal
 from halfsmile.runs.stages import STAGES
 from halfsmile.training import plan
 from halfsmile.training.distributed import Processes
 from halfsmile.training.plan import plan_run
-from halfsmile.training.precision import PrecisionChoice
 from halfsmile.training.run import train_run
 
 HERE = Processes(0, 1, torch.device("cpu"))

@@ -12,6 +12,7 @@ import torch
 
 from halfsmile.data.readers import class_folders
 from halfsmile.data.split import LabelBudget
+from halfsmile.models.precision import PrecisionChoice
 from halfsmile.recipes import recipe_named
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import read_recipe
@@ -19,7 +20,6 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import STAGES
 from halfsmile.training import run as module
 from halfsmile.training.distributed import Processes
-from halfsmile.training.precision import PrecisionChoice
 from halfsmile.training.run import TRAINED_BY, open_run, train_run
 from halfsmile.utils.console import make_console
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from halfsmile.data.windows import WindowSampler, group_tracks
+from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.methods.temporal import TemporalTask
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
@@ -25,9 +26,6 @@ from halfsmile.training import temporal as module
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import StopRequest
 from halfsmile.training.temporal import (
-    FrameTable,
-    frame_features,
-    predict_frames,
     train_temporal,
     window_batches,
 )

@@ -18,6 +18,7 @@ import torch
 
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.metrics.calibration import (
     Temperature,
@@ -35,8 +36,7 @@ from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.batches import to_tensor
-from halfsmile.training.data import read_data
+from halfsmile.transforms.pixels import to_tensor
 from halfsmile.utils.files import write_json
 
 Floats = npt.NDArray[np.float32]
@@ -104,8 +104,8 @@ def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
     recipe, facts = read_recipe(folder.recipe_path), folder.data()
     protocol = recipe.resolved_protocol
     splits = protocol.test_splits
-    wider = replace(recipe, protocol=replace(protocol, test_splits=(*splits, *({"valid"} - set(splits)))))
-    sets = read_data(wider, data or Path(facts["path"]), [])
+    wider = replace(protocol, test_splits=(*splits, *({"valid"} - set(splits))))
+    sets = read_data(wider, data or Path(facts["path"]), seed=recipe.seed)
     budget = LabelBudget.load(folder.budget_path)
     budget.require_same_data(sets.train)
     sets.taxonomy.require_same(folder.taxonomy())

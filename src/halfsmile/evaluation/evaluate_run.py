@@ -11,9 +11,10 @@ import numpy.typing as npt
 import torch
 
 from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.inference import predict_probabilities
-from halfsmile.evaluation.temporal import predict_videos, scored_faces
+from halfsmile.evaluation.temporal import frames_to_test, predict_videos, scored_faces
 from halfsmile.metrics.scores import Metrics, evaluate_predictions
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
@@ -23,8 +24,6 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import write_predictions
 from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.data import read_data
-from halfsmile.training.frames import frames_to_test
 from halfsmile.utils.files import atomic_write, write_json
 from halfsmile.utils.pictures import mistakes_grid, write_png
 
@@ -57,7 +56,7 @@ def evaluate_run(
     with_time = folder.finished("temporal")
     frames = None
     if test is None or with_time:
-        sets = read_data(recipe, data or Path(facts["path"]), [])
+        sets = read_data(recipe.resolved_protocol, data or Path(facts["path"]), seed=recipe.seed)
         LabelBudget.load(folder.budget_path).require_same_data(sets.train)
         sets.taxonomy.require_same(taxonomy)
         if sets.test.fingerprint() != facts["test_fingerprint"]:

@@ -13,9 +13,9 @@ from halfsmile.data.images import Faces
 from halfsmile.methods.semi import Judge
 from halfsmile.methods.task import Task
 from halfsmile.metrics.scores import evaluate_predictions
+from halfsmile.models.precision import Precision
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.batches import to_tensor
-from halfsmile.training.precision import Precision
+from halfsmile.transforms.pixels import to_tensor
 
 
 @torch.inference_mode()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,80 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
+from halfsmile.data.frames import Frames
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.protocols import read_stills, read_videos
-from halfsmile.data.readers import folder
-from halfsmile.data.readers.registry import read_any, recognize
-from halfsmile.data.readers.sequences import Sequences
+from halfsmile.data.sets import DataSets
 from halfsmile.data.split import LabelBudget
 from halfsmile.recipes.config import Recipe
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.frames import Frames, split_rows, temporal_groups, training_frames
+from halfsmile.training.frames import temporal_groups, training_frames
 from halfsmile.utils.files import read_json
-
-UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
-"""Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
-
-
-@dataclass(frozen=True)
-class DataSets:
-    """What a run reads.
-
-    Args:
-        train: Training rows with all their labels; only :class:`LabelBudget` hands them out.
-        test: Test rows with a label.
-        extra: Unlabeled faces from elsewhere, by source.
-        taxonomy: Classes.
-        videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
-            training rows again are handed out by :class:`LabelBudget` only.
-    """
-
-    train: Manifest
-    test: Manifest
-    extra: dict[str, Manifest]
-    taxonomy: Taxonomy
-    videos: Sequences | None = None
-
-
-def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets:
-    """Read the manifests that a recipe needs.
-
-    Raises:
-        ValueError: If a path does not hold what the recipe's reader expects, or a split is empty.
-    """
-    for path in (data, *unlabeled):
-        if not Path(path).exists():
-            raise ValueError(f"{path} does not exist.")
-    protocol = recipe.resolved_protocol
-    videos = read_videos(protocol, data, seed=recipe.seed) if protocol.is_video else None
-    manifest = read_stills(protocol, data) if videos is None else videos.manifest
-    train, test = manifest.split("train"), manifest.split(*protocol.test_splits)
-    known = np.flatnonzero(test.class_indices() >= 0) if manifest.taxonomy is not None else np.arange(0)
-    if len(known) < len(test):
-        note = f"{len(test) - len(known)} test rows have no label and were left out."
-        train = train if videos is not None else replace(train, notes=(*train.notes, note))
-        test = test.take(known)
-    if not len(train) or not len(test) or manifest.taxonomy is None:
-        raise ValueError(
-            f"{data} has {len(train)} training and {len(test)} test rows "
-            f"({', '.join(protocol.test_splits)}); both are needed. Class folders are laid out as "
-            "train/<label>/… and test/<label>/…"
-        )
-    extra = {
-        str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
-        for path in unlabeled
-    }
-    return DataSets(train, test, extra, manifest.taxonomy, videos)
-
-
-def _layout(path: Path) -> str | None:
-    """Name of the layout of a path, if its own files tell it."""
-    try:
-        layout = recognize(path)
-    except ValueError:
-        return None
-    return layout.name if layout.is_certain else None
 
 
 @dataclass(frozen=True)
@@ -159,7 +93,7 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     roles, people = divide(recipe, sets, budget)
     frames = None
     if sets.videos is not None and recipe.temporal is not None:
-        frames = training_frames(recipe, split_rows(sets.videos, "train"), budget, people, cache=cache)
+        frames = training_frames(recipe, sets.videos.split("train"), budget, people, cache=cache)
     labeled = load(roles["labeled"])
     missing = [name for name, count in labeled.manifest.counts().items() if not count]
     if missing:

@@ -24,11 +24,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from halfsmile.methods.task import Batch, Task
+from halfsmile.models.precision import Precision
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.training.checkpoint import find_checkpoint, save_checkpoint
 from halfsmile.training.distributed import Processes
 from halfsmile.training.optim import make_optimizer, scheduled_rate, set_rate
-from halfsmile.training.precision import Precision
 from halfsmile.training.record_writer import RecordWriter
 from halfsmile.utils.errors import Interrupted
 from halfsmile.utils.progress import Progress

@@ -13,10 +13,12 @@ from rich.table import Table
 from torch import nn
 
 from halfsmile.data.protocols import published
+from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.methods.task import Batch, Task
 from halfsmile.methods.temporal import TemporalTask, WindowBatch
 from halfsmile.models.classifier import Classifier
+from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.recipes.config import FineTuneConfig, Recipe, TemporalStageConfig
 from halfsmile.recipes.optim import OptimConfig
@@ -24,10 +26,9 @@ from halfsmile.recipes.overrides import field_values
 from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import shrink
-from halfsmile.training.data import DataSets, divide, read_data
+from halfsmile.training.data import divide
 from halfsmile.training.distributed import Processes
 from halfsmile.training.optim import make_optimizer
-from halfsmile.training.precision import Precision, choose_precision
 from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
 from halfsmile.utils.console import plain
 
@@ -154,7 +155,7 @@ def plan_run(
     Raises:
         ValueError: If the data don't fit the recipe.
     """
-    sets = read_data(recipe, data, unlabeled)
+    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
     group = recipe.resolved_protocol.group
     drawn = budget or LabelBudget.draw(
         sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=group

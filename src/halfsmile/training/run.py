@@ -12,18 +12,19 @@ from typing import Any
 from rich.console import Console
 
 from halfsmile.data.protocols import protocol_of
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
+from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import from_json, to_json
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.settings import differences
 from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
-from halfsmile.training.data import describe, load_roles, read_data, require_same_faces, unlabeled_images
+from halfsmile.training.data import describe, load_roles, require_same_faces, unlabeled_images
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment
 from halfsmile.training.memory import reuse_freed_memory
-from halfsmile.training.precision import Precision, choose_precision
 from halfsmile.training.stages import Run, finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal_stage import temporal
 from halfsmile.utils.console import make_console
@@ -108,7 +109,7 @@ def train_run(
     for stage in stages:
         if not folder.finished(stage):
             require_partners(recipe, stage, where.world_size)
-    sets = read_data(recipe, data, unlabeled)
+    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
     if where.is_main and not folder.budget_path.exists():
         drawn = budget or LabelBudget.draw(
             sets.train,

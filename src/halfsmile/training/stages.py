@@ -20,6 +20,7 @@ from halfsmile.data.samplers import (
 from halfsmile.evaluation.inference import watch
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
+from halfsmile.models.precision import Precision
 from halfsmile.models.pretrained import load_pretrained
 from halfsmile.models.weights import load_weights, save_weights
 from halfsmile.recipes.config import FineTuneConfig, Recipe
@@ -40,7 +41,6 @@ from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import peak_memory
 from halfsmile.training.loop import LoopConfig, train
 from halfsmile.training.pictures import show_mixes, show_reconstructions
-from halfsmile.training.precision import Precision
 from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
 from halfsmile.utils.console import make_console
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.data.frames import Frames
+from halfsmile.evaluation.frames import FrameTable, frame_features
 from halfsmile.evaluation.inference import predict_probabilities
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.weights import load_weights
@@ -15,9 +17,8 @@ from halfsmile.runs.stages import STAGE_BY_NAME
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose
 from halfsmile.training.environment import peak_memory
-from halfsmile.training.frames import Frames
 from halfsmile.training.stages import Run
-from halfsmile.training.temporal import FrameTable, frame_features, train_temporal
+from halfsmile.training.temporal import train_temporal
 from halfsmile.utils.files import atomic_write
 
 

@@ -9,7 +9,7 @@ from tests.predict.conftest import film
 from halfsmile.faces.video.frames import Frame
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.smoothing import MAX_GAP, smoothed
+from halfsmile.predict.temporal import MAX_GAP, smooth_tracks
 from halfsmile.predict.video import look_at_video
 from halfsmile.sequences.smoothing import Smoothing
 
@@ -80,7 +80,7 @@ def test_frames_come_out_once_in_order_and_not_too_late(predictor: Predictor) ->
             yield seen
 
     order = []
-    for seen in smoothed(noted(), predictor, width=0.4, delay=0.2):  # type: ignore[arg-type]
+    for seen in smooth_tracks(noted(), predictor, width=0.4, delay=0.2):  # type: ignore[arg-type]
         order.append(seen.frame.index)
         assert given[-1] - seen.frame.time <= 0.2 + MAX_GAP + 2 / 25
     assert order == list(range(90))
@@ -94,5 +94,5 @@ def test_without_look_ahead_every_frame_comes_at_once(predictor: Predictor) -> N
             given.append(seen.frame.index)
             yield seen
 
-    for seen in smoothed(noted(), predictor, width=0.4, delay=0.0):  # type: ignore[arg-type]
+    for seen in smooth_tracks(noted(), predictor, width=0.4, delay=0.0):  # type: ignore[arg-type]
         assert given[-1] == seen.frame.index

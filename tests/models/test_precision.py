@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from halfsmile.training import precision
-from halfsmile.training.precision import choose_precision
+from halfsmile.models import precision
+from halfsmile.models.precision import choose_precision
 
 CPU = torch.device("cpu")
 
