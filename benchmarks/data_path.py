@@ -28,7 +28,7 @@ from halfsmile.models.encoder import build_encoder
 from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.batches import ImagePool
-from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.environment import reuse_freed_memory
 from halfsmile.training.optim import make_optimizer
 from halfsmile.utils.console import make_console
 

@@ -33,7 +33,7 @@ from halfsmile.recipes import recipe_named
 from halfsmile.recipes.config import Preset, Recipe, SemiConfig
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.environment import reuse_freed_memory
 from halfsmile.training.optim import make_optimizer
 from halfsmile.utils.console import make_console
 

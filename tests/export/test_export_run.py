@@ -16,8 +16,9 @@ import torch
 from rich.console import Console
 from scipy.special import softmax
 
-from halfsmile.evaluation.calibrate_run import network_logits, read_run_faces, trained_classifier
 from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.trained import read_run_faces, trained_classifier
 from halfsmile.export import export_run as module
 from halfsmile.export.export_run import export_run
 from halfsmile.export.gate import GateError

@@ -24,9 +24,9 @@ from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import SyntheticSequence, generate_sequence, write_sequences
-from halfsmile.evaluation.calibrate_run import trained_classifier
 from halfsmile.evaluation.compare import compare
 from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.evaluation.trained import trained_classifier
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import abaw6

@@ -15,10 +15,8 @@ from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.inference import predict_probabilities
 from halfsmile.evaluation.temporal import frames_to_test, predict_videos, scored_faces
+from halfsmile.evaluation.trained import load_classifier
 from halfsmile.metrics.scores import Metrics, evaluate_predictions
-from halfsmile.models.classifier import Classifier
-from halfsmile.models.encoder import build_encoder
-from halfsmile.models.weights import load_weights
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import write_predictions
@@ -86,8 +84,7 @@ def evaluate_run(
     for stage in CLASSIFYING:
         if not folder.finished(stage):
             continue
-        model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
-        load_weights(folder.trained_weights(stage), model)
+        model = load_classifier(folder, stage)
         shown = test.images if frames is None else frames.faces.images
         probabilities = predict_probabilities(model.to(device), shown, device=device, flip=recipe.flip)
         keep(stage, probabilities if frames is None else probabilities[readable])

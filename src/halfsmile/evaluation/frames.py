@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 
 from halfsmile.data.windows import Track
+from halfsmile.evaluation.inference import run_on_faces
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.temporal import TemporalNetwork
 from halfsmile.sequences.windowed import FrameFeatures, frame_logits
-from halfsmile.transforms.pixels import to_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,6 @@ class FrameTable:
             )
 
 
-@torch.inference_mode()
 def frame_features(
     model: Classifier, images: npt.NDArray[np.uint8], *, device: torch.device, batch_size: int = 256
 ) -> npt.NDArray[np.float32]:
@@ -71,11 +70,8 @@ def frame_features(
         (N, F).
     """
     model.to(device).eval()
-    parts = [
-        model.feature_norm(model.encoder(to_tensor(images[i : i + batch_size]).to(device).float() / 255))
-        for i in range(0, len(images), batch_size)
-    ]
-    return np.asarray(torch.cat(parts).float().cpu().numpy(), np.float32)
+    found = run_on_faces(model.features, images, device=device, batch_size=batch_size)
+    return np.asarray(found.float().cpu().numpy(), np.float32)
 
 
 def predict_frames(model: TemporalNetwork, table: FrameTable) -> npt.NDArray[np.float32]:

@@ -11,15 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from halfsmile.data.images import Faces, load_faces
-from halfsmile.evaluation.calibrate_run import (
-    Calibration,
-    RunFaces,
-    calibrate_run,
-    network_logits,
-    read_run_faces,
-    require_shares,
-    trained_classifier,
-)
+from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_shares
+from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import Comparison, Exported, require
 from halfsmile.export.latency import measure

@@ -23,8 +23,7 @@ from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.data import describe, load_roles, require_same_faces, unlabeled_images
 from halfsmile.training.distributed import Processes
-from halfsmile.training.environment import environment
-from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.stages import Run, finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal_stage import temporal
 from halfsmile.utils.console import make_console

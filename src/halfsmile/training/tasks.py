@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from halfsmile.evaluation.trained import build_classifier
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask
 from halfsmile.methods.masked_conv import build_autoencoder
@@ -19,8 +20,7 @@ def new_classifier(
 ) -> Classifier:
     """A classifier whose weights are drawn from the recipe's seed."""
     torch.manual_seed(recipe.seed)
-    encoder = build_encoder(recipe.encoder, drop_path=drop_path)
-    return Classifier(encoder, taxonomy=taxonomy, standardize=recipe.standardize, dropout=dropout)
+    return build_classifier(recipe, taxonomy, drop_path=drop_path, dropout=dropout)
 
 
 def pretrain_task(recipe: Recipe, config: PretrainConfig) -> MaeTask:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from halfsmile.data.frames import Frames
 from halfsmile.evaluation.frames import FrameTable, frame_features
 from halfsmile.evaluation.inference import predict_probabilities
+from halfsmile.evaluation.trained import load_classifier
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.weights import load_weights
 from halfsmile.runs.stages import STAGE_BY_NAME
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose
@@ -32,9 +32,7 @@ def temporal(run: Run) -> None:
     if config is None or frames is None:
         return
     folder, source = run.folder.stage("temporal"), run.folder.last_stage()
-    model = run.classifier()
-    load_weights(run.folder.trained_weights(source), model)
-    model.to(run.where.device)
+    model = load_classifier(run.folder, source).to(run.where.device)
     features = _features(run, model, frames, folder / "features.npy")
     table = FrameTable(frames.spread(features), frames.present, frames.labels, frames.tracks)
     network = train_temporal(
