@@ -79,6 +79,7 @@ def test_what_is_missing_is_told_with_what_to_type(faces: Path, capsys: pytest.C
     assert "gone.onnx does not exist" in message(capsys, "gone.onnx", "--data", faces)
     assert "--device is for runs" in message(capsys, "--data", faces, "--device", "cpu")
     assert "not both" in message(capsys, "--data", faces, "--aligned", "--detector", "mtcnn")
+    assert "names a source" in message(capsys, "--data", faces, "--rename", "my:anger=fear")
 
 
 def test_a_run_is_measured_on_its_own_data_wherever_they_are(

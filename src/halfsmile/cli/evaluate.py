@@ -108,6 +108,10 @@ class Evaluate:
             )
         if self.device is not None:
             raise ValueError("--device is for runs; an exported model computes on the processor.")
+        if named := [text for text in self.rename if ":" in text.partition("=")[0]]:
+            raise ValueError(
+                f"{named[0]!r} names a source, and only one is scored: write old=new or old=none."
+            )
         silence_opencv()
         found = api.evaluate(
             self.target,
