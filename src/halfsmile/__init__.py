@@ -1,8 +1,8 @@
 """halfsmile: facial-expression recognition from a few labeled faces and many unlabeled ones.
 
 >>> import halfsmile
->>> sorted(set(halfsmile.__all__) & {"Predictor", "train", "recipes"})
-['Predictor', 'recipes', 'train']
+>>> sorted(set(halfsmile.__all__) & {"Predictor", "train", "evaluate", "recipes"})
+['Predictor', 'evaluate', 'recipes', 'train']
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from halfsmile import data, recipes
-    from halfsmile.api import Run, train
+    from halfsmile.api import Run, evaluate, train
     from halfsmile.predict.face import Face, Faces, NoFace
     from halfsmile.predict.predictor import Predictor
 
@@ -25,6 +25,7 @@ __all__ = [
     "Run",
     "__version__",
     "data",
+    "evaluate",
     "recipes",
     "train",
 ]
@@ -35,6 +36,7 @@ _HOMES = {
     "NoFace": "halfsmile.predict.face",
     "Predictor": "halfsmile.predict.predictor",
     "Run": "halfsmile.api",
+    "evaluate": "halfsmile.api",
     "train": "halfsmile.api",
 }
 _ROOMS = ("data", "recipes")

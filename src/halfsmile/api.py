@@ -1,5 +1,7 @@
 """What Python programs and the command line both call: train a recipe, evaluate, report, export.
 
+A ready model is scored on labeled data of one's own by :func:`evaluate`.
+
 import halfsmile
 
 run = halfsmile.train("ssfer", data="RAF-DB", unlabeled=["faces.zip"], labels="10%", out="runs/a")
@@ -10,7 +12,7 @@ run.export()
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,8 +22,11 @@ from halfsmile.runs.stages import LAST_STAGE, StageName
 if TYPE_CHECKING:
     from halfsmile.data.protocols import DataSet, Protocol
     from halfsmile.data.split import LabelBudget
+    from halfsmile.evaluation.model_evaluation import ModelEvaluation
     from halfsmile.export.result import Export
+    from halfsmile.faces.detect import Detector, DetectorName
     from halfsmile.metrics.scores import Metrics
+    from halfsmile.predict.model import ExpressionModel
     from halfsmile.predict.predictor import Predictor
     from halfsmile.recipes.config import Preset, Recipe
 
@@ -112,6 +117,74 @@ def train(
             tensorboard=tensorboard,
         )
         return Run(folder.path, is_main=where.is_main)
+
+
+def evaluate(
+    model_or_run: Run | ExpressionModel | PathLike | None = None,
+    *,
+    data: PathLike,
+    split: str | Sequence[str] | None = None,
+    rename: Mapping[str, str | None] | None = None,
+    aligned: bool | None = None,
+    detector: DetectorName | Detector | None = None,
+    data_set: DataSet | None = None,
+    label_rule: str | None = None,
+    num_classes: int | None = None,
+    out: PathLike | None = None,
+    progress: bool = True,
+) -> ModelEvaluation:
+    """Score a ready model on labeled data; a run by its exported model.
+
+    ``halfsmile.evaluate(data="faces").accuracy`` is that of the model in the box. A run is measured on the
+    test split of its own data, with the network as trained, by :meth:`Run.evaluate`.
+
+    Args:
+        model_or_run: An exported ONNX file, a run or the folder of one that was exported; None for the model
+            in the box.
+        data: Labeled pictures in any layout that ``halfsmile data check`` recognizes.
+        split: ``train``, ``valid``, ``test``, several of them, or ``all``; by default the test splits of the
+            data set's protocol, or all labeled rows of data without splits.
+        rename: Label of the data to label of the model, or to None to leave its rows out.
+        aligned: Take pictures as they are, each as one face. None does so where the layout tells that they
+            are faces which were cut out already, unless a detector is named.
+        detector: Finds the faces otherwise: a name, or one of your own.
+        data_set: Takes the place of what is recognized.
+        label_rule: Label rule of FERPlus.
+        num_classes: Classes of AffectNet, 7 or 8.
+        out: Folder for ``metrics.json``, ``predictions.parquet`` and ``report.html``; without it nothing is
+            written.
+        progress: Show progress on standard error.
+
+    Returns:
+        The scores; ``show()`` prints them.
+
+    Raises:
+        ValueError: If model, data and options do not fit together, or no face was found; the message says
+            what to do.
+        OSError: If the folder can't be written.
+    """
+    from halfsmile.evaluation.evaluate_model import evaluate_model
+    from halfsmile.evaluation.model_evaluation import require_place
+    from halfsmile.report.model import write_model_report
+
+    if out is not None:
+        require_place(Path(out))
+    found = evaluate_model(
+        model_or_run.path if isinstance(model_or_run, Run) else model_or_run,
+        data=data,
+        split=split,
+        rename=rename,
+        aligned=aligned,
+        detector=detector,
+        data_set=data_set,
+        label_rule=label_rule,
+        num_classes=num_classes,
+        progress=progress,
+    )
+    if out is not None:
+        found.write(Path(out))
+        write_model_report(found, Path(out))
+    return found
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from halfsmile.data.protocols import (
     Protocol,
     protocol_of,
     published,
+    read_labeled,
     read_stills,
     read_videos,
 )
@@ -123,6 +124,28 @@ def test_what_is_recognized_wrongly_can_be_said(tmp_path: Path) -> None:
         protocol_of(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="A label rule is for FERPlus"):
         protocol_of(tmp_path / "raf", label_rule="argmax")
+
+
+def test_a_table_beside_photographs_is_read_where_it_has_labels(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        assert cv2.imwrite(str(tmp_path / name), np.full((8, 8), 90, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,label\na.png,calm\nb.png,cross\n")
+    assert read_labeled(protocol_of(tmp_path), tmp_path).column("label") == ["calm", "cross"]
+    for label in ("calm", "cross"):
+        (tmp_path / label).mkdir()
+        (tmp_path / f"{label[0]}.png").write_bytes((tmp_path / "a.png").read_bytes())
+        (tmp_path / f"{label[0]}.png").rename(tmp_path / label / "1.png")
+    (tmp_path / "labels.csv").write_text("note,day\nfine,monday\n")
+    found = read_labeled(protocol_of(tmp_path), tmp_path)
+    assert sorted(found.column("label")) == ["calm", "cross"]
+    assert found.column("image") == ["calm/1.png", "cross/1.png"]
+
+
+def test_a_table_that_can_not_be_read_is_told_where_there_are_no_folders(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), np.full((8, 8), 90, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,label\na.png,0\n")
+    with pytest.raises(ValueError, match="are numbers"):
+        read_labeled(protocol_of(tmp_path), tmp_path)
 
 
 def store(path: Path, taxonomy: Taxonomy, *, votes: bool) -> Path:

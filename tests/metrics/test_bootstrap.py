@@ -60,7 +60,7 @@ def test_paired_bootstrap_of_a_model_with_itself_finds_nothing() -> None:
     assert (result.difference, result.low, result.high, result.p) == (0.0, 0.0, 0.0, 1.0)
 
 
-@pytest.mark.parametrize("statistic", ["accuracy", "balanced_accuracy", "macro_f1"])
+@pytest.mark.parametrize("statistic", ["accuracy", "balanced_accuracy", "macro_f1", "macro_f1_of_truth"])
 def test_paired_bootstrap_is_antisymmetric_and_finds_a_real_gain(statistic: Statistic) -> None:
     generator = np.random.default_rng(0)
     targets = generator.integers(0, K, 500)

@@ -11,7 +11,9 @@ from sklearn import metrics as oracle
 from halfsmile.metrics.scores import (
     FloatArray,
     IntArray,
+    confusion_counts,
     evaluate_predictions,
+    macro_f1_of_truth,
     reliability_bins,
 )
 from halfsmile.taxonomy import FERPLUS, Taxonomy
@@ -51,6 +53,17 @@ def test_scores_agree_with_scikit_learn(seed: int, count: int, classes: int) -> 
             (precision[k], recall[k], f1[k])
         )
         assert scores["support"] == support[k]
+
+
+@pytest.mark.parametrize(("seed", "count", "classes"), [(0, 500, K), (1, 200, 3), (2, 5, 2)])
+def test_macro_f1_of_the_truth_leaves_absent_classes_out(seed: int, count: int, classes: int) -> None:
+    probabilities, targets = random_predictions(seed, count, classes)
+    predicted = probabilities.argmax(axis=1)
+    found = macro_f1_of_truth(confusion_counts(predicted, targets, K))
+    present = np.unique(targets).tolist()
+    assert found == pytest.approx(
+        oracle.f1_score(targets, predicted, labels=present, average="macro", zero_division=0)
+    )
 
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 60))

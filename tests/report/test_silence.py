@@ -48,7 +48,8 @@ def calibration(predictions: Predictions, target: float, **changes: Any) -> dict
 
 
 def shown(run: Path) -> str:
-    return silence_figure(read_run(run))
+    found = read_run(run)
+    return silence_figure(found.predictions, found.calibration, last_stage=found.stages[-1].name)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from halfsmile.cli.evaluate import show_metrics
-from halfsmile.cli.options import Device, Text
+from halfsmile.cli.options import Classes, DataSetName, Device, Text
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console
 
@@ -29,13 +29,6 @@ METHOD_NAMES = (
     "default-model-enlarged",
 )
 Method = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="{" + ",".join(METHOD_NAMES) + "}")]
-DataSetName = Annotated[
-    Literal["ferplus", "rafdb", "affectnet", "affwild2", "sequences", "faces"] | None,
-    tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: recognized)"),
-]
-Classes = Annotated[
-    Literal[7, 8] | None, tyro.conf.arg(metavar="{7,8}", help_behavior_hint="(default: the data set's)")
-]
 Network = Annotated[
     Literal["ssfer", "mae", "augreg", "farl"] | None,
     tyro.conf.arg(metavar="{ssfer,mae,augreg,farl}", help_behavior_hint="(default: the recipe's)"),

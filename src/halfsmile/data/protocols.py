@@ -258,7 +258,34 @@ def _read_faces(path: Path) -> Manifest:
         return class_folders.read(path)
     if found.is_certain and found.name not in _GUESSES:
         return read_any(path)
+    if found.name == "table":
+        return _read_table_or_folders(path)
     return class_folders.read(found.root if found.name == "class_folders" else path)
+
+
+def _read_table_or_folders(path: Path) -> Manifest:
+    """A folder's only table, or else its class folders where the table has no labels."""
+    try:
+        manifest = read_any(path)
+    except ValueError as error:
+        try:
+            return class_folders.read(path)
+        except ValueError:
+            raise error from None
+    return manifest if manifest.taxonomy is not None else class_folders.read(path)
+
+
+def read_labeled(protocol: Protocol, path: Path) -> Manifest:
+    """The labeled faces of a data set with the splits that it has itself; of videos, the frames.
+
+    Raises:
+        ValueError: If the path does not hold the protocol's data set.
+    """
+    if protocol.data_set == "affwild2":
+        return affwild2.read(path)
+    if protocol.data_set == "sequences":
+        return sequences.read(path).manifest
+    return read_stills(protocol, path)
 
 
 def _read_prepared(protocol: Protocol, path: Path) -> Manifest:

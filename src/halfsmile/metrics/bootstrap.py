@@ -12,9 +12,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.metrics.scores import IntArray, accuracy, balanced_accuracy, macro_f1
+from halfsmile.metrics.scores import (
+    IntArray,
+    accuracy,
+    balanced_accuracy,
+    macro_f1,
+    macro_f1_of_truth,
+)
 
-Statistic = Literal["accuracy", "balanced_accuracy", "macro_f1"]
+Statistic = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_f1_of_truth"]
 
 
 @dataclass(frozen=True)
@@ -155,6 +161,7 @@ _STATISTICS: dict[str, Callable[[npt.NDArray[Any]], npt.NDArray[np.float64]]] = 
     "accuracy": accuracy,
     "balanced_accuracy": balanced_accuracy,
     "macro_f1": macro_f1,
+    "macro_f1_of_truth": macro_f1_of_truth,
 }
 
 

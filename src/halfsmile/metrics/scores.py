@@ -39,7 +39,9 @@ class Metrics:
         accuracy: Share of samples whose most probable class is the true one.
         balanced_accuracy: Mean recall over the classes that occur in the truth (unweighted average recall).
         macro_f1: Mean F1 over all classes of the taxonomy. A class that neither occurs nor is predicted
-            has F1 = 0, as in scikit-learn with ``labels=`` all classes and ``zero_division=0``.
+            has F1 = 0, as in scikit-learn with ``labels=`` all classes and ``zero_division=0``. Of a model on
+            data with fewer classes (:mod:`halfsmile.evaluation.evaluate_model`) the mean over the classes
+            that occur in the truth.
         per_class: Precision, recall, F1 and support of each label, in the taxonomy's order.
         confusion: (K, K) counts, rows are the truth, columns the prediction.
         nll: Mean negative log-likelihood of the truth, in nats.
@@ -192,6 +194,15 @@ def balanced_accuracy(confusion: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 def macro_f1(confusion: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Mean F1 over all K classes. Counts (..., K, K), rows are the truth; result (...)."""
     return np.asarray(class_scores(confusion)[2].mean(axis=-1))
+
+
+def macro_f1_of_truth(confusion: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Mean F1 over the classes of the truth. Counts (..., K, K), rows are the truth; result (...).
+
+    Answers for other classes lower the recall of the true one; their own F1, which is 0, is left out.
+    """
+    present = (confusion.sum(axis=-1) > 0).sum(axis=-1)
+    return np.asarray(class_scores(confusion)[2].sum(axis=-1) / present)
 
 
 def _checked(

@@ -6,6 +6,7 @@ serves the light and the dark page. Text stays text, in the page's typeface.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,11 @@ FEW_POINTS = 40
 LEAST_COVERAGE = 0.03
 """Below it the error is that of a handful of faces, and jumps."""
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def can_draw() -> bool:
+    """Whether matplotlib, which comes with the extra ``train``, is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def class_bars(labels: Sequence[str], counts: Mapping[str, Mapping[str, int]]) -> Html:

@@ -155,7 +155,18 @@ def mistakes_grid(
 
 
 def write_png(path: Path, array: npt.NDArray[np.uint8]) -> None:
-    """Write an RGB or grey picture (H, W, 3), (H, W, 1) or (H, W) as PNG, atomically.
+    """Write a picture as PNG, atomically; see :func:`encode_png`.
+
+    Raises:
+        ValueError: If the array is not a uint8 picture.
+    """
+    content = encode_png(array)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def encode_png(array: npt.NDArray[np.uint8]) -> bytes:
+    """An RGB or grey picture (H, W, 3), (H, W, 1) or (H, W) as the bytes of a PNG file.
 
     Raises:
         ValueError: If the array is not a uint8 picture.
@@ -173,8 +184,7 @@ def write_png(path: Path, array: npt.NDArray[np.uint8]) -> None:
     done, encoded = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise ValueError(f"Cannot encode a picture of shape {array.shape} as PNG.")
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(encoded.tobytes())
+    return bytes(encoded.tobytes())
 
 
 def _checked(images: npt.NDArray[np.uint8]) -> Images:
