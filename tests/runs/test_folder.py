@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+pytest.importorskip("torch", reason="needs halfsmile[train]")
+
 import torch
 from safetensors import SafetensorError
 from torch import nn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
@@ -46,6 +46,8 @@ class Report:
     Args:
         run_folder: The run.
     """
+
+    extra: ClassVar[str] = "report"
 
     run_folder: Annotated[Path, tyro.conf.Positional]
 
