@@ -74,7 +74,7 @@ def mended_links(text: str, place: str, page_place: str, repository: str) -> str
 
 
 def linked_modules(text: str, pages: set[str]) -> str:
-    """Modules and files of the package that a text names, as links to the reference; headings stay.
+    """Modules, files and names of the package in a text, as links to the reference; headings stay.
 
     Example:
         >>> linked_modules("`halfsmile.taxonomy` and `data/split.py`", {"reference/taxonomy.md"})
@@ -83,8 +83,9 @@ def linked_modules(text: str, pages: set[str]) -> str:
 
     def linked(match: re.Match[str]) -> str:
         parts = match[1].removesuffix(".py").replace("/", ".").removeprefix("halfsmile.").split(".")
-        page = "/".join(["reference", *parts])
-        is_there = f"{page}.md" in pages or f"{page}/index.md" in pages
+        modules = [parts] if match[1].endswith(".py") else [parts, parts[:-1]]
+        places = {"/".join(["reference", *module]) for module in modules if module}
+        is_there = any(f"{place}.md" in pages or f"{place}/index.md" in pages for place in places)
         return f"[{match[0]}][{'.'.join(['halfsmile', *parts])}]" if is_there else match[0]
 
     lines = text.split("\n")

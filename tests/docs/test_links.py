@@ -36,6 +36,13 @@ def test_links_of_pages_from_elsewhere_lead_to_the_same_files() -> None:
     assert mended_links("[a](default.onnx)", place, "", HOST) == f"[a]({HOST}/blob/main/{place}/default.onnx)"
 
 
+def test_names_in_a_module_are_linked_too() -> None:
+    pages = {"reference/serve/limits.md"}
+    assert linked_modules("`halfsmile.serve.limits.Limits`, `halfsmile.serve.gone.Limits`", pages) == (
+        "[`halfsmile.serve.limits.Limits`][halfsmile.serve.limits.Limits], `halfsmile.serve.gone.Limits`"
+    )
+
+
 def test_modules_are_linked_where_the_text_names_them_in_code() -> None:
     pages = {"reference/data/store/index.md", "reference/methods/mae.md"}
     text = (
