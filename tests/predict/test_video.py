@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,11 @@ import pytest
 from tests.predict.conftest import FramedSquares, expected, film, scene
 
 from halfsmile.data.preprocess import Image
+from halfsmile.data.store.write import StoredFace
 from halfsmile.faces.detect import Detection
+from halfsmile.faces.prepare.settings import Settings
+from halfsmile.faces.prepare.sources import Source
+from halfsmile.faces.prepare.work import Preparer, Task
 from halfsmile.faces.video.frames import BadVideo, Frame
 from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
@@ -119,3 +123,62 @@ def test_a_video_that_is_none_is_refused(predictor: Predictor, tmp_path: Path) -
     (tmp_path / "a.mp4").write_bytes(b"nothing of a video")
     with pytest.raises(BadVideo, match="can't be read as a video"):
         list(predictor.video(tmp_path / "a.mp4"))
+
+
+def other_room(squares: Sequence[tuple[int, int, int]]) -> Image:
+    """A picture of another place."""
+    image = scene(squares)
+    ground = np.all(image == scene([]), axis=2)
+    other = np.full_like(image, (200, 120, 40))
+    other[:, ::7] = (30, 90, 20)
+    image[ground] = other[ground]
+    return image
+
+
+def numbers_in_a_table(predictor: Predictor, video: Path) -> list[tuple[int | None, int | None]]:
+    """(frame, track) of every face that prediction finds with a detection in each frame."""
+    return [(face.frame, face.track) for face in faces_of(predictor.video(video, detect_every=1))]
+
+
+def numbers_in_a_store(predictor: Predictor, video: Path) -> list[tuple[int | None, int | None]]:
+    """(frame, track) of every face that preparing finds."""
+    preparer = Preparer(Settings(detector="mtcnn", every=1))
+    preparer._detector = predictor.detector
+    pieces = preparer(Task((Source(str(video), video, is_video=True),)))
+    return [(piece.frame, piece.track) for piece in pieces if isinstance(piece, StoredFace)]
+
+
+def write_frames(path: Path, image: Callable[[int], Image], count: int) -> Path:
+    with write_video(path) as write:
+        for i in range(count):
+            write(image(i), i / 25)
+    return path
+
+
+def test_a_table_and_a_store_agree_on_who_is_who_within_a_shot(predictor: Predictor, tmp_path: Path) -> None:
+    def image(i: int) -> Image:
+        who = [(4 + 4 * i, 8, 50), (150 - 4 * i, 66, 200)]
+        return scene(who[:1] if i in (5, 30) else who)
+
+    video = write_frames(tmp_path / "a.mp4", image, 36)
+    found = numbers_in_a_table(predictor, video)
+    assert found == numbers_in_a_store(predictor, video)
+    assert {track for _, track in found} == {1, 2}
+    assert len(found) == 36 + 34
+
+
+def test_a_table_and_a_store_differ_at_a_cut(predictor: Predictor, tmp_path: Path) -> None:
+    def image(i: int) -> Image:
+        return scene([(20, 20, 200)]) if i < 10 else other_room([(20, 20, 200), (120, 60, 200)])
+
+    video = write_frames(tmp_path / "a.mp4", image, 14)
+    first = [(i, 1) for i in range(10)]
+    assert numbers_in_a_table(predictor, video) == [
+        *first,
+        *((i, track) for i in range(10, 14) for track in (2, 3)),
+    ]
+    assert numbers_in_a_store(predictor, video) == [
+        *first,
+        (10, 1),
+        *((i, track) for i in range(11, 14) for track in (1, 2)),
+    ]
