@@ -59,6 +59,17 @@ def test_frames_that_lie_far_apart_are_averaged_too(predictor: Predictor) -> Non
     assert not np.allclose(rows(raw, 1), expected, atol=1e-3)
 
 
+def test_nothing_is_averaged_across_a_cut_though_the_number_stays(predictor: Predictor) -> None:
+    raw = list(look_at_video(predictor, film(lambda i: [(20, 20, 32 if i < 10 else 40)], 20), detect_every=1))
+    parts = [replace(seen, shot=int(seen.frame.index >= 10)) for seen in raw]
+    averaged = [seen.faces[0] for seen in smoothed(iter(parts), predictor, width=0.4, delay=0.2)]
+    assert {face.track for face in averaged} == {1}
+    before, after = (rows([face], 1)[0] for face in (raw[0].faces[0], raw[-1].faces[0]))
+    np.testing.assert_allclose(rows(averaged, 1), [before] * 10 + [after] * 10, atol=1e-6)
+    across = [seen.faces[0] for seen in smoothed(iter(raw), predictor, width=0.4, delay=0.2)]
+    assert not np.allclose(rows(across, 1)[9], before, atol=1e-4)
+
+
 def test_name_confidence_and_certainty_follow_the_average(predictor: Predictor) -> None:
     for face in faces(predictor, film(two_people, 60), 0.5):
         best = max(face.probabilities, key=lambda label: face.probabilities[label])

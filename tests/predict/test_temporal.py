@@ -13,9 +13,9 @@ from tests.predict.conftest import LABELS, film
 from tests.predict.test_temporal_model import write
 
 from halfsmile.faces.video.frames import Frame
-from halfsmile.predict.face import Face
+from halfsmile.predict.face import Face, Faces
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.temporal import PATIENCE, open_temporal
+from halfsmile.predict.temporal import PATIENCE, open_temporal, related
 from halfsmile.predict.temporal_model import TemporalFacts, TemporalModel
 from halfsmile.predict.video import Seen, look_at_video
 
@@ -117,6 +117,19 @@ def test_each_person_gets_the_answers_of_torch_on_the_whole_sequence(
             answers = softmax(np.stack(list(frame_logits(model, trimmed))), axis=1)
             np.testing.assert_allclose(rows(found, track)[numbers[last]], answers[-1], atol=1e-5)
     assert np.ptp(spread, axis=0).max() > 0.1
+
+
+def test_nothing_reaches_across_a_cut_though_the_number_stays(predictor: Predictor, network: Network) -> None:
+    film_of_one = film(lambda i: [(20, 20, 100 + i // 2)], 40)
+    raw = [replace(seen, shot=seen.frame.index // 20) for seen in looked(predictor, film_of_one)]
+    assert {face.track for seen in raw for face in seen.faces} == {1}
+    temporal = open_temporal(network[2], predictor.model)
+    assert temporal is not None
+    found = rows(list(related(iter(raw), predictor, temporal)), 1)
+    for shot in (0, 1):
+        alone = [seen if seen.shot == shot else replace(seen, faces=Faces()) for seen in raw]
+        for number, row in rows(list(related(iter(alone), predictor, temporal)), 1).items():
+            np.testing.assert_allclose(found[number], row, atol=1e-5)
 
 
 def test_name_confidence_and_certainty_follow_the_network(predictor: Predictor, network: Network) -> None:

@@ -55,24 +55,24 @@ def over_time(
     """The same frames in the same order, each face with the probabilities that are decided for its track.
 
     A frame is given out when all its faces are decided. Expression, confidence and certainty follow the new
-    probabilities.
+    probabilities. Nothing reaches from one shot into the next: there everybody begins anew.
 
     Args:
         looked: Frames in order of time.
         predictor: Its labels and threshold are used.
-        new_person: Called for each new track.
+        new_person: Called for each track of each shot.
         patience: Seconds out of sight after which a person is gone.
     """
     waiting: deque[_Waiting] = deque()
-    people: dict[int, PersonOverTime] = {}
-    last_seen: dict[int, float] = {}
+    people: dict[tuple[int, int], PersonOverTime] = {}  # by shot and track
+    last_seen: dict[tuple[int, int], float] = {}
 
-    def decide(track: int, done: list[Decided]) -> None:
+    def decide(who: tuple[int, int], done: list[Decided]) -> None:
         decided = {time: row for time, row in done if row is not None}
         for frame in waiting if decided else ():
             row = decided.get(frame.seen.frame.time)
-            if row is not None:
-                frame.rows[track] = row
+            if row is not None and frame.seen.shot == who[0]:
+                frame.rows[who[1]] = row
 
     def ready() -> Iterator[Seen]:
         while waiting and all((face.track or 0) in waiting[0].rows for face in waiting[0].seen.faces):
@@ -81,22 +81,22 @@ def over_time(
     for seen in looked:
         time = seen.frame.time
         waiting.append(_Waiting(seen, {}))
-        present = {face.track or 0: place for place, face in enumerate(seen.faces)}
-        for track in {*people, *present}:
-            place = present.get(track)
-            if track not in people:
-                people[track] = new_person()
+        present = {(seen.shot, face.track or 0): place for place, face in enumerate(seen.faces)}
+        for who in {*people, *present}:
+            place = present.get(who)
+            if who not in people:
+                people[who] = new_person()
             if place is None:
-                decide(track, people[track].push(time, None, None))
+                decide(who, people[who].push(time, None, None))
             else:
-                last_seen[track] = time
-                decide(track, people[track].push(time, seen.faces[place], seen.features[place]))
-            if time - last_seen[track] > patience:
-                decide(track, people.pop(track).finish())
-                del last_seen[track]
+                last_seen[who] = time
+                decide(who, people[who].push(time, seen.faces[place], seen.features[place]))
+            if time - last_seen[who] > patience:
+                decide(who, people.pop(who).finish())
+                del last_seen[who]
         yield from ready()
-    for track, person in people.items():
-        decide(track, person.finish())
+    for who, person in people.items():
+        decide(who, person.finish())
     yield from ready()
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -20,13 +22,13 @@ from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.faces.prepare.face import Dropped, given, labels, stored, stored_as_it_is, wanted
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.faces.prepare.sources import Source
-from halfsmile.faces.tracking.shots import ShotDetector
-from halfsmile.faces.tracking.track import Track, Tracker
-from halfsmile.faces.video.frames import BadVideo, Frame, frames, probe
+from halfsmile.faces.tracking.follow import FollowedFrame, follow
+from halfsmile.faces.video.frames import BadVideo, frames, probe
 from halfsmile.faces.yunet import YuNet
 
 PIXELS = 2**24  # of pictures that are looked at together
 NOT_WANTED = "score too low, or not the one face that is wanted"
+T = TypeVar("T")
 _TOLD = 20  # frames between two pieces that say how far a video is
 
 
@@ -85,6 +87,7 @@ class Preparer:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self.settings = settings
         self._seconds: dict[str, float] = defaultdict(float)
+        self._nested = 0.0
         self._detector: Detector | None = None
         if settings.detector == "yunet":
             self._detector = YuNet(settings.model)
@@ -168,17 +171,13 @@ class Preparer:
         if detector is None:
             yield self._done(failure=f"videos need a detector; {self.settings.detector!r} is for pictures")
             return
-        shots, tracker, dropped, problems = ShotDetector(), Tracker(), Counter[str](), list[str]()
-        pictures = frames(source.root, every=self.settings.every, problems=problems)
+        dropped, problems = Counter[str](), list[str]()
+        pictures = self._timed("decode", frames(source.root, every=self.settings.every, problems=problems))
+        followed = self._timed("track", follow(pictures, _Timed(detector, self._clock)))
         number = 0
         try:
-            while (frame := self._next(pictures)) is not None:
-                with self._clock("detect"):
-                    found = detector.detect([frame.image])[0]
-                with self._clock("track"):
-                    cut = shots.update(frame.image, frame.time)
-                    people = tracker.update(found, frame.time, image=frame.image, cut=cut)
-                yield from self._people(people, frame, source, dropped)
+            for seen in itertools.chain.from_iterable(followed):
+                yield from self._people(seen, source, dropped)
                 number += 1
                 if number % _TOLD == 0:
                     yield Frames(_TOLD)
@@ -187,15 +186,9 @@ class Preparer:
             return
         yield self._done(dropped=dropped, problems=tuple(problems))
 
-    def _next(self, pictures: Iterator[Frame]) -> Frame | None:
-        with self._clock("decode"):
-            return next(pictures, None)
-
-    def _people(
-        self, people: Sequence[Track], frame: Frame, source: Source, dropped: Counter[str]
-    ) -> Iterator[Piece]:
-        faces = [_detection(person) for person in people]
-        tracks = {id(face): person.id for face, person in zip(faces, people, strict=True)}
+    def _people(self, seen: FollowedFrame, source: Source, dropped: Counter[str]) -> Iterator[Piece]:
+        faces = [person.detection for person in seen.people]
+        tracks = {id(face): person.id for face, person in zip(faces, seen.people, strict=True)}
         kept = wanted(faces, {}, self.settings)
         if len(kept) < len(faces):
             dropped[NOT_WANTED] += len(faces) - len(kept)
@@ -203,13 +196,13 @@ class Preparer:
             try:
                 with self._clock("align"):
                     piece = stored(
-                        frame.image,
+                        seen.frame.image,
                         face,
                         self.settings,
                         score=face.score,
                         video=source.name,
-                        frame=frame.index,
-                        time=frame.time,
+                        frame=seen.frame.index,
+                        time=seen.frame.time,
                         track=tracks[id(face)],
                     )
                 yield piece
@@ -235,16 +228,37 @@ class Preparer:
 
     @contextmanager
     def _clock(self, kind: str) -> Iterator[None]:
-        start = time.process_time()
+        """Count processor time, less that of the clocks within."""
+        start, outside, self._nested = time.process_time(), self._nested, 0.0
         try:
             yield
         finally:
-            self._seconds[kind] += time.process_time() - start
+            seconds = time.process_time() - start
+            self._seconds[kind] += seconds - self._nested
+            self._nested = outside + seconds
+
+    def _timed(self, kind: str, items: Iterator[T]) -> Iterator[T]:
+        """The same items; what it takes to have them is counted."""
+        while True:
+            with self._clock(kind):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
 
 
-def _detection(person: Track) -> Detection:
-    points = None if person.landmarks is None else person.landmarks.astype(np.float32)
-    return Detection(person.box.astype(np.float32), points, person.score)
+@dataclass(frozen=True)
+class _Timed:
+    """A detector whose time is counted."""
+
+    detector: Detector
+    clock: Callable[[str], AbstractContextManager[None]]
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """As the detector does."""
+        with self.clock("detect"):
+            return self.detector.detect(images)
 
 
 def _rgb(image: Image) -> Image:
