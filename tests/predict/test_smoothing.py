@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.predict.conftest import film
 
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.smoothing import MAX_GAP, smoothed
@@ -29,7 +29,7 @@ def rows(faces: list[Face], track: int) -> np.ndarray:
     return np.array([list(face.probabilities.values()) for face in faces if face.track == track])
 
 
-def faces(predictor: Predictor, frames: list[Frame], smoothing: float | None = None) -> list[Face]:
+def faces(predictor: Predictor, frames: list[VideoFrame], smoothing: float | None = None) -> list[Face]:
     found = predictor.video(frames, detect_every=1, smoothing=smoothing)
     return [face for face in found if isinstance(face, Face)]
 
@@ -82,7 +82,7 @@ def test_name_confidence_and_certainty_follow_the_average(predictor: Predictor) 
 def test_frames_come_out_once_in_order_and_not_too_late(predictor: Predictor) -> None:
     given: list[float] = []
 
-    def frames() -> list[Frame]:
+    def frames() -> list[VideoFrame]:
         return film(two_people, 90)
 
     def noted() -> object:

@@ -12,7 +12,7 @@ from scipy.special import softmax
 from tests.predict.conftest import LABELS, film
 from tests.predict.test_temporal_model import write
 
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.face import Face, Faces
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.temporal import PATIENCE, open_temporal, related
@@ -60,7 +60,9 @@ def two_people(index: int) -> list[tuple[int, int, int]]:
     return people
 
 
-def looked(predictor: Predictor, frames: list[Frame] | Iterator[Frame], **options: object) -> Iterator[Seen]:
+def looked(
+    predictor: Predictor, frames: list[VideoFrame] | Iterator[VideoFrame], **options: object
+) -> Iterator[Seen]:
     return look_at_video(predictor, frames, detect_every=1, **options)  # type: ignore[arg-type]
 
 
@@ -146,7 +148,7 @@ def test_frames_come_in_order_as_late_as_the_network_needs(predictor: Predictor,
     name, model, path = network
     given: list[int] = []
 
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         for frame in film(two_people, COUNT):
             given.append(frame.index)
             yield frame

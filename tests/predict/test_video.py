@@ -10,10 +10,10 @@ from tests.predict.conftest import FramedSquares, expected, film, scene
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
 from halfsmile.faces.detect import Detection
+from halfsmile.faces.prepare.preparer import Preparer, PrepareTask
 from halfsmile.faces.prepare.settings import Settings
-from halfsmile.faces.prepare.sources import Source
-from halfsmile.faces.prepare.work import Preparer, Task
-from halfsmile.faces.video.frames import BadVideo, Frame
+from halfsmile.faces.prepare.sources import FaceSource
+from halfsmile.faces.video.frames import BadVideo, VideoFrame
 from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model import ExpressionModel
@@ -64,7 +64,7 @@ def test_two_people_who_pass_each_other_keep_their_numbers(predictor: Predictor)
 
 
 def test_a_cut_ends_everybody_and_no_frame_mixes_two_shots(predictor: Predictor) -> None:
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         for i in range(20):
             if i < 10:
                 image = scene([(20, 20, 32)])
@@ -72,7 +72,7 @@ def test_a_cut_ends_everybody_and_no_frame_mixes_two_shots(predictor: Predictor)
                 image = np.full((120, 200, 3), (200, 120, 40), np.uint8)
                 image[:, ::7] = (30, 90, 20)
                 image[60:100, 120:160] = scene([(0, 0, 215)], size=(40, 40))
-            yield Frame(i, i / 25, image)
+            yield VideoFrame(i, i / 25, image)
 
     found = faces_of(predictor.video(frames(), detect_every=4))
     assert [(face.frame, face.track, face.expression) for face in found] == [
@@ -103,7 +103,7 @@ def test_only_every_nth_frame_is_looked_at(predictor: Predictor, tmp_path: Path)
 def test_frames_are_held_only_until_the_next_detection(predictor: Predictor) -> None:
     given: list[int] = []
 
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         for frame in film(lambda i: [(20, 20, 100)], 60):
             given.append(frame.index)
             yield frame
@@ -144,7 +144,7 @@ def numbers_in_a_store(predictor: Predictor, video: Path) -> list[tuple[int | No
     """(frame, track) of every face that preparing finds."""
     preparer = Preparer(Settings(detector="mtcnn", every=1))
     preparer._detector = predictor.detector
-    pieces = preparer(Task((Source(str(video), video, is_video=True),)))
+    pieces = preparer(PrepareTask((FaceSource(str(video), video, is_video=True),)))
     return [(piece.frame, piece.track) for piece in pieces if isinstance(piece, StoredFace)]
 
 

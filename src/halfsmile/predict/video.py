@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
-from halfsmile.faces.video.frames import Frame, frames
+from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
 from halfsmile.predict.face import Faces, NoFace
 from halfsmile.predict.smoothing import smoothed
@@ -44,7 +44,7 @@ class Seen:
     """
 
     source: str
-    frame: Frame
+    frame: VideoFrame
     faces: Faces
     detections: Sequence[Detection] = ()
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
@@ -57,7 +57,7 @@ class Seen:
 
 def look_at_video(
     predictor: Predictor,
-    source: str | Path | int | Iterable[Frame],
+    source: str | Path | int | Iterable[VideoFrame],
     *,
     every: int = 1,
     detect_every: int = 3,
@@ -89,7 +89,7 @@ def look_at_video(
     is_live = isinstance(source, int) or (isinstance(source, str) and is_address(source))
     if isinstance(source, str | Path | int):
         name = str(source) if name is None else name
-        pictures: Iterable[Frame] = frames(source, every=every, problems=problems)
+        pictures: Iterable[VideoFrame] = frames(source, every=every, problems=problems)
     else:
         pictures = source
     found = _look(

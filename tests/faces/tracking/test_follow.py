@@ -12,7 +12,7 @@ from tests.faces.tracking.test_track import RATE, center, face, ids, picture
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.frames import VideoFrame
 
 NOISE = np.random.default_rng(0)
 
@@ -22,11 +22,11 @@ class KnownFaces:
 
     def __init__(self) -> None:
         self.faces: dict[int, list[Detection]] = {}
-        self.frames: list[Frame] = []
+        self.frames: list[VideoFrame] = []
         self.looked: list[int] = []
 
     def add(self, image: Image, faces: Sequence[Detection]) -> None:
-        self.frames.append(Frame(len(self.frames), len(self.frames) / RATE, image))
+        self.frames.append(VideoFrame(len(self.frames), len(self.frames) / RATE, image))
         self.faces[id(image)] = list(faces)
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
@@ -76,7 +76,7 @@ def test_what_one_detection_decides_comes_together_and_no_more_is_held() -> None
         detector.add(wall(0), [face(100, 100)])
     given: list[int] = []
 
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         for frame in detector.frames:
             given.append(frame.index)
             yield frame

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.tracking.track import Track, Tracker
+from halfsmile.faces.tracking.track import TrackedFace, Tracker
 
 RATE = 25.0
 POINTS = np.array([[-0.2, -0.2], [0.2, -0.2], [0, 0], [-0.15, 0.25], [0.15, 0.25]])
@@ -23,15 +23,15 @@ def face(x: float, y: float, side: float = 60, score: float = 0.9) -> Detection:
     return Detection(box.astype(np.float32), (center + side * POINTS).astype(np.float32), score)
 
 
-def ids(tracks: Sequence[Track]) -> list[int]:
+def ids(tracks: Sequence[TrackedFace]) -> list[int]:
     return [track.id for track in tracks]
 
 
-def center(track: Track) -> npt.NDArray[np.float64]:
+def center(track: TrackedFace) -> npt.NDArray[np.float64]:
     return (track.box[:2] + track.box[2:]) / 2
 
 
-def landmarks(found: Track | Detection) -> npt.NDArray[np.floating]:
+def landmarks(found: TrackedFace | Detection) -> npt.NDArray[np.floating]:
     assert found.landmarks is not None
     return found.landmarks
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.tracking.motion import interpolate
 from halfsmile.faces.tracking.shots import ShotDetector
-from halfsmile.faces.tracking.track import Track, Tracker
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.tracking.track import TrackedFace, Tracker
+from halfsmile.faces.video.frames import VideoFrame
 
 
 @dataclass(eq=False)
@@ -33,14 +33,14 @@ class FollowedFrame:
             empty where it did not run.
     """
 
-    frame: Frame
-    people: list[Track]
+    frame: VideoFrame
+    people: list[TrackedFace]
     shot: int
     detections: list[Detection] = field(default_factory=list)
 
 
 def follow(
-    frames: Iterable[Frame],
+    frames: Iterable[VideoFrame],
     detector: Detector,
     *,
     detect_every: int = 1,
@@ -61,7 +61,7 @@ def follow(
     """
     tracker = Tracker() if tracker is None else tracker
     shots = ShotDetector() if shots is None else shots
-    before: list[Track] = []
+    before: list[TrackedFace] = []
     held: list[FollowedFrame] = []
     next_detection, shot = -1, 0
     for frame in frames:

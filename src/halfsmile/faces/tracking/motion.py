@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from halfsmile.faces.tracking.track import Track
+    from halfsmile.faces.tracking.track import TrackedFace
 
 Floats = npt.NDArray[np.float64]
 
 
-def interpolate(before: Sequence[Track], after: Sequence[Track], time: float) -> list[Track]:
+def interpolate(
+    before: Sequence[TrackedFace], after: Sequence[TrackedFace], time: float
+) -> list[TrackedFace]:
     """Tracks between two frames with detections: boxes and landmarks move on straight lines.
 
     Args:

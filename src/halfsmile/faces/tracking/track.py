@@ -32,7 +32,7 @@ _MIN_OVERLAP_TENTATIVE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class TrackedFace:
     """A face of a known person at a time.
 
     Attributes:
@@ -73,7 +73,7 @@ class _Target:
         if look is not None:
             self.looks = [(then, old) for then, old in self.looks if time - then <= seconds] + [(time, look)]
 
-    def track(self, time: float) -> Track:
+    def track(self, time: float) -> TrackedFace:
         """The latest detection, moved as the filter predicts."""
         box = np.asarray(self.detection.box, np.float64)
         points = (
@@ -81,7 +81,7 @@ class _Target:
         )
         if time > self.state.time:
             box, points = move_along(box, points, self.state.box, self.state.predict(time).box)
-        return Track(self.id, time, box, points, self.detection.score, time == self.state.time)
+        return TrackedFace(self.id, time, box, points, self.detection.score, time == self.state.time)
 
 
 class Tracker:
@@ -151,7 +151,7 @@ class Tracker:
         *,
         image: Image | None = None,
         may_be_cut: bool = False,
-    ) -> list[Track]:
+    ) -> list[TrackedFace]:
         """Take the next frame.
 
         Args:
@@ -231,7 +231,7 @@ class Tracker:
                 if target.id and target.state.time == time:
                     self.gallery.see(target.id, image, target.detection, time)
 
-    def _tracks(self, seen: float, time: float) -> list[Track]:
+    def _tracks(self, seen: float, time: float) -> list[TrackedFace]:
         tracks = [t.track(time) for t in self._targets if t.id and t.state.time == seen]
         return sorted(tracks, key=lambda track: track.id)
 

@@ -17,11 +17,18 @@ from halfsmile.data.decode import BadImage, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
 from halfsmile.faces.detect import Detection, Detector
-from halfsmile.faces.given import GivenFaces
+from halfsmile.faces.given_faces import GivenFaces
 from halfsmile.faces.mtcnn import Mtcnn
-from halfsmile.faces.prepare.face import Dropped, given, labels, stored, stored_as_it_is, wanted
+from halfsmile.faces.prepare.face import (
+    Dropped,
+    annotated_face,
+    label_columns,
+    prepare_aligned_face,
+    prepare_face,
+    select_faces,
+)
 from halfsmile.faces.prepare.settings import Settings
-from halfsmile.faces.prepare.sources import Source
+from halfsmile.faces.prepare.sources import FaceSource
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
 from halfsmile.faces.video.frames import BadVideo, frames, probe
 from halfsmile.faces.yunet import YuNet
@@ -33,7 +40,7 @@ _TOLD = 20  # frames between two pieces that say how far a video is
 
 
 @dataclass(frozen=True)
-class Task:
+class PrepareTask:
     """Sources that one process works on.
 
     Args:
@@ -41,12 +48,12 @@ class Task:
         only_length: Say how many frames of the video will be looked at, and no more.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[FaceSource, ...]
     only_length: bool = False
 
 
 @dataclass(frozen=True)
-class Frames:
+class FrameCount:
     """So many frames of a video more were looked at, or are to be."""
 
     count: int
@@ -69,7 +76,7 @@ class Done:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-Piece = StoredFace | Frames | Done
+Piece = StoredFace | FrameCount | Done
 
 
 class Preparer:
@@ -96,18 +103,18 @@ class Preparer:
         elif settings.detector == "auto":
             raise ValueError("Resolve the settings first: a store has faces of one detector.")
 
-    def __call__(self, task: Task) -> Iterator[Piece]:
+    def __call__(self, task: PrepareTask) -> Iterator[Piece]:
         """For each source of a task in its order: the faces, and then ``Done``."""
         if task.sources[0].is_video:
             return self._length(task.sources[0]) if task.only_length else self._video(task.sources[0])
         return self._pictures(task.sources)
 
-    def _pictures(self, sources: Sequence[Source]) -> Iterator[Piece]:
+    def _pictures(self, sources: Sequence[FaceSource]) -> Iterator[Piece]:
         if self.settings.detector == "aligned":
             for source in sources:
                 yield from self._aligned(source)
             return
-        waiting: list[tuple[Source, Image | str]] = []
+        waiting: list[tuple[FaceSource, Image | str]] = []
         pixels = 0
         for source in sources:
             with self._clock("decode"):
@@ -122,7 +129,7 @@ class Preparer:
                 waiting, pixels = [], 0
         yield from self._batch(waiting)
 
-    def _batch(self, pictures: Sequence[tuple[Source, Image | str]]) -> Iterator[Piece]:
+    def _batch(self, pictures: Sequence[tuple[FaceSource, Image | str]]) -> Iterator[Piece]:
         with self._clock("detect"):
             faces = self._detect(pictures)
         for (source, image), found in zip(pictures, faces, strict=True):
@@ -130,20 +137,22 @@ class Preparer:
                 yield self._done(failure=image if isinstance(image, str) else f"{source.locator}: {found}")
                 continue
             dropped = Counter[str]()
-            kept = wanted(found, source.said, self.settings)
+            kept = select_faces(found, source.said, self.settings)
             if len(kept) < len(found):
                 dropped[NOT_WANTED] += len(found) - len(kept)
             for face in kept:
                 score = None if self.settings.detector == "given" else face.score
                 try:
                     with self._clock("align"):
-                        piece = stored(image, face, self.settings, score=score, **labels(source.said))
+                        piece = prepare_face(
+                            image, face, self.settings, score=score, **label_columns(source.said)
+                        )
                     yield piece
                 except Dropped as error:
                     dropped[str(error)] += 1
             yield self._done(dropped=dropped)
 
-    def _detect(self, pictures: Sequence[tuple[Source, Image | str]]) -> list[list[Detection] | str]:
+    def _detect(self, pictures: Sequence[tuple[FaceSource, Image | str]]) -> list[list[Detection] | str]:
         """Faces of each picture, or why none could be looked for."""
         if self._detector is None:
             return [_given(*picture) for picture in pictures]
@@ -154,10 +163,10 @@ class Preparer:
             found[row] = faces
         return found
 
-    def _aligned(self, source: Source) -> Iterator[Piece]:
+    def _aligned(self, source: FaceSource) -> Iterator[Piece]:
         try:
             with self._clock("decode"):
-                face = stored_as_it_is(source, self.settings)
+                face = prepare_aligned_face(source, self.settings)
             yield face
         except BadImage as error:
             yield self._done(failure=str(error))
@@ -166,7 +175,7 @@ class Preparer:
         else:
             yield self._done()
 
-    def _video(self, source: Source) -> Iterator[Piece]:
+    def _video(self, source: FaceSource) -> Iterator[Piece]:
         detector = self._detector
         if detector is None:
             yield self._done(failure=f"videos need a detector; {self.settings.detector!r} is for pictures")
@@ -180,22 +189,22 @@ class Preparer:
                 yield from self._people(seen, source, dropped)
                 number += 1
                 if number % _TOLD == 0:
-                    yield Frames(_TOLD)
+                    yield FrameCount(_TOLD)
         except BadVideo as error:
             yield self._done(failure=str(error))
             return
         yield self._done(dropped=dropped, problems=tuple(problems))
 
-    def _people(self, seen: FollowedFrame, source: Source, dropped: Counter[str]) -> Iterator[Piece]:
+    def _people(self, seen: FollowedFrame, source: FaceSource, dropped: Counter[str]) -> Iterator[Piece]:
         faces = [person.detection for person in seen.people]
         tracks = {id(face): person.id for face, person in zip(faces, seen.people, strict=True)}
-        kept = wanted(faces, {}, self.settings)
+        kept = select_faces(faces, {}, self.settings)
         if len(kept) < len(faces):
             dropped[NOT_WANTED] += len(faces) - len(kept)
         for face in kept:
             try:
                 with self._clock("align"):
-                    piece = stored(
+                    piece = prepare_face(
                         seen.frame.image,
                         face,
                         self.settings,
@@ -209,13 +218,13 @@ class Preparer:
             except Dropped as error:
                 dropped[str(error)] += 1
 
-    def _length(self, source: Source) -> Iterator[Piece]:
+    def _length(self, source: FaceSource) -> Iterator[Piece]:
         try:
             video = probe(source.root)
         except BadVideo:
             return
         if video.duration and video.rate:
-            yield Frames(round(video.duration * video.rate / self.settings.every))
+            yield FrameCount(round(video.duration * video.rate / self.settings.every))
 
     def _done(
         self,
@@ -265,10 +274,10 @@ def _rgb(image: Image) -> Image:
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
-def _given(source: Source, image: Image | str) -> list[Detection] | str:
+def _given(source: FaceSource, image: Image | str) -> list[Detection] | str:
     if isinstance(image, str):
         return image
     try:
-        return GivenFaces([[given(source.said)]]).detect([_rgb(image)])[0]
+        return GivenFaces([[annotated_face(source.said)]]).detect([_rgb(image)])[0]
     except ValueError as error:
         return str(error)
