@@ -19,7 +19,7 @@ from halfsmile.faces.tracking.descriptor import Descriptor, describe
 
 
 @dataclass(frozen=True, eq=False)
-class _Person:
+class _Known:
     time: float  # of the latest descriptor
     descriptors: tuple[Descriptor, ...]
 
@@ -56,7 +56,7 @@ class Gallery:
         self.room = room
         self.descriptors = descriptors
         self.seconds = seconds
-        self._people: dict[int, _Person] = {}  # who was seen longest ago first
+        self._people: dict[int, _Known] = {}  # who was seen longest ago first
 
     def see(self, person: int, image: Image, face: Detection, time: float) -> None:
         """Remember how somebody looks, unless that was done a moment ago.
@@ -72,7 +72,7 @@ class Gallery:
             descriptor = describe(image, face)
             if descriptor is not None:
                 before = () if known is None else known.descriptors
-                known = _Person(time, (*before, descriptor)[-self.descriptors :])
+                known = _Known(time, (*before, descriptor)[-self.descriptors :])
         if known is not None:
             self._people[person] = known
         while len(self._people) > self.room:
