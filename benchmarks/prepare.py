@@ -26,9 +26,9 @@ from rich.table import Table
 
 from halfsmile.data.decode import read_image
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.prepare.run import prepare
+from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.faces.prepare.settings import Settings
-from halfsmile.faces.prepare.sources import Source, find
+from halfsmile.faces.prepare.sources import FaceSource, find
 from halfsmile.faces.video.frames import probe
 
 KINDS = ("decode", "detect", "track", "align", "write")
@@ -70,7 +70,7 @@ def pictures(source: Path, options: Options, folder: Path) -> Path:
     return folder
 
 
-def _picture(source: Source, options: Options) -> Image:
+def _picture(source: FaceSource, options: Options) -> Image:
     image = read_image(source.root, source.locator)
     image = np.ascontiguousarray(image[:, :, ::-1])
     if options.side is None:

@@ -10,7 +10,7 @@ import pytest
 from tests.predict.conftest import film, scene, write_picture
 
 from halfsmile.data.decode import read_bytes
-from halfsmile.faces.sources import Source, find_sources
+from halfsmile.faces.sources import MediaSource, find_sources
 from halfsmile.faces.video.writer import write_video
 
 
@@ -35,7 +35,7 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def read_bytes_of(source: Source) -> bytes:
+def read_bytes_of(source: MediaSource) -> bytes:
     return read_bytes(source.root, source.locator) if source.kind == "picture" else b""
 
 

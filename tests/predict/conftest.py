@@ -13,7 +13,7 @@ from scipy.special import softmax
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.predict.predictor import Predictor
@@ -116,9 +116,9 @@ def scene(
 
 def film(
     squares: Callable[[int], Sequence[tuple[int, int, int]]], count: int, *, rate: float = 25.0
-) -> list[Frame]:
+) -> list[VideoFrame]:
     """Frames of a scene that changes."""
-    return [Frame(i, i / rate, scene(squares(i))) for i in range(count)]
+    return [VideoFrame(i, i / rate, scene(squares(i))) for i in range(count)]
 
 
 def write_picture(path: Path, image: Image) -> Path:

@@ -22,7 +22,7 @@ from tests.predict.conftest import FramedSquares, brightness_model, film, scene,
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.video.frames import Frame, frames, probe
+from halfsmile.faces.video.frames import VideoFrame, frames, probe
 from halfsmile.faces.video.writer import write_video
 from halfsmile.predict import video as video_module
 from halfsmile.predict.drawing.timeline import Timeline
@@ -34,7 +34,7 @@ from halfsmile.utils.errors import Interrupted
 from halfsmile.utils.files import read_json
 
 
-def write_clip(path: Path, source: Sequence[Frame]) -> Path:
+def write_clip(path: Path, source: Sequence[VideoFrame]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_video(path) as write:
         for frame in source:
@@ -198,7 +198,7 @@ def test_a_killed_run_goes_on_to_the_same_table(model_file: Path, tmp_path: Path
 def test_ctrl_c_ends_a_camera_and_finishes_its_table(
     model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def camera(source: object, **options: object) -> Iterator[Frame]:
+    def camera(source: object, **options: object) -> Iterator[VideoFrame]:
         assert source == 0
         yield from film(lambda i: [(20, 30, 96)], 8)
         raise KeyboardInterrupt
@@ -434,7 +434,7 @@ def test_a_full_disk_is_told_with_the_file_and_what_is_kept(
     write_picture(tmp_path / "in" / "a.png", scene([(20, 30, 32)]))
     source = tmp_path / "in" / name.replace("svg", "mp4")
     if source.suffix == ".mp4":
-        write_clip(source, [Frame(i, i / 25, image) for i, image in enumerate(noise)])
+        write_clip(source, [VideoFrame(i, i / 25, image) for i, image in enumerate(noise)])
         monkeypatch.setattr(Timeline, "svg", lambda _: "x" * 30_000)
     else:
         write_picture(source, noise[0])

@@ -12,10 +12,10 @@ from scipy.special import softmax
 from tests.predict.conftest import LABELS, film
 from tests.predict.test_temporal_model import write
 
-from halfsmile.faces.video.frames import Frame
-from halfsmile.predict.face import Face
+from halfsmile.faces.video.frames import VideoFrame
+from halfsmile.predict.face import Face, Faces
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.temporal import PATIENCE, open_temporal
+from halfsmile.predict.temporal import PATIENCE, open_temporal, relate_tracks
 from halfsmile.predict.temporal_model import TemporalFacts, TemporalModel
 from halfsmile.predict.video import Seen, look_at_video
 from halfsmile.sequences.windowed import FrameFeatures, frame_logits
@@ -59,7 +59,9 @@ def two_people(index: int) -> list[tuple[int, int, int]]:
     return people
 
 
-def looked(predictor: Predictor, frames: list[Frame] | Iterator[Frame], **options: object) -> Iterator[Seen]:
+def looked(
+    predictor: Predictor, frames: list[VideoFrame] | Iterator[VideoFrame], **options: object
+) -> Iterator[Seen]:
     return look_at_video(predictor, frames, detect_every=1, **options)  # type: ignore[arg-type]
 
 
@@ -118,6 +120,19 @@ def test_each_person_gets_the_answers_of_torch_on_the_whole_sequence(
     assert np.ptp(spread, axis=0).max() > 0.1
 
 
+def test_nothing_reaches_across_a_cut_though_the_number_stays(predictor: Predictor, network: Network) -> None:
+    film_of_one = film(lambda i: [(20, 20, 100 + i // 2)], 40)
+    raw = [replace(seen, shot=seen.frame.index // 20) for seen in looked(predictor, film_of_one)]
+    assert {face.track for seen in raw for face in seen.faces} == {1}
+    temporal = open_temporal(network[2], predictor.model)
+    assert temporal is not None
+    found = rows(list(relate_tracks(iter(raw), predictor, temporal)), 1)
+    for shot in (0, 1):
+        alone = [seen if seen.shot == shot else replace(seen, faces=Faces()) for seen in raw]
+        for number, row in rows(list(relate_tracks(iter(alone), predictor, temporal)), 1).items():
+            np.testing.assert_allclose(found[number], row, atol=1e-5)
+
+
 def test_name_confidence_and_certainty_follow_the_network(predictor: Predictor, network: Network) -> None:
     faces = predictor.video(film(two_people, 40), temporal=str(network[2].parent.parent))
     for face in faces:
@@ -132,7 +147,7 @@ def test_frames_come_in_order_as_late_as_the_network_needs(predictor: Predictor,
     name, model, path = network
     given: list[int] = []
 
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         for frame in film(two_people, COUNT):
             given.append(frame.index)
             yield frame

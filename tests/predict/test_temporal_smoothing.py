@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.predict.conftest import film
 
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.temporal import MAX_GAP, smooth_tracks
@@ -29,7 +29,7 @@ def rows(faces: list[Face], track: int) -> np.ndarray:
     return np.array([list(face.probabilities.values()) for face in faces if face.track == track])
 
 
-def faces(predictor: Predictor, frames: list[Frame], smoothing: float | None = None) -> list[Face]:
+def faces(predictor: Predictor, frames: list[VideoFrame], smoothing: float | None = None) -> list[Face]:
     found = predictor.video(frames, detect_every=1, smoothing=smoothing)
     return [face for face in found if isinstance(face, Face)]
 
@@ -59,6 +59,17 @@ def test_frames_that_lie_far_apart_are_averaged_too(predictor: Predictor) -> Non
     assert not np.allclose(rows(raw, 1), expected, atol=1e-3)
 
 
+def test_nothing_is_averaged_across_a_cut_though_the_number_stays(predictor: Predictor) -> None:
+    raw = list(look_at_video(predictor, film(lambda i: [(20, 20, 32 if i < 10 else 40)], 20), detect_every=1))
+    parts = [replace(seen, shot=int(seen.frame.index >= 10)) for seen in raw]
+    averaged = [seen.faces[0] for seen in smooth_tracks(iter(parts), predictor, width=0.4, delay=0.2)]
+    assert {face.track for face in averaged} == {1}
+    before, after = (rows([face], 1)[0] for face in (raw[0].faces[0], raw[-1].faces[0]))
+    np.testing.assert_allclose(rows(averaged, 1), [before] * 10 + [after] * 10, atol=1e-6)
+    across = [seen.faces[0] for seen in smooth_tracks(iter(raw), predictor, width=0.4, delay=0.2)]
+    assert not np.allclose(rows(across, 1)[9], before, atol=1e-4)
+
+
 def test_name_confidence_and_certainty_follow_the_average(predictor: Predictor) -> None:
     for face in faces(predictor, film(two_people, 60), 0.5):
         best = max(face.probabilities, key=lambda label: face.probabilities[label])
@@ -71,7 +82,7 @@ def test_name_confidence_and_certainty_follow_the_average(predictor: Predictor) 
 def test_frames_come_out_once_in_order_and_not_too_late(predictor: Predictor) -> None:
     given: list[float] = []
 
-    def frames() -> list[Frame]:
+    def frames() -> list[VideoFrame]:
         return film(two_people, 90)
 
     def noted() -> object:

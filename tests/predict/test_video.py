@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,12 @@ import pytest
 from tests.predict.conftest import FramedSquares, expected, film, scene
 
 from halfsmile.data.preprocess import Image
+from halfsmile.data.store.write import StoredFace
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.video.frames import BadVideo, Frame
+from halfsmile.faces.prepare.preparer import Preparer, PrepareTask
+from halfsmile.faces.prepare.settings import Settings
+from halfsmile.faces.prepare.sources import FaceSource
+from halfsmile.faces.video.frames import BadVideo, VideoFrame
 from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model import ExpressionModel
@@ -60,7 +64,7 @@ def test_two_people_who_pass_each_other_keep_their_numbers(predictor: Predictor)
 
 
 def test_a_cut_ends_everybody_and_no_frame_mixes_two_shots(predictor: Predictor) -> None:
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         for i in range(20):
             if i < 10:
                 image = scene([(20, 20, 32)])
@@ -68,7 +72,7 @@ def test_a_cut_ends_everybody_and_no_frame_mixes_two_shots(predictor: Predictor)
                 image = np.full((120, 200, 3), (200, 120, 40), np.uint8)
                 image[:, ::7] = (30, 90, 20)
                 image[60:100, 120:160] = scene([(0, 0, 215)], size=(40, 40))
-            yield Frame(i, i / 25, image)
+            yield VideoFrame(i, i / 25, image)
 
     found = faces_of(predictor.video(frames(), detect_every=4))
     assert [(face.frame, face.track, face.expression) for face in found] == [
@@ -99,7 +103,7 @@ def test_only_every_nth_frame_is_looked_at(predictor: Predictor, tmp_path: Path)
 def test_frames_are_held_only_until_the_next_detection(predictor: Predictor) -> None:
     given: list[int] = []
 
-    def frames() -> Iterator[Frame]:
+    def frames() -> Iterator[VideoFrame]:
         for frame in film(lambda i: [(20, 20, 100)], 60):
             given.append(frame.index)
             yield frame
@@ -119,3 +123,55 @@ def test_a_video_that_is_none_is_refused(predictor: Predictor, tmp_path: Path) -
     (tmp_path / "a.mp4").write_bytes(b"nothing of a video")
     with pytest.raises(BadVideo, match="can't be read as a video"):
         list(predictor.video(tmp_path / "a.mp4"))
+
+
+def other_room(squares: Sequence[tuple[int, int, int]]) -> Image:
+    """A picture of another place."""
+    image = scene(squares)
+    ground = np.all(image == scene([]), axis=2)
+    other = np.full_like(image, (200, 120, 40))
+    other[:, ::7] = (30, 90, 20)
+    image[ground] = other[ground]
+    return image
+
+
+def numbers_in_a_table(predictor: Predictor, video: Path) -> list[tuple[int | None, int | None]]:
+    """(frame, track) of every face that prediction finds with a detection in each frame."""
+    return [(face.frame, face.track) for face in faces_of(predictor.video(video, detect_every=1))]
+
+
+def numbers_in_a_store(predictor: Predictor, video: Path) -> list[tuple[int | None, int | None]]:
+    """(frame, track) of every face that preparing finds."""
+    preparer = Preparer(Settings(detector="mtcnn", every=1))
+    preparer._detector = predictor.detector
+    pieces = preparer(PrepareTask((FaceSource(str(video), video, is_video=True),)))
+    return [(piece.frame, piece.track) for piece in pieces if isinstance(piece, StoredFace)]
+
+
+def write_frames(path: Path, image: Callable[[int], Image], count: int) -> Path:
+    with write_video(path) as write:
+        for i in range(count):
+            write(image(i), i / 25)
+    return path
+
+
+def test_a_table_and_a_store_agree_on_who_is_who_within_a_shot(predictor: Predictor, tmp_path: Path) -> None:
+    def image(i: int) -> Image:
+        who = [(4 + 4 * i, 8, 50), (150 - 4 * i, 66, 200)]
+        return scene(who[:1] if i in (5, 30) else who)
+
+    video = write_frames(tmp_path / "a.mp4", image, 36)
+    found = numbers_in_a_table(predictor, video)
+    assert found == numbers_in_a_store(predictor, video)
+    assert {track for _, track in found} == {1, 2}
+    assert len(found) == 36 + 34
+
+
+def test_a_table_and_a_store_agree_on_who_is_who_after_a_cut(predictor: Predictor, tmp_path: Path) -> None:
+    def image(i: int) -> Image:
+        return scene([(20, 20, 200)]) if i < 10 else other_room([(20, 20, 200), (120, 60, 200)])
+
+    video = write_frames(tmp_path / "a.mp4", image, 14)
+    found = numbers_in_a_table(predictor, video)
+    assert found == numbers_in_a_store(predictor, video)
+    assert found == [*((i, 1) for i in range(10)), *((i, track) for i in range(10, 14) for track in (2, 3))]

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 from halfsmile.evaluation.evaluate_run import evaluate_run
-from halfsmile.faces.prepare.run import prepare
+from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask, MaskedAutoencoder

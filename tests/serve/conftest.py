@@ -22,7 +22,7 @@ from fastapi.testclient import TestClient
 
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
@@ -107,7 +107,7 @@ class StandIn:
             )
         ]
 
-    def video(self, source: Iterable[Frame], *, frames_without_face: bool) -> Iterator[Face | NoFace]:
+    def video(self, source: Iterable[VideoFrame], *, frames_without_face: bool) -> Iterator[Face | NoFace]:
         for frame in source:
             time.sleep(self.seconds)
             self.threads.add(threading.get_ident())

@@ -123,7 +123,7 @@ class Prepare:
 
     def run(self) -> None:
         """Prepare and show what came of it."""
-        from halfsmile.faces.prepare.run import prepare
+        from halfsmile.faces.prepare.pipeline import prepare
         from halfsmile.faces.prepare.settings import Settings
 
         if self.aligned and self.detector != "auto":

@@ -15,7 +15,7 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import Detection, Detector
-from halfsmile.faces.sources import Source
+from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.model import Crops, ExpressionModel, Floats
 from halfsmile.predict.predictor import Predictor, rgb
 from halfsmile.predict.work import batches, read_ahead
@@ -126,8 +126,8 @@ def answer_faces(
     return found
 
 
-def _source(manifest: Manifest, row: int, locators: Sequence[str]) -> Source:
-    return Source("picture", locators[row], PurePosixPath(locators[row]), manifest.root, locators[row])
+def _source(manifest: Manifest, row: int, locators: Sequence[str]) -> MediaSource:
+    return MediaSource("picture", locators[row], PurePosixPath(locators[row]), manifest.root, locators[row])
 
 
 def _detect(predictor: Predictor | None, images: Sequence[Image]) -> list[list[Detection]]:

@@ -45,7 +45,7 @@ _SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*
 
 
 @dataclass(frozen=True)
-class Source:
+class MediaSource:
     """One thing to look at.
 
     Args:
@@ -96,7 +96,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sources:
+class MediaSources:
     """What was found.
 
     Args:
@@ -105,7 +105,7 @@ class Sources:
         notes: What else should be known, as members that an archive was refused, or what was left out.
     """
 
-    items: tuple[Source, ...]
+    items: tuple[MediaSource, ...]
     ignored: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -113,7 +113,7 @@ class Sources:
 class Named(Container[str]):
     """Holds every name of some sources, in whatever spelling."""
 
-    def __init__(self, sources: Iterable[Source]) -> None:
+    def __init__(self, sources: Iterable[MediaSource]) -> None:
         self._keys = {source.key for source in sources}
 
     def __contains__(self, name: object) -> bool:
@@ -121,19 +121,19 @@ class Named(Container[str]):
 
 
 @dataclass
-class _Found:
-    items: dict[str, Source] = field(default_factory=dict)
+class _Search:
+    items: dict[str, MediaSource] = field(default_factory=dict)
     ignored: dict[str, tuple[str, str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, source: Source) -> None:
+    def add(self, source: MediaSource) -> None:
         self.items.setdefault(source.key, source)
 
     def ignore(self, name: str, reason: str) -> None:
         self.ignored.setdefault(os.path.abspath(name), (name, reason))
 
 
-def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ()) -> Sources:
+def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ()) -> MediaSources:
     """Everything behind some names.
 
     Args:
@@ -149,7 +149,7 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
     given = [str(name) for name in names]
     if not given:
         raise ValueError("Name at least one picture, video, folder, archive, camera or address.")
-    found = _Found()
+    found = _Search()
     for name in given:
         _add(found, name)
     _leave_out(found, leave_out, given)
@@ -160,19 +160,19 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
             f"; ignored: {len(ignored)} files, first {ignored[0][0]} ({ignored[0][1]})" if ignored else ""
         )
         raise ValueError(" ".join((f"There is no picture and no video in {where}{detail}.", *notes)))
-    return Sources(tuple(found.items.values()), ignored, notes)
+    return MediaSources(tuple(found.items.values()), ignored, notes)
 
 
-def _add(found: _Found, name: str) -> None:
+def _add(found: _Search, name: str) -> None:
     path = Path(name)
     if name.isdecimal() and not path.exists():
-        found.add(Source("camera", name, PurePosixPath(f"camera-{name}")))
+        found.add(MediaSource("camera", name, PurePosixPath(f"camera-{name}")))
     elif "://" in name:
         scheme = name.partition("://")[0].lower()
         if scheme not in SCHEMES:
             raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
         public = _SECRETS.sub(r"\1…", _USER.sub(r"\1", name))
-        found.add(Source("stream", public, PurePosixPath(_stream_place(public)), locator=name))
+        found.add(MediaSource("stream", public, PurePosixPath(_stream_place(public)), locator=name))
     elif path.is_dir():
         _add_folder(found, path)
     elif path.exists():
@@ -189,7 +189,7 @@ def _add(found: _Found, name: str) -> None:
         raise ValueError(f"{_shown(name)} does not exist.")
 
 
-def _add_folder(found: _Found, root: Path) -> None:
+def _add_folder(found: _Search, root: Path) -> None:
     if not is_utf8(str(root)):
         found.ignore(_shown(str(root)), _NOT_UTF8)
         return
@@ -201,30 +201,30 @@ def _add_folder(found: _Found, root: Path) -> None:
         if any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             continue
         if _is_named_as_picture(place):
-            found.add(Source("picture", full, place, root, name))
+            found.add(MediaSource("picture", full, place, root, name))
         elif place.suffix.lower() in VIDEO_SUFFIXES:
-            found.add(Source("video", full, place))
+            found.add(MediaSource("video", full, place))
         elif name.lower().endswith(ARCHIVE_SUFFIXES):
             _add_archive(found, root / name, place)
         else:
             found.ignore(full, f"{place.suffix or 'no suffix'}: neither picture nor video")
 
 
-def _add_file(found: _Found, path: Path) -> None:
+def _add_file(found: _Search, path: Path) -> None:
     place = PurePosixPath(path.name)
     if not is_utf8(str(path)):
         found.ignore(_shown(str(path)), _NOT_UTF8)
     elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
         _add_archive(found, path, place)
     elif path.suffix.lower() in VIDEO_SUFFIXES or (not is_image(place) and _is_video(path)):
-        found.add(Source("video", str(path), place))
+        found.add(MediaSource("video", str(path), place))
     elif _is_named_as_picture(place) or _is_picture(path):
-        found.add(Source("picture", str(path), place, path.parent, path.name))
+        found.add(MediaSource("picture", str(path), place, path.parent, path.name))
     else:
         found.ignore(str(path), "neither picture, video nor archive")
 
 
-def _add_archive(found: _Found, path: Path, place: PurePosixPath) -> None:
+def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
     try:
         archive = open_archive(path)
     except ValueError as error:
@@ -237,7 +237,7 @@ def _add_archive(found: _Found, path: Path, place: PurePosixPath) -> None:
         if any(part.startswith(".") or part == "__MACOSX" for part in inside.parts):
             continue
         if _is_named_as_picture(inside):
-            found.add(Source("picture", name, place.with_suffix("") / inside, path, member))
+            found.add(MediaSource("picture", name, place.with_suffix("") / inside, path, member))
         elif inside.suffix.lower() in VIDEO_SUFFIXES:
             found.ignore(name, "videos in archives are not read; unpack it")
         else:
@@ -280,7 +280,7 @@ def _shown(name: str) -> str:
     return name if is_utf8(name) else repr(os.fsencode(name))
 
 
-def _leave_out(found: _Found, folders: Sequence[Path], given: Sequence[str]) -> None:
+def _leave_out(found: _Search, folders: Sequence[Path], given: Sequence[str]) -> None:
     """Take out what lies in one of the folders, but not what the user named in it, nor what that holds."""
     named = [Path(_fixed_part(name)) for name in given if "://" not in name]
     there = [folder for folder in folders if folder.exists()]

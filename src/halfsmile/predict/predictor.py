@@ -27,7 +27,7 @@ from halfsmile.predict.face import Face, Faces, NoFace
 from halfsmile.predict.model import ExpressionModel, Prediction
 
 if TYPE_CHECKING:
-    from halfsmile.faces.video.frames import Frame
+    from halfsmile.faces.video.frames import VideoFrame
     from halfsmile.predict.explain import Explanation
     from halfsmile.predict.temporal_model import TemporalModel
 
@@ -135,7 +135,7 @@ class Predictor:
 
     def video(
         self,
-        source: str | Path | int | Iterable[Frame],
+        source: str | Path | int | Iterable[VideoFrame],
         *,
         every: int = 1,
         detect_every: int = 3,

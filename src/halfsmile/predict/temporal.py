@@ -163,20 +163,21 @@ def _decide(
     """The same frames in the same order, each face with the probabilities that are decided for its track.
 
     A frame is given out when all its faces are decided. Expression, confidence and certainty follow the new
-    probabilities.
+    probabilities. Nothing reaches from one shot into the next: there every track begins anew.
 
     Args:
         frames: In order of time.
         predictor: Its labels and threshold are used.
-        new_stream: Called for each new track.
+        new_stream: Called for each track of each shot.
         patience: Seconds out of sight after which a person is gone.
     """
     waiting: OrderedDict[float, _Waiting] = OrderedDict()  # by time
-    people: dict[int, _Person] = {}
+    people: dict[tuple[int, int], _Person] = {}  # by shot and track
 
-    def note(track: int, decided: Iterable[Decided]) -> None:
+    def note(key: tuple[int, int], decided: Iterable[Decided]) -> None:
+        shot, track = key
         for time, row in decided:
-            if row is not None and time in waiting:
+            if row is not None and time in waiting and waiting[time].seen.shot == shot:
                 waiting[time].rows[track] = row
 
     def ready() -> Iterator[Seen]:
@@ -186,21 +187,21 @@ def _decide(
     for seen in frames:
         time = seen.frame.time
         waiting[time] = _Waiting(seen)
-        present = {face.track or 0: place for place, face in enumerate(seen.faces)}
-        for track in {*people, *present}:
-            if track not in people:
-                people[track] = _Person(new_stream(), time)
-            person, place = people[track], present.get(track)
+        present = {(seen.shot, face.track or 0): place for place, face in enumerate(seen.faces)}
+        for key in {*people, *present}:
+            if key not in people:
+                people[key] = _Person(new_stream(), time)
+            person, place = people[key], present.get(key)
             if place is None:
-                note(track, person.stream.push(time, None, None))
+                note(key, person.stream.push(time, None, None))
             else:
                 person.last_seen = time
-                note(track, person.stream.push(time, seen.faces[place], seen.features[place]))
+                note(key, person.stream.push(time, seen.faces[place], seen.features[place]))
             if time - person.last_seen > patience:
-                note(track, people.pop(track).stream.finish())
+                note(key, people.pop(key).stream.finish())
         yield from ready()
-    for track, person in people.items():
-        note(track, person.stream.finish())
+    for key, person in people.items():
+        note(key, person.stream.finish())
     yield from ready()
 
 

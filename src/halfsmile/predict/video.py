@@ -1,9 +1,7 @@
-"""Faces of a video: detected now and then, followed from frame to frame, named in each.
+"""Faces of a video, followed from frame to frame (:mod:`halfsmile.faces.tracking.follow`) and named in each.
 
-Between two detections a face moves on a straight line, so a frame is held back until the next detection: at
-most ``detect_every`` frames are in memory, and with smoothing or a network over frames those of its window.
-At a cut and at the end faces move on as the tracker predicts. Detections that no person is made of yet are
-kept beside the faces: privacy needs them.
+A frame is held back until the next detection, and with smoothing or a network over frames as long as its
+window is. Detections that no person is made of yet are kept beside the faces: privacy needs them.
 """
 
 from __future__ import annotations
@@ -17,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.tracking.shots import ShotDetector
-from halfsmile.faces.tracking.track import Track, Tracker, interpolate
-from halfsmile.faces.video.frames import Frame, frames
+from halfsmile.faces.tracking.follow import FollowedFrame, follow
+from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
 from halfsmile.predict.face import Faces, NoFace
 from halfsmile.predict.temporal import open_temporal, relate_tracks, smooth_tracks
@@ -42,31 +39,24 @@ class Seen:
         faces: In order of their tracks.
         detections: All that the detector found in this very frame; empty where it did not run.
         features: (N, F), what the model says of each face besides.
+        shot: Number of the shot, from 0.
     """
 
     source: str
-    frame: Frame
+    frame: VideoFrame
     faces: Faces
     detections: Sequence[Detection] = ()
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    shot: int = 0
 
     def no_face(self) -> NoFace:
         """The row for a frame without a face."""
         return NoFace(source=self.source, frame=self.frame.index, time=self.frame.time)
 
 
-@dataclass(eq=False)
-class _Held:
-    """A frame that waits for the next detection."""
-
-    frame: Frame
-    tracks: list[Track]
-    detections: list[Detection] = field(default_factory=list)
-
-
 def look_at_video(
     predictor: Predictor,
-    source: str | Path | int | Iterable[Frame],
+    source: str | Path | int | Iterable[VideoFrame],
     *,
     every: int = 1,
     detect_every: int = 3,
@@ -98,10 +88,12 @@ def look_at_video(
     is_live = isinstance(source, int) or (isinstance(source, str) and is_address(source))
     if isinstance(source, str | Path | int):
         name = str(source) if name is None else name
-        pictures: Iterable[Frame] = frames(source, every=every, problems=problems)
+        pictures: Iterable[VideoFrame] = frames(source, every=every, problems=problems)
     else:
         pictures = source
-    found = _look(predictor, pictures, name or "frames", detect_every)
+    found = _look(
+        predictor, follow(pictures, predictor.detector, detect_every=detect_every), name or "frames"
+    )
     if not keep_pictures:
         found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
     if network is not None:
@@ -111,56 +103,30 @@ def look_at_video(
     return smooth_tracks(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
 
 
-def _look(predictor: Predictor, pictures: Iterable[Frame], source: str, detect_every: int) -> Iterator[Seen]:
-    shots, tracker = ShotDetector(), Tracker()
-    before: list[Track] = []
-    held: list[_Held] = []
-    next_detection = -1
-    for frame in pictures:
-        is_cut = shots.update(frame.image, frame.time)
-        if frame.index < next_detection and not is_cut:
-            held.append(_Held(frame, tracker.update(None, frame.time)))
-            continue
-        detections = predictor.detector.detect([frame.image])[0]
-        if is_cut:
-            tracker.reset()
-        tracks = tracker.update(detections, frame.time, image=frame.image)
-        if not is_cut:
-            for waiting in held:
-                waiting.tracks = interpolate(before, tracks, waiting.frame.time)
-        yield from _name(predictor, [*held, _Held(frame, tracks, detections)], source)
-        before, held, next_detection = tracks, [], frame.index + detect_every
-    yield from _name(predictor, held, source)
-
-
-def _name(predictor: Predictor, held: Sequence[_Held], source: str) -> Iterator[Seen]:
-    """Name the expressions in some frames together."""
-    placed = [[(track, _detection(track)) for track in waiting.tracks] for waiting in held]
-    crops = [
-        predictor.crops(waiting.frame.image, [face for _, face in faces])
-        for waiting, faces in zip(held, placed, strict=True)
-    ]
-    answers = predictor.answers(crops)
-    rows, first = iter(answers.probabilities), 0
-    for waiting, faces in zip(held, placed, strict=True):
-        frame = waiting.frame
-        results = Faces(
-            predictor.result(
-                face,
-                next(rows),
-                source,
-                image=frame.image,
-                frame=frame.index,
-                time=frame.time,
-                track=track.id,
+def _look(predictor: Predictor, followed: Iterable[Sequence[FollowedFrame]], source: str) -> Iterator[Seen]:
+    """Name the expressions in the frames that are given together."""
+    for frames_together in followed:
+        placed = [[(person, person.detection) for person in seen.people] for seen in frames_together]
+        crops = [
+            predictor.crops(seen.frame.image, [face for _, face in faces])
+            for seen, faces in zip(frames_together, placed, strict=True)
+        ]
+        answers = predictor.answers(crops)
+        rows, first = iter(answers.probabilities), 0
+        for seen, faces in zip(frames_together, placed, strict=True):
+            frame = seen.frame
+            results = Faces(
+                predictor.result(
+                    face,
+                    next(rows),
+                    source,
+                    image=frame.image,
+                    frame=frame.index,
+                    time=frame.time,
+                    track=person.id,
+                )
+                for person, face in faces
             )
-            for track, face in faces
-        )
-        features = answers.features[first : first + len(results)]
-        first += len(results)
-        yield Seen(source, frame, results, waiting.detections, features)
-
-
-def _detection(track: Track) -> Detection:
-    points = None if track.landmarks is None else np.asarray(track.landmarks, np.float32)
-    return Detection(np.asarray(track.box, np.float32), points, track.score)
+            features = answers.features[first : first + len(results)]
+            first += len(results)
+            yield Seen(source, frame, results, seen.detections, features, seen.shot)

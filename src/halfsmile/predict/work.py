@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from halfsmile.data.decode import BadImage
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.sources import Source
+from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.places import Places, annotated
 from halfsmile.predict.face import NO_FACE, Face, NoFace
 from halfsmile.predict.predictor import Predictor
@@ -29,7 +29,7 @@ BATCH = 8  # pictures that are looked at together
 BATCH_PIXELS = 1 << 25  # after which a batch is full
 AHEAD = 4  # pictures that are read while others are looked at
 
-Picture = tuple[Source, Image | str]
+Picture = tuple[MediaSource, Image | str]
 """A source with its pixels, or the reason why there are none."""
 
 
@@ -63,7 +63,7 @@ class Work:
     blur_faces: bool = False
     progress: Progress
 
-    def pictures(self, sources: Iterable[Source]) -> Iterator[Source]:
+    def pictures(self, sources: Iterable[MediaSource]) -> Iterator[MediaSource]:
         """Look at pictures; give each source when its rows are written."""
         for batch in batches(read_ahead(sources)):
             looked = self.predictor.look([picture for _, picture in batch], [s.name for s, _ in batch])
@@ -81,7 +81,7 @@ class Work:
                 self.sink.write(results)
                 yield source
 
-    def video_source(self, source: Source) -> None:
+    def video_source(self, source: MediaSource) -> None:
         """Look at a video, camera or stream."""
         from halfsmile.faces.video.frames import BadVideo
         from halfsmile.predict.video import look_at_video
@@ -109,7 +109,7 @@ class Work:
             self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
         self.progress.advance(1, note=source.name)
 
-    def _watch(self, source: Source, looked: Iterable[Seen]) -> None:
+    def _watch(self, source: MediaSource, looked: Iterable[Seen]) -> None:
         """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
         from halfsmile.predict.drawing.annotate import annotated_video
         from halfsmile.predict.drawing.explain_files import PeopleOfVideo
@@ -167,7 +167,7 @@ class Work:
                 is_or_are = "is" if left_out == 1 else "are"
                 self.summary.notes.append(f"{source.name}: {who} seen less {is_or_are} not explained.")
 
-    def _annotate(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
+    def _annotate(self, source: MediaSource, picture: Image, faces: Sequence[Face]) -> None:
         if self.annotate is None:
             return
         from halfsmile.predict.drawing.annotate import write_picture
@@ -176,7 +176,7 @@ class Work:
         with self._writing(path):
             write_picture(path, picture, faces, hide_faces=self.blur_faces)
 
-    def _explain(self, source: Source, picture: Image, faces: Sequence[Face]) -> None:
+    def _explain(self, source: MediaSource, picture: Image, faces: Sequence[Face]) -> None:
         if self.explain is None:
             return
         from halfsmile.predict.drawing.explain_files import explain_picture
@@ -195,24 +195,24 @@ class Work:
             kept += ", and --resume goes on from it" if self.sink.partial else ""
             raise OSError(error.errno, f"{error.strerror or error}{kept}", str(path)) from error
 
-    def _say(self, source: Source) -> Callable[[str], None]:
+    def _say(self, source: MediaSource) -> Callable[[str], None]:
         return lambda what: self.progress.advance(0, note=f"{source.name}: {what}")
 
-    def _path(self, folder: Path, source: Source, suffix: str = "") -> Path:
+    def _path(self, folder: Path, source: MediaSource, suffix: str = "") -> Path:
         place = self.places.of(source)
         return folder / place.parent / f"{place.name}{suffix}"
 
 
-def read_ahead(sources: Iterable[Source]) -> Iterator[Picture]:
+def read_ahead(sources: Iterable[MediaSource]) -> Iterator[Picture]:
     """Read pictures in their order, some of them while others are worked on."""
 
-    def read(source: Source) -> Image | str:
+    def read(source: MediaSource) -> Image | str:
         try:
             return source.read()
         except BadImage as error:
             return str(error).removeprefix(f"{source.locator}: ")
 
-    waiting: deque[tuple[Source, Future[Image | str]]] = deque()
+    waiting: deque[tuple[MediaSource, Future[Image | str]]] = deque()
     with ThreadPoolExecutor(2) as pool:
         try:
             for source in sources:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.video.frames import Frame
+from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.serve.limits import Limits
@@ -49,7 +49,7 @@ class FacePredictor(Protocol):
         """Faces of pictures in memory, one sequence a picture."""
         ...
 
-    def video(self, source: Iterable[Frame], *, frames_without_face: bool) -> Iterator[Face | NoFace]:
+    def video(self, source: Iterable[VideoFrame], *, frames_without_face: bool) -> Iterator[Face | NoFace]:
         """Faces of frames, in order; a :class:`NoFace` for each frame without one, if wanted."""
         ...
 

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from halfsmile.faces.video.frames import BadVideo, Frame, Video, frames, probe
+from halfsmile.faces.video.frames import BadVideo, Video, VideoFrame, frames, probe
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.serve.batcher import Busy, FacePredictor, Stopping, Worker
 from halfsmile.serve.limits import MIB, Limits
@@ -244,7 +244,7 @@ class Jobs:
                 await self.worker.run(lambda: _close(rows, pictures))
         job.end("done")
 
-    def _frames(self, job: Job) -> Iterator[Frame]:
+    def _frames(self, job: Job) -> Iterator[VideoFrame]:
         """The frames of a job's video, as long as it runs and within the limits."""
         for frame in frames(job.path, max_pixels=self.limits.pixels, problems=job.problems):
             if job.status != "running":

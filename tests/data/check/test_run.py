@@ -20,7 +20,7 @@ from halfsmile.data.decode import read_image
 from halfsmile.data.synthetic import generate, write_folders
 from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.faces.align import template
-from halfsmile.faces.prepare.run import prepare
+from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.faces.prepare.settings import Settings
 
 

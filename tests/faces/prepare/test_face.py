@@ -8,16 +8,22 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given as hypothesis_given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from halfsmile.data.decode import decode
 from halfsmile.data.synthetic import generate
 from halfsmile.faces.align import TEMPLATE_BOX, template
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.prepare.face import Dropped, given, stored, stored_as_it_is, wanted
+from halfsmile.faces.prepare.face import (
+    Dropped,
+    annotated_face,
+    prepare_aligned_face,
+    prepare_face,
+    select_faces,
+)
 from halfsmile.faces.prepare.settings import Settings
-from halfsmile.faces.prepare.sources import Source
+from halfsmile.faces.prepare.sources import FaceSource
 
 SMALL = Detection(np.array([0, 0, 10, 10], np.float32), score=0.9)
 LARGE = Detection(np.array([50, 50, 90, 90], np.float32), score=0.7)
@@ -37,10 +43,10 @@ LARGE = Detection(np.array([50, 50, 90, 90], np.float32), score=0.7)
     ],
 )
 def test_which_face(said: dict[str, Any], options: dict[str, Any], expected: list[Detection]) -> None:
-    assert wanted([SMALL, LARGE], said, Settings(**options)) == expected
+    assert select_faces([SMALL, LARGE], said, Settings(**options)) == expected
 
 
-@hypothesis_given(
+@given(
     angle=st.floats(-1.5, 1.5), scale=st.floats(0.4, 3.0), left=st.floats(-20, 120), top=st.floats(-20, 120)
 )
 def test_landmarks_and_box_land_on_the_template(angle: float, scale: float, left: float, top: float) -> None:
@@ -51,7 +57,7 @@ def test_landmarks_and_box_land_on_the_template(angle: float, scale: float, left
     center, half = box.mean(0) @ turn.T + (left, top), scale * (box[1] - box[0]) / 2
     face = Detection(np.concatenate([center - half, center + half]), points.astype(np.float32))
     image = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
-    found = stored(image, face, Settings(), score=0.5)
+    found = prepare_face(image, face, Settings(), score=0.5)
     assert found.landmarks is not None
     assert found.box is not None
     np.testing.assert_allclose(np.reshape(found.landmarks, (5, 2)), template(), atol=0.01)
@@ -63,7 +69,7 @@ def test_landmarks_and_box_land_on_the_template(angle: float, scale: float, left
 
 def test_a_box_is_clipped_and_grey_stays_grey() -> None:
     face = Detection(np.array([-500, -500, 600, 600], np.float32), template())
-    found = stored(np.full((112, 112, 1), 9, np.uint8), face, Settings(is_lossless=True))
+    found = prepare_face(np.full((112, 112, 1), 9, np.uint8), face, Settings(is_lossless=True))
     assert found.box == [0, 0, 112, 112]
     assert found.data.startswith(b"\x89PNG")
     np.testing.assert_array_equal(decode(found.data, "face"), np.full((112, 112, 1), 9, np.uint8))
@@ -72,30 +78,30 @@ def test_a_box_is_clipped_and_grey_stays_grey() -> None:
 def test_dropped_faces_say_why() -> None:
     image = np.zeros((50, 50, 3), np.uint8)
     with pytest.raises(Dropped, match="quality"):
-        stored(image, Detection(np.array([0, 0, 50, 50], np.float32)), Settings(min_quality=0.1))
+        prepare_face(image, Detection(np.array([0, 0, 50, 50], np.float32)), Settings(min_quality=0.1))
     with pytest.raises(Dropped, match="no place"):
-        stored(image, Detection(np.array([0, 0, 50, 50]), np.full((5, 2), 7, np.float32)), Settings())
+        prepare_face(image, Detection(np.array([0, 0, 50, 50]), np.full((5, 2), 7, np.float32)), Settings())
 
 
 def test_given_landmarks_make_a_box() -> None:
-    face = given({"landmarks": (2 * template() + 5).ravel().tolist()})
+    face = annotated_face({"landmarks": (2 * template() + 5).ravel().tolist()})
     np.testing.assert_allclose(face.box, 2 * np.array(TEMPLATE_BOX) + 5, atol=0.01)
     with pytest.raises(ValueError, match="neither a box nor landmarks"):
-        given({"label": "fear"})
+        annotated_face({"label": "fear"})
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
 def test_aligned_pictures_keep_their_bytes(tmp_path: Path, suffix: str) -> None:
     data = bytes(cv2.imencode(suffix, generate(1, size=48, seed=0, people=1).images[0])[1])
     (tmp_path / "face").write_bytes(data)
-    source = Source("face", tmp_path, "face", said={"label": "fear", "landmarks": template(48).ravel()})
+    source = FaceSource("face", tmp_path, "face", said={"label": "fear", "landmarks": template(48).ravel()})
     for settings in (Settings(detector="aligned"), Settings(detector="aligned", size=48)):
-        found = stored_as_it_is(source, settings)
+        found = prepare_aligned_face(source, settings)
         assert found.data == data
         assert (found.width, found.height, found.label) == (48, 48, "fear")
         np.testing.assert_array_equal(np.array(found.landmarks), template(48).ravel())
         assert found.box is None, "nothing is invented"
-    larger = stored_as_it_is(source, Settings(detector="aligned", size=96))
+    larger = prepare_aligned_face(source, Settings(detector="aligned", size=96))
     np.testing.assert_allclose(np.array(larger.landmarks), template(96).ravel(), atol=0.01)
     assert decode(larger.data, "face").shape == (96, 96, 3)
 
@@ -108,5 +114,5 @@ def test_other_aligned_pictures_become_png_or_jpeg(tmp_path: Path) -> None:
     )
     lossless = Settings(detector="aligned", is_lossless=True)
     for locator, expected in (("face.bmp", pixels[0]), ("fer2013.csv#0", pixels[1])):
-        found = stored_as_it_is(Source(locator, tmp_path, locator), lossless)
+        found = prepare_aligned_face(FaceSource(locator, tmp_path, locator), lossless)
         np.testing.assert_array_equal(decode(found.data, locator).squeeze(), expected)

@@ -77,6 +77,31 @@ def test_a_flash_is_no_cut_and_a_cut_through_black_is_one() -> None:
     assert cuts([*first, blank[1], blank[1], *second]) == [32]
 
 
+def possible_cuts(images: list[Image]) -> list[int]:
+    detector = ShotDetector()
+    found = []
+    for i, image in enumerate(images):
+        detector.update(image, i / 25)
+        found += [i] if detector.may_be_cut else []
+    return found
+
+
+def test_a_sudden_change_of_a_part_may_be_a_cut() -> None:
+    images = shot(0, count=40, pan=0)
+    for image in images[20:]:
+        image[30:80, 50:90] = scene(5)[:50, :40]
+    assert (cuts(images), possible_cuts(images)) == ([], [20])
+
+
+def test_what_is_a_cut_may_be_one_and_motion_may_not() -> None:
+    assert possible_cuts([*shot(0), *shot(1)]) == [30]
+    walk = shot(0, count=40, pan=0)
+    for i, image in enumerate(walk):
+        image[30:, 4 * i : 4 * i + 30] = (190, 150, 130)
+    assert possible_cuts(walk) == []
+    assert possible_cuts(shot(0, pan=4)) == []
+
+
 def test_no_two_cuts_follow_too_soon() -> None:
     images = [image for seed in range(12) for image in shot(seed, count=4)]
     found = cuts(images, ShotDetector(min_seconds=0.3))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfsmile.faces.detect import Detection
-from halfsmile.faces.tracking.track import Track, Tracker, interpolate
+from halfsmile.faces.tracking.track import TrackedFace, Tracker
 
 RATE = 25.0
 POINTS = np.array([[-0.2, -0.2], [0.2, -0.2], [0, 0], [-0.15, 0.25], [0.15, 0.25]])
@@ -23,15 +23,15 @@ def face(x: float, y: float, side: float = 60, score: float = 0.9) -> Detection:
     return Detection(box.astype(np.float32), (center + side * POINTS).astype(np.float32), score)
 
 
-def ids(tracks: Sequence[Track]) -> list[int]:
+def ids(tracks: Sequence[TrackedFace]) -> list[int]:
     return [track.id for track in tracks]
 
 
-def center(track: Track) -> npt.NDArray[np.float64]:
+def center(track: TrackedFace) -> npt.NDArray[np.float64]:
     return (track.box[:2] + track.box[2:]) / 2
 
 
-def landmarks(found: Track | Detection) -> npt.NDArray[np.floating]:
+def landmarks(found: TrackedFace | Detection) -> npt.NDArray[np.floating]:
     assert found.landmarks is not None
     return found.landmarks
 
@@ -133,16 +133,6 @@ def test_prediction_changes_nothing_later() -> None:
         assert all(np.array_equal(a.box, b.box) for a, b in zip(first, second, strict=True))
 
 
-def test_interpolation_lies_on_the_line_between() -> None:
-    tracker = Tracker()
-    before = tracker.update([face(100, 100, 60), face(400, 100)], 1.0)
-    after = tracker.update([face(112, 106, 66)], 1.12)
-    (track,) = interpolate(before, after, 1.04)
-    assert (track.id, track.time, track.detected) == (1, 1.04, False)
-    assert np.allclose(track.box, face(104, 102, 62).box, atol=1e-4)
-    assert np.allclose(landmarks(track), landmarks(face(104, 102, 62)), atol=1e-4)
-
-
 def test_a_face_without_landmarks_is_followed_too() -> None:
     tracker = Tracker()
     for i in range(4):
@@ -151,30 +141,60 @@ def test_a_face_without_landmarks_is_followed_too() -> None:
         assert track.landmarks is None
 
 
-def test_nobody_is_known_after_a_reset_or_a_cut_and_ids_are_not_given_again() -> None:
+def test_nobody_is_known_after_a_reset_and_ids_are_not_given_again() -> None:
     tracker = Tracker()
     tracker.update([face(100, 100)], 0)
     tracker.reset()
     assert ids(tracker.update([face(100, 100)], 0.04)) == [2]
-    assert ids(tracker.update([face(100, 100)], 0.08, cut=True)) == [3]
-    assert tracker.update(None, 0.12, cut=True) == []
 
 
 def picture(*seeds: int) -> npt.NDArray[np.uint8]:
-    """Faces of 60 x 60 around (100, 100), (300, 100), …; each seed looks different."""
+    """Faces and what is close to them around (100, 100), (300, 100), …; each seed looks different."""
     image = np.full((200, 700, 3), 128, np.uint8)
     for place, seed in enumerate(seeds):
-        patches = np.random.default_rng(seed).integers(0, 256, (6, 6, 1))
-        image[70:130, 70 + 200 * place : 130 + 200 * place] = np.kron(patches, np.ones((10, 10, 3)))
+        rng = np.random.default_rng(seed)
+        coarse, fine = rng.integers(20, 200, (4, 4, 1)), rng.integers(0, 50, (20, 20, 1))
+        face = np.kron(coarse, np.ones((20, 20, 3))) + np.kron(fine, np.ones((4, 4, 3)))
+        image[60:140, 60 + 200 * place : 140 + 200 * place] = face
     return image
 
 
-def test_with_images_only_who_looks_alike_goes_on_after_a_cut() -> None:
+def test_where_a_cut_may_be_only_who_looks_alike_goes_on_and_the_others_are_new_at_once() -> None:
     tracker = Tracker()
     faces = [face(100, 100), face(300, 100)]
     assert ids(tracker.update(faces, 0, image=picture(1, 2))) == [1, 2]
-    tracker.update(faces, 0.04, image=picture(1, 3), cut=True)
-    assert ids(tracker.update(faces, 0.08, image=picture(1, 3))) == [1, 3]
+    assert ids(tracker.update(faces, 0.04, image=picture(1, 3))) == [1, 2]  # where no cut is, places decide
+    assert ids(tracker.update(faces, 0.08, image=picture(1, 4), may_be_cut=True)) == [1, 3]
+
+
+def test_who_is_seen_again_after_a_cut_has_the_same_id_wherever_they_are() -> None:
+    tracker = Tracker()
+    tracker.update([face(100, 100), face(300, 100)], 0, image=picture(1, 2))
+    tracker.reset()
+    assert ids(tracker.update([face(100, 100)], 0.04, image=picture(3))) == [3]
+    tracker.reset()
+    swapped = tracker.update([face(100, 100), face(300, 100)], 0.08, image=picture(2, 1))
+    assert {track.id: center(track)[0] for track in swapped} == {2: 100, 1: 300}
+
+
+def test_who_comes_back_much_later_has_the_same_id() -> None:
+    for comes_back, expected in ((1, [1]), (2, [2])):
+        tracker = Tracker()
+        tracker.update([face(100, 100)], 0, image=picture(1))
+        for second in range(1, 30):
+            tracker.update([], second, image=picture())
+        for time in (30.0, 30.04):
+            tracks = tracker.update([face(500, 100)], time, image=picture(0, 0, comes_back))
+        assert ids(tracks) == expected
+
+
+def test_a_track_that_was_lost_goes_on_elsewhere_under_its_id_alone() -> None:
+    tracker = Tracker()
+    tracker.update([face(100, 100)], 0, image=picture(1))
+    for i in range(1, 4):  # too far away to be the same track
+        tracks = tracker.update([face(500, 100)], i / RATE, image=picture(0, 0, 1))
+    assert ids(tracks) == [1]
+    assert len(tracker._targets) == 1
 
 
 @pytest.mark.parametrize("step", [0.9, 1.1, 2.0, 30.0])

@@ -18,7 +18,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.video.frames import BadVideo, Frame, frames, probe
+from halfsmile.faces.video.frames import BadVideo, VideoFrame, frames, probe
 
 TICKS = 60_000
 HEIGHT, WIDTH = 48, 64
@@ -261,7 +261,7 @@ def test_whatever_the_damage_there_are_frames_or_one_kind_of_error(
         for place in rng.integers(0, len(data), 4):
             damaged[place : place + rng.integers(1, 60)] = rng.bytes(int(rng.integers(0, 60)))
         (tmp_path / name).write_bytes(damaged)
-        found: list[Frame] = []
+        found: list[VideoFrame] = []
         with suppress(BadVideo):
             found += frames(tmp_path / name, start=float(rng.choice([0.0, 0.2])), problems=[])
         assert all(b.time > a.time and b.index > a.index for a, b in pairwise(found))

@@ -8,7 +8,7 @@ import pytest
 from tests.predict.conftest import film, scene
 
 from halfsmile.data.decode import read_image
-from halfsmile.faces.video.frames import Frame, frames
+from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.predict.drawing.annotate import annotated_video, write_picture
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.video import look_at_video
@@ -31,7 +31,7 @@ def test_annotated_pictures(predictor: Predictor, tmp_path: Path, suffix: str, h
 def test_an_annotated_video_has_the_frames_and_times_of_its_source(
     predictor: Predictor, tmp_path: Path
 ) -> None:
-    source = [Frame(f.index, f.time**1.2, f.image) for f in film(lambda i: [(20 + i, 40, 100)], 20)]
+    source = [VideoFrame(f.index, f.time**1.2, f.image) for f in film(lambda i: [(20 + i, 40, 100)], 20)]
     with annotated_video(tmp_path / "a.mp4") as add:
         for seen in look_at_video(predictor, source):
             add(seen)
@@ -66,7 +66,7 @@ def test_no_frame_shows_a_face_that_shall_be_hidden(
 
 def test_a_stream_that_changes_its_size_is_scaled(predictor: Predictor, tmp_path: Path) -> None:
     sizes = [(120, 200), (120, 200), (60, 100), (240, 400)]
-    source = [Frame(i, i / 10, scene([], size=size)) for i, size in enumerate(sizes)]
+    source = [VideoFrame(i, i / 10, scene([], size=size)) for i, size in enumerate(sizes)]
     with annotated_video(tmp_path / "a.mp4") as add:
         for seen in look_at_video(predictor, source):
             add(seen)

@@ -31,7 +31,7 @@ def test_every_face_of_a_picture_gets_its_file(predictor: Predictor, tmp_path: P
 
 def watch(predictor: Predictor, people: PeopleOfVideo, frames: int = 30) -> None:
     """The first person is clearest in frame 20, the second is there for ten frames."""
-    bright = [90] * 20 + [32] + [90] * (frames - 21)
+    bright = [90] * 20 + [96] + [90] * (frames - 21)
     for seen in look_at_video(
         predictor,
         film(lambda i: [(20, 30, bright[i])] + ([(120, 30, 224)] if i < 10 else []), frames),

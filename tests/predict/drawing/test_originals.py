@@ -6,13 +6,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from halfsmile.faces.sources import Source
+from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.originals import require_originals_kept
 from halfsmile.predict.drawing.places import Places
 
 
-def picture(name: str) -> Source:
-    return Source("picture", name, PurePosixPath(Path(name).name), Path(), name)
+def picture(name: str) -> MediaSource:
+    return MediaSource("picture", name, PurePosixPath(Path(name).name), Path(), name)
 
 
 @pytest.fixture(autouse=True)

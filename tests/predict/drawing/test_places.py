@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from halfsmile.faces.sources import Source
+from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.places import Places, annotated, places_after
 
 
-def picture(name: str, place: str | None = None) -> Source:
-    return Source("picture", name, PurePosixPath(place or name.partition("/")[2]), Path(), name)
+def picture(name: str, place: str | None = None) -> MediaSource:
+    return MediaSource("picture", name, PurePosixPath(place or name.partition("/")[2]), Path(), name)
 
 
-def given(places: Places, sources: Sequence[Source]) -> list[str]:
+def given(places: Places, sources: Sequence[MediaSource]) -> list[str]:
     return [str(annotated(source, places.of(source))) for source in sources]
 
 

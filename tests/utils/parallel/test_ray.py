@@ -21,7 +21,7 @@ import pytest
 
 from halfsmile.data.synthetic import generate
 from halfsmile.data.synthetic.folders import encode_png
-from halfsmile.faces.prepare.run import prepare
+from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.predict.pseudo_labels.run import pseudo_label
 from halfsmile.predict.pseudo_labels.work import Labeler
@@ -35,7 +35,7 @@ FACES = 400
 PREPARE = """
 import functools, sys
 from pathlib import Path
-import halfsmile.faces.prepare.run as module
+import halfsmile.faces.prepare.pipeline as module
 from halfsmile.faces.prepare.settings import Settings
 module.StoreWriter = functools.partial(module.StoreWriter, commit_seconds=0.0)
 module.prepare(["faces.zip"], Path("store"), settings=Settings(detector="aligned", size=112), engine="ray",

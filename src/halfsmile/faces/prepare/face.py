@@ -15,7 +15,7 @@ from halfsmile.faces.align import TEMPLATE_BOX, alignment, move, similarity, tem
 from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import Detection, Floats
 from halfsmile.faces.prepare.settings import JPEG_QUALITY, Settings
-from halfsmile.faces.prepare.sources import Source
+from halfsmile.faces.prepare.sources import FaceSource
 from halfsmile.faces.quality import Quality, exposure, frontal, pose, quality, sharpness
 
 KEPT = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF")
@@ -27,7 +27,7 @@ class Dropped(Exception):  # noqa: N818
     """A face that is not stored; the message is the reason, the same for all faces dropped for it."""
 
 
-def wanted(faces: Sequence[Detection], said: Mapping[str, Any], settings: Settings) -> list[Detection]:
+def select_faces(faces: Sequence[Detection], said: Mapping[str, Any], settings: Settings) -> list[Detection]:
     """The faces of a picture that are stored.
 
     What a data set says of a picture is said of one face: the one that overlaps the given box most, or else
@@ -35,7 +35,7 @@ def wanted(faces: Sequence[Detection], said: Mapping[str, Any], settings: Settin
 
     Args:
         faces: What was detected.
-        said: See :class:`~halfsmile.faces.prepare.sources.Source`.
+        said: See :class:`~halfsmile.faces.prepare.sources.FaceSource`.
         settings: Of the run.
     """
     faces = [face for face in faces if face.score >= settings.min_score]
@@ -51,7 +51,7 @@ def wanted(faces: Sequence[Detection], said: Mapping[str, Any], settings: Settin
     return [faces[int(areas.argmax())]]
 
 
-def given(said: Mapping[str, Any]) -> Detection:
+def annotated_face(said: Mapping[str, Any]) -> Detection:
     """The face that a data set says is in a picture.
 
     Raises:
@@ -66,7 +66,7 @@ def given(said: Mapping[str, Any]) -> Detection:
     return Detection(_moved_box(np.array(TEMPLATE_BOX, np.float32), back), points)
 
 
-def stored(image: Image, face: Detection, settings: Settings, **more: Any) -> StoredFace:
+def prepare_face(image: Image, face: Detection, settings: Settings, **more: Any) -> StoredFace:
     """Align, score and encode one face.
 
     Args:
@@ -102,7 +102,7 @@ def stored(image: Image, face: Detection, settings: Settings, **more: Any) -> St
     )
 
 
-def stored_as_it_is(source: Source, settings: Settings) -> StoredFace:
+def prepare_aligned_face(source: FaceSource, settings: Settings) -> StoredFace:
     """A picture that is an aligned face: the bytes of its file, or its pixels in another size.
 
     Box and landmarks are those that the data set gives, moved with the pixels, and none where it gives none.
@@ -134,11 +134,11 @@ def stored_as_it_is(source: Source, settings: Settings) -> StoredFace:
         box=box,
         landmarks=points,
         quality=_measures(scores),
-        **labels(source.said),
+        **label_columns(source.said),
     )
 
 
-def labels(said: Mapping[str, Any]) -> dict[str, Any]:
+def label_columns(said: Mapping[str, Any]) -> dict[str, Any]:
     """What a data set says of a face apart from where it is."""
     return {name: said[name] for name in _LABELS if name in said}
 

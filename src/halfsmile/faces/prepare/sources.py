@@ -20,7 +20,7 @@ _SAID = tuple(name for name in SCHEMA.names if name not in ("image", "sha256"))
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class FaceSource:
     """A picture or a video.
 
     Args:
@@ -39,7 +39,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Sources:
+class FaceSources:
     """All sources, in the order in which they are prepared.
 
     Args:
@@ -48,19 +48,19 @@ class Sources:
         notes: What was found and what was ignored, for people.
     """
 
-    parts: tuple[Collection[Source], ...]
+    parts: tuple[Collection[FaceSource], ...]
     taxonomy: Taxonomy | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
-    def __iter__(self) -> Iterator[Source]:
+    def __iter__(self) -> Iterator[FaceSource]:
         for part in self.parts:
             yield from part
 
 
-class Rows(Collection[Source]):
+class Rows(Collection[FaceSource]):
     """The rows of a manifest as sources, made when they are asked for: there may be millions.
 
     A picture that several rows name is a source for each; the later ones have a number behind their name.
@@ -77,7 +77,7 @@ class Rows(Collection[Source]):
     def __contains__(self, source: object) -> bool:
         return any(source == own for own in self)
 
-    def __iter__(self) -> Iterator[Source]:
+    def __iter__(self) -> Iterator[FaceSource]:
         root = Path(self._manifest.root)
         prefix = f"{root}!" if root.is_file() else f"{root.as_posix()}/"
         seen: Counter[str] = Counter()
@@ -88,7 +88,7 @@ class Rows(Collection[Source]):
                 if locator in self._repeated:
                     seen[locator] += 1
                     name += f" ({seen[locator]})" if seen[locator] > 1 else ""
-                yield Source(name, root, locator, said={n: row[n] for n in _SAID if row[n] is not None})
+                yield FaceSource(name, root, locator, said={n: row[n] for n in _SAID if row[n] is not None})
 
 
 def find(
@@ -97,7 +97,7 @@ def find(
     layout: str | None = None,
     leave_out: Sequence[Path] = (),
     **options: Any,
-) -> Sources:
+) -> FaceSources:
     """Everything behind some names.
 
     What :func:`~halfsmile.data.readers.registry.recognize` takes for a data set is read by its reader, so
@@ -115,7 +115,7 @@ def find(
         ValueError: If a name stands for nothing or for a camera or a stream, a data set can't be read, or two
             of them have different classes.
     """
-    parts: list[Collection[Source]] = []
+    parts: list[Collection[FaceSource]] = []
     notes: list[str] = []
     taxonomies: dict[str, Taxonomy] = {}
     for name in dict.fromkeys(map(str, names)):
@@ -133,7 +133,7 @@ def find(
             f"One store has one list of classes, but these differ:\n{listed}\nPrepare a store from each, and "
             "merge them with `halfsmile data merge`."
         )
-    sources = Sources(_once(parts), next(iter(taxonomies.values()), None), tuple(notes))
+    sources = FaceSources(_once(parts), next(iter(taxonomies.values()), None), tuple(notes))
     if not len(sources):
         raise ValueError("Name at least one picture, video, folder, archive or data set.")
     return sources
@@ -161,7 +161,7 @@ def _data_set(
         raise ValueError(f"{error} To take the pictures alone, give the layout folder.") from error
 
 
-def _files(name: str, leave_out: Sequence[Path], notes: list[str]) -> list[Source]:
+def _files(name: str, leave_out: Sequence[Path], notes: list[str]) -> list[FaceSource]:
     found = files.find_sources([name], leave_out=leave_out)
     if live := [item.name for item in found.items if item.is_live]:
         raise ValueError(f"{live[0]} has no end; record it into a file first.")
@@ -170,19 +170,19 @@ def _files(name: str, leave_out: Sequence[Path], notes: list[str]) -> list[Sourc
         first, reason = found.ignored[0]
         notes.append(f"{name}: {len(found.ignored)} files were ignored, first {first} ({reason}).")
     return [
-        Source(item.name, Path(item.name), is_video=True)
+        FaceSource(item.name, Path(item.name), is_video=True)
         if item.kind == "video"
-        else Source(item.name, item.root, item.locator)
+        else FaceSource(item.name, item.root, item.locator)
         for item in found.items
     ]
 
 
-def _once(parts: Sequence[Collection[Source]]) -> tuple[Collection[Source], ...]:
+def _once(parts: Sequence[Collection[FaceSource]]) -> tuple[Collection[FaceSource], ...]:
     """The parts without sources that an earlier part has."""
     if len(parts) == 1:
         return tuple(parts)
     seen: set[str] = set()
-    kept: list[Collection[Source]] = []
+    kept: list[Collection[FaceSource]] = []
     for part in parts:
         names = [source.name for source in part]
         is_new = [name not in seen for name in names]

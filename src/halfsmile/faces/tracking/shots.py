@@ -26,11 +26,20 @@ class ShotDetector:
     before did: motion hardly changes the colors, and a lively film changes both all the time. Frames without
     contrast, as black or white ones, are passed over; a cut through black is found. Dissolves are not.
 
+    A cut from one face to another in front of the same wall changes the picture no more than a caption or a
+    shock to the camera does. :attr:`may_be_cut` tells of those, too; whether the faces look alike must
+    decide.
+
     Args:
         threshold: Smallest change that counts, 0 to 1. Higher values find fewer cuts.
         ratio: How many times the median of the last changes a cut must be. Higher values find fewer cuts.
+        possible_threshold: The smallest change of what may be a cut.
+        possible_ratio: Its least ratio to the median.
         window: Number of changes in the median.
         min_seconds: A cut so soon after another is none.
+
+    Attributes:
+        may_be_cut: Whether the latest frame begins a new shot, or may begin one.
     """
 
     def __init__(
@@ -38,15 +47,20 @@ class ShotDetector:
         *,
         threshold: float = 0.15,
         ratio: float = 4.0,
+        possible_threshold: float = 0.04,
+        possible_ratio: float = 8.0,
         window: int = 24,
         min_seconds: float = 0.25,
     ) -> None:
         self.threshold = threshold
         self.ratio = ratio
+        self.possible_threshold = possible_threshold
+        self.possible_ratio = possible_ratio
         self.min_seconds = min_seconds
         self._recent: deque[float] = deque(maxlen=window)
         self._before: _Summary | None = None
-        self._cut_time = -np.inf
+        self._cut_time = self._possible_time = -np.inf
+        self.may_be_cut = False
 
     def update(self, image: Image, time: float) -> bool:
         """Take the next frame.
@@ -58,6 +72,7 @@ class ShotDetector:
         Returns:
             Whether it begins a new shot; the first frame of all does not.
         """
+        self.may_be_cut = False
         step = max(1, min(image.shape[0] // (2 * _HEIGHT), image.shape[1] // (2 * _WIDTH)))
         thinned = np.ascontiguousarray(image[::step, ::step])
         small = np.asarray(cv2.resize(thinned, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
@@ -70,13 +85,18 @@ class ShotDetector:
         change = _change(before, now)
         usual = statistics.median(self._recent) if len(self._recent) >= _FEWEST else self.threshold / 2
         self._recent.append(change)
-        found = (
-            change >= max(self.threshold, self.ratio * usual) and time - self._cut_time >= self.min_seconds
-        )
+        found = change >= max(self.threshold, self.ratio * usual) and self._is_late(self._cut_time, time)
         if found:
             self._cut_time = time
             self._recent.clear()
+        possible = change >= max(self.possible_threshold, self.possible_ratio * usual)
+        self.may_be_cut = found or (possible and self._is_late(self._possible_time, time))
+        if self.may_be_cut:
+            self._possible_time = time
         return found
+
+    def _is_late(self, before: float, time: float) -> bool:
+        return time - before >= self.min_seconds
 
 
 def _pattern(small: Image) -> npt.NDArray[np.float32]:

@@ -11,7 +11,7 @@ Memory and time per frame depend on the people in view alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ from scipy.optimize import linear_sum_assignment
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.appearance import Look, look
+from halfsmile.faces.tracking.gallery import Gallery
 from halfsmile.faces.tracking.kalman import BoxState
+from halfsmile.faces.tracking.motion import move_along
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,7 +32,7 @@ _MIN_OVERLAP_TENTATIVE = 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class TrackedFace:
     """A face of a known person at a time.
 
     Attributes:
@@ -49,6 +51,12 @@ class Track:
     score: float
     detected: bool
 
+    @property
+    def detection(self) -> Detection:
+        """The same as a detection, for alignment."""
+        points = None if self.landmarks is None else np.asarray(self.landmarks, np.float32)
+        return Detection(np.asarray(self.box, np.float32), points, self.score)
+
 
 @dataclass(eq=False)
 class _Target:
@@ -65,15 +73,15 @@ class _Target:
         if look is not None:
             self.looks = [(then, old) for then, old in self.looks if time - then <= seconds] + [(time, look)]
 
-    def track(self, time: float) -> Track:
+    def track(self, time: float) -> TrackedFace:
         """The latest detection, moved as the filter predicts."""
         box = np.asarray(self.detection.box, np.float64)
         points = (
             None if self.detection.landmarks is None else np.asarray(self.detection.landmarks, np.float64)
         )
         if time > self.state.time:
-            box, points = _move(box, points, self.state.box, self.state.predict(time).box)
-        return Track(self.id, time, box, points, self.detection.score, time == self.state.time)
+            box, points = move_along(box, points, self.state.box, self.state.predict(time).box)
+        return TrackedFace(self.id, time, box, points, self.detection.score, time == self.state.time)
 
 
 class Tracker:
@@ -91,8 +99,10 @@ class Tracker:
         grow: Standard deviations of a predicted place by which boxes are grown all around before they are
             compared: little from frame to frame, and more after a gap. Higher values follow wilder motion
             and mix up neighbors.
-        min_likeness: Correlation that a face must have to continue a track, where images are given: after a
-            cut with the track's latest look, after a gap with any of those of its last ``lost_seconds``.
+        min_likeness: Correlation that a face must have to continue a track after a gap, where images are
+            given, with any of the track's looks of its last ``lost_seconds``.
+        min_likeness_at_cut: The same where a new shot may begin, with the track's latest look.
+        gallery: Who was seen before, for faces that continue no track, where images are given.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -107,6 +117,8 @@ class Tracker:
         lost_seconds: float = 1.0,
         grow: float = 2.0,
         min_likeness: float = 0.7,
+        min_likeness_at_cut: float = 0.9,
+        gallery: Gallery | None = None,
     ) -> None:
         if not 0 <= low_score <= high_score <= 1 or min_hits < 1 or lost_seconds < 0 or grow < 0:
             raise ValueError(
@@ -120,13 +132,15 @@ class Tracker:
         self.lost_seconds = lost_seconds
         self.grow = grow
         self.min_likeness = min_likeness
+        self.min_likeness_at_cut = min_likeness_at_cut
+        self.gallery = Gallery() if gallery is None else gallery
         self._targets: list[_Target] = []
         self._last_id = 0
         self._time = self._detected = -np.inf  # of the latest frame, and of the latest with detections
         self._is_new = True
 
     def reset(self) -> None:
-        """Forget everybody, as at a change of shot; ids are not given again."""
+        """Forget everybody in view; an id is given again only to who the gallery knows."""
         self._targets = []
         self._is_new = True
 
@@ -136,17 +150,19 @@ class Tracker:
         time: float,
         *,
         image: Image | None = None,
-        cut: bool = False,
-    ) -> list[Track]:
+        may_be_cut: bool = False,
+    ) -> list[TrackedFace]:
         """Take the next frame.
 
         Args:
             detections: Its faces, in any order; None if the detector did not run on it. An empty list says
                 that there is no face.
             time: Its time in seconds, more than that of the frame before.
-            image: (H, W, 3) uint8, RGB. With it, a track goes on after a gap or a cut only with a face that
-                looks alike in the same place.
-            cut: Whether a new shot begins with this frame. Without an image, everybody is forgotten.
+            image: (H, W, 3) uint8, RGB. With it, a track goes on after a gap only with a face that looks
+                alike in the same place, and a person who is seen again elsewhere or later keeps their id.
+            may_be_cut: Whether a new shot may begin with this frame: with an image, a track goes on only with
+                a face that looks alike, and new ones are given out at once. Where a new shot does begin, call
+                :meth:`reset` before.
 
         Returns:
             The people detected in this frame; where the detector did not run, those of the latest frame where
@@ -158,8 +174,6 @@ class Tracker:
         if time <= self._time:
             raise ValueError(f"Times must rise; after {self._time} s came {time} s.")
         self._time = time
-        if cut and image is None:
-            self.reset()
         if detections is None:
             return self._tracks(self._detected, time)
         is_late = time - self._detected > self.lost_seconds
@@ -170,7 +184,7 @@ class Tracker:
         ]
         faces = sorted(detections, key=lambda face: (-face.score, *face.box))
         looks = [look(image, face.box) if image is not None else None for face in faces]
-        similarity = self._similarity(faces, looks, time, cut=cut, is_late=is_late)
+        similarity = self._similarity(faces, looks, time, may_be_cut=may_be_cut, is_late=is_late)
         high = [i for i, face in enumerate(faces) if face.score >= self.high_score]
         low = [i for i, face in enumerate(faces) if self.low_score <= face.score < self.high_score]
         sure = [i for i, target in enumerate(self._targets) if target.id]
@@ -192,18 +206,32 @@ class Tracker:
         for face in high:
             if face not in matches.values():
                 state = BoxState.start(faces[face].box, time)
-                hits = self.min_hits if self._is_new or is_late else 1
+                hits = self.min_hits if self._is_new or is_late or may_be_cut else 1
                 target = _Target(state, faces[face], hits, [])
                 target.remember(looks[face], time, self.lost_seconds)
                 self._targets.append(target)
-        for target in self._targets:
-            if not target.id and target.hits >= self.min_hits:
-                self._last_id += 1
-                target.id = self._last_id
+        self._identify(time, image)
         self._detected, self._is_new = time, False
         return self._tracks(time, time)
 
-    def _tracks(self, seen: float, time: float) -> list[Track]:
+    def _identify(self, time: float, image: Image | None) -> None:
+        """Give ids to the tracks that have become sure, and let the gallery see everybody in view."""
+        new = [target for target in self._targets if not target.id and target.hits >= self.min_hits]
+        known: list[int | None] = [None] * len(new)
+        if new and image is not None:
+            in_view = {target.id for target in self._targets if target.state.time == time}
+            known = self.gallery.identify(image, [target.detection for target in new], in_view)
+            self._targets = [target for target in self._targets if not target.id or target.id not in known]
+        for target, person in zip(new, known, strict=True):
+            if person is None:
+                self._last_id += 1
+            target.id = self._last_id if person is None else person
+        if image is not None:
+            for target in self._targets:
+                if target.id and target.state.time == time:
+                    self.gallery.see(target.id, image, target.detection, time)
+
+    def _tracks(self, seen: float, time: float) -> list[TrackedFace]:
         tracks = [t.track(time) for t in self._targets if t.id and t.state.time == seen]
         return sorted(tracks, key=lambda track: track.id)
 
@@ -213,7 +241,7 @@ class Tracker:
         looks: Sequence[Look | None],
         time: float,
         *,
-        cut: bool,
+        may_be_cut: bool,
         is_late: bool,
     ) -> Floats:
         """(targets, faces): overlap of the grown boxes, 0 where the looks forbid a match."""
@@ -223,41 +251,15 @@ class Tracker:
         detected = np.array([face.box for face in faces], np.float64).reshape(1, -1, 4)
         overlap = _overlap(predicted, detected, margins)
         for i, target in enumerate(self._targets):
-            if not (cut or is_late) and target.state.time == self._detected:
+            if not (may_be_cut or is_late) and target.state.time == self._detected:
                 continue
             # what covers a face little by little is in its latest looks, too
-            known = [old for _, old in target.looks[-1 if cut else 0 :]]
+            known = [old for _, old in target.looks[-1 if may_be_cut else 0 :]]
+            least = self.min_likeness_at_cut if may_be_cut else self.min_likeness
             for j, seen in enumerate(looks):
-                if known and seen is not None and max(old @ seen for old in known) < self.min_likeness:
+                if known and seen is not None and max(old @ seen for old in known) < least:
                     overlap[i, j] = 0
         return overlap
-
-
-def interpolate(before: Sequence[Track], after: Sequence[Track], time: float) -> list[Track]:
-    """Tracks between two frames with detections: boxes and landmarks move on straight lines.
-
-    Args:
-        before: Tracks of an earlier frame.
-        after: Tracks of a later frame.
-        time: Seconds, between theirs.
-
-    Returns:
-        Those who are in both, in order of their ids.
-    """
-    later = {track.id: track for track in after}
-    found = []
-    for first in sorted(before, key=lambda track: track.id):
-        last = later.get(first.id)
-        if last is None:
-            continue
-        share = (time - first.time) / (last.time - first.time)
-        points = None
-        if first.landmarks is not None and last.landmarks is not None:
-            points = first.landmarks + share * (last.landmarks - first.landmarks)
-        box = first.box + share * (last.box - first.box)
-        score = min(first.score, last.score)
-        found.append(replace(first, time=time, box=box, landmarks=points, score=score, detected=False))
-    return found
 
 
 def _match(similarity: Floats, targets: list[int], faces: list[int], least: float) -> dict[int, int]:
@@ -275,15 +277,3 @@ def _overlap(first: Floats, second: Floats, margin: Floats) -> Floats:
     shared = np.clip(high - low, 0, None).prod(-1)
     sides = [boxes[..., 2:] - boxes[..., :2] + 2 * margin[..., None] for boxes in (first, second)]
     return np.asarray(shared / (sides[0].prod(-1) + sides[1].prod(-1) - shared), np.float64)
-
-
-def _move(box: Floats, points: Floats | None, origin: Floats, goal: Floats) -> tuple[Floats, Floats | None]:
-    """Carry a box and its points along as ``origin`` moves to ``goal``."""
-    scale = (goal[2:] - goal[:2]) / (origin[2:] - origin[:2])
-    shift = (goal[:2] + goal[2:] - origin[:2] - origin[2:]) / 2
-    center = (box[:2] + box[2:]) / 2
-
-    def moved(places: Floats) -> Floats:
-        return np.asarray((places - center) * scale + center + shift, np.float64)
-
-    return moved(box.reshape(2, 2)).ravel(), None if points is None else moved(points)

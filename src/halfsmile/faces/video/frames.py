@@ -25,11 +25,11 @@ from halfsmile.data.preprocess import Image
 from halfsmile.faces.video.decoder import Picture, VideoDecoder
 from halfsmile.faces.video.source import MAX_PIXELS, BadVideo, open_container, stream_duration, video_stream
 
-__all__ = ["MAX_PIXELS", "BadVideo", "Frame", "Video", "frames", "probe"]
+__all__ = ["MAX_PIXELS", "BadVideo", "Video", "VideoFrame", "frames", "probe"]
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class VideoFrame:
     """One picture of a video.
 
     Attributes:
@@ -87,7 +87,7 @@ def frames(
     end: float | None = None,
     max_pixels: int = MAX_PIXELS,
     problems: list[str] | None = None,
-) -> Iterator[Frame]:
+) -> Iterator[VideoFrame]:
     """Decode the frames of a source one after the other, in constant memory.
 
     What can be read of a damaged or cut video is read; what could not is told at the end.
@@ -122,7 +122,7 @@ def _frames(
     end: float | None,
     max_pixels: int,
     problems: list[str] | None,
-) -> Iterator[Frame]:
+) -> Iterator[VideoFrame]:
     decoder: VideoDecoder | _Camera
     if isinstance(source, int):
         decoder = _Camera(source)
@@ -133,7 +133,7 @@ def _frames(
         if end is not None and seconds >= end:
             break
         if seconds >= start and index % every == 0:
-            yield Frame(index, seconds, pixels())
+            yield VideoFrame(index, seconds, pixels())
     else:
         trouble = decoder.missing_end()
     for problem in decoder.problems() + trouble:

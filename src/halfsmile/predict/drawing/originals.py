@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from halfsmile.faces.sources import Source
+from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.places import Places
 
 _COPIES = (".jpg", ".png", ".mp4")  # suffixes of annotated copies
@@ -15,7 +15,7 @@ _EXPLANATION = re.compile(r"(.*)-(?:face-\d+|person-\d+-frame-\d+)\.png", re.DOT
 
 
 def require_originals_kept(
-    sources: Iterable[Source], places: Places, *, annotate: Path | None, explain: Path | None
+    sources: Iterable[MediaSource], places: Places, *, annotate: Path | None, explain: Path | None
 ) -> None:
     """Refuse folders in which results would take the place of a source.
 

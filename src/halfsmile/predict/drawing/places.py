@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from halfsmile.data.containers.archive import split_locator
-from halfsmile.faces.sources import Source
+from halfsmile.faces.sources import MediaSource
 
 _LIKE_A_FILE = re.compile(r".*\.(jpg|png|mp4|svg)", re.IGNORECASE)
 _LONGEST = 200  # bytes of a name; the longest that is put behind it leaves it below the 255 that disks take
@@ -25,7 +25,7 @@ class Places:
         self._taken: set[str] = set()
         self._given: dict[str, PurePosixPath] = {}
 
-    def of(self, source: Source) -> PurePosixPath:
+    def of(self, source: MediaSource) -> PurePosixPath:
         """The path of a source, the same whenever it is asked for."""
         if source.key not in self._given:
             place = source.place.with_suffix("") if source.kind in ("picture", "video") else source.place
@@ -51,7 +51,7 @@ class Places:
         return candidate
 
 
-def places_after(done: Iterable[str], sources: Iterable[Source]) -> Places:
+def places_after(done: Iterable[str], sources: Iterable[MediaSource]) -> Places:
     """The places for a run that goes on with an earlier one's table.
 
     Args:
@@ -69,7 +69,7 @@ def places_after(done: Iterable[str], sources: Iterable[Source]) -> Places:
     return places
 
 
-def annotated(source: Source, place: PurePosixPath) -> PurePosixPath:
+def annotated(source: MediaSource, place: PurePosixPath) -> PurePosixPath:
     """Where the annotated copy of a source goes within the folder for them: a JPEG as JPEG, others as PNG."""
     if source.kind != "picture":
         return place.with_name(f"{place.name}.mp4")

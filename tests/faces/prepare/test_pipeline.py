@@ -24,7 +24,7 @@ from halfsmile.data.store.verify import verify
 from halfsmile.data.synthetic import generate, write_folders
 from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.faces.align import template
-from halfsmile.faces.prepare.run import Summary, prepare
+from halfsmile.faces.prepare.pipeline import PrepareSummary, prepare
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.faces.video.writer import write_video
 
@@ -37,7 +37,7 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def quietly(names: Sequence[Path], out: Path, settings: Settings, **options: Any) -> Summary:
+def quietly(names: Sequence[Path], out: Path, settings: Settings, **options: Any) -> PrepareSummary:
     return prepare(names, out, settings=settings, progress=False, **{"workers": 0} | options)
 
 
@@ -64,13 +64,13 @@ def album(tmp_path_factory: pytest.TempPathFactory, scenes: list[Scene]) -> Path
 
 
 @pytest.fixture(scope="session")
-def prepared(album: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+def prepared(album: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PrepareSummary]:
     store = tmp_path_factory.mktemp("prepared") / "store"
     return store, quietly([album], store, MTCNN)
 
 
 def test_faces_are_found_and_what_is_bad_is_listed(
-    prepared: tuple[Path, Summary], album: Path, scenes: list[Scene]
+    prepared: tuple[Path, PrepareSummary], album: Path, scenes: list[Scene]
 ) -> None:
     store, summary = prepared
     assert verify(store, pixels=True).ok
@@ -97,13 +97,13 @@ def test_faces_are_found_and_what_is_bad_is_listed(
     assert all((row["width"], row["height"]) == (112, 112) for row in rows)
 
 
-def test_processes_change_nothing(prepared: tuple[Path, Summary], album: Path, tmp_path: Path) -> None:
+def test_processes_change_nothing(prepared: tuple[Path, PrepareSummary], album: Path, tmp_path: Path) -> None:
     quietly([album], tmp_path / "store", MTCNN, workers=2)
     assert files(tmp_path / "store") == files(prepared[0])
 
 
 def test_a_finished_store_is_left_alone_or_added_to(
-    prepared: tuple[Path, Summary], album: Path, tmp_path: Path
+    prepared: tuple[Path, PrepareSummary], album: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "store"
     quietly([album / "foto 0 – 照片.png"], store, MTCNN)
@@ -234,7 +234,7 @@ def test_a_picture_that_kills_its_process_costs_only_itself(tmp_path: Path) -> N
         "    return real(data, name)\n"
         "face.decode = deadly\n"
         "if __name__ == '__main__':\n"
-        "    from halfsmile.faces.prepare.run import prepare\n"
+        "    from halfsmile.faces.prepare.pipeline import prepare\n"
         "    from halfsmile.faces.prepare.settings import Settings\n"
         "    settings = Settings(detector='aligned')\n"
         "    summary = prepare([sys.argv[1]], Path(sys.argv[2]), settings=settings, workers=1)\n"
@@ -257,7 +257,7 @@ def test_killed_three_times_the_store_is_the_same(tmp_path: Path) -> None:
     program = (
         "import sys, functools\n"
         "from pathlib import Path\n"
-        "import halfsmile.faces.prepare.run as module\n"
+        "import halfsmile.faces.prepare.pipeline as module\n"
         "module.StoreWriter = functools.partial(module.StoreWriter, commit_seconds=0.05)\n"
         "if __name__ == '__main__':\n"
         "    from halfsmile.faces.prepare.settings import Settings\n"
@@ -288,7 +288,7 @@ def test_killed_three_times_the_store_is_the_same(tmp_path: Path) -> None:
     assert len(FaceStore(tmp_path / "store")) == 600 - 7
 
 
-def test_the_summary_is_for_people(prepared: tuple[Path, Summary]) -> None:
+def test_the_summary_is_for_people(prepared: tuple[Path, PrepareSummary]) -> None:
     console = Console(record=True, width=200)
     prepared[1].render(console)
     shown = console.export_text()

@@ -20,9 +20,9 @@ from rich.console import Console
 
 from halfsmile.data.store.read import is_store
 from halfsmile.data.store.write import SHARD_SIZE, StoredFace, StoreWriter
+from halfsmile.faces.prepare.preparer import Done, FrameCount, Piece, Preparer, PrepareTask
 from halfsmile.faces.prepare.settings import QUALITY, Settings, require_same_settings, save_settings
-from halfsmile.faces.prepare.sources import Source, Sources, find
-from halfsmile.faces.prepare.work import Done, Frames, Piece, Preparer, Task
+from halfsmile.faces.prepare.sources import FaceSource, FaceSources, find
 from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
 from halfsmile.utils.parallel.pool import OrderedPool, TaskFailed
 from halfsmile.utils.progress import Progress
@@ -32,7 +32,7 @@ _SHOWN = 5
 
 
 @dataclass
-class Summary:
+class PrepareSummary:
     """What a run did.
 
     Args:
@@ -99,7 +99,7 @@ def prepare(
     shard_size: int = SHARD_SIZE,
     progress: bool = True,
     **options: Any,
-) -> Summary:
+) -> PrepareSummary:
     """Find, align and score the faces of some sources, and write them into a store.
 
     Stopped at any point and called again with the same arguments, it goes on and ends with the same store.
@@ -132,7 +132,7 @@ def prepare(
     sources = find(names, layout=layout, leave_out=[out], **options)
     rule = options.get("rule")
     require_same_settings(out, settings, rule)  # before the writer opens what may be a finished store
-    summary = Summary(out, notes=sources.notes)
+    summary = PrepareSummary(out, notes=sources.notes)
     writer = StoreWriter(out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=QUALITY, retry=retry)
     start_worker = functools.partial(Preparer, settings)
     with writer, open_pool(engine, start_worker, workers=workers) as pool:
@@ -154,14 +154,18 @@ class _Run:
     """What comes from the processes goes to the writer, and is counted."""
 
     def __init__(
-        self, writer: StoreWriter, pool: Pool[Task, Piece], start: Callable[[], Preparer], summary: Summary
+        self,
+        writer: StoreWriter,
+        pool: Pool[PrepareTask, Piece],
+        start: Callable[[], Preparer],
+        summary: PrepareSummary,
     ) -> None:
         self.writer = writer
         self.pool = pool
         self.start = start
         self.summary = summary
 
-    def work(self, sources: Sources, *, is_shown: bool) -> None:
+    def work(self, sources: FaceSources, *, is_shown: bool) -> None:
         """Look at all sources that are not in the store yet."""
         self.begin, self.faces_before = time.monotonic(), len(self.writer)
         self.lengths = self._lengths(sources)
@@ -178,24 +182,24 @@ class _Run:
         done_here = 0.0 if self.pool.workers else sum(self.summary.seconds.values())
         self.summary.seconds["write"] = processor - done_here
 
-    def _lengths(self, sources: Iterable[Source]) -> dict[str, int]:
+    def _lengths(self, sources: Iterable[FaceSource]) -> dict[str, int]:
         """Number of frames to be looked at, of the videos that are still to do."""
         videos = (s for s in sources if s.is_video and s.name not in self.writer)
         lengths = {}
-        for task, pieces in self.pool.run(Task((video,), only_length=True) for video in videos):
+        for task, pieces in self.pool.run(PrepareTask((video,), only_length=True) for video in videos):
             with contextlib.suppress(TaskFailed):
-                count = sum(piece.count for piece in pieces if isinstance(piece, Frames))
+                count = sum(piece.count for piece in pieces if isinstance(piece, FrameCount))
                 lengths[task.sources[0].name] = max(1, count)
         return lengths
 
-    def _tasks(self, sources: Iterable[Source]) -> Iterator[Task]:
+    def _tasks(self, sources: Iterable[FaceSource]) -> Iterator[PrepareTask]:
         """Groups of sources, the same in every run, without those that are done."""
         for is_video, alike in itertools.groupby(sources, key=lambda source: source.is_video):
             while group := tuple(itertools.islice(alike, 1 if is_video else GROUP)):
                 if any(source.name not in self.writer for source in group):
-                    yield Task(group)
+                    yield PrepareTask(group)
 
-    def _write(self, group: Sequence[Source], pieces: Iterator[Piece]) -> None:
+    def _write(self, group: Sequence[FaceSource], pieces: Iterator[Piece]) -> None:
         """Store the faces of a group, except of sources that are in the store."""
         for source in group:
             if source.name in self.writer:
@@ -209,13 +213,13 @@ class _Run:
                 self.writer.leave_out(source.name, str(failure))
             self.summary.sources += 1
 
-    def _faces(self, source: Source, pieces: Iterator[Piece]) -> Iterator[StoredFace]:
+    def _faces(self, source: FaceSource, pieces: Iterator[Piece]) -> Iterator[StoredFace]:
         """The faces of a source; raises a failure if it turns out that it can't be read."""
         parts_left = self.lengths.get(source.name, 1)
         for piece in pieces:
             if isinstance(piece, StoredFace):
                 yield piece
-            elif isinstance(piece, Frames):
+            elif isinstance(piece, FrameCount):
                 parts = min(piece.count, parts_left)
                 parts_left -= parts
                 self._advance(parts)
@@ -229,20 +233,20 @@ class _Run:
                     raise _Failure(piece.failure)
                 return
 
-    def _without(self, group: Sequence[Source], reason: str) -> None:
+    def _without(self, group: Sequence[FaceSource], reason: str) -> None:
         """Look at the sources of a group one by one, since one of them ends the process, and leave it out."""
         rest = [source for source in group if source.name not in self.writer]
         if len(group) == 1:
             self._leave_out(group[0], reason)
             return
-        with OrderedPool[Task, Piece](self.start, workers=1) as pool:
-            for task, pieces in pool.run(Task((source,)) for source in rest):
+        with OrderedPool[PrepareTask, Piece](self.start, workers=1) as pool:
+            for task, pieces in pool.run(PrepareTask((source,)) for source in rest):
                 try:
                     self._write(task.sources, pieces)
                 except TaskFailed as error:
                     self._leave_out(task.sources[0], str(error))
 
-    def _leave_out(self, source: Source, reason: str) -> None:
+    def _leave_out(self, source: FaceSource, reason: str) -> None:
         self.writer.leave_out(source.name, reason)
         self.summary.sources += 1
         self._advance(self.lengths.get(source.name, 1))

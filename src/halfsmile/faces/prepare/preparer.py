@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -15,23 +17,30 @@ from halfsmile.data.decode import BadImage, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
 from halfsmile.faces.detect import Detection, Detector
-from halfsmile.faces.given import GivenFaces
+from halfsmile.faces.given_faces import GivenFaces
 from halfsmile.faces.mtcnn import Mtcnn
-from halfsmile.faces.prepare.face import Dropped, given, labels, stored, stored_as_it_is, wanted
+from halfsmile.faces.prepare.face import (
+    Dropped,
+    annotated_face,
+    label_columns,
+    prepare_aligned_face,
+    prepare_face,
+    select_faces,
+)
 from halfsmile.faces.prepare.settings import Settings
-from halfsmile.faces.prepare.sources import Source
-from halfsmile.faces.tracking.shots import ShotDetector
-from halfsmile.faces.tracking.track import Track, Tracker
-from halfsmile.faces.video.frames import BadVideo, Frame, frames, probe
+from halfsmile.faces.prepare.sources import FaceSource
+from halfsmile.faces.tracking.follow import FollowedFrame, follow
+from halfsmile.faces.video.frames import BadVideo, frames, probe
 from halfsmile.faces.yunet import YuNet
 
 PIXELS = 2**24  # of pictures that are looked at together
 NOT_WANTED = "score too low, or not the one face that is wanted"
+T = TypeVar("T")
 _TOLD = 20  # frames between two pieces that say how far a video is
 
 
 @dataclass(frozen=True)
-class Task:
+class PrepareTask:
     """Sources that one process works on.
 
     Args:
@@ -39,12 +48,12 @@ class Task:
         only_length: Say how many frames of the video will be looked at, and no more.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[FaceSource, ...]
     only_length: bool = False
 
 
 @dataclass(frozen=True)
-class Frames:
+class FrameCount:
     """So many frames of a video more were looked at, or are to be."""
 
     count: int
@@ -67,7 +76,7 @@ class Done:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-Piece = StoredFace | Frames | Done
+Piece = StoredFace | FrameCount | Done
 
 
 class Preparer:
@@ -85,6 +94,7 @@ class Preparer:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self.settings = settings
         self._seconds: dict[str, float] = defaultdict(float)
+        self._nested = 0.0
         self._detector: Detector | None = None
         if settings.detector == "yunet":
             self._detector = YuNet(settings.model)
@@ -93,18 +103,18 @@ class Preparer:
         elif settings.detector == "auto":
             raise ValueError("Resolve the settings first: a store has faces of one detector.")
 
-    def __call__(self, task: Task) -> Iterator[Piece]:
+    def __call__(self, task: PrepareTask) -> Iterator[Piece]:
         """For each source of a task in its order: the faces, and then ``Done``."""
         if task.sources[0].is_video:
             return self._length(task.sources[0]) if task.only_length else self._video(task.sources[0])
         return self._pictures(task.sources)
 
-    def _pictures(self, sources: Sequence[Source]) -> Iterator[Piece]:
+    def _pictures(self, sources: Sequence[FaceSource]) -> Iterator[Piece]:
         if self.settings.detector == "aligned":
             for source in sources:
                 yield from self._aligned(source)
             return
-        waiting: list[tuple[Source, Image | str]] = []
+        waiting: list[tuple[FaceSource, Image | str]] = []
         pixels = 0
         for source in sources:
             with self._clock("decode"):
@@ -119,7 +129,7 @@ class Preparer:
                 waiting, pixels = [], 0
         yield from self._batch(waiting)
 
-    def _batch(self, pictures: Sequence[tuple[Source, Image | str]]) -> Iterator[Piece]:
+    def _batch(self, pictures: Sequence[tuple[FaceSource, Image | str]]) -> Iterator[Piece]:
         with self._clock("detect"):
             faces = self._detect(pictures)
         for (source, image), found in zip(pictures, faces, strict=True):
@@ -127,20 +137,22 @@ class Preparer:
                 yield self._done(failure=image if isinstance(image, str) else f"{source.locator}: {found}")
                 continue
             dropped = Counter[str]()
-            kept = wanted(found, source.said, self.settings)
+            kept = select_faces(found, source.said, self.settings)
             if len(kept) < len(found):
                 dropped[NOT_WANTED] += len(found) - len(kept)
             for face in kept:
                 score = None if self.settings.detector == "given" else face.score
                 try:
                     with self._clock("align"):
-                        piece = stored(image, face, self.settings, score=score, **labels(source.said))
+                        piece = prepare_face(
+                            image, face, self.settings, score=score, **label_columns(source.said)
+                        )
                     yield piece
                 except Dropped as error:
                     dropped[str(error)] += 1
             yield self._done(dropped=dropped)
 
-    def _detect(self, pictures: Sequence[tuple[Source, Image | str]]) -> list[list[Detection] | str]:
+    def _detect(self, pictures: Sequence[tuple[FaceSource, Image | str]]) -> list[list[Detection] | str]:
         """Faces of each picture, or why none could be looked for."""
         if self._detector is None:
             return [_given(*picture) for picture in pictures]
@@ -151,10 +163,10 @@ class Preparer:
             found[row] = faces
         return found
 
-    def _aligned(self, source: Source) -> Iterator[Piece]:
+    def _aligned(self, source: FaceSource) -> Iterator[Piece]:
         try:
             with self._clock("decode"):
-                face = stored_as_it_is(source, self.settings)
+                face = prepare_aligned_face(source, self.settings)
             yield face
         except BadImage as error:
             yield self._done(failure=str(error))
@@ -163,66 +175,56 @@ class Preparer:
         else:
             yield self._done()
 
-    def _video(self, source: Source) -> Iterator[Piece]:
+    def _video(self, source: FaceSource) -> Iterator[Piece]:
         detector = self._detector
         if detector is None:
             yield self._done(failure=f"videos need a detector; {self.settings.detector!r} is for pictures")
             return
-        shots, tracker, dropped, problems = ShotDetector(), Tracker(), Counter[str](), list[str]()
-        pictures = frames(source.root, every=self.settings.every, problems=problems)
+        dropped, problems = Counter[str](), list[str]()
+        pictures = self._timed("decode", frames(source.root, every=self.settings.every, problems=problems))
+        followed = self._timed("track", follow(pictures, _Timed(detector, self._clock)))
         number = 0
         try:
-            while (frame := self._next(pictures)) is not None:
-                with self._clock("detect"):
-                    found = detector.detect([frame.image])[0]
-                with self._clock("track"):
-                    cut = shots.update(frame.image, frame.time)
-                    people = tracker.update(found, frame.time, image=frame.image, cut=cut)
-                yield from self._people(people, frame, source, dropped)
+            for seen in itertools.chain.from_iterable(followed):
+                yield from self._people(seen, source, dropped)
                 number += 1
                 if number % _TOLD == 0:
-                    yield Frames(_TOLD)
+                    yield FrameCount(_TOLD)
         except BadVideo as error:
             yield self._done(failure=str(error))
             return
         yield self._done(dropped=dropped, problems=tuple(problems))
 
-    def _next(self, pictures: Iterator[Frame]) -> Frame | None:
-        with self._clock("decode"):
-            return next(pictures, None)
-
-    def _people(
-        self, people: Sequence[Track], frame: Frame, source: Source, dropped: Counter[str]
-    ) -> Iterator[Piece]:
-        faces = [_detection(person) for person in people]
-        tracks = {id(face): person.id for face, person in zip(faces, people, strict=True)}
-        kept = wanted(faces, {}, self.settings)
+    def _people(self, seen: FollowedFrame, source: FaceSource, dropped: Counter[str]) -> Iterator[Piece]:
+        faces = [person.detection for person in seen.people]
+        tracks = {id(face): person.id for face, person in zip(faces, seen.people, strict=True)}
+        kept = select_faces(faces, {}, self.settings)
         if len(kept) < len(faces):
             dropped[NOT_WANTED] += len(faces) - len(kept)
         for face in kept:
             try:
                 with self._clock("align"):
-                    piece = stored(
-                        frame.image,
+                    piece = prepare_face(
+                        seen.frame.image,
                         face,
                         self.settings,
                         score=face.score,
                         video=source.name,
-                        frame=frame.index,
-                        time=frame.time,
+                        frame=seen.frame.index,
+                        time=seen.frame.time,
                         track=tracks[id(face)],
                     )
                 yield piece
             except Dropped as error:
                 dropped[str(error)] += 1
 
-    def _length(self, source: Source) -> Iterator[Piece]:
+    def _length(self, source: FaceSource) -> Iterator[Piece]:
         try:
             video = probe(source.root)
         except BadVideo:
             return
         if video.duration and video.rate:
-            yield Frames(round(video.duration * video.rate / self.settings.every))
+            yield FrameCount(round(video.duration * video.rate / self.settings.every))
 
     def _done(
         self,
@@ -235,26 +237,47 @@ class Preparer:
 
     @contextmanager
     def _clock(self, kind: str) -> Iterator[None]:
-        start = time.process_time()
+        """Count processor time, less that of the clocks within."""
+        start, outside, self._nested = time.process_time(), self._nested, 0.0
         try:
             yield
         finally:
-            self._seconds[kind] += time.process_time() - start
+            seconds = time.process_time() - start
+            self._seconds[kind] += seconds - self._nested
+            self._nested = outside + seconds
+
+    def _timed(self, kind: str, items: Iterator[T]) -> Iterator[T]:
+        """The same items; what it takes to have them is counted."""
+        while True:
+            with self._clock(kind):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    return
+            yield item
 
 
-def _detection(person: Track) -> Detection:
-    points = None if person.landmarks is None else person.landmarks.astype(np.float32)
-    return Detection(person.box.astype(np.float32), points, person.score)
+@dataclass(frozen=True)
+class _Timed:
+    """A detector whose time is counted."""
+
+    detector: Detector
+    clock: Callable[[str], AbstractContextManager[None]]
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """As the detector does."""
+        with self.clock("detect"):
+            return self.detector.detect(images)
 
 
 def _rgb(image: Image) -> Image:
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 
 
-def _given(source: Source, image: Image | str) -> list[Detection] | str:
+def _given(source: FaceSource, image: Image | str) -> list[Detection] | str:
     if isinstance(image, str):
         return image
     try:
-        return GivenFaces([[given(source.said)]]).detect([_rgb(image)])[0]
+        return GivenFaces([[annotated_face(source.said)]]).detect([_rgb(image)])[0]
     except ValueError as error:
         return str(error)

@@ -7,7 +7,7 @@ from halfsmile.data.preprocess import placement, preprocess
 from halfsmile.data.synthetic import generate
 from halfsmile.faces.align import align, alignment, template
 from halfsmile.faces.detect import Detection, Detector
-from halfsmile.faces.given import AlignedFaces, GivenFaces
+from halfsmile.faces.given_faces import AlignedFaces, GivenFaces
 
 
 def face(*box: float, score: float = 1.0) -> Detection:
