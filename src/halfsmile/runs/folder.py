@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import os
 import platform
 import resource
 import sys
@@ -19,6 +18,7 @@ from torch import nn
 
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import differences, from_json, to_json
+from halfsmile.utils.cpu import processors
 from halfsmile.utils.files import atomic_write, read_json, write_json
 
 STAGES: tuple[str, ...] = ("pretrain", "finetune", "semi", "tune", "temporal")
@@ -184,7 +184,7 @@ def environment(device: torch.device, **more: Any) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": processors(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "packages": {name: importlib.metadata.version(name) for name in packages},
