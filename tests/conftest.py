@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.models.resnet import ResNetConfig
@@ -19,10 +19,13 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
 
-pytest_plugins = ["tests.run_folders"]
+pytest_plugins = ["pytester", "tests.run_folders", "tests.skips"]
 
-settings.register_profile("repeatable", derandomize=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+# Several tests run side by side, so that time says little.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", unhurried)
+settings.register_profile("repeatable", unhurried, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "random"))
 
 torch.set_num_threads(
     1
