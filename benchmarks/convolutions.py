@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from halfsmile.models.winograd import Winograd
-from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.environment import reuse_freed_memory
 from halfsmile.utils.console import make_console
 
 LAYERS = ((32, 24), (64, 12), (128, 6), (256, 3), (64, 8), (128, 4), (256, 2))

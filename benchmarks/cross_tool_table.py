@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 
-from halfsmile.evaluation.metrics import accuracy, balanced_accuracy, class_scores, confusion_counts, macro_f1
+from halfsmile.metrics.scores import accuracy, balanced_accuracy, class_scores, confusion_counts, macro_f1
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.utils.markdown import markdown_table
 

@@ -25,10 +25,10 @@ from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes import recipe_named
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.batches import ImagePool
-from halfsmile.training.memory import reuse_freed_memory
+from halfsmile.training.environment import reuse_freed_memory
 from halfsmile.training.optim import make_optimizer
 from halfsmile.utils.console import make_console
 
@@ -62,7 +62,7 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     torch.set_num_threads(options.threads)
     reuse_freed_memory()
-    recipe = recipe_named("ssfer-ferplus", "cpu")
+    recipe = recipe_named("ssfer", "cpu", data_set="ferplus")
     pretrain, finetune = recipe.pretrain, recipe.finetune
     if pretrain is None:
         raise ValueError("The recipe has no Stage I to measure.")

@@ -16,7 +16,7 @@ import tyro
 
 from halfsmile.evaluation.compare import compare
 from halfsmile.evaluation.evaluate_run import evaluate_run
-from halfsmile.recipes.catalog import ssfer_ferplus, supervised_ferplus
+from halfsmile.recipes import ssfer, supervised
 from halfsmile.recipes.config import Recipe
 from halfsmile.report.report import write_report
 from halfsmile.training.distributed import processes
@@ -51,10 +51,10 @@ class Arguments:
 def rows(arguments: Arguments) -> Iterator[tuple[str, Recipe]]:
     """Name and recipe of each row, most telling first."""
     first = arguments.seeds[0]
-    full = replace(ssfer_ferplus(arguments.preset), labels=arguments.labels)
+    full = replace(ssfer(arguments.preset), labels=arguments.labels)
     borrowed = replace(full, init=str(arguments.out / f"ssfer-{first}"), pretrain=None, semi=None)
     plain = replace(borrowed, finetune=replace(borrowed.finetune, mixing="none"))
-    scratch = replace(supervised_ferplus(arguments.preset), labels=arguments.labels)
+    scratch = replace(supervised(arguments.preset), labels=arguments.labels)
     yield f"ssfer-{first}", replace(full, seed=first)
     yield f"supervised-{first}", replace(scratch, seed=first)
     yield f"plain-{first}", replace(plain, seed=first)

@@ -29,11 +29,12 @@ from halfsmile.methods.semi import Method
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes import recipe_named
 from halfsmile.recipes.config import Preset, Recipe, SemiConfig
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.training.memory import reuse_freed_memory
-from halfsmile.training.optim import OptimConfig, make_optimizer
+from halfsmile.training.environment import reuse_freed_memory
+from halfsmile.training.optim import make_optimizer
 from halfsmile.utils.console import make_console
 
 LABELED_ROWS, UNLABELED_ROWS = 1419, 26_970

@@ -23,6 +23,7 @@ import torch
 import tyro
 
 from halfsmile.data.images import load_faces
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.compare import compare
 from halfsmile.evaluation.evaluate_run import evaluate_run
@@ -30,14 +31,15 @@ from halfsmile.evaluation.inference import predict_probabilities
 from halfsmile.methods.family import FAMILY
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipes.catalog import semi_ferplus, with_semi
+from halfsmile.models.weights import load_weights
+from halfsmile.recipes import semi, with_semi
 from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.serialize import read_recipe
 from halfsmile.report.report import write_report
-from halfsmile.runs.folder import STAGES, RunFolder
-from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.data import read_data
+from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.stages import STAGES
 from halfsmile.training.distributed import processes
-from halfsmile.training.run import train_run
+from halfsmile.training.run import open_run, train_run
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import atomic_write, read_json, write_json
 from halfsmile.utils.markdown import markdown_table
@@ -76,9 +78,9 @@ class Arguments:
 
 def rows(arguments: Arguments) -> Iterator[tuple[str, Recipe]]:
     """Name and recipe of each row of one seed; the first has no Stage III."""
-    base = replace(semi_ferplus(), labels=arguments.labels, init=str(arguments.init), pretrain=None)
+    base = replace(semi("fixmatch"), labels=arguments.labels, init=str(arguments.init), pretrain=None)
     if base.semi is None:
-        raise AssertionError("semi_ferplus has a Stage III")
+        raise AssertionError("this recipe has a Stage III")
     base = replace(
         base,
         finetune=replace(base.finetune, mixing="mixup"),
@@ -98,7 +100,7 @@ def rows(arguments: Arguments) -> Iterator[tuple[str, Recipe]]:
 
 def borrow_finetuning(first: Path, out: Path, recipe: Recipe) -> None:
     """Give a new run the finished Stage II and the budget of the first row."""
-    folder = RunFolder.open(out, recipe)
+    folder = open_run(out, recipe)
     if not folder.finished("finetune"):
         shutil.rmtree(folder.stage("finetune"), ignore_errors=True)
         shutil.copytree(first / "finetune", folder.stage("finetune"))
@@ -119,7 +121,7 @@ def main() -> None:
                 out = arguments.out / arguments.table / f"{name}-{seed}"
                 console.rule(out.name)
                 recipe = replace(recipe, name=name, seed=seed)
-                RunFolder.open(out, recipe)
+                open_run(out, recipe)
                 if out != first:
                     borrow_finetuning(first, out, recipe)
                 row_path = out / "row.json"
@@ -129,9 +131,9 @@ def main() -> None:
                     write_report(folder.path)
                     if images is None:
                         images = unlabeled_sample(recipe, arguments.data, unlabeled, first)
-                    spent = [folder.stage(stage) / "result.json" for stage in STAGES]
+                    finished = [stage.name for stage in STAGES if folder.finished(stage.name)]
                     row = {
-                        "seconds": sum(read_json(path)["seconds"] for path in spent if path.exists()),
+                        "seconds": sum(folder.result(stage)["seconds"] for stage in finished),
                         "scores": read_json(folder.path / "metrics.json")["final"],
                         "named": named_shares(folder, images, device=where.device),
                     }
@@ -155,7 +157,7 @@ def unlabeled_sample(
     recipe: Recipe, data: Path, unlabeled: tuple[Path, ...], first: Path
 ) -> npt.NDArray[np.uint8]:
     """At most ``LOOKED_AT`` of the faces that Stage III learns from without labels, evenly spread."""
-    sets = read_data(recipe, data, unlabeled)
+    sets = read_data(recipe.resolved_protocol, data, unlabeled)
     budget = LabelBudget.load(RunFolder.existing(first).budget_path)
     manifests = list(sets.extra.values()) or [budget.rows(sets.train, "unlabeled")]
     share = LOOKED_AT // len(manifests)
@@ -174,7 +176,7 @@ def write_tables(
 ) -> None:
     """``<table>.md`` with scores, recalls and named classes, and ``<table>.png``, of the rows so far."""
     labels = list(next(iter(rows_by_name.values()))[0]["scores"]["per_class"])
-    budget = read_json(RunFolder.existing(done[0]).path / "data.json")["labeled"]
+    budget = RunFolder.existing(done[0]).data()["labeled"]
     total = sum(budget.values())
     prior = {label: budget[label] / total for label in labels}
     recalls = {
@@ -208,10 +210,9 @@ def named_shares(
     Returns:
         Shares that sum to 1, by class; empty where no confidence reaches ``SURE``.
     """
-    facts, recipe = read_json(folder.path / "data.json"), folder.recipe()
-    taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
+    recipe, taxonomy = read_recipe(folder.recipe_path), folder.taxonomy()
     model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
-    folder.load(folder.last_stage(), model)
+    load_weights(folder.trained_weights(folder.last_stage()), model)
     probabilities = predict_probabilities(model.to(device), images, device=device, flip=False)
     named = probabilities.argmax(axis=1)[probabilities.max(axis=1) >= SURE]
     counts = np.bincount(named, minlength=len(taxonomy))

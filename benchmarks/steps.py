@@ -41,11 +41,12 @@ from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import Block
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.models.winograd import Conv3x3
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.recipes import recipe_named
 from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.training.memory import reuse_freed_memory
-from halfsmile.training.optim import OptimConfig, make_optimizer
+from halfsmile.training.environment import reuse_freed_memory
+from halfsmile.training.optim import make_optimizer
 from halfsmile.utils.console import make_console
 
 Step = Callable[[], None]

@@ -19,7 +19,7 @@ import tyro
 
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
-from halfsmile.models.temporal_stream import Frame, OnlineStream, frame_logits
+from halfsmile.sequences.windowed import FrameFeatures, LogitStream, frame_logits
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Arguments:
     threads: int = 1
 
 
-def video(frames: int, features: int) -> Iterator[Frame]:
+def video(frames: int, features: int) -> Iterator[FrameFeatures]:
     """Frames with new features each, one in ten without a face."""
     rng = np.random.default_rng(0)
     for i in range(frames):
         feature = rng.standard_normal(features, dtype=np.float32)
-        yield Frame(i / 25, feature if i % 10 else None)
+        yield FrameFeatures(i / 25, feature if i % 10 else None)
 
 
 def resident() -> float:
@@ -56,7 +56,7 @@ def resident() -> float:
     return int(line.split()[1]) / 1024
 
 
-def speed(model: TemporalNetwork, shown: list[Frame]) -> float:
+def speed(model: TemporalNetwork, shown: list[FrameFeatures]) -> float:
     """Frames per second of the fastest of three runs."""
     seconds = []
     for _ in range(3):
@@ -67,12 +67,12 @@ def speed(model: TemporalNetwork, shown: list[Frame]) -> float:
     return len(shown) / min(seconds)
 
 
-def stream_milliseconds(model: TemporalNetwork, shown: list[Frame]) -> float:
+def stream_milliseconds(model: TemporalNetwork, shown: list[FrameFeatures]) -> float:
     """Median time of one frame in a stream."""
-    stream, seconds = OnlineStream(model), []
+    stream, seconds = LogitStream(model), []
     for frame in shown:
         start = time.perf_counter()
-        stream.push(frame)
+        stream.push(frame.time, frame.features)
         seconds.append(time.perf_counter() - start)
     return 1000 * float(np.median(seconds))
 

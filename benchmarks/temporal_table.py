@@ -35,30 +35,29 @@ from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.data.synthetic import generate, generate_sequences
 from halfsmile.data.windows import Track, group_tracks
+from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.task import Batch
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.models.weights import load_weights
+from halfsmile.recipes.config import TemporalStageConfig
+from halfsmile.recipes.optim import OptimConfig
+from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
-from halfsmile.runs.records import read_metrics
 from halfsmile.sequences.metrics import SequenceTruth, evaluate_sequences
 from halfsmile.sequences.smoothing import FrameProbabilities
 from halfsmile.sequences.smoothing_choice import choose
 from halfsmile.taxonomy import FERPLUS, Taxonomy
-from halfsmile.training.batches import to_tensor
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.optim import OptimConfig
 from halfsmile.training.temporal import (
-    FrameTable,
-    frame_features,
-    predict_frames,
     train_temporal,
 )
-from halfsmile.training.temporal_config import TemporalStageConfig
 from halfsmile.transforms.augment import Augment
+from halfsmile.transforms.pixels import to_tensor
 from halfsmile.utils.files import atomic_write, read_json, write_json
 from halfsmile.utils.progress import Progress
 
@@ -242,12 +241,11 @@ def train_classifier(frames: Frames, arguments: Arguments, folder: Path, seed: i
 def load_classifier(run: Path) -> Classifier:
     """The last trained classifier of a run folder."""
     folder = RunFolder.existing(run)
-    recipe = folder.recipe()
-    labels = json.loads((run / "data.json").read_text(encoding="utf-8"))["taxonomy"]
+    recipe = read_recipe(folder.recipe_path)
     model = Classifier(
-        build_encoder(recipe.encoder), taxonomy=Taxonomy("run", tuple(labels)), standardize=recipe.standardize
+        build_encoder(recipe.encoder), taxonomy=folder.taxonomy(), standardize=recipe.standardize
     )
-    folder.load(folder.last_stage(), model)
+    load_weights(folder.trained_weights(folder.last_stage()), model)
     return model
 
 
@@ -370,9 +368,16 @@ def require_same(arguments: Arguments) -> None:
     write_json(path, given)
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows that were measured so far."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def show(path: Path, console: Console) -> None:
     """Print the table, mean ± standard deviation over seeds."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = read_rows(path)
     columns = {
         "macro_f1": "macro F1",
         "spoiled_macro_f1": "on spoiled",
@@ -404,7 +409,7 @@ def main() -> None:
         size, channels = encoder.image_size, encoder.channels
     path = arguments.out / "rows.jsonl"
     require_same(arguments)
-    done = [(line["seed"], line["row"]) for line in read_metrics(path)]
+    done = [(line["seed"], line["row"]) for line in read_rows(path)]
     frames = (
         recorded(arguments.data, size, channels) if arguments.data else generated(arguments, size, channels)
     )

@@ -10,10 +10,11 @@ import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes.catalog import ssfer_folders, supervised_folders, with_semi
+from halfsmile.recipes import ssfer, supervised
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.training.distributed import Processes
@@ -67,7 +68,7 @@ TINY_ENCODER = VitConfig(
 @pytest.fixture
 def tiny_recipe() -> Recipe:
     """All stages of SSFER on a network that trains in seconds."""
-    recipe = with_semi(ssfer_folders(), unlabeled="own")
+    recipe = replace(ssfer(), protocol=PROTOCOLS["faces"])
     assert recipe.pretrain is not None
     assert recipe.semi is not None
     encoder = TINY_ENCODER
@@ -85,7 +86,7 @@ TINY_RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16, 24), depths=(1, 1, 
 @pytest.fixture(scope="session")
 def trained(generated_data: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run of a small residual network on generated faces, a quarter of them held out; don't write to it."""
-    recipe = supervised_folders()
+    recipe = supervised()
     optim = replace(recipe.finetune.optim, learning_rate=3e-3)
     finetune = replace(
         recipe.finetune,

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from halfsmile.report.pictures import facemix_grid, mistakes_grid, reconstruction_grid, write_png
 from halfsmile.runs.predictions import write_predictions
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.utils.files import write_json
+from halfsmile.utils.pictures import facemix_grid, mistakes_grid, reconstruction_grid, write_png
 
 MakeRun = Callable[..., Path]
 SKILL = {"finetune": 2.9, "semi": 3.5, "temporal": 3.8}
@@ -64,12 +64,15 @@ def make_run_folder(
             "data_set": "FERPlus",
             "label_rule": "majority of ten votes, ties and unknown dropped",
             "taxonomy": list(taxonomy.labels),
+            "path": "fer2013.csv",
+            "test_splits": ["test"],
             **counts,
             "unlabeled": 22_604,
             "pretrain_images": {"lfw": 13_233, "utk": 23_705} if "pretrain" in stages else {},
             "notes": ["10 rows without a face dropped", "2,801 rows without a majority dropped"],
             "bad_images": [["lfw.zip!a/b_0001.jpg", "truncated JPEG"], ["lfw.zip!c/d_0002.jpg", "0 bytes"]],
             "fingerprint": "9f2c4e7d8a1b3c5d" * 4,
+            "test_fingerprint": "5d3c1b8a7d4e2c9f" * 4,
         },
     )
     summary = {}
@@ -133,6 +136,7 @@ def _write_stage(folder: Path, stage: str, taxonomy: Taxonomy, seed: int) -> Non
             evaluation: dict[str, Any] = {
                 "step": step,
                 "epoch": epoch,
+                "seconds": 0.4 * step,
                 "held_out/accuracy": 0.4 + 0.38 * grown + generator.normal(0, 0.008),
                 "held_out/macro_f1": 0.25 + 0.38 * grown + generator.normal(0, 0.012),
                 "held_out/nll": 1.6 - 0.8 * grown,

@@ -1,72 +1,18 @@
-"""A user who only predicts installs no torch: light rooms must import without it."""
+"""Imports point one way, and rooms that need no torch import without it.
+
+The table of rooms in CONTRIBUTING.md says the order: a room imports from those further up only.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-LIGHT = [
-    "halfsmile",
-    "halfsmile.cli.main",
-    "halfsmile.taxonomy",
-    "halfsmile.data.manifest",
-    "halfsmile.data.images",
-    "halfsmile.data.split",
-    "halfsmile.data.samplers",
-    "halfsmile.data.copies",
-    "halfsmile.data.decode",
-    "halfsmile.data.check.duplicates",
-    "halfsmile.data.exchange.formats",
-    "halfsmile.data.exchange.import_labels",
-    "halfsmile.data.exchange.merge",
-    "halfsmile.data.readers.affwild2",
-    "halfsmile.data.readers.ferplus",
-    "halfsmile.data.readers.parquet_images",
-    "halfsmile.data.readers.recordio",
-    "halfsmile.data.readers.registry",
-    "halfsmile.data.readers.sequences",
-    "halfsmile.data.readers.table",
-    "halfsmile.data.check.stats",
-    "halfsmile.data.store.read",
-    "halfsmile.data.store.verify",
-    "halfsmile.data.store.write",
-    "halfsmile.data.windows",
-    "halfsmile.data.readers.folder",
-    "halfsmile.data.readers.class_folders",
-    "halfsmile.data.synthetic",
-    "halfsmile.faces.align",
-    "halfsmile.faces.given",
-    "halfsmile.faces.mtcnn",
-    "halfsmile.faces.quality",
-    "halfsmile.faces.tracking.shots",
-    "halfsmile.faces.tracking.track",
-    "halfsmile.faces.video.frames",
-    "halfsmile.faces.video.writer",
-    "halfsmile.faces.yunet",
-    "halfsmile.evaluation.calibrate",
-    "halfsmile.evaluation.abaw.metric",
-    "halfsmile.evaluation.abaw.submission",
-    "halfsmile.evaluation.abaw.submit",
-    "halfsmile.evaluation.metrics",
-    "halfsmile.sequences.metrics",
-    "halfsmile.sequences.smoothing",
-    "halfsmile.sequences.smoothing_choice",
-    "halfsmile.sequences.smoothing_stream",
-    "halfsmile.cli.data",
-    "halfsmile.data.check.run",
-    "halfsmile.faces.prepare.run",
-    "halfsmile.predict.explain",
-    "halfsmile.predict.model",
-    "halfsmile.predict.predictor",
-    "halfsmile.predict.pseudo_labels.run",
-    "halfsmile.utils.parallel.ray",
-    "halfsmile.predict.run",
-    "halfsmile.serve.run",
-    "halfsmile.evaluation.selective",
-    "halfsmile.evaluation.compare",
-    "halfsmile.report.report",
-]
+import pytest
+from tests import rooms
 
+LARGEST_LEVEL = 16
+"""Modules of a folder level, ``__init__.py`` not among them."""
 
 PROGRAM = """
 import importlib, sys
@@ -85,12 +31,71 @@ for module in sys.argv[1:]:
 """
 
 
-def test_light_modules_import_without_torch() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *LIGHT], capture_output=True, text=True)
+def without_torch(names: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", PROGRAM, *names], capture_output=True, text=True)
+
+
+def test_contributing_lists_every_room() -> None:
+    there = {rooms.room_of(module) for module in rooms.modules()} - {"door"}
+    listed = [room.name for room in rooms.table()]
+    assert sorted(listed) == sorted(there)
+
+
+def test_arrows_point_to_rooms_further_up() -> None:
+    order = [room.name for room in rooms.table()]
+    wrong = [
+        f"{module.relative_to(rooms.PACKAGE)}:{line} imports {room}"
+        for module in rooms.modules()
+        if rooms.room_of(module) != "door"
+        for line, room in rooms.imports(module)
+        if order.index(room) > order.index(rooms.room_of(module))
+    ]
+    assert wrong == []
+
+
+def test_the_picture_is_made_from_the_imports() -> None:
+    text = (rooms.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert rooms.picture() in text, "python -m tests.rooms prints the picture as it should be"
+
+
+def test_light_rooms_import_without_torch() -> None:
+    light = {room.name for room in rooms.table() if room.is_light}
+    names = [
+        ".".join(("halfsmile", *module.relative_to(rooms.PACKAGE).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        )
+        for module in rooms.modules()
+        if rooms.room_of(module) in light and module.name != "__main__.py"
+    ]
+    done = without_torch(["halfsmile", *names])
     assert (done.stdout, done.returncode) == ("", 0), done.stderr
 
 
 def test_others_are_named_with_what_they_lack() -> None:
-    given = ["halfsmile.taxonomy", "halfsmile.training.run"]
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *given], capture_output=True, text=True)
-    assert done.stdout == "halfsmile.training.run needs torch\n"
+    assert without_torch(["halfsmile.taxonomy", "halfsmile.training.run"]).stdout == (
+        "halfsmile.training.run needs torch\n"
+    )
+
+
+def test_no_level_is_crowded() -> None:
+    counts = {folder: len(list(folder.glob("*.py"))) - 1 for folder in {m.parent for m in rooms.modules()}}
+    crowded = {str(f.relative_to(rooms.PACKAGE)): n for f, n in counts.items() if n > LARGEST_LEVEL}
+    assert crowded == {}
+
+
+def test_the_front_door_costs_nothing() -> None:
+    """`import halfsmile` brings neither torch nor numpy, so it takes a few milliseconds."""
+    program = "import sys, halfsmile; print(sorted({'torch', 'numpy', 'cv2', 'pyarrow'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "recipes", "data", "Predictor", "Run"])
+def test_rooms_do_not_hide_the_front_door(name: str) -> None:
+    """Importing a room of nearly the same name leaves the public one in place."""
+    program = (
+        "import halfsmile, halfsmile.training.run, halfsmile.evaluation.evaluate_run\n"
+        f"print(getattr(halfsmile, {name!r}).__name__.rpartition('.')[2])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == f"{name}\n", done.stderr

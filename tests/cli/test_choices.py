@@ -6,12 +6,28 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from halfsmile.cli import abaw, data, data_lists, data_options, predict, pseudo_label, serve
+from halfsmile import api
+from halfsmile.cli import (
+    abaw,
+    data,
+    data_lists,
+    data_options,
+    evaluate,
+    options,
+    predict,
+    pseudo_label,
+    serve,
+    train,
+)
+from halfsmile.data.manifest import SPLITS
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers import affwild2, ferplus, registry
 from halfsmile.data.split import Group
 from halfsmile.faces.detect import DetectorName
 from halfsmile.faces.prepare.settings import Settings
+from halfsmile.models import pretrained
 from halfsmile.predict.tables.sinks import TableFormat
+from halfsmile.recipes.config import Preset
 from halfsmile.sequences.smoothing import Kind
 from halfsmile.utils.parallel.engine import Engine
 
@@ -39,6 +55,12 @@ OPTIONS = {
     "data prepare --detector": (option(data.Prepare, "detector"), option(Settings, "detector") - {"aligned"}),
     "data prepare --engine": (option(data.Prepare, "engine"), words(Engine)),
     "pseudo-label --engine": (option(pseudo_label.PseudoLabel, "engine"), words(Engine)),
+    "train --init-network": (words(train.Network), set(pretrained.PUBLISHED)),
+    "train --preset": (option(train.Train, "preset"), words(Preset)),
+    "train --data-set": (words(options.DataSetName), set(PROTOCOLS)),
+    "train --device": (words(options.Device), words(api.Device)),
+    "evaluate --split": (words(evaluate.Splits), {*SPLITS, "all"}),
+    "evaluate --detector": (words(evaluate.DetectorOption), words(DetectorName)),
     "predict --detector": (option(predict.Predict, "detector"), words(DetectorName)),
     "serve --detector": (option(serve.Serve, "detector"), words(DetectorName)),
     "predict --format": (option(predict.Predict, "format"), words(TableFormat)),

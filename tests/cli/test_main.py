@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +28,7 @@ def fails(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 1) 
 
 def test_missing_data_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     message = fails(
-        capsys, "train", "ssfer-folders", "--data", str(tmp_path / "gone"), "--out", str(tmp_path / "run")
+        capsys, "train", "ssfer", "--data", str(tmp_path / "gone"), "--out", str(tmp_path / "run")
     )
     assert "gone does not exist" in message
 
@@ -39,19 +41,20 @@ def test_a_folder_that_is_not_a_run(capsys: pytest.CaptureFixture[str], tmp_path
 
 def test_a_run_folder_that_holds_other_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
-    message = fails(capsys, "train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path))
+    message = fails(capsys, "train", "ssfer", "--data", str(tmp_path), "--out", str(tmp_path))
     assert "not empty" in message
 
 
 def test_a_run_folder_of_another_recipe(
     capsys: pytest.CaptureFixture[str], generated_data: Path, tmp_path: Path
 ) -> None:
-    from halfsmile.recipes.catalog import ssfer_folders
-    from halfsmile.runs.folder import RunFolder
+    from halfsmile.data.protocols import PROTOCOLS
+    from halfsmile.recipes import ssfer
+    from halfsmile.training.run import open_run
 
-    RunFolder.open(tmp_path / "run", ssfer_folders())
+    open_run(tmp_path / "run", replace(ssfer(data_set="faces"), protocol=PROTOCOLS["faces"]))
     message = fails(
-        capsys, "train", "ssfer-folders", "--data", str(generated_data / "labeled"),
+        capsys, "train", "ssfer", "--data", str(generated_data / "labeled"),
         "--out", str(tmp_path / "run"),
         "--labels", "20%",
     )  # fmt: skip
@@ -63,24 +66,11 @@ def test_a_label_budget_that_is_none(
     capsys: pytest.CaptureFixture[str], generated_data: Path, tmp_path: Path, amount: str
 ) -> None:
     message = fails(
-        capsys, "train", "supervised-folders", "--data", str(generated_data / "labeled"), "--out",
+        capsys, "train", "supervised", "--data", str(generated_data / "labeled"), "--out",
         str(tmp_path / "run"), f"--labels={amount}",
     )  # fmt: skip
     assert amount in message
     assert "10%" in message
-
-
-def test_published_weights_come_with_their_network(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    chosen: list[Any] = []
-    monkeypatch.setattr("halfsmile.cli.train.run_recipe", lambda recipe, **_: chosen.append(recipe))
-    start = ("train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
-    main([*start, "--preset", "paper", "--init", "farl.pth", "--init-network", "farl"])
-    encoder = chosen[0].encoder
-    assert (encoder.pre_norm, encoder.activation, chosen[0].pretrain) == (True, "quick_gelu", None)
-    assert "preset paper" in fails(capsys, *start, "--init", "farl.pth", "--init-network", "farl")
-    assert "there is no --init" in fails(capsys, *start, "--preset", "paper", "--init-network", "mae")
 
 
 def test_an_empty_folder_of_unlabeled_faces(
@@ -88,7 +78,7 @@ def test_an_empty_folder_of_unlabeled_faces(
 ) -> None:
     (tmp_path / "empty").mkdir()
     message = fails(
-        capsys, "train", "ssfer-folders", "--data", str(generated_data / "labeled"), "--out",
+        capsys, "train", "ssfer", "--data", str(generated_data / "labeled"), "--out",
         str(tmp_path / "run"), "--unlabeled", str(tmp_path / "empty"),
     )  # fmt: skip
     assert "empty" in message
@@ -106,12 +96,12 @@ def test_a_full_disk_and_a_stop_on_request(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    arguments = ("train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
-    monkeypatch.setattr("halfsmile.cli.train.run_recipe", full)
+    arguments = ("train", "ssfer", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    monkeypatch.setattr("halfsmile.api.train", full)
     assert "No space left" in fails(capsys, *arguments)
-    monkeypatch.setattr("halfsmile.cli.train.run_recipe", stopped)
+    monkeypatch.setattr("halfsmile.api.train", stopped)
     assert "step 3 of 9" in fails(capsys, *arguments, status=130)
-    monkeypatch.setattr("halfsmile.cli.train.run_recipe", interrupted)
+    monkeypatch.setattr("halfsmile.api.train", interrupted)
     assert "go on" in fails(capsys, *arguments, status=130)
 
 
@@ -129,8 +119,8 @@ def test_the_base_install_says_what_training_needs(
     def lacking(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr("halfsmile.cli.train.run_recipe", lacking)
-    message = fails(capsys, "train", "ssfer-folders", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    monkeypatch.setattr("halfsmile.api.train", lacking)
+    message = fails(capsys, "train", "ssfer", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
     assert "torch is not installed" in message
     assert "halfsmile[train]" in message
 
@@ -176,3 +166,10 @@ def test_labels_that_look_like_markup_are_shown_as_they_are(
         shown = capsys.readouterr().out
         assert "[/b]" in shown
         assert "[red]x" in shown
+
+
+def test_a_reader_that_goes_away_ends_a_command_without_a_word() -> None:
+    command = f"{sys.executable} -m halfsmile train --help | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert done.stdout.startswith("usage: ")
+    assert done.stderr == ""

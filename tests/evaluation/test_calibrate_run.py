@@ -15,18 +15,11 @@ from scipy.special import softmax
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation import calibrate_run as module
-from halfsmile.evaluation.calibrate import Temperature, calibration_errors
-from halfsmile.evaluation.calibrate_run import (
-    NEVER,
-    RunFaces,
-    calibrate_run,
-    judge,
-    network_logits,
-    read_run_faces,
-    trained_classifier,
-)
-from halfsmile.evaluation.inference import predict_probabilities
-from halfsmile.evaluation.selective import ConformalSets, risk_coverage
+from halfsmile.evaluation.calibrate_run import NEVER, calibrate_run, judge
+from halfsmile.evaluation.inference import network_logits, predict_probabilities
+from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
+from halfsmile.metrics.calibration import Temperature, calibration_errors
+from halfsmile.metrics.selective import ConformalSets, risk_coverage
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.runs.folder import RunFolder
 from halfsmile.taxonomy import Taxonomy

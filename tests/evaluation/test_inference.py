@@ -20,8 +20,8 @@ from halfsmile.methods.guard import GuardConfig
 from halfsmile.methods.pseudo_label import PseudoLabelTask
 from halfsmile.methods.task import Task
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.batches import to_tensor
 from halfsmile.transforms.augment import NONE
+from halfsmile.transforms.pixels import to_tensor
 
 CPU = torch.device("cpu")
 MOODS = Taxonomy("moods", ("calm", "glad", "sad"))

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from halfsmile.evaluation.calibrate import Temperature
-from halfsmile.evaluation.calibrate_run import network_logits
+from halfsmile.evaluation.inference import network_logits
+from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import EncoderConfig, build_encoder
 from halfsmile.models.resnet import ResNetConfig

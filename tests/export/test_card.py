@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from halfsmile.evaluation.calibrate import VectorScaling
 from halfsmile.evaluation.calibrate_run import NEVER, Calibration
-from halfsmile.evaluation.metrics import evaluate_predictions
-from halfsmile.evaluation.selective import ConformalSets
 from halfsmile.export.card import card, short_card
 from halfsmile.export.gate import Comparison
 from halfsmile.export.latency import Latency
+from halfsmile.metrics.calibration import VectorScaling
+from halfsmile.metrics.scores import evaluate_predictions
+from halfsmile.metrics.selective import ConformalSets
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.taxonomy import Taxonomy
 

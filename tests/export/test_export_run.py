@@ -16,13 +16,14 @@ import torch
 from rich.console import Console
 from scipy.special import softmax
 
-from halfsmile.evaluation.calibrate import Temperature
-from halfsmile.evaluation.calibrate_run import network_logits, read_run_faces, trained_classifier
 from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.trained import read_run_faces, trained_classifier
 from halfsmile.export import export_run as module
 from halfsmile.export.export_run import export_run
 from halfsmile.export.gate import GateError
 from halfsmile.export.onnx import export_onnx
+from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network

@@ -15,8 +15,8 @@ from halfsmile.export.gate import GateError
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
-from halfsmile.models.temporal_stream import Frame, frame_logits
 from halfsmile.predict.temporal_model import TemporalModel
+from halfsmile.sequences.windowed import FrameFeatures, frame_logits
 from halfsmile.taxonomy import RAFDB
 
 FEATURES = 6
@@ -52,13 +52,13 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Files:
     return export
 
 
-def video(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Frame]]:
+def video(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[FrameFeatures]]:
     rng = np.random.default_rng(count)
     features = (rng.normal(size=(count, FEATURES)) * 3 + 1).astype(np.float32)
     times = np.cumsum(rng.uniform(0.01, 0.2, count)) + 1000
     present = rng.random(count) < 0.8
     features[~present] = np.nan
-    frames = [Frame(float(times[i]), features[i] if present[i] else None) for i in range(count)]
+    frames = [FrameFeatures(float(times[i]), features[i] if present[i] else None) for i in range(count)]
     return features, times, present, frames
 
 
@@ -73,25 +73,21 @@ def test_videos_of_any_length_get_the_answers_of_torch(file: Files, name: str, c
     assert np.ptp(found) > 0.1
 
 
-@pytest.mark.parametrize("name", ["online", "convolution"])
-@pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("count", [1, 2, 10, 11, 40])
 def test_a_stream_gives_the_same_answers_late(file: Files, name: str, count: int) -> None:
     _, path = file(name)
     exported = TemporalModel(path)
     features, times, present, frames = video(count)
     stream = exported.stream()
+    assert stream.delay == {"offline": 10, "online": 2, "convolution": 1}[name]
     for _ in range(2):
-        answers = [stream.push(frame.time, frame.feature) for frame in frames]
-        assert [answer is None for answer in answers] == [i < stream.later for i in range(count)]
-        found = [answer for answer in answers if answer is not None] + stream.finish()
-        assert np.allclose(np.stack(found), exported.predict(features, times, present), atol=1e-5)
-
-
-def test_the_state_of_a_stream_does_not_grow(file: Files) -> None:
-    stream = TemporalModel(file("online")[1]).stream()
-    for i in range(100):
-        stream.push(i / 25, np.zeros(FEATURES, np.float32))
-    assert len(stream._frames) == stream.past + 1 + stream.later == 2 * 4 + 1 + 2
+        answers = [stream.push(frame.time, frame.features) for frame in frames]
+        assert [len(decided) for decided in answers] == [int(i >= stream.delay) for i in range(count)]
+        decided = [pair for pairs in answers for pair in pairs] + stream.finish()
+        assert [time for time, _ in decided] == times.tolist()
+        found = np.stack([row for _, row in decided])
+        assert np.allclose(found, exported.predict(features, times, present), atol=1e-5)
 
 
 def test_the_file_names_no_folder_of_this_machine(file: Files) -> None:

@@ -32,11 +32,11 @@ from halfsmile.methods.family import FAMILY, method_named
 from halfsmile.methods.semi import Method, SemiTask
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.distributed import Processes, processes
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.optim import OptimConfig
 from halfsmile.transforms.augment import NONE, Augment
 from halfsmile.utils.errors import Interrupted
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -11,7 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from halfsmile.models.temporal import TIME_UNIT, TemporalConfig, TemporalEncoder, TimeBias
+from halfsmile.data.windows import window_starts
+from halfsmile.models.temporal import TIME_UNIT, TemporalConfig, TemporalEncoder, TemporalNetwork, TimeBias
+from halfsmile.models.temporal_convolution import make_network
+from halfsmile.sequences import windowed
+from halfsmile.sequences.windowed import Floats, FrameFeatures, LogitStream, frame_logits
 
 CONFIG = TemporalConfig(width=16, depth=3, heads=4, window=12, history=4, dropout=0.2)
 FRAMES, FEATURES, CLASSES = 12, 5, 3
@@ -172,3 +178,85 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         TemporalConfig(width=10, heads=4)
     with pytest.raises(ValueError, match="None is offline"):
         TemporalConfig(delay=-1)
+
+
+def network(kind: Literal["transformer", "convolution"], delay: int | None) -> TemporalNetwork:
+    torch.manual_seed(0)
+    config = TemporalConfig(kind=kind, width=8, heads=2, window=8, delay=delay, history=3)
+    model = make_network(config, features=FEATURES, classes=CLASSES)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return model.train()  # which is not how videos are read
+
+
+def video(frames: int) -> list[FrameFeatures]:
+    """Uneven times, and every fifth frame or so without a face."""
+    rng = np.random.default_rng(frames)
+    times = np.cumsum(rng.uniform(0.02, 0.3, frames)) + 3600
+    features = rng.normal(size=(frames, FEATURES)).astype(np.float32)
+    seen = rng.random(frames) > 0.2
+    return [FrameFeatures(float(t), f if s else None) for t, f, s in zip(times, features, seen, strict=True)]
+
+
+@torch.inference_mode()
+def one_pass(model: TemporalNetwork, frames: list[FrameFeatures]) -> Floats:
+    features = np.array([np.zeros(FEATURES) if f.features is None else f.features for f in frames])
+    return model.eval()(  # type: ignore[no-any-return]
+        torch.from_numpy(features).float()[None],
+        torch.tensor([[f.time for f in frames]], dtype=torch.float64),
+        torch.tensor([[f.features is not None for f in frames]]),
+    )[0].numpy()
+
+
+@pytest.mark.parametrize(
+    ("kind", "delay"),
+    [
+        *itertools.product(("transformer", "convolution"), (0, 1, 4)),
+        ("convolution", None),
+    ],
+)
+@pytest.mark.parametrize("frames", [1, 2, 5, 7, 40])
+def test_chunks_and_streams_are_one_pass_over_the_video(
+    kind: Literal["transformer", "convolution"],
+    delay: int | None,
+    frames: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(windowed, "CHUNK", 6)
+    model, shown = network(kind, delay), video(frames)
+    found = np.stack(list(frame_logits(model, shown)))
+    np.testing.assert_allclose(found, one_pass(model, shown), atol=1e-5)
+    stream = LogitStream(model)
+    decided = [pair for frame in shown for pair in stream.push(frame.time, frame.features)]
+    assert len(decided) == max(0, frames - (model.context or (0, 0))[1])
+    streamed = np.stack([logits for _, logits in decided + stream.finish()])
+    np.testing.assert_allclose(streamed, one_pass(model, shown), atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 7, 8, 9, 13, 60, 90])
+@pytest.mark.parametrize("hop", [1, 3, 4, 8])
+def test_windows_of_an_offline_transformer_are_blended_by_triangles(frames: int, hop: int) -> None:
+    model, shown = network("transformer", None), video(frames)
+    sums, weights = np.zeros((frames, CLASSES)), np.zeros((frames, 1))
+    for start in window_starts(frames, window=8, hop=hop):
+        part = shown[start : start + 8]
+        share = np.array([[min(i + 1, 8 - i) if len(part) == 8 else 1] for i in range(len(part))])
+        sums[start : start + 8] += share * one_pass(model, part)
+        weights[start : start + 8] += share
+    found = np.stack(list(frame_logits(model, shown, hop=hop)))
+    np.testing.assert_allclose(found, sums / weights, atol=1e-5)
+    stream = LogitStream(model, hop=hop)
+    decided = [pair for frame in shown for pair in stream.push(frame.time, frame.features)]
+    assert len(decided) == max(0, frames - 8)
+    streamed = np.stack([logits for _, logits in decided + stream.finish()])
+    np.testing.assert_allclose(streamed, sums / weights, atol=1e-5)
+
+
+@pytest.mark.parametrize("delay", [None, 1])
+def test_no_frame_gives_no_logits_and_no_face_gives_finite_ones(delay: int | None) -> None:
+    model = network("transformer", delay)
+    assert list(frame_logits(model, [])) == []
+    found = np.stack(list(frame_logits(model, [FrameFeatures(i / 25, None) for i in range(30)])))
+    assert found.shape == (30, CLASSES)
+    assert np.isfinite(found).all()

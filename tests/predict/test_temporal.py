@@ -18,14 +18,13 @@ from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.temporal import PATIENCE, open_temporal
 from halfsmile.predict.temporal_model import TemporalFacts, TemporalModel
 from halfsmile.predict.video import Seen, look_at_video
+from halfsmile.sequences.windowed import FrameFeatures, frame_logits
 
 torch = pytest.importorskip("torch")
 
 from halfsmile.export.temporal import export_temporal, temporal_facts  # noqa: E402
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork  # noqa: E402
 from halfsmile.models.temporal_convolution import make_network  # noqa: E402
-from halfsmile.models.temporal_stream import Frame as Input  # noqa: E402
-from halfsmile.models.temporal_stream import frame_logits  # noqa: E402
 from halfsmile.taxonomy import from_labels  # noqa: E402
 
 COUNT = 110
@@ -73,7 +72,7 @@ def rows(seen: list[Seen], track: int) -> dict[int, list[float]]:
     }
 
 
-def sequence(raw: list[Seen], track: int, *, until: float) -> tuple[list[int], list[Input]]:
+def sequence(raw: list[Seen], track: int, *, until: float) -> tuple[list[int], list[FrameFeatures]]:
     """A person's frames from the first to ``until`` seconds out of sight, with their features."""
     numbers, frames = [], []
     last = -1.0
@@ -84,7 +83,7 @@ def sequence(raw: list[Seen], track: int, *, until: float) -> tuple[list[int], l
         if place is None and (last < 0 or seen.frame.time - last > until):
             continue
         numbers.append(seen.frame.index)
-        frames.append(Input(seen.frame.time, None if place is None else seen.features[place]))
+        frames.append(FrameFeatures(seen.frame.time, None if place is None else seen.features[place]))
     return numbers, frames
 
 
@@ -112,7 +111,7 @@ def test_each_person_gets_the_answers_of_torch_on_the_whole_sequence(
             np.testing.assert_allclose(row, expected[number], atol=1e-5)
             spread.append(row)
         if name == "online":  # frames without a face are nobody's key: only those seen matter
-            last = max(i for i, frame in enumerate(inputs) if frame.feature is not None)
+            last = max(i for i, frame in enumerate(inputs) if frame.features is not None)
             trimmed = inputs[: last + 1]
             answers = softmax(np.stack(list(frame_logits(model, trimmed))), axis=1)
             np.testing.assert_allclose(rows(found, track)[numbers[last]], answers[-1], atol=1e-5)

@@ -66,9 +66,9 @@ def test_times_are_counted_from_the_start_and_absent_features_are_not_read(tmp_p
     model = TemporalModel(write(tmp_path / "t.onnx"))
     features, times, present = video(4)
     present[2], features[2] = False, np.nan
-    logits = model.window(features, times, present)
-    assert np.allclose(logits[0], features[0] + [0, 0.3], atol=1e-6)
-    assert np.allclose(logits[2], [0, 0.3], atol=1e-6)
+    found = model.predict(features, times, present)
+    assert np.allclose(found[0], softmax(features[0] + [0, 0.3]), atol=1e-6)
+    assert np.allclose(found[2], softmax([0, 0.3]), atol=1e-6)
 
 
 def test_overlapping_windows_are_blended(tmp_path: Path) -> None:
@@ -82,15 +82,29 @@ def test_overlapping_windows_are_blended(tmp_path: Path) -> None:
     expected = features[4] + [0, 0.1 * (weights * faces).sum() / weights.sum()]
     assert np.allclose(found[4], softmax(expected), atol=1e-5)
     assert np.allclose(found[0], softmax(features[0] + [0, 0.6]), atol=1e-5)
-    with pytest.raises(ValueError, match="whole windows"):
-        model.stream()
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 6])
+@pytest.mark.parametrize("count", [1, 5, 6, 7, 8, 9, 11, 40])
+def test_a_stream_gives_the_answers_of_the_whole_video(tmp_path: Path, window: int, count: int) -> None:
+    model = TemporalModel(write(tmp_path / "t.onnx", replace(FACTS, context=None, window=window)))
+    features, times, present = video(count)
+    present[3::4] = False
+    stream = model.stream()
+    for _ in range(2):
+        answers = [stream.push(times[i], features[i] if present[i] else None) for i in range(count)]
+        assert [len(decided) for decided in answers] == [int(i >= window) for i in range(count)]
+        decided = [pair for pairs in answers for pair in pairs] + stream.finish()
+        np.testing.assert_array_equal([row for _, row in decided], model.predict(features, times, present))
+        assert [time for time, _ in decided] == times.tolist()
+    assert stream.finish() == []
 
 
 def test_no_frame_gives_no_answer(tmp_path: Path) -> None:
     for context in ((3, 2), None):
         model = TemporalModel(write(tmp_path / "t.onnx", replace(FACTS, context=context)))
         assert model.predict(*video(0)).shape == (0, 2)
-    assert TemporalModel(write(tmp_path / "t.onnx")).stream().finish() == []
+        assert model.stream().finish() == []
 
 
 def test_bad_input_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import torch
 from halfsmile.data.readers import ferplus
 from halfsmile.data.readers.ferplus import RULES
 from halfsmile.evaluation.evaluate_run import evaluate_run
-from halfsmile.recipes.catalog import ssfer_ferplus
+from halfsmile.recipes import ssfer
 from halfsmile.recipes.config import Recipe
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
@@ -60,7 +60,7 @@ def real_faces(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_every_stage_runs_on_real_faces(real_faces: Path, tiny_recipe: Recipe, tmp_path: Path) -> None:
     recipe = replace(
-        ssfer_ferplus(),
+        ssfer(),
         encoder=tiny_recipe.encoder,
         pretrain=tiny_recipe.pretrain,
         finetune=tiny_recipe.finetune,

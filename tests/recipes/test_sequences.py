@@ -18,16 +18,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers.affwild2 import HEADER
 from halfsmile.data.readers.sequences import divide_people
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import SyntheticSequence, generate_sequence, write_sequences
-from halfsmile.evaluation.calibrate_run import trained_classifier
 from halfsmile.evaluation.compare import compare
 from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.evaluation.trained import trained_classifier
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes.catalog import abaw6_affwild2, sequences_synthetic
+from halfsmile.recipes import abaw6
+from halfsmile.recipes import temporal as temporal_recipe
 from halfsmile.recipes.config import Recipe
 from halfsmile.report.report import write_report
 from halfsmile.runs.folder import RunFolder
@@ -35,7 +38,7 @@ from halfsmile.runs.frame_predictions import METHODS, read_frame_predictions
 from halfsmile.runs.predictions import read_predictions
 from halfsmile.sequences.smoothing import Smoothing
 from halfsmile.training import temporal as training
-from halfsmile.training.data import load_roles, read_data
+from halfsmile.training.data import load_roles
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
 from halfsmile.utils.errors import Interrupted
@@ -48,7 +51,7 @@ RARE = 3
 
 def tiny(**changes: Any) -> Recipe:
     """Stages II and IV on networks that train in seconds."""
-    recipe = sequences_synthetic()
+    recipe = temporal_recipe()
     assert recipe.temporal is not None
     encoder = VitConfig(
         image_size=16,
@@ -69,7 +72,7 @@ def tiny(**changes: Any) -> Recipe:
         standardize=True,
         finetune=finetune,
         temporal=temporal,
-        **{"test_people": 0.3, **changes},
+        **{"protocol": PROTOCOLS["sequences"], **changes},
     )
 
 
@@ -120,7 +123,7 @@ def run(recipe: Recipe, data: Path, out: Path) -> RunFolder:
 
 def people_tested(recipe: Recipe) -> list[str]:
     people = [f"{person:05d}" for person in range(PEOPLE)]
-    return divide_people(people, (recipe.test_people or 0,), seed=recipe.seed)[0]
+    return divide_people(people, (recipe.resolved_protocol.test_people or 0,), seed=recipe.seed)[0]
 
 
 def seed_that(is_tested: bool) -> int:
@@ -268,8 +271,8 @@ def test_stage_four_gets_all_frames_of_its_videos_and_no_label_outside_the_budge
     tree: Path, tmp_path: Path
 ) -> None:
     recipe = tiny(seed=seed_that(False), labels="60%")
-    sets = read_data(recipe, tree, [])
-    budget = LabelBudget.draw(sets.train, "60%", seed=0, held_out=0.1, group=recipe.group)
+    sets = read_data(recipe.resolved_protocol, tree, seed=recipe.seed)
+    budget = LabelBudget.draw(sets.train, "60%", seed=0, held_out=0.1, group=recipe.resolved_protocol.group)
     faces = load_roles(recipe, sets, budget, cache=tmp_path)
     assert faces.frames is not None
     assert recipe.temporal is not None
@@ -347,7 +350,7 @@ def write_affwild2(root: Path) -> None:
 
 def test_the_whole_abaw6_method_runs_on_the_layout_of_affwild2(tmp_path: Path) -> None:
     write_affwild2(tmp_path / "affwild2")
-    small, recipe = tiny(), abaw6_affwild2()
+    small, recipe = tiny(), abaw6(data_set="affwild2")
     assert recipe.semi is not None
     assert recipe.tune is not None
     assert recipe.temporal is not None

@@ -1,24 +1,33 @@
-"""Recipes survive the way through JSON, and say where they differ."""
+"""Recipes survive the way through JSON and through the file of a run."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.methods.family import FAMILY
-from halfsmile.methods.pseudo_label import FixMatch
-from halfsmile.recipes.catalog import RECIPES, recipe_named, semi_ferplus
+from halfsmile.recipes import METHODS, recipe_named, semi, ssfer
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.serialize import differences, from_json, to_json
+from halfsmile.recipes.named import RENAMED
+from halfsmile.recipes.serialize import from_json, read_recipe, to_json
+from halfsmile.runs.settings import differences
+from halfsmile.utils.files import write_json
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 
 
 def every_recipe() -> list[Recipe]:
-    return [recipe_named(name, preset) for name in RECIPES for preset in PRESETS]
+    return [
+        replace(made, protocol=made.protocol or PROTOCOLS["affwild2"])
+        for made in (
+            recipe_named(name, preset, data_set="affwild2") for name in METHODS for preset in PRESETS
+        )
+    ]
 
 
 @pytest.mark.parametrize("recipe", every_recipe(), ids=lambda recipe: f"{recipe.name}-{recipe.preset}")
@@ -32,7 +41,7 @@ def test_round_trip_through_json(recipe: Recipe) -> None:
 
 def edited(change: dict[str, Any]) -> dict[str, Any]:
     """A recipe in JSON with values set or, where None, removed by dotted name."""
-    value: dict[str, Any] = json.loads(json.dumps(to_json(recipe_named("ssfer-ferplus", "cpu"))))
+    value: dict[str, Any] = json.loads(json.dumps(to_json(replace(ssfer(), protocol=PROTOCOLS["ferplus"]))))
     for dotted, new in change.items():
         *path, last = dotted.split(".")
         place = value
@@ -68,11 +77,11 @@ def test_unknown_and_missing_keys_are_named(change: dict[str, Any], named: list[
         assert text in str(caught.value)
 
 
-OPTIONAL = ("seed", "temporal", "group", "test_people", "init", "standardize", "flip")
+OPTIONAL = ("seed", "temporal", "protocol.group", "protocol.test_people", "init", "standardize", "flip")
 
 
 def test_a_recipe_from_before_a_field_existed_takes_its_default() -> None:
-    recipe = recipe_named("ssfer-ferplus", "cpu")
+    recipe = replace(ssfer(), protocol=PROTOCOLS["ferplus"])
     old = edited(dict.fromkeys([*OPTIONAL, "finetune.sampling", "finetune.optim.clip", "encoder.std"]))
     optim = replace(recipe.finetune.optim, clip=None)
     assert "temporal" not in old
@@ -85,35 +94,56 @@ def test_values_are_checked_where_they_are_decoded() -> None:
         from_json(edited({"finetune.augment.flip": 2.0}))
 
 
-def test_differences_are_dotted_names_with_both_values() -> None:
-    recipe = recipe_named("ssfer-ferplus", "cpu")
-    assert recipe.semi is not None
-    other = replace(
-        recipe,
-        seed=1,
-        finetune=replace(recipe.finetune, optim=replace(recipe.finetune.optim, clip=None)),
-        semi=replace(recipe.semi, method=FixMatch(threshold=0.95)),
-    )
-    assert differences(to_json(recipe), to_json(other)) == [
-        "finetune.optim.clip (5.0 / None)",
-        "seed (0 / 1)",
-        "semi.method.threshold (0.7 / 0.95)",
-    ]
-    (without,) = differences(to_json(recipe), to_json(replace(recipe, semi=None)))
-    assert without.startswith("semi (")
-    assert without.endswith(" / None)")
+def test_the_recipe_of_a_run_is_read_from_its_file(tmp_path: Path) -> None:
+    recipe = recipe_named("ssfer", "cpu", data_set="ferplus")
+    write_json(tmp_path / "recipe.json", to_json(recipe))
+    assert read_recipe(tmp_path / "recipe.json") == recipe
 
 
-def test_lists_and_tuples_with_equal_items_do_not_differ() -> None:
-    assert differences({"a": [1, 2]}, {"a": (1, 2)}) == []
-    assert differences({"a": [1, 2]}, {"a": (1, 3)}) == ["a ([1, 2] / (1, 3))"]
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"name": "x"}'])
+def test_a_damaged_recipe_is_refused_by_the_name_of_its_file(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(ValueError, match=r"recipe\.json can't be read as a recipe"):
+        read_recipe(tmp_path / "recipe.json")
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("method", FAMILY)
 def test_every_method_survives_json_in_every_preset(method: str, preset: Preset) -> None:
-    recipe = semi_ferplus(preset, method=method, sampling="sqrt", unlabeled="all")
+    recipe = semi(method, preset, sampling="sqrt", unlabeled="all")
     assert recipe.semi is not None
     text = json.dumps(to_json(recipe))
     assert json.loads(text)["semi"]["method"]["name"] == recipe.semi.method.name == method
     assert from_json(json.loads(text)) == recipe
+
+
+OLD = {
+    "ssfer-ferplus": ("ferplus", "argmax", ["valid", "test"], None, None),
+    "supervised-folders": ("class-folders", None, ["test"], None, None),
+    "sequences-synthetic": ("sequences", None, ["test"], "person", 0.3),
+    "abaw6-affwild2": ("affwild2", None, ["valid"], "video", None),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_a_recipe_whose_name_carried_its_data_set_is_read_as_todays(name: str) -> None:
+    data_set, rule, splits, group, people = OLD[name]
+    today = "faces" if data_set == "class-folders" else data_set
+    recipe = replace(recipe_named(RENAMED[name], data_set=today), protocol=PROTOCOLS[today])  # type: ignore[arg-type,index]
+    value = json.loads(json.dumps(to_json(recipe)))
+    del value["protocol"]
+    fields = {
+        "data_set": data_set,
+        "label_rule": rule,
+        "test_splits": splits,
+        "group": group,
+        "test_people": people,
+    }
+    assert from_json({**value, "name": name, **fields}) == recipe
+
+
+def test_the_row_of_a_table_of_methods_is_named_after_its_method() -> None:
+    value = json.loads(json.dumps(to_json(semi("debias"))))
+    fields = {"data_set": "ferplus", "label_rule": "argmax", "test_splits": ["valid", "test"]}
+    assert from_json({**value, "name": "semi-ferplus", **fields}).name == "debias"

@@ -26,7 +26,7 @@ from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes.catalog import recipe_named, supervised_folders
+from halfsmile.recipes import recipe_named, supervised
 from halfsmile.recipes.config import Recipe
 from halfsmile.report.report import write_report
 from halfsmile.runs.folder import RunFolder
@@ -160,7 +160,7 @@ def test_a_run_starts_from_the_stage_one_of_another(
 def test_supervised_baseline_goes_through_the_same_stages(
     generated_data: Path, tiny_recipe: Recipe, tmp_path: Path
 ) -> None:
-    baseline = supervised_folders()
+    baseline = supervised()
     recipe = replace(
         baseline,
         encoder=tiny_recipe.encoder,
@@ -229,7 +229,7 @@ from pathlib import Path
 import torch
 
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes.catalog import ssfer_folders
+from halfsmile.recipes import ssfer
 from halfsmile.training import loop, precision
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
@@ -246,7 +246,7 @@ def often(self, **values):
 
 
 loop.LoopConfig.__init__ = often
-recipe = ssfer_folders()
+recipe = ssfer(data_set="faces")
 encoder = VitConfig(
     image_size=32, patch_size=8, channels=1, width=32, depth=2, heads=2, stem=(8, 16),
     mean=(0.5,), std=(0.25,),
@@ -309,7 +309,7 @@ def one_step(task: Task, batch: Batch, recipe: Recipe) -> float:
 
 
 def test_paper_preset_builds_and_steps_in_every_stage() -> None:
-    recipe = recipe_named("ssfer-ferplus", "paper")
+    recipe = recipe_named("ssfer", "paper", data_set="ferplus")
     assert recipe.pretrain is not None
     assert recipe.semi is not None
     rng = np.random.default_rng(0)

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from halfsmile.evaluation.calibrate import Temperature, calibration_errors
-from halfsmile.evaluation.selective import risk_coverage
-from halfsmile.report.calibration import silent_table
+from halfsmile.metrics.calibration import Temperature, calibration_errors
+from halfsmile.metrics.selective import risk_coverage
+from halfsmile.report.calibration import calibration_of, silent_table
 from halfsmile.report.report import write_report
 from halfsmile.runs.finished import read_run
 from halfsmile.runs.predictions import read_predictions
@@ -56,6 +56,11 @@ def rows(html: str) -> list[list[str]]:
     return [[re.sub("<.*?>", "", cell) for cell in re.findall(r"<td>(.*?)</td>", line)] for line in lines]
 
 
+def silent(run: Path) -> str:
+    found = read_run(run)
+    return silent_table(found.predictions, calibration_of(found))
+
+
 def by_hand(confidence: Any, right: Any, share: float) -> list[str]:
     order = np.argsort(-confidence, kind="stable")
     kept = round(share * len(order))
@@ -71,10 +76,10 @@ def test_the_silent_table_has_the_confidences_of_the_exported_model(run: Path) -
     right = found.predicted == found.targets
     exported = Temperature(TEMPERATURE)(np.log(found.probabilities)).max(axis=1)
     shares = (1.0, 0.9, 0.75, 0.5, 0.25)
-    plain = silent_table(read_run(run))
+    plain = silent(run)
     assert rows(plain) == [by_hand(found.confidence, right, share) for share in shares]
     write_json(run / "calibration.json", calibration(run))
-    table = silent_table(read_run(run))
+    table = silent(run)
     assert rows(table) == [by_hand(exported, right, share) for share in shares]
     assert rows(table) != rows(plain)
     assert "of the exported model, after temperature" in table
@@ -84,7 +89,7 @@ def test_an_older_export_without_a_curve_says_that_its_scale_is_another(run: Pat
     facts = calibration(run)
     del facts["test"]["curve"], facts["test"]["errors"]
     write_json(run / "calibration.json", facts)
-    assert "as trained, before temperature" in silent_table(read_run(run))
+    assert "as trained, before temperature" in silent(run)
     assert "Calibration errors" not in write_report(run).read_text(encoding="utf-8")
 
 

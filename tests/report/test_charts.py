@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from halfsmile.evaluation.bootstrap import Interval
-from halfsmile.evaluation.metrics import reliability_bins
+from halfsmile.metrics.bootstrap import Interval
+from halfsmile.metrics.scores import reliability_bins
 from halfsmile.report import charts
 from halfsmile.utils.page import Html
 

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from halfsmile.report.report import write_report
+from halfsmile.report.training import curves_section
+from halfsmile.runs.finished import read_run
 from halfsmile.runs.predictions import read_predictions
 
 MakeRun = Callable[..., Path]
@@ -149,6 +151,14 @@ def test_text_from_the_run_cannot_break_the_page(make_run: MakeRun) -> None:
     assert not {"script", "x"} & set(reader.resources)
 
 
+def test_a_record_that_was_cut_short_is_said_beside_the_curves(make_run: MakeRun) -> None:
+    run = make_run(stages=["finetune"])
+    (run / "finetune/metrics.jsonl").write_text('{"step": 1, "epo')
+    assert "line 1, the last one, was cut short" in str(curves_section(read_run(run)))
+    (run / "finetune/metrics.jsonl").write_text("")
+    assert curves_section(read_run(run)) is None
+
+
 def test_writing_again_writes_the_same(make_run: MakeRun) -> None:
     run = make_run(stages=["finetune"])
     (run / "finetune/metrics.jsonl").unlink()
@@ -166,7 +176,7 @@ def test_unfinished_runs_get_no_report(make_run: MakeRun) -> None:
 
 def test_importing_needs_neither_torch_nor_matplotlib() -> None:
     code = (
-        "import sys, halfsmile.report.report, halfsmile.evaluation.compare, halfsmile.report.pictures\n"
+        "import sys, halfsmile.report.report, halfsmile.evaluation.compare, halfsmile.utils.pictures\n"
         "print([name for name in ('torch', 'matplotlib', 'sklearn') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

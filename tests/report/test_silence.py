@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from halfsmile.evaluation.selective import risk_coverage, threshold_for_error
+from halfsmile.metrics.selective import risk_coverage, threshold_for_error
 from halfsmile.report.silence import silence_figure
 from halfsmile.runs.finished import read_run
 from halfsmile.runs.predictions import Predictions, read_predictions
@@ -48,7 +48,8 @@ def calibration(predictions: Predictions, target: float, **changes: Any) -> dict
 
 
 def shown(run: Path) -> str:
-    return silence_figure(read_run(run))
+    found = read_run(run)
+    return silence_figure(found.predictions, found.calibration, last_stage=found.stages[-1].name)
 
 
 @pytest.fixture

@@ -39,14 +39,32 @@ def test_broken_records_are_named_with_their_line(make_run: MakeRun) -> None:
     run = make_run()
     path = run / "semi/metrics.jsonl"
     good = path.read_text()
-    path.write_text(good + '{"step": 1, "epo')
-    with pytest.raises(
-        ValueError, match=rf"metrics\.jsonl, line {good.count(chr(10)) + 1} is not valid JSON"
-    ):
+    path.write_text('{"step": 1, "epo\n' + good)
+    with pytest.raises(ValueError, match=r"semi/metrics\.jsonl, line 1 is not valid JSON"):
         read_run(run)
     path.write_text('{"loss": 1.0}\n')
-    with pytest.raises(ValueError, match="line 1: expected an object with 'step' and 'epoch'"):
+    with pytest.raises(ValueError, match="line 1 is not an object with the numbers step, epoch"):
         read_run(run)
+
+
+def test_a_last_record_cut_short_is_left_out_and_said(make_run: MakeRun) -> None:
+    run = make_run()
+    path = run / "semi/metrics.jsonl"
+    whole = read_run(run).stages[2]
+    assert whole.note is None
+    path.write_text(path.read_text() + '{"step": 1, "epo')
+    cut = read_run(run).stages[2]
+    assert cut.records == whole.records
+    assert cut.note is not None
+    assert "semi/metrics.jsonl" in cut.note
+
+
+def test_stages_have_names_for_readers_whether_they_are_known_or_not(make_run: MakeRun) -> None:
+    run = make_run(stages=["finetune"])
+    shutil.copytree(run / "finetune", run / "another")
+    known, other = read_run(run).stages
+    assert (known.title, known.purpose) == ("Fine-tuning", "Learns the expressions from the labeled faces.")
+    assert (other.title, other.purpose) == ("Another", "")
 
 
 def test_unfinished_runs_say_what_is_missing_and_what_to_do(make_run: MakeRun) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from halfsmile.evaluation.metrics import evaluate_predictions
+from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.runs.frame_predictions import (
     METHODS,
     FramePredictions,

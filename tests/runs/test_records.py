@@ -1,101 +1,89 @@
-"""The metrics file: every line readable at once, cut lines tolerated, lines after the checkpoint dropped."""
+"""The metrics file: every whole line is read, a cut last line is said, any other broken line is refused."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from halfsmile.runs.records import Record, read_metrics
+from halfsmile.runs.records import read_records
+
+ONE, TWO, THREE = (json.dumps({"step": n, "epoch": n / 2, "seconds": 1.5 * n}) for n in (1, 2, 3))
 
 
-def steps(path: Path) -> list[int]:
-    return [line["step"] for line in read_metrics(path)]
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "metrics.jsonl"
 
 
-def test_a_line_is_on_disk_when_write_returns(tmp_path: Path) -> None:
-    with Record(tmp_path, start=0) as record:
-        record.write(1, loss=0.5, epoch=0.1)
-        (line,) = read_metrics(tmp_path / "metrics.jsonl")
-        assert (line["step"], line["loss"], line["epoch"]) == (1, 0.5, 0.1)
-        assert 0 <= line["seconds"] < 60
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        (f"{ONE}\n{TWO}\n{THREE}\n", [1, 2, 3]),
+        (f"{ONE}\n{TWO}\n{THREE}", [1, 2, 3]),
+        (f"{ONE}\r\n{TWO}\r\n", [1, 2]),
+        (f"{ONE}\n\n{TWO}\n  \n{THREE}\n\n", [1, 2, 3]),
+        (f"{THREE}\n{ONE}\n{TWO}\n", [1, 2, 3]),
+        ("", []),
+        ("\n\n", []),
+    ],
+    ids=["whole", "no last line break", "other line breaks", "blank lines", "out of order", "empty", "blank"],
+)
+def test_every_whole_line_is_read_and_nothing_said(path: Path, text: str, steps: list[int]) -> None:
+    path.write_bytes(text.encode())
+    found = read_records(path)
+    assert [line["step"] for line in found.lines] == steps
+    assert found.note is None
+    assert found.seconds == 1.5 * max(steps, default=0)
+    assert found.epochs == max(steps, default=0) / 2
 
 
-def test_no_file_has_no_lines(tmp_path: Path) -> None:
-    assert read_metrics(tmp_path / "metrics.jsonl") == []
+def test_no_file_has_no_records(path: Path) -> None:
+    assert read_records(path).lines == ()
+    assert read_records(path).note is None
 
 
-@pytest.mark.parametrize("rest", ['{"step": 3, "lo', '{"step": 3', "\x00\x00\x00"])
-def test_a_last_line_cut_short_is_left_out(tmp_path: Path, rest: str) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1, "seconds": 1}\n{"step": 2, "seconds": 2}\n' + rest)
-    assert steps(path) == [1, 2]
-    with Record(tmp_path, start=2) as record:
-        record.write(3, loss=1.0)
-    assert steps(path) == [1, 2, 3]
-    assert path.read_text().count("\n") == 3
+@pytest.mark.parametrize("rest", [b'{"step": 3, "lo', b'{"step": 3', b"{", b"\0\0\0", b'{"step": 3, "\xc3'])
+def test_a_last_line_cut_short_is_left_out_and_said(path: Path, rest: bytes) -> None:
+    path.write_bytes(f"{ONE}\n{TWO}\n".encode() + rest)
+    found = read_records(path)
+    assert [line["step"] for line in found.lines] == [1, 2]
+    assert found.note == f"{path}, line 3, the last one, was cut short and is left out."
 
 
-def test_a_whole_last_line_without_its_line_break_stays_whole(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1, "seconds": 1}')
-    with Record(tmp_path, start=1) as record:
-        record.write(2, loss=1.0)
-    assert steps(path) == [1, 2]
+@pytest.mark.parametrize("cut", range(1, len(THREE)))
+def test_no_beginning_of_a_line_is_taken_for_a_record(path: Path, cut: int) -> None:
+    path.write_text(f"{ONE}\n{THREE[:cut]}")
+    assert len(read_records(path).lines) == 1
 
 
-def test_lines_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text("".join(json.dumps({"step": step, "seconds": step}) + "\n" for step in (2, 4, 4, 6)))
-    with Record(tmp_path, start=4) as record:
-        record.write(5, loss=1.0)
-    assert steps(path) == [2, 4, 4, 5]
-
-
-def test_seconds_go_on_where_the_kept_lines_end(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.jsonl"
-    path.write_text("".join(json.dumps({"step": step, "seconds": 100.0 * step}) + "\n" for step in (1, 2, 3)))
-    with Record(tmp_path, start=2) as record:
-        assert 200 <= record.seconds < 260
-        record.write(3, loss=1.0)
-    assert 200 <= read_metrics(path)[-1]["seconds"] < 260
-
-
-def test_a_new_start_begins_an_empty_file(tmp_path: Path) -> None:
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "seconds": 1}\n')
-    with Record(tmp_path, start=0):
-        pass
-    assert (tmp_path / "metrics.jsonl").read_text() == ""
-
-
-def test_other_processes_write_nothing(tmp_path: Path) -> None:
-    with Record(tmp_path / "stage", start=0, active=False, tensorboard=True) as record:
-        record.write(1, loss=1.0)
-    assert not (tmp_path / "stage").exists()
-
-
-def test_tensorboard_mirrors_and_purges_what_is_trained_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"step": 2, "ep', "is not valid JSON"),
+        (f'{{"step": 2, "lo{THREE}', "is not valid JSON"),
+        ("\ufffd\0", "is not valid JSON"),
+        ("[]", "is not an object with the numbers step, epoch, seconds"),
+        ('{"step": 2, "seconds": 3.0}', "is not an object with the numbers step, epoch, seconds"),
+        ('{"step": 2, "epoch": 1.0}', "is not an object with the numbers step, epoch, seconds"),
+        ('{"step": null, "epoch": 1.0, "seconds": 3.0}', "is not an object with the numbers"),
+    ],
+    ids=["cut", "run together", "bytes", "no object", "no epoch", "no seconds", "null"],
+)
+@pytest.mark.parametrize("after", [f"{THREE}\n", ""], ids=["middle", "last"])
+def test_any_other_broken_line_is_refused_with_its_number_and_what_to_do(
+    path: Path, line: str, problem: str, after: str
 ) -> None:
-    events: list[tuple[object, ...]] = []
-
-    def writer(folder: str, purge_step: int) -> SimpleNamespace:
-        events.append((folder, purge_step))
-        return SimpleNamespace(
-            add_scalar=lambda name, value, step: events.append((name, value, step)),
-            close=lambda: events.append(("closed",)),
-        )
-
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=writer))
-    with Record(tmp_path, start=4, tensorboard=True) as record:
-        record.write(5, loss=1.0)
-    assert events == [(str(tmp_path / "tensorboard"), 5), ("loss", 1.0, 5), ("closed",)]
+    text = f"{ONE}\n\n{line}\n{after}"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"remove this line") as caught:
+        read_records(path)
+    assert f"{path}, line 3 {problem}" in str(caught.value)
+    assert path.read_text(encoding="utf-8") == text
 
 
-def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "stage").write_text("in the way")
-    with pytest.raises(OSError, match="stage"):
-        Record(tmp_path / "stage", start=0)
+def test_a_whole_last_line_that_is_no_record_was_not_cut(path: Path) -> None:
+    path.write_text(f'{ONE}\n{{"step": 2}}')
+    with pytest.raises(ValueError, match="line 2 is not an object"):
+        read_records(path)

@@ -1,8 +1,13 @@
 """What runs differ in is said, and nothing else."""
 
+from dataclasses import replace
 from typing import Any
 
-from halfsmile.runs.settings import completed, differing_settings, group_names
+from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.methods.pseudo_label import FixMatch
+from halfsmile.recipes import ssfer
+from halfsmile.recipes.serialize import to_json
+from halfsmile.runs.settings import completed, differences, differing_settings, group_names
 
 
 def semi(method: str, **options: float) -> dict[str, object]:
@@ -53,3 +58,27 @@ def test_names_and_seeds_are_no_settings() -> None:
 
 def test_recipes_are_completed_with_what_others_have() -> None:
     assert completed([{"a": 1}, {"b": 2}]) == [{"a": 1, "b": None}, {"a": None, "b": 2}]
+
+
+def test_differences_are_dotted_names_with_both_values() -> None:
+    recipe = replace(ssfer(), protocol=PROTOCOLS["ferplus"])
+    assert recipe.semi is not None
+    other = replace(
+        recipe,
+        seed=1,
+        finetune=replace(recipe.finetune, optim=replace(recipe.finetune.optim, clip=None)),
+        semi=replace(recipe.semi, method=FixMatch(threshold=0.95)),
+    )
+    assert differences(to_json(recipe), to_json(other)) == [
+        "finetune.optim.clip (5.0 / None)",
+        "seed (0 / 1)",
+        "semi.method.threshold (0.7 / 0.95)",
+    ]
+    (without,) = differences(to_json(recipe), to_json(replace(recipe, semi=None)))
+    assert without.startswith("semi (")
+    assert without.endswith(" / None)")
+
+
+def test_lists_and_tuples_with_equal_items_do_not_differ() -> None:
+    assert differences({"a": [1, 2]}, {"a": (1, 2)}) == []
+    assert differences({"a": [1, 2]}, {"a": (1, 3)}) == ["a ([1, 2] / (1, 3))"]

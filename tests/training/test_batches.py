@@ -25,9 +25,9 @@ from halfsmile.training.batches import (
     shrink,
     small_first,
     soft_targets,
-    to_tensor,
     unlabeled_batches,
 )
+from halfsmile.transforms.pixels import to_tensor
 
 MOODS = Taxonomy("moods", ("calm", "glad"))
 

@@ -13,13 +13,15 @@ import pytest
 
 from halfsmile.data.decode import read_bytes
 from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers import class_folders
 from halfsmile.data.samplers import BalancedSampler
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.data.synthetic import write_data_set
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes.catalog import recipe_named, with_semi
+from halfsmile.recipes import ssfer, with_semi
 from halfsmile.recipes.config import Recipe, Unlabeled
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.training.batches import (
@@ -28,10 +30,8 @@ from halfsmile.training.batches import (
     soft_targets,
 )
 from halfsmile.training.data import (
-    count_bad,
     describe,
     load_roles,
-    read_data,
     require_same_faces,
     unlabeled_images,
 )
@@ -39,7 +39,8 @@ from halfsmile.utils.files import write_json
 
 MOODS = Taxonomy("moods", ("calm", "glad"))
 RECIPE = replace(
-    recipe_named("ssfer-folders", "cpu"),
+    ssfer(data_set="faces"),
+    protocol=PROTOCOLS["faces"],
     labels="25%",
     held_out=0.5,
     encoder=VitConfig(
@@ -67,7 +68,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def load(recipe: Recipe, data: Path, cache: Path) -> tuple[Any, Any]:
-    sets = read_data(recipe, data / "labeled", [data / "others"])
+    sets = read_data(recipe.resolved_protocol, data / "labeled", [data / "others"])
     budget = LabelBudget.draw(sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out)
     return sets, load_roles(recipe, sets, budget, cache=cache)
 
@@ -92,7 +93,7 @@ def test_roles_have_the_right_faces_and_only_the_budget_has_labels(data: Path, t
         values = part.images[:, 0, 0, 0]
         assert np.array_equal(part.manifest.class_indices(), values > 100)
     assert faces.taxonomy == sets.taxonomy
-    assert count_bad(faces) == {}
+    assert not any(part.bad for part in faces.parts)
 
 
 def test_test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> N
         f"{i:03d}.png,{label},{split}" for i, (label, split) in enumerate(zip(labels, splits, strict=True))
     ]
     (tmp_path / "set/faces.csv").write_text("\n".join(["image,label,split", *rows]))
-    sets = read_data(RECIPE, tmp_path / "set/faces.csv", [])
+    sets = read_data(RECIPE.resolved_protocol, tmp_path / "set/faces.csv")
     assert sets.test.counts() == {"calm": 1, "glad": 2}
     assert len(sets.test) == 3
     assert "1 test rows have no label and were left out." in sets.train.notes
@@ -120,7 +121,7 @@ def test_the_description_counts_every_face_once(data: Path, tmp_path: Path) -> N
     assert list(facts["pretrain_images"].values()) == [13, 2]
     ((locator, reason),) = facts["bad_images"]
     assert locator == "200.png"
-    assert count_bad(faces) == {reason: 1}
+    assert reason
     assert facts["fingerprint"] == sets.train.fingerprint() != facts["test_fingerprint"]
 
 
@@ -186,9 +187,9 @@ def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path
 
 def test_a_path_that_is_not_there_is_named(data: Path) -> None:
     with pytest.raises(ValueError, match=r"nowhere does not exist"):
-        read_data(RECIPE, data / "nowhere", [])
+        read_data(RECIPE.resolved_protocol, data / "nowhere")
     with pytest.raises(ValueError, match=r"nowhere\.zip does not exist"):
-        read_data(RECIPE, data / "labeled", [data / "nowhere.zip"])
+        read_data(RECIPE.resolved_protocol, data / "labeled", [data / "nowhere.zip"])
 
 
 def test_faces_some_folders_deep_are_found(data: Path, tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def test_faces_some_folders_deep_are_found(data: Path, tmp_path: Path) -> None:
             (data / "labeled" / split / source).rename(data / "labeled" / split / name)
     (tmp_path / "deep").mkdir()
     (data / "labeled").rename(tmp_path / "deep" / "inner")
-    sets = read_data(RECIPE, tmp_path / "deep", [])
+    sets = read_data(RECIPE.resolved_protocol, tmp_path / "deep")
     assert (len(sets.train), len(sets.test)) == (20, 3)
 
 
@@ -205,7 +206,7 @@ def test_both_splits_are_needed(data: Path) -> None:
     for path in (data / "labeled/test").rglob("*.png"):
         path.unlink()
     with pytest.raises(ValueError, match=r"20 training and 0 test rows \(test\)"):
-        read_data(RECIPE, data / "labeled", [])
+        read_data(RECIPE.resolved_protocol, data / "labeled")
 
 
 def test_a_run_goes_on_with_the_faces_it_began_with(data: Path, tmp_path: Path) -> None:
@@ -238,9 +239,11 @@ def test_training_from_a_store_sees_the_same_faces_as_from_files(tmp_path: Path)
                 split=labeled.column("split")[row],
             )
             writer.add(f"{row:03d}", [face])
-    recipe = replace(recipe_named("ssfer-folders", "cpu"), encoder=RECIPE.encoder)
-    one = read_data(recipe, tmp_path / "files" / "labeled", [tmp_path / "files" / "unlabeled.zip"])
-    two = read_data(recipe, tmp_path / "store", [tmp_path / "store"])
+    recipe = RECIPE
+    one = read_data(
+        recipe.resolved_protocol, tmp_path / "files" / "labeled", [tmp_path / "files" / "unlabeled.zip"]
+    )
+    two = read_data(recipe.resolved_protocol, tmp_path / "store", [tmp_path / "store"])
     assert two.taxonomy.labels == one.taxonomy.labels
     for split in ("train", "test"):
         files, stored = getattr(one, split), getattr(two, split)
@@ -258,8 +261,8 @@ def test_ferplus_may_come_from_a_store_and_nothing_else_may(tmp_path: Path) -> N
             for i, split in enumerate(("train", "train", "valid", "test")):
                 face = StoredFace(picture, width=8, height=8, label=taxonomy.labels[i % 2], split=split)
                 writer.add(f"{i}", [face])
-    recipe = recipe_named("ssfer-ferplus", "cpu")
-    sets = read_data(recipe, tmp_path / "ferplus", [])
+    recipe = replace(ssfer(), protocol=PROTOCOLS["ferplus"])
+    sets = read_data(recipe.resolved_protocol, tmp_path / "ferplus")
     assert (len(sets.train), len(sets.test), sets.taxonomy.labels) == (2, 2, FERPLUS.labels)
     with pytest.raises(ValueError, match=r"classes happiness, anger; .* prepared from FERPlus"):
-        read_data(recipe, tmp_path / "others", [])
+        read_data(recipe.resolved_protocol, tmp_path / "others")

@@ -32,11 +32,11 @@ from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.feedback import Feedback
 from halfsmile.methods.guard import GuardConfig
 from halfsmile.methods.task import Batch, Task
-from halfsmile.runs.records import read_metrics
+from halfsmile.recipes.optim import OptimConfig
+from halfsmile.runs.records import read_records
 from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.distributed import Processes, processes
 from halfsmile.training.loop import Diverged, LoopConfig, train
-from halfsmile.training.optim import OptimConfig
 from halfsmile.transforms.augment import NONE
 from halfsmile.utils.errors import Interrupted
 
@@ -274,7 +274,7 @@ def test_the_main_process_goes_first(two: Path) -> None:
 def test_only_the_first_process_writes_and_evaluates(two: Path) -> None:
     assert not (two / "process-1").exists()
     assert [run["evaluated"] for run in found(two)] == [[3, 6], []]
-    lines = read_metrics(two / "process-0/unbroken/metrics.jsonl")
+    lines = read_records(two / "process-0/unbroken/metrics.jsonl").lines
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5, 6]
     assert [line["step"] for line in lines if "held_out/accuracy" in line] == [3, 6]
 

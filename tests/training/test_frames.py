@@ -13,17 +13,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from halfsmile.data.frames import load_frames
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers.sequences import Sequences
-from halfsmile.data.synthetic import generate_sequence, write_sequences
-from halfsmile.recipes.catalog import recipe_named
+from halfsmile.data.sets import read_data
+from halfsmile.recipes import temporal
 from halfsmile.recipes.config import Recipe
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.data import load_roles, read_data
-from halfsmile.training.frames import load_frames, read_videos, temporal_groups
+from halfsmile.training.data import load_roles
+from halfsmile.training.frames import temporal_groups
 
 MOODS = Taxonomy("moods", ("neutral", "glad", "sad"))
-RECIPE = recipe_named("sequences-synthetic", "cpu")
+RECIPE = replace(temporal(), protocol=PROTOCOLS["sequences"])
 
 
 def share(value: float, seed: int = 0) -> Recipe:
@@ -75,7 +77,7 @@ def test_one_person_can_t_be_divided_and_a_group_is_needed() -> None:
     with pytest.raises(ValueError, match=r"1 \(person\) can't be divided: 40%"):
         temporal_groups(share(0.4), rows)
     with pytest.raises(ValueError, match="needs a group"):
-        temporal_groups(replace(RECIPE, group=None), rows)
+        temporal_groups(replace(RECIPE, protocol=replace(PROTOCOLS["sequences"], group=None)), rows)
 
 
 def test_frames_are_sorted_and_missing_pictures_keep_their_time(tmp_path: Path) -> None:
@@ -94,29 +96,14 @@ def test_frames_are_sorted_and_missing_pictures_keep_their_time(tmp_path: Path) 
     assert any("sorted by time" in note for note in found.notes)
 
 
-def test_test_people_are_drawn_by_the_seed(tmp_path: Path) -> None:
-    clips = (generate_sequence("fear", person=person, frames=8, size=24) for person in range(6))
-    write_sequences(clips, tmp_path)
-    splits = []
-    for seed in (0, 0, 1):
-        rows = read_videos(replace(RECIPE, seed=seed), tmp_path).manifest
-        by_split = {split: set(rows.split(split).column("person")) for split in ("train", "test")}
-        assert not by_split["train"] & by_split["test"]
-        assert (len(by_split["train"]), len(by_split["test"])) == (4, 2)
-        splits.append(by_split)
-    assert splits[0] == splits[1] != splits[2]
-    sets = read_data(RECIPE, tmp_path, [])
-    assert (sets.test.class_indices() >= 0).all()
-    assert (sets.train.class_indices() < 0).any()
-    with pytest.raises(ValueError, match="which share of the people"):
-        read_videos(replace(RECIPE, test_people=None), tmp_path)
-
-
 def test_stage_four_of_single_faces_is_refused(generated_data: Path, tmp_path: Path) -> None:
     from halfsmile.data.split import LabelBudget
 
-    recipe = replace(RECIPE, data_set="class-folders", group=None)
-    sets = read_data(recipe, generated_data / "labeled", [])
+    recipe = replace(RECIPE, protocol=PROTOCOLS["faces"])
+    sets = read_data(recipe.resolved_protocol, generated_data / "labeled")
     budget = LabelBudget.draw(sets.train, "all", seed=0)
-    with pytest.raises(ValueError, match="needs videos; class-folders is not one of"):
+    with pytest.raises(
+        ValueError,
+        match=r"needs frames of videos; this is faces of one's own\. Leave it out with --set",
+    ):
         load_roles(recipe, sets, budget, cache=tmp_path)

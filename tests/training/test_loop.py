@@ -30,12 +30,13 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.runs.records import read_metrics
+from halfsmile.recipes.optim import OptimConfig
+from halfsmile.runs.records import read_records
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import checkpoint, loop
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import Diverged, LoopConfig, StopRequest, step_seed, train
-from halfsmile.training.optim import OptimConfig, make_optimizer
+from halfsmile.training.optim import make_optimizer
 from halfsmile.utils.errors import Interrupted
 
 HERE = Processes(0, 1, torch.device("cpu"))
@@ -159,7 +160,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     clocks = ("seconds", "images_per_second")
     return [
         {name: value for name, value in line.items() if name not in clocks}
-        for line in read_metrics(folder / "metrics.jsonl")
+        for line in read_records(folder / "metrics.jsonl").lines
     ]
 
 
@@ -231,6 +232,30 @@ def test_killed_between_checkpoints(
     assert (found.step if found else 0) == step // 3 * 3
     run(tmp_path, draw, every_third)
     assert_same_run(tmp_path, unbroken)
+
+
+def test_killed_in_the_middle_of_a_record(
+    unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Killed):
+        run(tmp_path, failing(STEPS // 2, kill))
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text() + '{"step": 5, "seco')
+    run(tmp_path)
+    assert_same_run(tmp_path, unbroken)
+    assert "was cut short and is left out" in capsys.readouterr().err
+
+
+def test_a_broken_record_before_the_checkpoint_stops_the_resumed_run(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        run(tmp_path, failing(STEPS // 2, kill))
+    path = tmp_path / "metrics.jsonl"
+    first, *rest = path.read_text().splitlines(keepends=True)
+    broken = "".join([first[:9] + "\n", *rest])
+    path.write_text(broken)
+    with pytest.raises(ValueError, match=r"metrics\.jsonl, line 1 is not valid JSON"):
+        run(tmp_path)
+    assert path.read_text() == broken
 
 
 def test_killed_before_the_first_checkpoint(unbroken: Path, tmp_path: Path) -> None:

@@ -20,12 +20,13 @@ from halfsmile.methods.task import Batch, Phase, StepResult, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.runs.records import read_metrics
+from halfsmile.recipes.optim import OptimConfig
+from halfsmile.runs.records import read_records
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import loop
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import Diverged, LoopConfig, train
-from halfsmile.training.optim import OptimConfig, make_optimizer
+from halfsmile.training.optim import make_optimizer
 from halfsmile.transforms.augment import NONE, STRONG, WEAK
 
 HERE = Processes(0, 1, torch.device("cpu"))
@@ -95,7 +96,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     clocks = ("seconds", "images_per_second")
     return [
         {name: value for name, value in line.items() if name not in clocks}
-        for line in read_metrics(folder / "metrics.jsonl")
+        for line in read_records(folder / "metrics.jsonl").lines
     ]
 
 

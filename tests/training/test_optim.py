@@ -14,9 +14,9 @@ from halfsmile.methods.mae import MaskedAutoencoder
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import RAFDB
 from halfsmile.training.optim import (
-    OptimConfig,
     layer_of,
     make_optimizer,
     parameter_groups,

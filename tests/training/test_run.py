@@ -1,7 +1,8 @@
-"""A run goes by the label budget that it is given, and by no other."""
+"""A run keeps its recipe and its label budget, leaves foreign files alone, and can train every stage."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,19 @@ import torch
 
 from halfsmile.data.readers import class_folders
 from halfsmile.data.split import LabelBudget
+from halfsmile.models.precision import PrecisionChoice
+from halfsmile.recipes import recipe_named
 from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.stages import STAGES
 from halfsmile.training import run as module
 from halfsmile.training.distributed import Processes
-from halfsmile.training.precision import PrecisionChoice
-from halfsmile.training.run import train_run
+from halfsmile.training.run import TRAINED_BY, open_run, train_run
 from halfsmile.utils.console import make_console
 
 HERE = Processes(0, 1, torch.device("cpu"))
+RECIPE = recipe_named("ssfer", "cpu", data_set="ferplus")
 
 
 def run(recipe: Recipe, data: Path, out: Path, budget: LabelBudget | None) -> LabelBudget:
@@ -27,6 +32,71 @@ def run(recipe: Recipe, data: Path, out: Path, budget: LabelBudget | None) -> La
     return LabelBudget.load(
         train_run(recipe, data=data, unlabeled=[], out=out, where=HERE, budget=budget).budget_path
     )
+
+
+def test_every_stage_has_a_function_that_trains_it() -> None:
+    assert list(TRAINED_BY) == [stage.name for stage in STAGES]
+
+
+def test_a_new_folder_keeps_its_recipe(tmp_path: Path) -> None:
+    folder = open_run(tmp_path / "runs" / "first", RECIPE)
+    assert read_recipe(folder.recipe_path) == RECIPE
+    assert json.loads((tmp_path / "runs/first/recipe.json").read_text())["name"] == "ssfer"
+    assert RunFolder.existing(folder.path).recipe_json()["name"] == "ssfer"
+
+
+def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
+    assert read_recipe(open_run(tmp_path, RECIPE).recipe_path) == RECIPE
+
+
+def test_the_same_recipe_resumes(tmp_path: Path) -> None:
+    open_run(tmp_path, RECIPE)
+    (tmp_path / "labels.parquet").write_text("kept")
+    folder = open_run(tmp_path, RECIPE)
+    assert folder.budget_path.read_text() == "kept"
+
+
+def test_another_recipe_is_refused_and_the_difference_named(tmp_path: Path) -> None:
+    folder = open_run(tmp_path, RECIPE)
+    other = replace(RECIPE, labels="25%", finetune=replace(RECIPE.finetune, mixing="cutmix"))
+    with pytest.raises(ValueError, match="another recipe") as caught:
+        open_run(tmp_path, other)
+    assert "finetune.mixing (facemix / cutmix), labels (10% / 25%) (there / asked for)" in str(caught.value)
+    assert "Use a new folder for --out" in str(caught.value)
+    assert read_recipe(folder.recipe_path) == RECIPE
+
+
+def test_a_run_from_before_a_part_existed_resumes(tmp_path: Path) -> None:
+    open_run(tmp_path, RECIPE)
+    old = json.loads((tmp_path / "recipe.json").read_text())
+    for name in ("temporal", "tune"):
+        del old[name]
+    (tmp_path / "recipe.json").write_text(json.dumps(old))
+    assert read_recipe(open_run(tmp_path, RECIPE).recipe_path) == RECIPE
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"name": "x"}'])
+def test_a_run_with_a_damaged_recipe_does_not_resume(tmp_path: Path, text: str) -> None:
+    open_run(tmp_path, RECIPE)
+    (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(ValueError, match="recipe"):
+        open_run(tmp_path, RECIPE)
+    assert (tmp_path / "recipe.json").read_text() == text
+
+
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match="is not a run folder and is not empty"):
+        open_run(tmp_path, RECIPE)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(ValueError, match="is not a run folder and is not empty"):
+        open_run(tmp_path / "thesis.txt", RECIPE)
+
+
+def test_a_file_in_place_of_a_parent_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("in the way")
+    with pytest.raises(OSError, match="runs"):
+        open_run(tmp_path / "runs" / "first", RECIPE)
 
 
 @pytest.mark.parametrize(

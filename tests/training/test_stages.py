@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -18,11 +19,13 @@ from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.task import Task
+from halfsmile.models import weights
 from halfsmile.models.resnet import ResNet, ResNetConfig
-from halfsmile.recipes.catalog import with_semi
+from halfsmile.recipes import with_semi
 from halfsmile.recipes.config import Recipe, Unlabeled
 from halfsmile.runs.folder import RunFolder
-from halfsmile.runs.records import read_metrics
+from halfsmile.runs.records import read_records
+from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.training import stages
 from halfsmile.training.batches import paired_batches, soft_targets
 from halfsmile.training.distributed import Processes
@@ -33,7 +36,7 @@ HERE = Processes(0, 1, torch.device("cpu"))
 RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16), depths=(1, 1, 1))
 
 
-def run(recipe: Recipe, data: Path, out: Path, *, last_stage: str = "temporal") -> RunFolder:
+def run(recipe: Recipe, data: Path, out: Path, *, last_stage: StageName = LAST_STAGE) -> RunFolder:
     labeled, unlabeled = data / "labeled", data / "unlabeled.zip"
     return train_run(recipe, data=labeled, unlabeled=[unlabeled], out=out, where=HERE, last_stage=last_stage)
 
@@ -158,7 +161,7 @@ def test_stage_three_goes_through_the_faces_it_is_told_to(
     assert list(shares) == list(json.loads((folder.path / "data.json").read_text())["taxonomy"])
     assert list(shares.values()) == pytest.approx([1 / 8] * 8)
 
-    lines = read_metrics(folder.stage("semi") / "metrics.jsonl")
+    lines = read_records(folder.stage("semi") / "metrics.jsonl").lines
     watched = [line for line in lines if "held_out/acceptance" in line]
     trained = [line for line in lines if "loss" in line]
     assert len(watched) >= 4
@@ -269,7 +272,7 @@ def test_missing_faces_from_elsewhere_are_refused_before_anything_is_trained(
 @pytest.mark.parametrize("stage", ["finetune", "tune"])
 @pytest.mark.parametrize(("processes", "accumulate"), [(16, 1), (1, 16), (4, 4)])
 def test_mixing_is_refused_where_a_process_sees_one_face_at_a_time(
-    recipe: Recipe, stage: str, processes: int, accumulate: int
+    recipe: Recipe, stage: StageName, processes: int, accumulate: int
 ) -> None:
     mixing = replace(recipe.finetune, mixing="facemix", batch_size=16, accumulate=accumulate)
     chosen = replace(recipe, finetune=mixing, tune=mixing)
@@ -288,3 +291,18 @@ def test_a_class_with_one_labeled_face_trains(recipe: Recipe, generated_data: Pa
     folder = run(one, generated_data, tmp_path / "run")
     assert folder.finished("semi")
     assert set(json.loads((folder.path / "data.json").read_text())["labeled"].values()) == {1}
+
+
+def test_a_full_disk_does_not_finish_a_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(tensors: dict[str, Any], path: Path) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    folder, model = RunFolder(tmp_path), nn.Linear(4, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(weights, "save_file", full)
+        with pytest.raises(OSError, match=r"Can't write .*model\.safetensors.*No space left on device"):
+            stages.finish_stage(folder, "semi", model, {"steps": 3})
+    assert not folder.finished("semi")
+    stages.finish_stage(folder, "semi", model, {"steps": 3})
+    assert folder.result("semi") == {"stage": "semi", "steps": 3}
+    assert torch.equal(load_file(folder.trained_weights("semi"))["weight"], model.weight)

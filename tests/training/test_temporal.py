@@ -11,26 +11,24 @@ import pytest
 import torch
 
 from halfsmile.data.windows import WindowSampler, group_tracks
+from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.methods.temporal import TemporalTask
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.temporal_file import load_network
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.recipes.config import TemporalStageConfig
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import loop
 from halfsmile.training import temporal as module
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import StopRequest
-from halfsmile.training.optim import OptimConfig
 from halfsmile.training.temporal import (
-    FrameTable,
-    frame_features,
-    predict_frames,
     train_temporal,
     window_batches,
 )
-from halfsmile.training.temporal_config import TemporalStageConfig
 from halfsmile.utils.errors import Interrupted
 
 HERE = Processes(0, 1, torch.device("cpu"))

@@ -1,40 +1,146 @@
-"""``halfsmile evaluate``, ``report`` and ``compare``: what became of runs."""
+"""``halfsmile evaluate``, ``report`` and ``compare``: how good a model is, and what became of runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Device
+from halfsmile.cli.data_options import Flag, LabelRule, Renames, renames, silence_opencv
+from halfsmile.cli.options import Classes, DataSetName, Device
 from halfsmile.utils.console import make_console
+
+if TYPE_CHECKING:
+    from halfsmile.data.protocols import Protocol
+    from halfsmile.metrics.scores import Metrics
+
+
+Target = Annotated[
+    Path | None,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="[TARGET]", help_behavior_hint="(default: the model in the box)"),
+]
+Folder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: none)")]
+Data = Annotated[Path | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="(default: the run's own)")]
+Splits = Annotated[
+    tuple[Literal["train", "valid", "test", "all"], ...],
+    tyro.conf.arg(metavar="SPLIT [SPLIT ...]", help_behavior_hint="(default: the test splits, if any)"),
+]
+DetectorOption = Annotated[
+    Literal["auto", "yunet", "mtcnn"] | None,
+    tyro.conf.arg(metavar="{auto,yunet,mtcnn}", help_behavior_hint="(default: auto)"),
+]
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a run on its test split again.
+    """Score a ready model on labeled data of your own, or measure a run on its own test split again.
+
+    halfsmile evaluate --data MY_FACES scores the model in the box, halfsmile evaluate model.onnx --data
+    MY_FACES an exported one; halfsmile evaluate RUN measures every stage of a run.
 
     Args:
-        run_folder: The run.
-        data: Where the labeled data set is now, if it has moved.
-        device: Where to compute.
+        target: An exported ONNX file or the folder of one, or a run folder. Without it the model in the box.
+        data: Labeled pictures in any layout that `halfsmile data check` recognizes; of a run, where its own
+            data are now, if they have moved.
+        out: Folder for metrics.json, predictions.parquet and report.html; without it nothing is written.
+        split: Rows to score: the test splits of the data set's protocol, and all labeled rows of data that
+            have no splits, unless other splits, or all rows, are named.
+        rename: What labels of the data are for the model, as happy=happiness; none leaves their rows out.
+        aligned: Take pictures as they are, each as one face. So are FERPlus, RAF-DB, AffectNet of 2021,
+            Aff-Wild2 and face stores, whose faces were cut out already, unless a detector is named.
+        detector: How faces are found: auto takes YuNet where it was downloaded before, else MTCNN.
+        data_set: What the data are, where that is not recognized or recognized wrongly.
+        label_rule: Label rule of FERPlus: argmax, argmax8, majority, probability or multi_target.
+        classes: Classes of AffectNet: 7, or 8 with contempt.
+        device: Where to compute the stages of a run.
     """
 
-    run_folder: Annotated[Path, tyro.conf.Positional]
-    data: Path | None = None
+    after_stop: ClassVar[str] = "Nothing was kept; the same command begins anew."
+
+    target: Target = None
+    data: Data = None
+    out: Folder = None
+    split: Splits = ()
+    rename: Renames = ()
+    aligned: Flag = False
+    detector: DetectorOption = None
+    data_set: DataSetName = None
+    label_rule: LabelRule = None
+    classes: Classes = None
     device: Device = None
 
     def run(self) -> None:
-        """Evaluate and show."""
-        from halfsmile.evaluation.evaluate_run import evaluate_run
-        from halfsmile.runs.folder import RunFolder
-        from halfsmile.training.distributed import processes
+        """Score and show."""
+        if self.target is not None and (self.target / "recipe.json").is_file():
+            self._run_folder(self.target)
+        else:
+            self._model()
 
-        folder = RunFolder.existing(self.run_folder)
-        with processes(self.device) as where:
-            show_metrics(evaluate_run(folder, device=where.device, data=self.data))
+    def _run_folder(self, folder: Path) -> None:
+        """Measure a run on its own test split."""
+        from halfsmile import api
+
+        given = [f"--{name.replace('_', '-')}" for name in _OF_MODELS if getattr(self, name)]
+        if given:
+            model = folder / "export/model.onnx"
+            raise ValueError(
+                f"{folder} is a run, which is measured on its own test split; {', '.join(given)} "
+                f"{'are' if len(given) > 1 else 'is'} for models. To score its model on other data: "
+                f"`halfsmile export {folder}`, then `halfsmile evaluate {model} --data DATA`."
+            )
+        run = api.Run.open(folder)
+        found = run.evaluate_stages(data=self.data, device=self.device)
+        show_metrics(found, run.protocol, run.recipe.labels)
+
+    def _model(self) -> None:
+        """Score a model on labeled data."""
+        from halfsmile import api
+
+        self._require_model()
+        if self.data is None:
+            raise ValueError(
+                "Say which labeled data to score the model on: `halfsmile evaluate "
+                f"{'' if self.target is None else f'{self.target} '}--data DATA`. To measure a run again: "
+                "`halfsmile evaluate RUN`."
+            )
+        if self.device is not None:
+            raise ValueError("--device is for runs; an exported model computes on the processor.")
+        if named := [text for text in self.rename if ":" in text.partition("=")[0]]:
+            raise ValueError(
+                f"{named[0]!r} names a source, and only one is scored: write old=new or old=none."
+            )
+        silence_opencv()
+        found = api.evaluate(
+            self.target,
+            data=self.data,
+            split=self.split,
+            rename=renames(self.rename),
+            aligned=self.aligned or None,
+            detector=self.detector,
+            data_set=self.data_set,
+            label_rule=self.label_rule,
+            num_classes=self.classes,
+            out=self.out,
+        )
+        found.show(make_console())
+        if self.out is not None:
+            make_console().print(f"Report: {self.out / 'report.html'}", soft_wrap=True)
+
+    def _require_model(self) -> None:
+        """Refuse a folder that is neither a run nor an export."""
+        if self.target is None or not self.target.is_dir() or (self.target / "model.onnx").is_file():
+            return
+        raise ValueError(
+            f"{self.target} is not a run folder (it has no recipe.json) and not an export (no model.onnx). "
+            "`halfsmile train` makes the one, `halfsmile export RUN` the other. Labeled data are named by "
+            f"--data: `halfsmile evaluate --data {self.target}` scores the model in the box on them."
+        )
+
+
+_OF_MODELS = ("out", "split", "rename", "aligned", "detector", "data_set", "label_rule", "classes")
 
 
 @dataclass(frozen=True)
@@ -78,9 +184,17 @@ class Compare:
                 temporary.write_text(result.to_markdown(), encoding="utf-8")
 
 
-def show_metrics(found: dict[str, Any]) -> None:
-    """Print the scores of each stage on the test split."""
+def show_metrics(found: dict[str, Metrics], protocol: Protocol, labels: str) -> None:
+    """Print the scores of each stage on the test split, what they mean, and what others published.
+
+    Args:
+        found: Scores by stage.
+        protocol: What they mean.
+        labels: Label budget.
+    """
     from rich.table import Table
+
+    from halfsmile.data.protocols import published
 
     table = Table(title="Test split (last step, averaged weights; nothing was selected on it)")
     for column in ("stage", "accuracy", "balanced accuracy", "macro F1", "NLL", "ECE"):
@@ -90,4 +204,10 @@ def show_metrics(found: dict[str, Any]) -> None:
         table.add_row(
             stage, *(f"{100 * v:.2f} %" for v in values), f"{metrics.nll:.3f}", f"{metrics.ece:.3f}"
         )
-    make_console().print(table)
+    console = make_console()
+    console.print(table)
+    console.print(f"{protocol.describe()} · {labels} of the labels", soft_wrap=True)
+    for number in published(protocol, labels):
+        console.print(
+            f"published for the same: {number.method} {number.value:.2f} % ({number.source})", soft_wrap=True
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -35,7 +36,18 @@ COMMANDS: dict[str, Any] = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; mistakes end in one message and exit status 1, a stop on request in 130."""
+    """Run a command; mistakes end in one message and exit status 1, a stop on request in 130.
+
+    A reader that goes away, as in ``halfsmile … | head``, ends it without a word.
+    """
+    try:
+        _run(arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush would fail, too
+        sys.exit(141)
+
+
+def _run(arguments: list[str] | None) -> None:
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="halfsmile",
@@ -52,6 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
         message = f"{error.name} is not installed; this command needs it: pip install 'halfsmile[{extra}]'"
         console.print(f"error: {message}", style="red", soft_wrap=True)
         sys.exit(1)
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True)
         sys.exit(1)

@@ -16,24 +16,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from halfsmile.data.images import Faces, load_faces
-from halfsmile.data.manifest import Manifest
-from halfsmile.data.split import LabelBudget
-from halfsmile.evaluation.calibrate import (
+from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
+from halfsmile.metrics.calibration import (
     Temperature,
     VectorScaling,
     calibration_errors,
     fit_temperature,
     fit_vector_scaling,
 )
-from halfsmile.evaluation.metrics import evaluate_predictions
-from halfsmile.evaluation.selective import ConformalSets, risk_coverage, threshold_for_error
-from halfsmile.models.classifier import Classifier, MirroredClassifier
-from halfsmile.models.encoder import build_encoder
+from halfsmile.metrics.scores import evaluate_predictions
+from halfsmile.metrics.selective import ConformalSets, risk_coverage, threshold_for_error
+from halfsmile.models.classifier import MirroredClassifier
 from halfsmile.runs.folder import RunFolder
-from halfsmile.taxonomy import Taxonomy, from_labels
-from halfsmile.training.batches import to_tensor
-from halfsmile.training.data import read_data
+from halfsmile.runs.stages import StageName
+from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.files import write_json
 
 Floats = npt.NDArray[np.float32]
@@ -44,103 +41,6 @@ ASSURANCE = 0.9
 
 NEVER = 1.0
 """Threshold where not even the most confident answers meet the target: no answer counts as certain."""
-
-
-@dataclass(frozen=True)
-class RunFaces:
-    """Faces of a run that are needed after training.
-
-    Args:
-        calibration: Labeled faces that trained nothing; None where the run has none.
-        source: Where they are from: ``held_out`` or ``valid``.
-        test: Test faces.
-        train: Rows that were trained on with their labels, not decoded yet.
-    """
-
-    calibration: Faces | None
-    source: str
-    test: Faces
-    train: Manifest
-
-
-def trained_classifier(
-    folder: RunFolder, *, mirror: bool = True, zoom: float = 1.0
-) -> Classifier | MirroredClassifier:
-    """The network of a run's last finished stage, in evaluation mode.
-
-    Args:
-        folder: The run.
-        mirror: Let it look at mirror images too, if the run's evaluation does.
-        zoom: Above 1, let it look at both so many times closer too.
-
-    Raises:
-        ValueError: If there is none yet, its weights are damaged, or the zoom is out of range or for nothing.
-    """
-    recipe = folder.recipe()
-    if zoom != 1 and not (mirror and recipe.flip):
-        raise ValueError(
-            f"The zoom {zoom:g} is for models that look at mirror images too; this one looks once."
-        )
-    model = Classifier(
-        build_encoder(recipe.encoder), taxonomy=run_taxonomy(folder), standardize=recipe.standardize
-    )
-    folder.load(folder.last_stage(), model)
-    return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()
-
-
-def run_taxonomy(folder: RunFolder) -> Taxonomy:
-    """The classes of a run, in the order of its logits."""
-    return from_labels(folder.data()["taxonomy"])
-
-
-def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
-    """Read what a run can be calibrated and judged on.
-
-    Args:
-        folder: The run.
-        data: Where the labeled data set is now; None takes the place that the run was trained from.
-
-    Raises:
-        ValueError: If the data set is gone or has changed.
-    """
-    recipe, facts = folder.recipe(), folder.data()
-    splits = recipe.test_splits
-    wider = replace(recipe, test_splits=(*splits, *({"valid"} - set(splits))))
-    sets = read_data(wider, data or Path(facts["path"]), [])
-    budget = LabelBudget.load(folder.budget_path)
-    budget.require_same_data(sets.train)
-    sets.taxonomy.require_same(run_taxonomy(folder))
-    test = sets.test.split(*splits)
-    if test.fingerprint() != facts["test_fingerprint"]:
-        raise ValueError("The test split is not the one of this run (fingerprints differ).")
-
-    source, rows = "held_out", budget.rows(sets.train, "held_out")
-    if not len(rows) and "valid" not in splits:
-        source, rows = "valid", sets.test.split("valid")
-    size, channels = recipe.encoder.image_size, recipe.encoder.channels
-
-    def load(manifest: Manifest) -> Faces:
-        return load_faces(manifest, size=size, channels=channels, cache=folder.path / "cache")
-
-    return RunFaces(load(rows) if len(rows) else None, source, load(test), budget.rows(sets.train, "labeled"))
-
-
-@torch.inference_mode()
-def network_logits(
-    model: Classifier | MirroredClassifier,
-    images: npt.NDArray[np.uint8],
-    *,
-    device: torch.device | None = None,
-    batch_size: int = 256,
-) -> Floats:
-    """Logits (N, classes) of faces (N, S, S, C) uint8 as they are, without augmentation."""
-    device = device or torch.device("cpu")
-    model.to(device).eval()
-    parts = [np.zeros((0, len(model.taxonomy)), np.float32)]
-    for start in range(0, len(images), batch_size):
-        batch = to_tensor(images[start : start + batch_size]).to(device).float() / 255
-        parts.append(model(batch).float().cpu().numpy())
-    return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -160,12 +60,12 @@ class Calibration:
             likewise.
         test: See :func:`judge`.
         curve: Error among the most confident answers on those faces, see
-            :meth:`~halfsmile.evaluation.selective.RiskCoverage.points`; None likewise.
+            :meth:`~halfsmile.metrics.selective.RiskCoverage.points`; None likewise.
         mirror: Whether each face was seen with its mirror image.
         zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
     """
 
-    stage: str
+    stage: StageName
     source: str | None
     count: int
     temperature: float

@@ -14,8 +14,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from halfsmile.evaluation.bootstrap import PairedDifference, paired_bootstrap
-from halfsmile.runs.finished import RunFolder, read_run
+from halfsmile.metrics.bootstrap import PairedDifference, paired_bootstrap
+from halfsmile.runs.finished import FinishedRun, read_run
 from halfsmile.runs.predictions import Predictions
 from halfsmile.runs.settings import as_text, completed, differing_settings, group_names
 from halfsmile.utils.console import plain
@@ -168,7 +168,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         raise ValueError("Give at least one run folder to compare.")
     runs = [read_run(Path(folder)) for folder in run_folders]
     aligned = [_align(run.predictions) for run in runs]
-    by_seed = all(run.recipe.get("test_people") is not None for run in runs)
+    by_seed = all(_protocol(run).get("test_people") is not None for run in runs)
     references: dict[Any, int] = {}
     for i, run in enumerate(runs):
         reference = references.setdefault(run.recipe.get("seed") if by_seed else None, i)
@@ -181,7 +181,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         for other in members.setdefault(key, []):
             if runs[other].recipe.get("seed") == run.recipe.get("seed"):
                 raise ValueError(
-                    f"{runs[other].folder} and {run.folder} have the same recipe and the same seed "
+                    f"{runs[other].path} and {run.path} have the same recipe and the same seed "
                     f"({run.recipe.get('seed')}). Give each run once, or train with another seed."
                 )
         members[key].append(i)
@@ -220,7 +220,13 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
     )
 
 
-def _told_apart(runs: Sequence[RunFolder]) -> list[Mapping[str, Any]]:
+def _protocol(run: FinishedRun) -> Mapping[str, Any]:
+    """What a run's numbers mean; recipes of the first version have these fields themselves."""
+    protocol: Mapping[str, Any] = run.recipe.get("protocol") or run.recipe
+    return protocol
+
+
+def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
     """Recipes of runs; where equal ones were run otherwise, with what they saw and where they stopped."""
     recipes = completed([run.recipe for run in runs])
     keys = [json.dumps({**recipe, "seed": None}, sort_keys=True) for recipe in recipes]
@@ -230,7 +236,7 @@ def _told_apart(runs: Sequence[RunFolder]) -> list[Mapping[str, Any]]:
     return [{**recipe, **more} for recipe, more in zip(recipes, beyond, strict=True)]
 
 
-def _elsewhere(run: RunFolder) -> list[int]:
+def _elsewhere(run: FinishedRun) -> list[int]:
     """Numbers of unlabeled faces from other sources than the data set."""
     counts = run.data.get("pretrain_images") or {}
     return sorted(count for source, count in counts.items() if source != run.data.get("path"))
@@ -273,12 +279,12 @@ def _align(predictions: Predictions) -> Predictions:
 
 
 def _require_same_test_set(
-    first_run: RunFolder, first: Predictions, other_run: RunFolder, other: Predictions
+    first_run: FinishedRun, first: Predictions, other_run: FinishedRun, other: Predictions
 ) -> None:
     try:
         first.taxonomy.require_same(other.taxonomy)
     except ValueError as error:
-        raise ValueError(f"{first_run.folder} and {other_run.folder}: {error}") from error
+        raise ValueError(f"{first_run.path} and {other_run.path}: {error}") from error
     if first.images == other.images and np.array_equal(first.targets, other.targets):
         return
     only_first = list((Counter(first.images) - Counter(other.images)).elements())
@@ -292,14 +298,14 @@ def _require_same_test_set(
     details = [
         f"{len(found):,} {text} (such as {found[0]})"
         for found, text in (
-            (only_first, f"images are only in {first_run.folder}"),
-            (only_other, f"images are only in {other_run.folder}"),
+            (only_first, f"images are only in {first_run.path}"),
+            (only_other, f"images are only in {other_run.path}"),
             (relabeled, "images have another label"),
         )
         if found
     ]
     raise ValueError(
-        f"{first_run.folder} ({len(first):,} images) and {other_run.folder} ({len(other):,} images) were "
+        f"{first_run.path} ({len(first):,} images) and {other_run.path} ({len(other):,} images) were "
         f"tested on different images: {'; '.join(details)}. Compare runs of one data set, label rule "
         "and split."
     )

@@ -11,19 +11,20 @@ import numpy.typing as npt
 import torch
 
 from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.inference import predict_probabilities
-from halfsmile.evaluation.metrics import Metrics, evaluate_predictions
-from halfsmile.evaluation.temporal import predict_videos, scored_faces
-from halfsmile.models.classifier import Classifier
-from halfsmile.models.encoder import build_encoder
-from halfsmile.report.pictures import mistakes_grid, write_png
-from halfsmile.runs.folder import CLASSIFYING, RunFolder
+from halfsmile.evaluation.temporal import frames_to_test, predict_videos, scored_faces
+from halfsmile.evaluation.trained import load_classifier
+from halfsmile.metrics.scores import Metrics, evaluate_predictions
+from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.serialize import read_recipe
+from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import write_predictions
+from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.data import read_data
-from halfsmile.training.frames import frames_to_test
 from halfsmile.utils.files import atomic_write, write_json
+from halfsmile.utils.pictures import mistakes_grid, write_png
 
 SHOWN_MISTAKES = 18
 
@@ -48,17 +49,13 @@ def evaluate_run(
     Raises:
         ValueError: If the run has no classifier yet, or the data set is gone or has changed.
     """
-    recipe, facts = folder.recipe(), folder.data()
+    recipe, facts = read_recipe(folder.recipe_path), folder.data()
     last = folder.last_stage()
     taxonomy = Taxonomy(facts["data_set"], tuple(facts["taxonomy"]))
     with_time = folder.finished("temporal")
     frames = None
     if test is None or with_time:
-        sets = read_data(recipe, data or Path(facts["path"]), [])
-        LabelBudget.load(folder.budget_path).require_same_data(sets.train)
-        sets.taxonomy.require_same(taxonomy)
-        if sets.test.fingerprint() != facts["test_fingerprint"]:
-            raise ValueError("The test split is not the one of this run (fingerprints differ).")
+        sets = _own_data(folder, recipe, taxonomy, data)
         cache, encoder = folder.path / "cache", recipe.encoder
         if with_time and sets.videos is not None:
             frames = frames_to_test(recipe, sets.videos, cache=cache)
@@ -84,8 +81,7 @@ def evaluate_run(
     for stage in CLASSIFYING:
         if not folder.finished(stage):
             continue
-        model = Classifier(build_encoder(recipe.encoder), taxonomy=taxonomy, standardize=recipe.standardize)
-        folder.load(stage, model)
+        model = load_classifier(folder, stage)
         shown = test.images if frames is None else frames.faces.images
         probabilities = predict_probabilities(model.to(device), shown, device=device, flip=recipe.flip)
         keep(stage, probabilities if frames is None else probabilities[readable])
@@ -100,6 +96,26 @@ def evaluate_run(
         shutil.copyfile(folder.stage(last) / "predictions.parquet", temporary)
     write_json(folder.path / "metrics.json", {**values, "final": values[last]})
     return found
+
+
+def _own_data(folder: RunFolder, recipe: Recipe, taxonomy: Taxonomy, data: Path | None) -> DataSets:
+    """The data of a run, where they are now; other data are refused with a word on how to measure on them."""
+    facts = folder.data()
+    try:
+        sets = read_data(recipe.resolved_protocol, data or Path(facts["path"]), seed=recipe.seed)
+        LabelBudget.load(folder.budget_path).require_same_data(sets.train)
+        sets.taxonomy.require_same(taxonomy)
+        if sets.test.fingerprint() != facts["test_fingerprint"]:
+            raise ValueError("The test split is not the one of this run (fingerprints differ).")
+    except ValueError as error:
+        if data is None or not data.exists():
+            raise
+        raise ValueError(
+            f"{error}\nA run is measured on its own test split, and --data says where its data are now. To "
+            f"measure its model on other data, export it, then score the file: `halfsmile export "
+            f"{folder.path}`, then `halfsmile evaluate {folder.path / 'export/model.onnx'} --data {data}`."
+        ) from error
+    return sets
 
 
 def _show_mistakes(

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from halfsmile.data.images import Faces
-from halfsmile.evaluation.metrics import evaluate_predictions
 from halfsmile.methods.semi import Judge
 from halfsmile.methods.task import Task
+from halfsmile.metrics.scores import evaluate_predictions
+from halfsmile.models.classifier import Classifier, MirroredClassifier
+from halfsmile.models.precision import Precision
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.batches import to_tensor
-from halfsmile.training.precision import Precision
+from halfsmile.transforms.pixels import to_tensor
 
 
 @torch.inference_mode()
@@ -47,7 +48,6 @@ def predict_probabilities(
     return _normalized(views.mean(dim=0))
 
 
-@torch.inference_mode()
 def _logits(
     model: nn.Module,
     images: npt.NDArray[np.uint8],
@@ -58,16 +58,69 @@ def _logits(
     precision: Precision = "float32",
 ) -> Tensor:
     """(1, N, K) logits of faces as they are, or (2, N, K) of them and their mirror images, float32."""
+
+    def views(batch: Tensor) -> Tensor:
+        looks = [batch, batch.flip(-1)] if flip else [batch]
+        return torch.stack([model(look).float() for look in looks], dim=1)
+
     training = model.training
     model.eval()
+    found = run_on_faces(views, images, device=device, batch_size=batch_size, precision=precision)
+    model.train(training)
+    return found.transpose(0, 1)
+
+
+@torch.inference_mode()
+def run_on_faces(
+    function: Callable[[Tensor], Tensor],
+    images: npt.NDArray[np.uint8],
+    *,
+    device: torch.device,
+    batch_size: int = 256,
+    precision: Precision = "float32",
+) -> Tensor:
+    """What a network gives for faces as they are, without augmentation, batch by batch.
+
+    Args:
+        function: Gives (B, …) of images (B, C, S, S), float in [0, 1].
+        images: (N, S, S, C) uint8, N ≥ 1.
+        device: Where to compute.
+        batch_size: Faces at a time.
+        precision: Number format.
+
+    Returns:
+        (N, …), on the device.
+    """
     parts = []
     for start in range(0, len(images), batch_size):
         batch = to_tensor(images[start : start + batch_size]).to(device).float() / 255
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            views = [batch, batch.flip(-1)] if flip else [batch]
-            parts.append(torch.stack([model(view).float() for view in views]))
-    model.train(training)
-    return torch.cat(parts, dim=1)
+            parts.append(function(batch))
+    return torch.cat(parts)
+
+
+def network_logits(
+    model: Classifier | MirroredClassifier,
+    images: npt.NDArray[np.uint8],
+    *,
+    device: torch.device | None = None,
+    batch_size: int = 256,
+) -> npt.NDArray[np.float32]:
+    """Logits (N, classes) of faces (N, S, S, C) uint8 by a model that says itself how it looks at them.
+
+    Args:
+        model: Used in evaluation mode.
+        images: Faces; may be none.
+        device: Where to compute; the processor by default.
+        batch_size: Faces at a time.
+    """
+    if not len(images):
+        return np.zeros((0, len(model.taxonomy)), np.float32)
+    device = device or torch.device("cpu")
+    model.to(device).eval()
+    found = run_on_faces(model, images, device=device, batch_size=batch_size)
+    logits: npt.NDArray[np.float32] = found.float().cpu().numpy()
+    return logits
 
 
 def _normalized(probabilities: Tensor) -> npt.NDArray[np.float32]:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from halfsmile.data.frames import Frames, load_frames
 from halfsmile.data.images import Faces
+from halfsmile.data.readers.sequences import Sequences
+from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.temporal_file import load_network
+from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.frame_predictions import FramePredictions, write_frame_predictions
 from halfsmile.sequences.smoothing import Smoothing
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.frames import Frames
-from halfsmile.training.temporal import FrameTable, frame_features, predict_frames
-from halfsmile.utils.files import read_json
 
 Floats = npt.NDArray[np.float32]
 
@@ -51,7 +53,7 @@ def predict_videos(
     """
     network, known = load_network(folder.stage("temporal"))
     known.require_same(taxonomy)
-    smoothing = Smoothing(**read_json(folder.stage("temporal") / "result.json")["smoothing"])
+    smoothing = Smoothing(**folder.result("temporal")["smoothing"])
     features = frame_features(model, frames.faces.images, device=device)
     table = FrameTable(frames.spread(features), frames.present, frames.labels, frames.tracks)
     temporal = predict_frames(network.eval(), table)
@@ -81,6 +83,14 @@ def predict_videos(
         for method, metrics in found.scores().items()
     }
     return temporal, {"smoothing": {"kind": smoothing.kind, "width": smoothing.width}, **scores}
+
+
+def frames_to_test(recipe: Recipe, rows: Sequences, *, cache: Path) -> Frames:
+    """All frames of the test videos, with their labels."""
+    chosen = rows.split(*recipe.resolved_protocol.test_splits)
+    size, channels = recipe.encoder.image_size, recipe.encoder.channels
+    labels = chosen.manifest.class_indices()
+    return load_frames(chosen, labels, size=size, channels=channels, cache=cache)
 
 
 def scored_faces(frames: Frames) -> tuple[Faces, npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -11,16 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from halfsmile.data.images import Faces, load_faces
-from halfsmile.evaluation.calibrate import Temperature
-from halfsmile.evaluation.calibrate_run import (
-    Calibration,
-    RunFaces,
-    calibrate_run,
-    network_logits,
-    read_run_faces,
-    require_shares,
-    trained_classifier,
-)
+from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_shares
+from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import Comparison, Exported, require
 from halfsmile.export.latency import measure
@@ -30,14 +23,15 @@ from halfsmile.export.publish import publish, require_place, unfinished
 from halfsmile.export.quantize import quantize_onnx
 from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Export, files_of
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
+from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.temporal_file import load_network
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.predict.temporal_model import TemporalModel
+from halfsmile.recipes.serialize import read_recipe
 from halfsmile.report.report import write_report
 from halfsmile.runs.folder import RunFolder
-from halfsmile.utils.files import read_json
 
 GATE_FACES = 512
 """Training faces that the gate looks at where a run has no labeled faces that trained nothing."""
@@ -150,7 +144,7 @@ def model_facts(
         calibration: Its temperature and threshold.
         name: What the model calls itself; the recipe's name by default.
     """
-    recipe, config = folder.recipe(), model.encoder.config
+    recipe, config = read_recipe(folder.recipe_path), model.encoder.config
     what = f"Recipe {recipe.name} ({recipe.preset}), stage {calibration.stage}, label budget {recipe.labels}"
     return ModelFacts(
         name=name or recipe.name,
@@ -163,7 +157,7 @@ def model_facts(
         recipe_sha256=_sha256(folder.recipe_path),
         set_coverage=None if calibration.sets is None else calibration.sets.coverage,
         set_floor=None if calibration.sets is None else calibration.sets.floor,
-        weights_sha256=_sha256(folder.stage(calibration.stage) / "model.safetensors"),
+        weights_sha256=_sha256(folder.weights_path(calibration.stage)),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )
 
@@ -208,7 +202,7 @@ def _temporal(folder: RunFolder, facts: ModelFacts, path: Path, model: Exported,
 
 def _require_newest_features(folder: RunFolder) -> None:
     """Refuse a network over frames that reads the features of another stage than the exported one."""
-    source = read_json(folder.stage("temporal") / "result.json").get("features_of")
+    source = folder.result("temporal").get("features_of")
     if source != folder.last_stage():
         raise ValueError(
             f"Stage temporal of {folder.path} reads the features of stage {source}, and "
@@ -218,7 +212,7 @@ def _require_newest_features(folder: RunFolder) -> None:
 
 def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> Faces:
     """Some of the labeled training faces, drawn at random but always the same."""
-    encoder = folder.recipe().encoder
+    encoder = read_recipe(folder.recipe_path).encoder
     rows = np.random.default_rng(0).permutation(len(faces.train))[:count]
     return load_faces(faces.train.take(np.sort(rows)), size=encoder.image_size, channels=encoder.channels)
 

@@ -15,7 +15,7 @@ from halfsmile.export.card import card
 from halfsmile.export.gate import EXACT, QUANTIZED, Comparison, batch_sizes
 from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
-from halfsmile.runs.folder import processor_name
+from halfsmile.training.environment import processor_name
 from halfsmile.utils.files import write_json
 
 ONNX, INT8, OPENVINO = "model.onnx", "model-int8.onnx", "openvino/model.xml"

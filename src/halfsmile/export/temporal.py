@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from halfsmile.export.gate import EXACT, Comparison, GateError, compare
 from halfsmile.export.onnx import OPSET, write_onnx
 from halfsmile.models.temporal import TemporalNetwork
-from halfsmile.models.temporal_stream import Frame, frame_logits
-from halfsmile.predict.temporal_model import INPUTS, OUTPUT, Floats, TemporalFacts, TemporalModel
+from halfsmile.predict.temporal_model import INPUTS, OUTPUT, TemporalFacts, TemporalModel
+from halfsmile.sequences.windowed import Floats, FrameFeatures, frame_logits
 from halfsmile.taxonomy import Taxonomy
 
 GATE_FRAMES = 400
@@ -100,15 +100,14 @@ def require_temporal(
     times = (FRAME_SECONDS * numbers + numbers // 50).astype(np.float64)
     present = numbers % 7 != 6
     frames = [
-        Frame(float(time), feature if seen else None)
+        FrameFeatures(float(time), feature if seen else None)
         for time, feature, seen in zip(times, features, present, strict=True)
     ]
     reference = softmax(np.stack(list(frame_logits(model.eval(), frames))).astype(np.float64), axis=1)
-    found = [exported.predict(features, times, present)]
-    if exported.facts.context is not None:
-        stream = exported.stream()
-        answers = [stream.push(frame.time, frame.feature) for frame in frames]
-        found.append(np.stack([a for a in answers if a is not None] + stream.finish()))
+    stream = exported.stream()
+    streamed = [row for frame in frames for _, row in stream.push(frame.time, frame.features)]
+    streamed += [row for _, row in stream.finish()]
+    found = [exported.predict(features, times, present), np.stack(streamed)]
     results = [compare(reference, probabilities, limits=EXACT) for probabilities in found]
     worst = max(results, key=lambda result: result.difference)
     violations = worst.violations(EXACT)

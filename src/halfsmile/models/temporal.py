@@ -21,11 +21,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfsmile.models.vit import Mlp
+from halfsmile.sequences.windowed import Flags, Floats, Times
 
 TIME_UNIT = 0.04
 """Seconds around which the curves over time change from linear to logarithmic: one frame at 25 frames/s."""
@@ -87,6 +89,8 @@ class TemporalConfig:
 class TemporalNetwork(nn.Module):
     """What all networks over frames share: the input, the last layer, and how frames without a face enter.
 
+    Whole videos and live ones are read by :mod:`halfsmile.sequences.windowed`.
+
     Args:
         config: Shape.
         features: Number of features F of a frame.
@@ -110,9 +114,28 @@ class TemporalNetwork(nn.Module):
         self.head = nn.Linear(config.width, classes)
 
     @property
+    def window(self) -> int:
+        """Frames of a window, where the context is not bounded."""
+        return self.config.window
+
+    @property
     def context(self) -> tuple[int, int] | None:
         """Earlier and later frames that a logit can depend on; None where only the window bounds it."""
         raise NotImplementedError
+
+    @torch.inference_mode()
+    def window_logits(self, features: Floats, times: Times, present: Flags) -> Floats:
+        """Logits (B, T, classes) of windows in evaluation mode, on the device of the weights.
+
+        Args:
+            features: (B, T, F).
+            times: (B, T) seconds.
+            present: (B, T), False where there is no face.
+        """
+        self.eval()
+        device = self.feature_mean.device
+        logits = self(*(torch.from_numpy(array).to(device) for array in (features, times, present)))
+        return np.asarray(logits.float().cpu().numpy(), np.float32)
 
     @torch.no_grad()
     def standardize_as(self, features_NF: Tensor) -> None:  # noqa: N803

@@ -6,13 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
 from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
+from halfsmile.models.weights import save_weights
 from halfsmile.taxonomy import Taxonomy, from_labels
-from halfsmile.utils.files import atomic_write, read_json, write_json
+from halfsmile.utils.files import read_json, write_json
 
 
 def save_network(folder: Path, model: TemporalNetwork, taxonomy: Taxonomy) -> None:
@@ -21,14 +21,7 @@ def save_network(folder: Path, model: TemporalNetwork, taxonomy: Taxonomy) -> No
     Raises:
         OSError: If they can't be written.
     """
-    tensors: dict[str, Tensor] = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
-    try:
-        with atomic_write(folder / "temporal.safetensors") as temporary:
-            save_file(tensors, temporary)
-    except SafetensorError as error:
-        raise OSError(f"Can't write {folder / 'temporal.safetensors'}: {error}") from error
+    save_weights(folder / "temporal.safetensors", model)
     facts = {"config": asdict(model.config), "features": model.features, "labels": list(taxonomy.labels)}
     write_json(folder / "temporal.json", facts)
 

@@ -1,38 +1,27 @@
 """A network over frames as an ONNX file: features of one person's frames in, expressions out; no torch.
 
 ``halfsmile export`` writes such a file beside the model of single frames, whose features it reads. The graph
-answers for a whole window; what must be remembered between windows is kept here:
-
-* An answer of a network with a bounded ``context`` depends on so many frames before and after it.
-  :class:`TemporalStream` remembers that many and answers ``context[1]`` frames late.
-* Without a bounded context (an offline Transformer), answers of overlapping windows are blended with weights
-  that fall off towards the ends of each window.
+answers for a whole window; :mod:`halfsmile.sequences.windowed` makes whole videos and streams of it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import softmax
 
 from halfsmile.predict.model import ExpressionModel, open_session
 from halfsmile.predict.model_facts import FORMAT, WEIGHTS
+from halfsmile.sequences.windowed import Flags, Floats, FrameFeatures, LogitStream, Times, frame_logits
 
-Floats = npt.NDArray[np.float32]
-Times = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 INPUTS = ("features", "times", "present")
 OUTPUT = "logits"
-CHUNK = 256
 _EXPORTED = (Path("export/temporal.onnx"), Path("temporal.onnx"))
 
 
@@ -123,6 +112,26 @@ class TemporalModel:
         """Classes, in the order of the probabilities."""
         return self.facts.labels
 
+    @property
+    def features(self) -> int:
+        """Number F of features of a frame."""
+        return self.facts.features
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.facts.labels)
+
+    @property
+    def window(self) -> int:
+        """Frames of a window, where the context is not bounded."""
+        return self.facts.window
+
+    @property
+    def context(self) -> tuple[int, int] | None:
+        """Frames before and after it that an answer depends on; None where only the window bounds it."""
+        return self.facts.context
+
     def require_features_of(self, model: ExpressionModel) -> None:
         """Refuse a model of single frames that these features are not from.
 
@@ -147,36 +156,18 @@ class TemporalModel:
                 "Give the two files of one export, as in --model RUN --temporal RUN."
             )
 
-    def window(self, features: Floats, times: Times, present: Flags) -> Floats:
-        """Logits (T, classes) of one window of frames, as the graph gives them.
+    def window_logits(self, features: Floats, times: Times, present: Flags) -> Floats:
+        """Logits (B, T, classes) of windows, as the graph gives them, one window after the other.
 
         Args:
-            features: (T, F); rows of absent frames are not looked at.
-            times: (T,) seconds, rising.
-            present: (T,), False where there is no face.
+            features: (B, T, F), zeros where there is no face.
+            times: (B, T) seconds since the first frame of each window.
+            present: (B, T), False where there is no face.
         """
-        filled = np.where(present[:, None], features, np.float32(0)).astype(np.float32)
-        values = (filled, np.asarray(times - times[0], np.float64), np.asarray(present, np.bool_))
-        logits: Floats = self.session.run([OUTPUT], dict(zip(INPUTS, values, strict=True)))[0]
-        return logits
-
-    def answer(self, frames: Sequence[tuple[float, Floats | None]]) -> Floats:
-        """The same of frames with their times and features (F,); None where there is no face."""
-        empty = np.zeros(self.facts.features, np.float32)
-        return self.window(
-            np.stack([empty if feature is None else feature for _, feature in frames]),
-            np.array([time for time, _ in frames]),
-            np.array([feature is not None for _, feature in frames]),
+        windows = zip(features, times, present, strict=True)
+        return np.stack(
+            [self.session.run([OUTPUT], dict(zip(INPUTS, window, strict=True)))[0] for window in windows]
         )
-
-    def require_feature(self, feature: Floats | None) -> None:
-        """Refuse features of a face that are not (F,).
-
-        Raises:
-            ValueError: If they are not.
-        """
-        if feature is not None and np.shape(feature) != (self.facts.features,):
-            raise ValueError(f"Expected {self.facts.features} features, found {np.shape(feature)}.")
 
     def predict(self, features: Floats, times: Times, present: Flags) -> Floats:
         """Probabilities (T, classes) of all frames of one person.
@@ -196,104 +187,51 @@ class TemporalModel:
                 f"Expected features (T, {self.facts.features}), times and presence (T,), found "
                 f"{features.shape}, {times.shape} and {present.shape}."
             )
-        if not (np.isfinite(times).all() and (np.diff(times) > 0).all()):
-            raise ValueError("Times of frames must be finite and rise. Sort the frames.")
-        sums = np.zeros((count, len(self.labels)), np.float32)
-        weights = np.zeros((count, 1), np.float32)
-        for read, kept, share in self._windows(count):
-            logits = self.window(features[read], times[read], present[read])
-            sums[kept] += share * logits[kept.start - read.start : kept.stop - read.start]
-            weights[kept] += share
-        return np.asarray(softmax(sums / weights, axis=1), np.float32)
+        frames = (
+            FrameFeatures(time, row if seen else None)
+            for time, row, seen in zip(times.tolist(), features, present.tolist(), strict=True)
+        )
+        logits = list(frame_logits(self, frames))
+        return np.asarray(softmax(np.reshape(logits, (count, self.classes)), axis=1), np.float32)
 
     def stream(self) -> TemporalStream:
-        """A new stream of frames of one person.
-
-        Raises:
-            ValueError: If the network's context is not bounded.
-        """
-        if self.facts.context is None:
-            raise ValueError("This network sees whole windows; only one made with a delay can be streamed.")
-        return TemporalStream(self, *self.facts.context)
-
-    def _windows(self, count: int) -> list[tuple[slice, slice, Floats]]:
-        """Frames to read, frames to keep of them, and their weights (kept, 1)."""
-        if self.facts.context is not None:
-            past, later = self.facts.context
-            return [
-                (
-                    slice(max(0, start - past), min(count, start + CHUNK + later)),
-                    slice(start, min(count, start + CHUNK)),
-                    np.ones((min(count, start + CHUNK) - start, 1), np.float32),
-                )
-                for start in range(0, count, CHUNK)
-            ]
-        size = min(self.facts.window, count)
-        last = count - size
-        starts = [*range(0, last, max(1, self.facts.window // 2)), last] if count else []
-        return [(slice(s, s + size), slice(s, s + size), slope(size)) for s in starts]
+        """A new stream of frames of one person."""
+        return TemporalStream(self)
 
 
 class TemporalStream:
-    """Frames of one person as they come, in memory that does not grow.
+    """Frames of one person as they come, in memory that does not grow; see :class:`LogitStream`.
 
     Args:
         model: The network.
-        past: Frames before it that an answer depends on.
-        later: Frames after it; so late is each answer.
+
+    Attributes:
+        delay: Frames after it that an answer waits for.
     """
 
-    def __init__(self, model: TemporalModel, past: int, later: int) -> None:
-        self.model, self.past, self.later = model, past, later
-        self._frames: deque[tuple[float, Floats | None]] = deque(maxlen=past + 1 + later)
-        self._waiting = 0
+    def __init__(self, model: TemporalModel) -> None:
+        self._logits = LogitStream(model)
+        self.delay = self._logits.delay
 
-    def push(self, time: float, feature: Floats | None) -> Floats | None:
-        """Take a frame; answer with the probabilities (classes,) of the one ``later`` frames before it.
+    def push(self, time: float, features: Floats | None) -> list[tuple[float, Floats]]:
+        """Take a frame; give the times and probabilities (classes,) of those that are now decided.
 
         Args:
             time: Seconds, later than that of the frame before.
-            feature: (F,); None where there is no face.
-
-        Returns:
-            None until there are frames enough.
+            features: (F,); None where there is no face.
 
         Raises:
-            ValueError: If times do not rise, or the feature has another shape.
+            ValueError: If times do not rise, or there is another number of features.
         """
-        require_later(self._frames[-1][0] if self._frames else None, time)
-        self.model.require_feature(feature)
-        self._frames.append((time, feature))
-        self._waiting += 1
-        return self._answer() if self._waiting > self.later else None
+        return [(when, _probabilities(row)) for when, row in self._logits.push(time, features)]
 
-    def finish(self) -> list[Floats]:
-        """Probabilities of the frames that still wait for later ones; the stream then is as new."""
-        answers = [self._answer() for _ in range(self._waiting)]
-        self._frames.clear()
-        return answers
-
-    def _answer(self) -> Floats:
-        place = len(self._frames) - self._waiting
-        self._waiting -= 1
-        frames = list(self._frames)[max(0, place - self.past) :]
-        logits = self.model.answer(frames)
-        return np.asarray(softmax(logits[min(place, self.past)]), np.float32)
+    def finish(self) -> list[tuple[float, Floats]]:
+        """Give all frames that still wait for later ones; the stream then is as new."""
+        return [(when, _probabilities(row)) for when, row in self._logits.finish()]
 
 
-def slope(count: int) -> Floats:
-    """Weights (T, 1) of the frames of a window of T: 1 at its ends, largest in its middle."""
-    return np.minimum(np.arange(count), np.arange(count)[::-1])[:, None].astype(np.float32) + 1
-
-
-def require_later(before: float | None, time: float) -> None:
-    """Refuse a frame that is not later than the one before, if any.
-
-    Raises:
-        ValueError: If it is not, or its time is not finite.
-    """
-    if not (-math.inf if before is None else before) < time < math.inf:
-        raise ValueError(f"Frame times must be finite and rise; {time} s follows {before} s.")
+def _probabilities(logits: Floats) -> Floats:
+    return np.asarray(softmax(logits), np.float32)
 
 
 def _file(path: Path) -> Path:

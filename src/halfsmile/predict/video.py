@@ -22,8 +22,7 @@ from halfsmile.faces.tracking.track import Track, Tracker, interpolate
 from halfsmile.faces.video.frames import Frame, frames
 from halfsmile.faces.video.source import is_address
 from halfsmile.predict.face import Faces, NoFace
-from halfsmile.predict.smoothing import smoothed
-from halfsmile.predict.temporal import open_temporal, related
+from halfsmile.predict.temporal import open_temporal, relate_tracks, smooth_tracks
 from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.predict.video_options import require_video_options
 
@@ -106,10 +105,10 @@ def look_at_video(
     if not keep_pictures:
         found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
     if network is not None:
-        return related(found, predictor, network)
+        return relate_tracks(found, predictor, network)
     if smoothing is None:
         return found
-    return smoothed(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
+    return smooth_tracks(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
 
 
 def _look(predictor: Predictor, pictures: Iterable[Frame], source: str, detect_every: int) -> Iterator[Seen]:

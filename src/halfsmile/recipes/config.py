@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from halfsmile.data.protocols import Protocol
 from halfsmile.data.samplers import Sampling
 from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import Method
 from halfsmile.models.encoder import EncoderConfig
 from halfsmile.models.resnet import ResNetConfig
-from halfsmile.training.optim import OptimConfig
-from halfsmile.training.temporal_config import TemporalStageConfig
+from halfsmile.models.temporal import TemporalConfig
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.transforms.augment import Augment
 
-Preset = Literal["paper", "cpu"]
+Preset = Literal["tiny", "cpu", "gpu", "paper"]
 Unlabeled = Literal["own", "extra", "all"]
-DataSet = Literal["ferplus", "class-folders", "sequences", "affwild2"]
+
+_NETWORK = TemporalConfig()
+_OPTIM = OptimConfig(learning_rate=3e-3, warmup=0.1, clip=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,20 +135,54 @@ class SemiConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TemporalStageConfig:
+    """Stage IV: a network over the frozen features of neighboring frames.
+
+    Args:
+        network: Its shape.
+        steps: Optimizer steps.
+        batch_size: Windows of a step.
+        hop: Frames from one training window to the next.
+        optim: Optimizer and schedule.
+        smoothing: Label smoothing.
+        balance: Weigh classes by the inverse of their frequency among the training frames.
+        hide: Chance of a training frame to be hidden from the network.
+        noise: Standard deviation of the noise on standardized features.
+        ema_decay: Of the averaged weights, which are what is evaluated and kept; None for no average.
+        own_share: Share of the labeled people (or videos) whose frames train this stage and no other, in
+            [0, 1). On frames that trained the per-frame network its features are better than they ever are
+            again; 0 takes those frames all the same.
+
+    Raises:
+        ValueError: If ``own_share`` is out of its range.
+    """
+
+    network: TemporalConfig = _NETWORK
+    steps: int = 600
+    batch_size: int = 16
+    hop: int = 16
+    optim: OptimConfig = _OPTIM
+    smoothing: float = 0.1
+    balance: bool = True
+    hide: float = 0.15
+    noise: float = 0.3
+    ema_decay: float | None = 0.99
+    own_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.own_share < 1:
+            raise ValueError(f"own_share must lie in [0, 1), found {self.own_share}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A whole run.
 
     Args:
         name: Which function made it.
-        preset: ``paper`` or ``cpu``.
-        data_set: Reader of the labeled data.
-        label_rule: Which of FERPlus's label rules; null elsewhere.
-        test_splits: Splits that make up the test set.
+        preset: Size: ``tiny``, ``cpu``, ``gpu`` or ``paper``.
+        protocol: What is trained and tested on, and by which rule; null until the data are known.
         labels: Label budget (``10%``, ``40`` a class, ``all``).
-        group: Column whose equal values share a role in the label budget, see ``data/split``; null draws rows
-            one by one.
-        test_people: Share of the people that make up the test split, drawn by the seed; null where the data
-            set has splits of its own.
         held_out: Share of the training rows outside the budget whose labels watch pseudo-label quality.
         seed: Of the budget and of every stage.
         init: Weights that take the place of Stage I: a run folder, a file, or an address.
@@ -165,12 +202,8 @@ class Recipe:
 
     name: str
     preset: Preset
-    data_set: DataSet
-    label_rule: str | None
-    test_splits: tuple[str, ...]
+    protocol: Protocol | None = None
     labels: str = "10%"
-    group: Literal["person", "video"] | None = None
-    test_people: float | None = None
     held_out: float = 0.05
     seed: int = 0
     init: str | None = None
@@ -182,6 +215,17 @@ class Recipe:
     tune: FineTuneConfig | None = None
     temporal: TemporalStageConfig | None = None
     flip: bool = True
+
+    @property
+    def resolved_protocol(self) -> Protocol:
+        """The protocol of a run whose data are known.
+
+        Raises:
+            ValueError: If it was not resolved yet.
+        """
+        if self.protocol is None:
+            raise ValueError(f"The recipe {self.name} does not say yet what it is trained and tested on.")
+        return self.protocol
 
     def __post_init__(self) -> None:
         for config in (self.finetune, self.tune):

@@ -1,14 +1,20 @@
-"""Recipes as JSON: written beside every run, read again by later versions, compared key by key."""
+"""Recipes as JSON: written beside every run, read again by later versions."""
 
 from __future__ import annotations
 
 import dataclasses
 import types
+from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.methods.family import FAMILY
 from halfsmile.methods.semi import Method
 from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.named import RENAMED
+from halfsmile.utils.files import read_json
+
+_PROTOCOL = ("label_rule", "test_splits", "group", "test_people")
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
@@ -19,11 +25,44 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
 def from_json(value: dict[str, Any]) -> Recipe:
     """The recipe that :func:`to_json` wrote, perhaps before a field was there: that takes its default.
 
+    Recipes from when the name carried the data set are read as today's.
+
     Raises:
         ValueError: If a key is unknown, or one without a default is missing, with its name.
     """
-    recipe: Recipe = _decode(Recipe, value, "recipe")
+    recipe: Recipe = _decode(Recipe, _upgraded(value), "recipe")
     return recipe
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe of a run.
+
+    Args:
+        path: The run's ``recipe.json``, see ``runs.folder.RunFolder.recipe_path``.
+
+    Raises:
+        ValueError: If the file is missing, is no JSON, or holds no recipe of this version.
+    """
+    try:
+        return from_json(read_json(path))
+    except ValueError as error:
+        raise ValueError(f"{path} can't be read as a recipe: {error}") from error
+
+
+def _upgraded(value: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of the first version, whose protocol was five fields of its own, in today's form."""
+    if "data_set" not in value:
+        return value
+    value = dict(value)
+    given = value.pop("data_set")
+    data_set = "faces" if given == "class-folders" else given
+    protocol = {"data_set": data_set} | {name: value.pop(name) for name in _PROTOCOL if name in value}
+    metrics: dict[str, str] = {name: usual.metric for name, usual in PROTOCOLS.items()}
+    protocol["metric"] = metrics.get(data_set, "accuracy")
+    name = RENAMED.get(value.get("name", ""), value.get("name", ""))
+    if name == "fixmatch" and isinstance(value.get("semi"), dict):
+        name = value["semi"].get("method", {}).get("name", name)
+    return {**value, "name": name, "protocol": protocol}
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:
@@ -78,17 +117,3 @@ def _method(value: Any, where: str) -> type[Method]:
             f"found {value}."
         )
     return FAMILY[name]
-
-
-def differences(first: dict[str, Any], second: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names of the fields in which two recipes in JSON form differ, with both values."""
-    found = []
-    for key in sorted(first.keys() | second.keys()):
-        a, b = first.get(key), second.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found += differences(a, b, f"{prefix}{key}.")
-        elif a != b and not (
-            isinstance(a, list | tuple) and isinstance(b, list | tuple) and list(a) == list(b)
-        ):
-            found.append(f"{prefix}{key} ({a} / {b})")
-    return found

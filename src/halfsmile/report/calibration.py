@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from halfsmile.evaluation.selective import Curve, risk_coverage
+from halfsmile.metrics.selective import Curve, risk_coverage
 from halfsmile.runs.calibration import CalibrationFile
-from halfsmile.runs.finished import RunFolder
+from halfsmile.runs.finished import FinishedRun
+from halfsmile.runs.predictions import Predictions
 from halfsmile.utils.page import Html, bar, paragraph, percent, table
 
 ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
@@ -18,7 +19,7 @@ SCALINGS = {
 ERRORS = {"ece": "ECE", "adaptive": "adaptive", "classwise": "class-wise"}
 
 
-def calibration_of(run: RunFolder) -> CalibrationFile | None:
+def calibration_of(run: FinishedRun) -> CalibrationFile | None:
     """The calibration of the model whose predictions the report shows.
 
     Returns:
@@ -30,16 +31,15 @@ def calibration_of(run: RunFolder) -> CalibrationFile | None:
     return found if ours else None
 
 
-def silent_table(run: RunFolder) -> Html:
+def silent_table(predictions: Predictions, found: CalibrationFile | None) -> Html:
     """Accuracy when the model may decline to answer, by the exported model's confidence if there is one."""
-    found = calibration_of(run)
     words = "Accuracy on the test faces that it is surest of, when it may decline the others."
     curve: Curve
     if found is not None and found.test_curve is not None:
         curve = found.test_curve
         words += " Confidences are those of the exported model, after temperature."
     else:
-        curve = risk_coverage(run.predictions.probabilities, run.predictions.targets)
+        curve = risk_coverage(predictions.probabilities, predictions.targets)
         words += " Confidences are those of the network as trained, before temperature." if found else ""
     places = np.searchsorted(curve.coverage, np.array(ANSWERED) - 1e-6)
     rows = [

@@ -6,6 +6,7 @@ serves the light and the dark page. Text stays text, in the page's typeface.
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluation.bootstrap import Interval
-from halfsmile.evaluation.metrics import ReliabilityBins
+from halfsmile.metrics.bootstrap import Interval
+from halfsmile.metrics.scores import ReliabilityBins
 from halfsmile.utils.page import Html
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ FEW_POINTS = 40
 LEAST_COVERAGE = 0.03
 """Below it the error is that of a handful of faces, and jumps."""
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def can_draw() -> bool:
+    """Whether matplotlib, which comes with the extra ``train``, is installed."""
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def class_bars(labels: Sequence[str], counts: Mapping[str, Mapping[str, int]]) -> Html:

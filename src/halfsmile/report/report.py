@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile import __version__
-from halfsmile.evaluation.bootstrap import bootstrap_interval
-from halfsmile.evaluation.metrics import Metrics
+from halfsmile.metrics.bootstrap import bootstrap_interval
+from halfsmile.metrics.scores import Metrics
 from halfsmile.report.calibration import calibration_of
-from halfsmile.report.scores import classes_section, confidence_section, mistakes_section
+from halfsmile.report.scores import classes_section, confidence_section, mistakes_section, score_card
 from halfsmile.report.sequences import sequences_section
+from halfsmile.report.silence import silence_figure
 from halfsmile.report.training import (
     RESAMPLES,
     SCORE_NAMES,
@@ -27,7 +28,7 @@ from halfsmile.report.training import (
     reconstruction_section,
     stages_section,
 )
-from halfsmile.runs.finished import RunFolder, read_run
+from halfsmile.runs.finished import FinishedRun, read_run
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.page import (
     Html,
@@ -63,6 +64,7 @@ def write_report(run_folder: Path) -> Path:
     """
     run = read_run(run_folder)
     metrics = run.predictions.metrics()
+    silence = silence_figure(run.predictions, run.calibration, last_stage=run.stages[-1].name)
     sections = {
         "Result": _result(run, metrics),
         "Data": data_section(run),
@@ -71,9 +73,9 @@ def write_report(run_folder: Path) -> Path:
         "FaceMix": facemix_section(run),
         "Pseudo-labels": pseudo_label_section(run),
         "Videos": sequences_section(run),
-        "Classes": classes_section(run, metrics),
-        "Mistakes": mistakes_section(run),
-        "Confidence": confidence_section(run, metrics),
+        "Classes": classes_section(metrics, labels_seen=run.counts("labeled")),
+        "Mistakes": mistakes_section(run.picture("mistakes.png", "figures/mistakes.png")),
+        "Confidence": confidence_section(metrics, run.predictions, silence, calibration=calibration_of(run)),
         "Curves": curves_section(run),
         "Recipe": _recipe(run),
     }
@@ -81,13 +83,13 @@ def write_report(run_folder: Path) -> Path:
     links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in present)
     footer = f"<footer>Written by halfsmile {__version__} from the files of the run folder.</footer>"
     body = "\n".join([_header(run, metrics, links), *present.values(), footer])
-    path = run.folder / "report.html"
+    path = run.path / "report.html"
     with atomic_write(path) as temporary:
         temporary.write_text(page(f"{run.name}: expression recognition", body), encoding="utf-8")
     return path
 
 
-def _header(run: RunFolder, metrics: Metrics, links: str) -> Html:
+def _header(run: FinishedRun, metrics: Metrics, links: str) -> Html:
     material = [plural(_num_labels(run), "labeled face")]
     if run.stage("semi") and run.num_unlabeled:
         material.append(plural(run.num_unlabeled, "unlabeled face"))
@@ -113,12 +115,12 @@ def _header(run: RunFolder, metrics: Metrics, links: str) -> Html:
     )
 
 
-def _result(run: RunFolder, metrics: Metrics) -> Html:
+def _result(run: FinishedRun, metrics: Metrics) -> Html:
     cards = []
     for score, name in SCORE_NAMES.items():
         interval = bootstrap_interval(score, metrics.confusion, seed=SEED, resamples=RESAMPLES)
         note = f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f}"
-        cards.append(_card(name[0].upper() + name[1:], interval.estimate, note))
+        cards.append(score_card(name[0].upper() + name[1:], interval.estimate, note))
     cards.append(_calibration_card(run, metrics))
 
     budget = f"{plural(_num_labels(run), 'label')} train the model"
@@ -163,32 +165,25 @@ def _result(run: RunFolder, metrics: Metrics) -> Html:
     )
 
 
-def _num_labels(run: RunFolder) -> int:
+def _num_labels(run: FinishedRun) -> int:
     """Labels that trained any stage."""
     return sum(run.counts("labeled").values()) + sum(run.counts("temporal").values())
 
 
-def _videos(run: RunFolder) -> bool:
+def _videos(run: FinishedRun) -> bool:
     return run.stage("temporal") is not None
 
 
-def _card(name: str, share: float, note: str) -> str:
-    return (
-        f'<p class="label">{name}</p><p class="number">{100 * share:.1f}<small> %</small></p>'
-        f'<p class="quiet">{note}</p>'
-    )
-
-
-def _calibration_card(run: RunFolder, metrics: Metrics) -> str:
+def _calibration_card(run: FinishedRun, metrics: Metrics) -> str:
     note, found = f"negative log-likelihood {metrics.nll:.3f}", calibration_of(run)
     if found is None:
-        return _card("Calibration error (ECE)", metrics.ece, note)
+        return score_card("Calibration error (ECE)", metrics.ece, note)
     if "temperature" in found.errors:
         note += f"; of the exported model {percent(found.errors['temperature']['ece'])}"
-    return _card("ECE as trained, before temperature", metrics.ece, note)
+    return score_card("ECE as trained, before temperature", metrics.ece, note)
 
 
-def _recipe(run: RunFolder) -> Html:
+def _recipe(run: FinishedRun) -> Html:
     plain = {k: v for k, v in run.recipe.items() if not isinstance(v, Mapping)}
     nested = {k: v for k, v in run.recipe.items() if isinstance(v, Mapping)}
     folded = [details("Recipe", definitions(_flat(plain)))]

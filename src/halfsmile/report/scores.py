@@ -1,14 +1,20 @@
-"""Sections of the report on the final model: its classes, its mistakes, its confidence."""
+"""Sections of reports on a model's scores: its classes, its mistakes, its confidence.
+
+They take plain values, so that reports of runs and of ready models on other data share them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 
-from halfsmile.evaluation.metrics import Metrics, reliability_bins
+from halfsmile.metrics.scores import Metrics, ReliabilityBins, reliability_bins
 from halfsmile.report import charts
-from halfsmile.report.calibration import calibration_of, errors_table, silent_table
-from halfsmile.report.silence import silence_figure
-from halfsmile.runs.finished import RunFolder
+from halfsmile.report.calibration import errors_table, silent_table
+from halfsmile.runs.calibration import CalibrationFile
+from halfsmile.runs.predictions import Predictions
 from halfsmile.utils.page import (
     Html,
     bar,
@@ -26,52 +32,74 @@ WELL_CALIBRATED = 0.02
 STRONG = 0.68  # from this share on, the shade of a cell asks for the other text color
 
 
-def classes_section(run: RunFolder, metrics: Metrics) -> Html:
-    """Confusion matrix and the scores of each class."""
-    seen = run.counts("labeled")
-    rows = [
-        (
-            label,
-            f"{seen.get(label, 0):,}",
-            f"{scores['support']:,}",
-            *(bar(value) for value in (scores["precision"], scores["recall"], scores["f1"])),
-        )
-        for label, scores in metrics.per_class.items()
-    ]
+def score_card(name: str, share: float, note: str) -> str:
+    """A score in [0, 1] in large type, with a note below."""
+    return (
+        f'<p class="label">{name}</p><p class="number">{100 * share:.1f}<small> %</small></p>'
+        f'<p class="quiet">{note}</p>'
+    )
+
+
+def classes_section(metrics: Metrics, *, labels_seen: Mapping[str, int] | None = None) -> Html:
+    """Confusion matrix and the scores of each class.
+
+    Args:
+        metrics: The scores.
+        labels_seen: Labels of each class that trained the model; None leaves the column out.
+    """
+    header = ["Expression", "Test faces", "Precision", "Recall", "F1"]
+    rows = []
+    for label, scores in metrics.per_class.items():
+        if scores["support"]:
+            shares = (bar(value) for value in (scores["precision"], scores["recall"], scores["f1"]))
+            rows.append([label, f"{scores['support']:,}", *shares])
+    if labels_seen is not None:
+        header.insert(1, "Labels seen")
+        for row in rows:
+            row.insert(1, f"{labels_seen.get(str(row[0]), 0):,}")
     caption = (
         "Rows: the true expression. Columns: the model's answer. "
         "Large: per cent of the row; small: number of faces."
     )
+    if absent := [label for label, scores in metrics.per_class.items() if not scores["support"]]:
+        caption += f" No test face is labeled {' or '.join(absent)}."
     return section(
         "classes",
         "Where it is right and where it is wrong",
-        paragraph(_verdict(run, metrics)),
-        figure(_confusion(run, metrics), caption, "Confusion matrix"),
-        table(("Expression", "Labels seen", "Test faces", "Precision", "Recall", "F1"), rows),
+        paragraph(_verdict(metrics)),
+        figure(_confusion(metrics), caption, "Confusion matrix"),
+        table(header, rows),
     )
 
 
-def mistakes_section(run: RunFolder) -> Html | None:
-    """The picture of the most confident mistakes, where there is one."""
-    path = run.picture("mistakes.png", "figures/mistakes.png")
-    if path is None:
+def mistakes_section(mistakes: Path | bytes | None) -> Html | None:
+    """The picture of the most confident mistakes, a PNG file or its bytes, where there is one."""
+    if mistakes is None:
         return None
     text = (
         "The test faces that the model was surest of and that the annotators named otherwise. Some are "
         "the model's errors, some the label's, and some faces show both."
     )
-    shown = figure(picture(path, "Misclassified test faces with their true and predicted labels"))
+    shown = figure(picture(mistakes, "Misclassified test faces with their true and predicted labels"))
     return section("mistakes", "Its most confident mistakes", paragraph(text), shown)
 
 
-def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
-    """Reliability diagram, calibration, and accuracy when the model may decline to answer."""
-    predictions = run.predictions
+def confidence_section(
+    metrics: Metrics, predictions: Predictions, silence: Html, *, calibration: CalibrationFile | None = None
+) -> Html:
+    """Reliability diagram, calibration, and accuracy when the model may decline to answer.
+
+    Args:
+        metrics: The scores.
+        predictions: That they are of.
+        silence: What it costs to be silent, see :mod:`halfsmile.report.silence`.
+        calibration: Of the exported model, where the predictions are those of the network as trained.
+    """
     mean = float(predictions.confidence.mean())
     verdict = "about as sure as it is right"
     if abs(mean - metrics.accuracy) > WELL_CALIBRATED:
         verdict = "surer than it is right" if mean > metrics.accuracy else "less sure than it is right"
-    found = calibration_of(run)
+    found = calibration
     subject = "On average the model" if found is None else "As trained, the network"
     text = (
         f"{subject} is {verdict}: mean confidence {percent(mean)}, accuracy "
@@ -85,24 +113,26 @@ def confidence_section(run: RunFolder, metrics: Metrics) -> Html:
             + f"{percent(found.errors['temperature']['ece'])}."
         )
     bins = reliability_bins(predictions.probabilities, predictions.targets)
+    drawn = charts.reliability_diagram(bins) if charts.can_draw() else _reliability_table(bins)
+    below = "Bars below the diagonal" if charts.can_draw() else "Accuracy below the mean confidence"
     return section(
         "confidence",
         "How far to trust its confidence",
         paragraph(text),
         grid(
             figure(
-                charts.reliability_diagram(bins),
-                "Bars below the diagonal: too sure of itself. Above: too modest.",
+                drawn,
+                f"{below}: too sure of itself. Above: too modest.",
                 "Reliability" if found is None else "Reliability as trained, before temperature",
             ),
-            silent_table(run),
+            silent_table(predictions, found),
         ),
         errors_table(found) if found is not None and found.errors else "",
-        silence_figure(run),
+        silence,
     )
 
 
-def _verdict(run: RunFolder, metrics: Metrics) -> str:
+def _verdict(metrics: Metrics) -> str:
     """Best and weakest class and the most frequent confusion, in words."""
     f1 = {label: scores["f1"] for label, scores in metrics.per_class.items() if scores["support"]}
     best, worst = max(f1, key=lambda label: f1[label]), min(f1, key=lambda label: f1[label])
@@ -111,8 +141,8 @@ def _verdict(run: RunFolder, metrics: Metrics) -> str:
     wrong = metrics.confusion / np.maximum(metrics.confusion.sum(axis=1), 1)[:, None]
     np.fill_diagonal(wrong, 0)
     if wrong.max() > 0:
-        truth, answer = divmod(int(wrong.argmax()), len(run.taxonomy))
-        labels = run.taxonomy.labels
+        labels = list(metrics.per_class)
+        truth, answer = divmod(int(wrong.argmax()), len(labels))
         text += (
             f" The confusion with the largest share: {percent(float(wrong[truth, answer]))} of "
             f"{labels[truth]} is taken for {labels[answer]}."
@@ -120,12 +150,27 @@ def _verdict(run: RunFolder, metrics: Metrics) -> str:
     return text
 
 
-def _confusion(run: RunFolder, metrics: Metrics) -> Html:
-    """The confusion matrix as a table whose cells are shaded by their share of the row."""
+def _reliability_table(bins: ReliabilityBins) -> Html:
+    """The reliability diagram in numbers, where nothing can be drawn."""
+    rows = [
+        (f"{100 * low:.0f} to {100 * high:.0f} %", f"{count:,}", percent(sure), percent(right))
+        for low, high, count, sure, right in zip(
+            bins.edges[:-1], bins.edges[1:], bins.counts, bins.confidence, bins.accuracy, strict=True
+        )
+        if count
+    ]
+    return table(("Confidence", "Faces", "Mean", "Accuracy"), rows)
+
+
+def _confusion(metrics: Metrics) -> Html:
+    """The confusion matrix: cells are shaded by their share of the row, classes without faces have no row."""
     shares = metrics.confusion / np.maximum(metrics.confusion.sum(axis=1, keepdims=True), 1)
-    head = "".join(f'<th scope="col">{html(label)}</th>' for label in run.taxonomy.labels)
+    labels = list(metrics.per_class)
+    head = "".join(f'<th scope="col">{html(label)}</th>' for label in labels)
     lines = [f'<tr class="top"><td></td>{head}</tr>']
-    for label, counts, row in zip(run.taxonomy.labels, metrics.confusion, shares, strict=True):
+    for label, counts, row in zip(labels, metrics.confusion, shares, strict=True):
+        if not counts.sum():
+            continue
         cells = ""
         for count, share in zip(counts, row, strict=True):
             kind = ' class="strong"' if share > STRONG else ""
@@ -134,5 +179,5 @@ def _confusion(run: RunFolder, metrics: Metrics) -> Html:
                 f"{100 * share:.0f}<small>{count:,}</small></td>"
             )
         lines.append(f'<tr><th scope="row">{html(label)}</th>{cells}</tr>')
-    columns = f'<colgroup><col><col span="{len(run.taxonomy)}"></colgroup>'
+    columns = f'<colgroup><col><col span="{len(labels)}"></colgroup>'
     return Html(f'<div class="scroll"><table class="confusion">{columns}{"".join(lines)}</table></div>')

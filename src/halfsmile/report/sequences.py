@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.runs.finished import RunFolder
+from halfsmile.runs.finished import FinishedRun
 from halfsmile.runs.frame_predictions import FramePredictions, read_frame_predictions
 from halfsmile.sequences.metrics import SequenceMetrics
 from halfsmile.utils.colors import color, rgb
@@ -22,16 +22,16 @@ LETTER = 7.2
 """Width of a letter in the strips, in their units; a name that does not fit its stretch is left out."""
 
 
-def sequences_section(run: RunFolder) -> Html | None:
+def sequences_section(run: FinishedRun) -> Html | None:
     """Scores of the single frames, their smoothing and the Temporal Encoder, and timelines; if there is one.
 
     Raises:
         ValueError: If the file of frames is broken.
     """
     stage = run.stage("temporal")
-    if stage is None or not (stage.folder / "frames.parquet").is_file():
+    if stage is None or not (stage.path / "frames.parquet").is_file():
         return None
-    found = read_frame_predictions(stage.folder / "frames.parquet")
+    found = read_frame_predictions(stage.path / "frames.parquet")
     run.taxonomy.require_same(found.taxonomy)
     smoothing = stage.result.get("smoothing") or {}
     chosen = str(smoothing.get("kind", ""))

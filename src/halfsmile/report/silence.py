@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from halfsmile.evaluation.selective import Curve, risk_coverage
+from halfsmile.evaluation.model_evaluation import CertainAnswers, certain_sentence
+from halfsmile.metrics.selective import Curve, risk_coverage
 from halfsmile.report import charts
 from halfsmile.runs.calibration import CalibrationFile
-from halfsmile.runs.finished import RunFolder
+from halfsmile.runs.predictions import Predictions
 from halfsmile.utils.page import Html, figure, grid, paragraph, percent
 
 SOURCES = {"held_out": "held-out faces", "valid": "validation faces"}
 TEST = "test"
 
 
-def silence_figure(run: RunFolder) -> Html:
-    """The risk–coverage curve, with the threshold of ``calibration.json`` where the run was exported.
+def silence_figure(predictions: Predictions, found: CalibrationFile | None, *, last_stage: str) -> Html:
+    """The risk–coverage curve of a run, with the threshold of ``calibration.json`` where it was exported.
 
     Files of older exports lack curves; the test curve then is that of the stored predictions, whose
     confidence is not the exported model's to the last digit.
+
+    Args:
+        predictions: Of the last stage on the test split.
+        found: What the export left.
+        last_stage: The stage whose predictions they are.
     """
-    found = run.calibration
     lines: dict[str, tuple[charts.Values, charts.Values]] = {}
     chosen: dict[str, tuple[float, float]] = {}
     if found is not None and found.curve is not None:
@@ -31,7 +36,7 @@ def silence_figure(run: RunFolder) -> Html:
     if found is not None and found.test_curve is not None:
         lines[TEST] = found.test_curve.coverage, found.test_curve.risk
     else:
-        curve = risk_coverage(run.predictions.probabilities, run.predictions.targets)
+        curve = risk_coverage(predictions.probabilities, predictions.targets)
         lines[TEST] = curve.coverage, curve.risk
     if found is not None and found.certain is not None and found.certain_error is not None:
         chosen[TEST] = found.certain, found.certain_error
@@ -41,13 +46,43 @@ def silence_figure(run: RunFolder) -> Html:
         " Dots: where the confidence reaches the threshold." if chosen else ""
     )
     words = [paragraph(text) for text in _meaning(found)]
-    if found is not None and found.threshold is not None and found.stage != run.stages[-1].name:
+    if found is not None and found.threshold is not None and found.stage != last_stage:
         note = f"This is the model of stage {found.stage}, which answers for single pictures."
         words.append(paragraph(note, "quiet"))
     return grid(
         figure(drawn, caption, "Fewer answers, fewer mistakes"),
         "<h3>What the threshold means</h3>" + "".join(words),
     )
+
+
+def threshold_figure(predictions: Predictions, certain: CertainAnswers | None) -> Html:
+    """The risk–coverage curve of a ready model on some data, with the threshold that the model has.
+
+    Args:
+        predictions: Of the model.
+        certain: What its threshold does to them; None where it has none.
+    """
+    chosen: dict[str, tuple[float, float]] = {}
+    target = None
+    if certain is not None and certain.error is not None:
+        chosen[TEST] = certain.share, certain.error
+        target = certain.target_error
+    caption = "From right to left the model gives fewer answers, the surest ones." + (
+        " Dot: where the confidence reaches the model's threshold." if chosen else ""
+    )
+    words = "<h3>What the threshold means</h3>" + paragraph(certain_sentence(certain))
+    if certain is not None:
+        words += paragraph(
+            "The threshold was chosen for the model on other faces, and what it promises holds for faces "
+            "like those. This is how it does here.",
+            "quiet",
+        )
+    if not charts.can_draw():
+        return Html(words)
+    curve = risk_coverage(predictions.probabilities, predictions.targets)
+    lines = {TEST: (curve.coverage, curve.risk)}
+    drawn = charts.risk_coverage_chart(lines, target=target, chosen=chosen)
+    return grid(figure(drawn, caption, "Fewer answers, fewer mistakes"), words)
 
 
 def _source(found: CalibrationFile) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from halfsmile.evaluation.bootstrap import Interval, Statistic, bootstrap_interval, paired_bootstrap
+from halfsmile.metrics.bootstrap import Interval, Statistic, bootstrap_interval, paired_bootstrap
 from halfsmile.report import charts
-from halfsmile.runs.finished import RunFolder, Stage
+from halfsmile.runs.finished import FinishedRun
 from halfsmile.runs.predictions import Predictions
 from halfsmile.utils.page import (
     Html,
@@ -24,20 +24,6 @@ from halfsmile.utils.page import (
     table,
 )
 
-STAGE_NAMES = {
-    "pretrain": "Pretraining",
-    "finetune": "Fine-tuning",
-    "semi": "Semi-supervised",
-    "tune": "Final fine-tuning",
-    "temporal": "Temporal",
-}
-PURPOSES = {
-    "pretrain": "Learns what faces look like from images alone; no label is used.",
-    "finetune": "Learns the expressions from the labeled faces.",
-    "semi": "Adds the unlabeled faces: a teacher labels them, the student learns what it is sure of.",
-    "tune": "Goes back to the labeled faces, from the weights of the stage before.",
-    "temporal": "Reads each frame together with its neighbors in the video.",
-}
 SCORE_NAMES: Final[dict[Statistic, str]] = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -47,7 +33,7 @@ RESAMPLES = 1000
 SEED = 0
 
 
-def data_section(run: RunFolder) -> Html:
+def data_section(run: FinishedRun) -> Html:
     """Classes and amounts, the reader's notes, images that could not be read."""
     parts = {part.replace("_", " "): run.counts(part) for part in ("labeled", "held_out", "temporal", "test")}
     parts = {part: counts for part, counts in parts.items() if sum(counts.values())}
@@ -74,7 +60,7 @@ def data_section(run: RunFolder) -> Html:
     return section("data", "What it learned from", grid(*cards, beside), unread)
 
 
-def stages_section(run: RunFolder) -> Html:
+def stages_section(run: FinishedRun) -> Html:
     """Cost and test scores of every stage, and what it gained over the stage before."""
     rows = []
     intervals: dict[str, list[Interval]] = {name: [] for name in SCORE_NAMES.values()}
@@ -90,11 +76,11 @@ def stages_section(run: RunFolder) -> Html:
                 scores[i] = percent(interval.estimate)
             scores[-1] = _gain(stage.predictions, previous)
             previous = stage.predictions
-            evaluated.append(stage_title(stage))
+            evaluated.append(stage.title)
         result = stage.result
         rows.append(
             (
-                stage_title(stage),
+                stage.title,
                 f"{result.get('images', 0):,}",
                 f"{result.get('epochs', 0):g}",
                 f"{result.get('steps', 0):,}",
@@ -113,7 +99,7 @@ def stages_section(run: RunFolder) -> Html:
             "bootstrap interval."
         )
     header = ("Stage", "Faces", "Epochs", "Steps", "Time", "Accuracy", "Balanced", "Macro F1", "Gain")
-    titles = [(html(stage_title(stage)), PURPOSES.get(stage.name, "")) for stage in run.stages]
+    titles = [(html(stage.title), stage.purpose) for stage in run.stages]
     purposes = "".join(f"<h3>{title}</h3>{paragraph(purpose)}" for title, purpose in titles)
     cards = [purposes]
     if len(evaluated) > 1:
@@ -122,7 +108,7 @@ def stages_section(run: RunFolder) -> Html:
     return section("stages", "What each stage added", table(header, rows, caption=caption), grid(*cards))
 
 
-def reconstruction_section(run: RunFolder) -> Html | None:
+def reconstruction_section(run: FinishedRun) -> Html | None:
     """Faces painted by the masked autoencoder, where the run pretrained one."""
     path = run.picture("pretrain/figures/reconstructions.png")
     if path is None:
@@ -136,7 +122,7 @@ def reconstruction_section(run: RunFolder) -> Html | None:
     return section("pretraining", "Learning faces without labels", paragraph(text), shown)
 
 
-def facemix_section(run: RunFolder) -> Html | None:
+def facemix_section(run: FinishedRun) -> Html | None:
     """Pairs of faces, their mixes and weights, where the run used FaceMix."""
     path = run.picture("finetune/figures/facemix.png")
     if path is None or run.recipe.get("finetune", {}).get("mixing", "facemix") != "facemix":
@@ -151,7 +137,7 @@ def facemix_section(run: RunFolder) -> Html | None:
     return section("facemix", "Making the few labels go further", paragraph(text), shown)
 
 
-def pseudo_label_section(run: RunFolder) -> Html | None:
+def pseudo_label_section(run: FinishedRun) -> Html | None:
     """How many pseudo-labels were accepted over time and how many of them were right."""
     stage = run.stage("semi")
     if stage is None or not stage.has("acceptance"):
@@ -180,11 +166,11 @@ def pseudo_label_section(run: RunFolder) -> Html | None:
     return section("pseudo-labels", "Pseudo-labels: how many, how right", paragraph(text), grid(*cards))
 
 
-def curves_section(run: RunFolder) -> Html | None:
+def curves_section(run: FinishedRun) -> Html | None:
     """Loss, learning rate and held-out scores of every stage."""
     blocks = []
     for stage in run.stages:
-        title, cards = stage_title(stage), []
+        title, cards = stage.title, []
         if stage.has("loss"):
             chart = charts.curve(f"{title}: loss", {"loss": stage.series("loss")}, smooth=True)
             cards.append(figure(chart, heading="Loss"))
@@ -199,14 +185,10 @@ def curves_section(run: RunFolder) -> Html | None:
         if held_out:
             chart = charts.curve(f"{title}: held-out faces", held_out, percent=True)
             cards.append(figure(chart, heading="Held-out faces"))
-        if cards:
-            blocks.append(f'<h3 class="apart">{html(title)}</h3>' + grid(*cards, kind="three"))
+        if cards or stage.note:
+            note = paragraph(stage.note, "quiet") if stage.note else ""
+            blocks.append(f'<h3 class="apart">{html(title)}</h3>' + grid(*cards, kind="three") + note)
     return section("curves", "Training curves", *blocks) if blocks else None
-
-
-def stage_title(stage: Stage) -> str:
-    """Name of a stage for readers."""
-    return STAGE_NAMES.get(stage.name, stage.name.capitalize())
 
 
 def _gain(predictions: Predictions, previous: Predictions | None) -> str:

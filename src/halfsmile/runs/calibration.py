@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from halfsmile.evaluation.selective import Curve
+from halfsmile.metrics.selective import Curve
 from halfsmile.utils.files import read_json
 
 ERRORS = ("ece", "adaptive", "classwise", "nll")

@@ -1,8 +1,7 @@
-"""Reading a finished run folder: recipe, environment, data, stages, predictions."""
+"""Reading all of a finished run: recipe, environment, data, stages, predictions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,30 +11,42 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.runs.calibration import CalibrationFile, read_calibration
+from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import Predictions, read_predictions
-from halfsmile.taxonomy import Taxonomy, from_labels
-from halfsmile.utils.files import read_json
-
-STAGE_ORDER = ("pretrain", "finetune", "semi", "tune", "temporal")
+from halfsmile.runs.records import RECORDS
+from halfsmile.runs.stages import STAGE_BY_NAME
+from halfsmile.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
-    """One stage of a run.
+class FinishedStage:
+    """One stage of a finished run.
 
     Args:
-        name: Folder name.
-        folder: The folder.
+        name: Name of its folder, as a rule that of a :class:`~halfsmile.runs.stages.Stage`.
+        path: The folder.
         result: Content of result.json.
         records: Lines of metrics.jsonl, in order of step.
         predictions: Predictions on the test split, where the stage makes any.
+        note: What of metrics.jsonl could not be read, for people; None if all was.
     """
 
     name: str
-    folder: Path
+    path: Path
     result: Mapping[str, Any]
     records: tuple[Mapping[str, Any], ...]
     predictions: Predictions | None
+    note: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Name for readers."""
+        return STAGE_BY_NAME[self.name].title if self.name in STAGE_BY_NAME else self.name.capitalize()
+
+    @property
+    def purpose(self) -> str:
+        """One sentence on what it does; empty for a stage that is not in the list."""
+        return STAGE_BY_NAME[self.name].purpose if self.name in STAGE_BY_NAME else ""
 
     def has(self, name: str) -> bool:
         """Whether a quantity was logged."""
@@ -50,11 +61,11 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class RunFolder:
-    """A finished run.
+class FinishedRun:
+    """A run that was trained and evaluated.
 
     Args:
-        folder: The folder.
+        path: The run folder.
         recipe: Content of recipe.json.
         environment: Content of environment.json.
         data: Content of data.json.
@@ -64,21 +75,21 @@ class RunFolder:
         calibration: Content of calibration.json, where the run was exported.
     """
 
-    folder: Path
+    path: Path
     recipe: Mapping[str, Any]
     environment: Mapping[str, Any]
     data: Mapping[str, Any]
     taxonomy: Taxonomy
-    stages: tuple[Stage, ...]
+    stages: tuple[FinishedStage, ...]
     predictions: Predictions
     calibration: CalibrationFile | None
 
     @property
     def name(self) -> str:
         """The recipe's name, or the folder's where the recipe has none."""
-        return str(self.recipe.get("name") or self.folder.resolve().name)
+        return str(self.recipe.get("name") or self.path.resolve().name)
 
-    def stage(self, name: str) -> Stage | None:
+    def stage(self, name: str) -> FinishedStage | None:
         """The stage of that name, or None where the run has none."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
@@ -98,92 +109,67 @@ class RunFolder:
 
     def picture(self, *candidates: str) -> Path | None:
         """The first of these paths below the folder that exists."""
-        return next((self.folder / c for c in candidates if (self.folder / c).is_file()), None)
+        return next((self.path / c for c in candidates if (self.path / c).is_file()), None)
 
 
-def read_run(folder: Path) -> RunFolder:
-    """Read a finished run folder.
+def read_run(path: Path) -> FinishedRun:
+    """Read a finished run.
+
+    Args:
+        path: The run folder.
 
     Raises:
         ValueError: If the folder is not a run, is unfinished, or a file in it is broken; the message says
             what is missing and what to do.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder.")
-    if not (folder / "recipe.json").is_file():
-        raise ValueError(
-            f"{folder} is not a run folder: it has no recipe.json. Give the folder that training wrote into."
-        )
-    stage_folders = _stage_folders(folder)
+    folder = RunFolder.existing(path)
+    stages = _stages(folder)
     missing = [
-        name for name in ("data.json", "metrics.json", "predictions.parquet") if not (folder / name).is_file()
+        name
+        for name in ("data.json", "metrics.json", "predictions.parquet")
+        if not (folder.path / name).is_file()
     ]
-    missing += [
-        f"{stage.name}/result.json" for stage in stage_folders if not (stage / "result.json").is_file()
-    ]
-    if not stage_folders:
+    missing += [f"{stage}/result.json" for stage in stages if not folder.finished(stage)]
+    if not stages:
         missing.append("a stage folder such as finetune/")
     if missing:
         raise ValueError(
-            f"The run in {folder} is unfinished: {', '.join(missing)} missing. "
+            f"The run in {path} is unfinished: {', '.join(missing)} missing. "
             "Start the same training command with the same folder again; it resumes at its last checkpoint."
         )
-
-    data = _mapping(folder / "data.json")
-    taxonomy = from_labels(data.get("taxonomy") or ())
-    predictions = read_predictions(folder / "predictions.parquet")
+    taxonomy = folder.taxonomy()
+    predictions = read_predictions(folder.path / "predictions.parquet")
     taxonomy.require_same(predictions.taxonomy)
-    environment = folder / "environment.json"
-    return RunFolder(
-        folder=folder,
-        recipe=_mapping(folder / "recipe.json"),
-        environment=_mapping(environment) if environment.is_file() else {},
-        data=data,
+    return FinishedRun(
+        path=folder.path,
+        recipe=folder.recipe_json(),
+        environment=folder.environment(),
+        data=folder.data(),
         taxonomy=taxonomy,
-        stages=tuple(_read_stage(path) for path in stage_folders),
+        stages=tuple(_read_stage(folder, stage) for stage in stages),
         predictions=predictions,
-        calibration=read_calibration(folder / "calibration.json"),
+        calibration=read_calibration(folder.path / "calibration.json"),
     )
 
 
-def _stage_folders(folder: Path) -> list[Path]:
-    found = [p for p in folder.iterdir() if (p / "metrics.jsonl").is_file() or (p / "result.json").is_file()]
-    order = {name: i for i, name in enumerate(STAGE_ORDER)}
-    return sorted(found, key=lambda p: (order.get(p.name, len(order)), p.name))
+def _stages(folder: RunFolder) -> list[str]:
+    """Names of the stages that were begun: those of the list in its order, then others."""
+    found = [
+        path.name
+        for path in folder.path.iterdir()
+        if (path / RECORDS).is_file() or folder.finished(path.name)
+    ]
+    order = {name: i for i, name in enumerate(STAGE_BY_NAME)}
+    return sorted(found, key=lambda name: (order.get(name, len(order)), name))
 
 
-def _read_stage(folder: Path) -> Stage:
-    predictions = folder / "predictions.parquet"
-    records = folder / "metrics.jsonl"
-    return Stage(
-        name=folder.name,
-        folder=folder,
-        result=_mapping(folder / "result.json"),
-        records=_read_records(records) if records.is_file() else (),
+def _read_stage(folder: RunFolder, name: str) -> FinishedStage:
+    predictions, records = folder.stage(name) / "predictions.parquet", folder.records(name)
+    return FinishedStage(
+        name=name,
+        path=folder.stage(name),
+        result=folder.result(name),
+        records=records.lines,
         predictions=read_predictions(predictions) if predictions.is_file() else None,
+        note=records.note,
     )
-
-
-def _read_records(path: Path) -> tuple[Mapping[str, Any], ...]:
-    records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}, line {number} is not valid JSON: {error}") from error
-        if not isinstance(record, dict) or "step" not in record or "epoch" not in record:
-            raise ValueError(
-                f"{path}, line {number}: expected an object with 'step' and 'epoch', found {line[:80]}"
-            )
-        records.append(record)
-    return tuple(sorted(records, key=lambda record: record["step"]))
-
-
-def _mapping(path: Path) -> Mapping[str, Any]:
-    value = read_json(path)
-    if not isinstance(value, dict):
-        raise ValueError(f"{path}: expected a JSON object, found {type(value).__name__}.")
-    return value

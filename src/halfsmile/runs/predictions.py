@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from halfsmile.evaluation.metrics import Metrics, evaluate_predictions
+from halfsmile.metrics.scores import Metrics, evaluate_predictions
 from halfsmile.taxonomy import Taxonomy, from_labels
 from halfsmile.utils.files import atomic_write
 

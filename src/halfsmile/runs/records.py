@@ -1,79 +1,83 @@
-"""Metrics as JSON Lines, one object a line, readable while training runs."""
+"""Reading ``metrics.jsonl``: one record a line, a JSON object with ``step``, ``epoch`` and ``seconds``.
+
+The file can be read while training appends to it, and after a stop that left half of a last line.
+"""
 
 from __future__ import annotations
 
 import json
-import time
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from halfsmile.utils.files import atomic_write
+RECORDS = "metrics.jsonl"
+KEYS = ("step", "epoch", "seconds")
+"""Numbers that every record has: optimizer steps done, passes over the data, and seconds of training."""
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """All whole lines of a metrics file; a last line that was cut short is left out."""
-    if not path.exists():
-        return []
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return lines
-
-
-class Record:
-    """Appends lines to ``metrics.jsonl``; on resuming, lines after the checkpoint's step are dropped first.
+@dataclass(frozen=True)
+class Records:
+    """What a stage logged.
 
     Args:
-        folder: Stage folder.
-        start: Step of the checkpoint that training goes on from.
-        active: False in all processes but the first, where nothing is written.
-        tensorboard: Mirror the scalars into ``folder/tensorboard``.
+        lines: The records, in order of step.
+        note: What of the file was left out, for people; None if nothing was.
     """
 
-    def __init__(self, folder: Path, *, start: int, active: bool = True, tensorboard: bool = False) -> None:
-        self.path = folder / "metrics.jsonl"
-        self.active = active
-        self._writer: Any = None
-        self._offset = 0.0
-        if active:
-            kept = [line for line in read_metrics(self.path) if line["step"] <= start]
-            self._offset = max((line["seconds"] for line in kept), default=0.0)
-            with atomic_write(self.path) as temporary:
-                temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-            self._file = self.path.open("a", encoding="utf-8")
-            if tensorboard:
-                from torch.utils.tensorboard import SummaryWriter
-
-                self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
-        self._start = time.monotonic()
-
-    def __enter__(self) -> Record:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.active:
-            self._file.close()
-            if self._writer is not None:
-                self._writer.close()
+    lines: tuple[dict[str, Any], ...] = ()
+    note: str | None = None
 
     @property
     def seconds(self) -> float:
-        """Training time so far, earlier parts of a resumed run included."""
-        return self._offset + time.monotonic() - self._start
+        """Training time until the last record."""
+        return float(max((line["seconds"] for line in self.lines), default=0.0))
 
-    def write(self, step: int, **values: float) -> None:
-        """Append one line; it is on disk when this returns."""
-        if not self.active:
-            return
-        line = {"step": step, "seconds": round(self.seconds, 3), **values}
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-        if self._writer is not None:
-            for name, value in values.items():
-                self._writer.add_scalar(name, value, step)
+    @property
+    def epochs(self) -> float:
+        """Passes over the data until the last record."""
+        return float(self.lines[-1]["epoch"]) if self.lines else 0.0
+
+
+def read_records(path: Path) -> Records:
+    """Read a metrics file; blank lines are none, and no file has no records.
+
+    Writing a line can be cut short, by a stop or a full disk, so a last line that is no JSON and has no line
+    break is left out, and :attr:`Records.note` says so.
+
+    Raises:
+        ValueError: If any other line is broken, with its number and what to do.
+    """
+    if not path.exists():
+        return Records()
+    *ended, rest = path.read_bytes().decode("utf-8", errors="replace").split("\n")
+    lines, note = [], None
+    for number, line in enumerate([*ended, rest], start=1):
+        if not line.strip():
+            continue
+        try:
+            lines.append(_record(line))
+        except json.JSONDecodeError as error:
+            if number <= len(ended):
+                raise _broken(path, number, f"is not valid JSON ({error})", line) from error
+            note = f"{path}, line {number}, the last one, was cut short and is left out."
+        except ValueError as error:
+            raise _broken(path, number, str(error), line) from error
+    return Records(tuple(sorted(lines, key=lambda line: int(line["step"]))), note)
+
+
+def _record(line: str) -> dict[str, Any]:
+    value = json.loads(line)
+    if not isinstance(value, dict) or not all(_is_number(value.get(key)) for key in KEYS):
+        raise ValueError(f"is not an object with the numbers {', '.join(KEYS)}")
+    return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _broken(path: Path, number: int, problem: str, line: str) -> ValueError:
+    return ValueError(
+        f"{path}, line {number} {problem}: {line[:80]!r}. Bring back the file that training wrote, or remove "
+        "this line: the training curves lose it, the weights do not depend on it."
+    )

@@ -1,4 +1,4 @@
-"""What the recipes of several runs differ in, and names that tell them apart.
+"""What the recipes of two or more runs differ in, and names that tell them apart.
 
 A recipe is a nested mapping. A part that some recipe does without, such as a stage, is a setting of its own
 (there or not); what is inside of it is compared among the recipes that have it.
@@ -11,6 +11,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Settings = Mapping[str, Any]
+
+
+def differences(first: Settings, second: Settings, prefix: str = "") -> list[str]:
+    """Dotted names of the fields in which two recipes in JSON form differ, with both values."""
+    found = []
+    for key in sorted(first.keys() | second.keys()):
+        a, b = first.get(key), second.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += differences(a, b, f"{prefix}{key}.")
+        elif a != b and not (
+            isinstance(a, list | tuple) and isinstance(b, list | tuple) and list(a) == list(b)
+        ):
+            found.append(f"{prefix}{key} ({a} / {b})")
+    return found
 
 
 def completed(recipes: Sequence[Settings]) -> list[Settings]:

@@ -1,1 +1,1 @@
-"""Probabilities over time: smoothing, segments, scores. No torch here."""
+"""Frames of one person over time: networks run on windows, smoothing, segments, scores. No torch here."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluation.metrics import accuracy, confusion_counts, macro_f1
+from halfsmile.metrics.scores import accuracy, confusion_counts, macro_f1
 from halfsmile.taxonomy import Taxonomy
 
 UNLABELED = -1

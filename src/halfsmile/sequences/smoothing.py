@@ -1,7 +1,7 @@
 """Post-processing of per-frame probabilities: fill short gaps, then average over neighboring frames.
 
-A sequence is what a model said about one person: a row of class probabilities per frame, NaN where no face
-was found, and the time of each frame in seconds. Times may be irregular; widths and gaps are seconds, never
+A sequence is one person's predictions: a row of class probabilities per frame, NaN where no face was found,
+and the time of each frame in seconds. Times may be irregular; widths and gaps are seconds, never
 frames. Three steps, in this order:
 
 1. **Segments.** The sequence is cut where two faces that follow each other are further apart than ``max_gap``
@@ -26,7 +26,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluation.metrics import SUM_TOLERANCE
+from halfsmile.metrics.scores import SUM_TOLERANCE
 from halfsmile.sequences.hysteresis import minimum_duration, two_thresholds
 from halfsmile.sequences.segments import TIME_TOLERANCE, find_segments, require_times
 
@@ -40,7 +40,7 @@ _MEDIAN_ROWS = 4096
 
 @dataclass(frozen=True, eq=False)
 class FrameProbabilities:
-    """What a model said about one person in T frames.
+    """Predictions for one person in T frames.
 
     Args:
         probabilities: (T, C), rows sum to 1; a row of NaN where there is no face.

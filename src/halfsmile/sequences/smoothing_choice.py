@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.metrics.scores import class_scores, confusion_counts
 from halfsmile.sequences.smoothing import FrameProbabilities, Kind, Smoothing
 
 KINDS: tuple[Kind, ...] = ("average", "gaussian", "median")
@@ -38,7 +39,7 @@ def score(
     if len(sequences) != len(labels) or not sequences:
         raise ValueError(f"Found {len(sequences)} sequences and labels of {len(labels)}; expected as many.")
     num_classes = np.shape(sequences[0].probabilities)[-1]
-    counts = np.zeros((num_classes, num_classes + 1), np.int64)
+    counts = np.zeros((num_classes + 1, num_classes + 1), np.int64)  # the last column: no result
     for sequence, truth in zip(sequences, labels, strict=True):
         found = smoothing.labels(sequence.probabilities, sequence.times, sequence.tracks)
         truth = np.asarray(truth)
@@ -49,12 +50,12 @@ def score(
             )
         if truth.size and not (truth.min() >= -1 and truth.max() < num_classes):
             raise ValueError(f"Labels lie in [-1, {num_classes}), found {truth.min()} to {truth.max()}.")
-        np.add.at(counts, (truth[truth >= 0], found[truth >= 0]), 1)
+        labeled = truth >= 0
+        named = np.where(found < 0, num_classes, found)[labeled]
+        counts += confusion_counts(named, truth[labeled], num_classes + 1)
     if not counts.sum():
         raise ValueError("No row has a label; macro F1 needs at least one.")
-    right = np.diagonal(counts)
-    sizes = counts.sum(axis=1) + counts[:, :num_classes].sum(axis=0)
-    return float((2 * right / np.maximum(sizes, 1)).mean())
+    return float(class_scores(counts)[2][:num_classes].mean())
 
 
 def choose(
@@ -67,10 +68,10 @@ def choose(
 ) -> Smoothing:
     """The smoothing with the highest macro F1 on the training people; the earlier one where two are equal.
 
-    Sequences of other people are not looked at, so that their scores stay honest.
+    Sequences of other people are not used, so that their scores stay unbiased.
 
     Args:
-        sequences: What the model said.
+        sequences: Predictions of the model.
         labels: For each sequence (T,) class indices, −1 where a row is not labeled.
         people: Who is seen in each sequence.
         grid: Candidates.

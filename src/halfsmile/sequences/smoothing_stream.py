@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.evaluation.metrics import SUM_TOLERANCE
+from halfsmile.metrics.scores import SUM_TOLERANCE
 from halfsmile.sequences.segments import TIME_TOLERANCE
 
 Row = npt.NDArray[np.float64]

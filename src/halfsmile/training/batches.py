@@ -15,6 +15,7 @@ from halfsmile.data.images import Faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import Sampler
 from halfsmile.methods.task import Batch
+from halfsmile.transforms.pixels import to_tensor
 
 Rows = npt.NDArray[np.int64]
 
@@ -44,11 +45,6 @@ class ImagePool:
                 chosen = which == i
                 taken[chosen] = array[rows[chosen] - self.starts[i]]
         return to_tensor(taken)
-
-
-def to_tensor(images: npt.NDArray[np.uint8]) -> Tensor:
-    """(N, S, S, C) uint8 array to a (N, C, S, S) tensor."""
-    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
 
 
 def groups(manifest: Manifest) -> list[str | None]:

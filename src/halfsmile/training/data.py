@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,109 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
+from halfsmile.data.frames import Frames
 from halfsmile.data.images import Faces, load_faces
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.readers import class_folders, ferplus, folder
-from halfsmile.data.readers.registry import read_any, recognize
-from halfsmile.data.readers.sequences import Sequences
+from halfsmile.data.sets import DataSets
 from halfsmile.data.split import LabelBudget
 from halfsmile.recipes.config import Recipe
-from halfsmile.taxonomy import FERPLUS, Taxonomy
-from halfsmile.training.frames import Frames, read_videos, split_rows, temporal_groups, training_frames
+from halfsmile.taxonomy import Taxonomy
+from halfsmile.training.frames import temporal_groups, training_frames
 from halfsmile.utils.files import read_json
-
-GUESSES = ("class_folders", "folder")
-VIDEO_DATA_SETS = ("sequences", "affwild2")
-UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
-"""Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
-
-
-@dataclass(frozen=True)
-class DataSets:
-    """What a run reads.
-
-    Args:
-        train: Training rows with all their labels; only :class:`LabelBudget` hands them out.
-        test: Test rows with a label.
-        extra: Unlabeled faces from elsewhere, by source.
-        taxonomy: Classes.
-        videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
-            training rows again are handed out by :class:`LabelBudget` only.
-    """
-
-    train: Manifest
-    test: Manifest
-    extra: dict[str, Manifest]
-    taxonomy: Taxonomy
-    videos: Sequences | None = None
-
-
-def read_data(recipe: Recipe, data: Path, unlabeled: Sequence[Path]) -> DataSets:
-    """Read the manifests that a recipe needs.
-
-    Raises:
-        ValueError: If a path does not hold what the recipe's reader expects, or a split is empty.
-    """
-    for path in (data, *unlabeled):
-        if not Path(path).exists():
-            raise ValueError(f"{path} does not exist.")
-    videos = read_videos(recipe, data) if recipe.data_set in VIDEO_DATA_SETS else None
-    if videos is not None:
-        manifest = videos.manifest
-    elif recipe.data_set == "ferplus":
-        manifest = _ferplus(recipe, data)
-    else:
-        manifest = _faces(data)
-    train, test = manifest.split("train"), manifest.split(*recipe.test_splits)
-    known = np.flatnonzero(test.class_indices() >= 0) if manifest.taxonomy is not None else np.arange(0)
-    if len(known) < len(test):
-        note = f"{len(test) - len(known)} test rows have no label and were left out."
-        train = train if videos is not None else replace(train, notes=(*train.notes, note))
-        test = test.take(known)
-    if not len(train) or not len(test) or manifest.taxonomy is None:
-        raise ValueError(
-            f"{data} has {len(train)} training and {len(test)} test rows ({', '.join(recipe.test_splits)}); "
-            "both are needed. Class folders are laid out as train/<label>/… and test/<label>/…"
-        )
-    extra = {
-        str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
-        for path in unlabeled
-    }
-    return DataSets(train, test, extra, manifest.taxonomy, videos)
-
-
-def _faces(data: Path) -> Manifest:
-    """A labeled data set in its own layout, or else class folders, however deep they lie."""
-    try:
-        found = recognize(data)
-    except ValueError:
-        return class_folders.read(data)
-    if found.is_certain and found.name not in GUESSES:
-        return read_any(data)
-    return class_folders.read(found.root if found.name == "class_folders" else data)
-
-
-def _ferplus(recipe: Recipe, data: Path) -> Manifest:
-    """FERPlus in an official layout, or in a store that was prepared from one."""
-    if _layout(data) != "store":
-        return ferplus.read(data, rule=recipe.label_rule or "argmax")
-    stored = read_any(data)
-    if stored.taxonomy is None or stored.taxonomy.labels != FERPLUS.labels:
-        found = "no labels" if stored.taxonomy is None else f"the classes {', '.join(stored.taxonomy.labels)}"
-        raise ValueError(
-            f"{data} is a store with {found}; the recipe {recipe.name} needs one that was prepared from "
-            "FERPlus. For other faces take a recipe whose name ends in -folders."
-        )
-    return replace(stored, notes=(*stored.notes, "Labels follow the rule that the store was prepared with."))
-
-
-def _layout(path: Path) -> str | None:
-    """Name of the layout of a path, if its own files tell it."""
-    try:
-        layout = recognize(path)
-    except ValueError:
-        return None
-    return layout.name if layout.is_certain else None
 
 
 @dataclass(frozen=True)
@@ -147,6 +51,33 @@ class TrainingFaces:
         return [part for part in parts if part is not None]
 
 
+def divide(recipe: Recipe, sets: DataSets, budget: LabelBudget) -> tuple[dict[str, Manifest], frozenset[str]]:
+    """Training rows by role, and whose videos train Stage IV.
+
+    Returns:
+        ``labeled``, ``unlabeled`` and ``held_out`` rows for the stages before Stage IV, and the people (or
+        videos) of Stage IV, who are in none of them where it has a share of its own.
+
+    Raises:
+        ValueError: If Stage IV has no videos, or nobody to learn from.
+    """
+    roles = {role: budget.rows(sets.train, role) for role in ("labeled", "unlabeled", "held_out")}
+    if recipe.temporal is None:
+        return roles, frozenset()
+    if sets.videos is None:
+        raise ValueError(
+            f"The recipe {recipe.name} has a Stage IV, which needs frames of videos; this is "
+            f"{recipe.resolved_protocol.title}. Leave it out with --set temporal=none, or train another "
+            "method."
+        )
+    people = temporal_groups(recipe, roles["labeled"])
+    if recipe.temporal.own_share:
+        for role, rows in roles.items():
+            names = rows.column(recipe.resolved_protocol.group or "person")
+            roles[role] = rows.take([i for i, name in enumerate(names) if name not in people])
+    return roles, people
+
+
 def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Path) -> TrainingFaces:
     """Decode every face of a run once, at the encoder's size.
 
@@ -159,20 +90,10 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     def load(manifest: Manifest) -> Faces:
         return load_faces(manifest, size=size, channels=channels, cache=cache)
 
-    roles = {role: budget.rows(sets.train, role) for role in ("labeled", "unlabeled", "held_out")}
+    roles, people = divide(recipe, sets, budget)
     frames = None
-    if recipe.temporal is not None:
-        if sets.videos is None:
-            raise ValueError(
-                f"Stage IV of the recipe {recipe.name} needs videos; {recipe.data_set} is not one of "
-                f"{', '.join(VIDEO_DATA_SETS)}."
-            )
-        people = temporal_groups(recipe, roles["labeled"])
-        frames = training_frames(recipe, split_rows(sets.videos, "train"), budget, people, cache=cache)
-        if recipe.temporal.own_share:
-            for role, rows in roles.items():
-                names = rows.column(recipe.group or "person")
-                roles[role] = rows.take([i for i, name in enumerate(names) if name not in people])
+    if sets.videos is not None and recipe.temporal is not None:
+        frames = training_frames(recipe, sets.videos.split("train"), budget, people, cache=cache)
     labeled = load(roles["labeled"])
     missing = [name for name, count in labeled.manifest.counts().items() if not count]
     if missing:
@@ -212,21 +133,23 @@ def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[n
         )
     raise ValueError(
         "Stage III needs unlabeled faces, but the label budget covers all of the training split. Give fewer "
-        "--labels, or faces from elsewhere: --unlabeled FACES --semi-unlabeled extra."
+        "--labels, or faces from elsewhere: --unlabeled FACES --set semi.unlabeled=extra."
     )
 
 
 def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path) -> dict[str, Any]:
     """What ``data.json`` says: sources, counts, what was dropped, and the fingerprint."""
+    protocol = recipe.resolved_protocol
     bad = dict.fromkeys(item for part in faces.parts for item in part.bad)
     temporal = faces.frames if recipe.temporal is not None and recipe.temporal.own_share else None
     own = sum(len(part) for part in (faces.labeled, faces.unlabeled) if part is not None)
     return {
-        "data_set": recipe.data_set,
-        "label_rule": recipe.label_rule,
+        "data_set": protocol.data_set,
+        "label_rule": protocol.label_rule,
+        "protocol": protocol.describe(),
         "taxonomy": list(sets.taxonomy.labels),
         "path": str(data),
-        "test_splits": list(recipe.test_splits),
+        "test_splits": list(protocol.test_splits),
         "labeled": faces.labeled.manifest.counts(),
         "held_out": faces.held_out.manifest.counts() if faces.held_out is not None else {},
         "temporal": temporal.counts() if temporal is not None else {},
@@ -269,8 +192,3 @@ def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
             f"This run began with other faces; it differs in {found} (then / now). Give the same --data and "
             "--unlabeled to go on, or use a new folder for --out."
         )
-
-
-def count_bad(faces: TrainingFaces) -> Counter[str]:
-    """Number of bad images by reason."""
-    return Counter(reason for part in faces.parts for _, reason in part.bad)

@@ -1,75 +1,26 @@
-"""Frames of videos for Stage IV: who trains it, which labels it may see, and whole videos to test it on."""
+"""Frames of videos for Stage IV: who trains it, and which labels it may see."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
+from halfsmile.data.frames import Frames, load_frames
 from halfsmile.data.grouped_draw import draw_groups, group_counts
-from halfsmile.data.images import Faces, load_faces
-from halfsmile.data.manifest import SCHEMA, Manifest
-from halfsmile.data.readers import affwild2, sequences
-from halfsmile.data.readers.sequences import Sequences, divide_people
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers.sequences import Sequences
 from halfsmile.data.split import LabelBudget
-from halfsmile.data.windows import Track, group_tracks
-from halfsmile.evaluation.abaw.submit import FRAMES_PER_SECOND
 from halfsmile.recipes.config import Recipe
 
-Floats = npt.NDArray[np.float32]
 STREAM = 4
 """Sets the draw of Stage IV's people apart from other draws by the same seed."""
 
 
-def read_videos(recipe: Recipe, data: Path) -> Sequences:
-    """Read a data set of videos with a split for every frame.
-
-    Aff-Wild2 has splits of its own and does not say its frame rates: 30 a second are assumed. Elsewhere the
-    recipe's share of the people, drawn by its seed, is the test split.
-
-    Raises:
-        ValueError: If the path does not hold the data set, or there are too few people to divide.
-    """
-    if recipe.data_set == "affwild2":
-        manifest = affwild2.read(data)
-        times = np.array(manifest.column("frame"), np.float64) / FRAMES_PER_SECOND
-        unknown = np.full(len(manifest), np.nan, np.float32)
-        return Sequences(manifest, times, unknown, np.zeros(len(manifest), np.bool_))
-    table = sequences.read(data)
-    people = table.manifest.column("person")
-    if recipe.test_people is None:
-        raise ValueError(f"The recipe {recipe.name} does not say which share of the people to test on.")
-    tested, trained = divide_people(people, (recipe.test_people,), seed=recipe.seed)
-    splits = pa.array(["test" if person in tested else "train" for person in people], pa.string())
-    position = SCHEMA.get_field_index("split")
-    manifest = replace(
-        table.manifest,
-        table=table.manifest.table.set_column(position, SCHEMA.field(position), splits),
-        notes=(
-            *table.manifest.notes,
-            f"Divided by person: {len(trained)} to train on, {len(tested)} to test on.",
-        ),
-    )
-    return replace(table, manifest=manifest)
-
-
-def take_rows(rows: Sequences, index: npt.NDArray[np.int64]) -> Sequences:
-    """Some of the frames, in the order given."""
-    return Sequences(rows.manifest.take(index), rows.times[index], rows.intensity[index], rows.spoiled[index])
-
-
-def split_rows(rows: Sequences, *names: str) -> Sequences:
-    """The frames of some splits."""
-    return take_rows(rows, np.flatnonzero([s in names for s in rows.manifest.column("split")]))
-
-
 def temporal_groups(recipe: Recipe, labeled: Manifest) -> frozenset[str]:
-    """People (or videos) whose labels train Stage IV, by the recipe's ``group``.
+    """People (or videos) whose labels train Stage IV, by the protocol's ``group``.
 
     With an ``own_share`` they are drawn so that every class gets about that share, and every class keeps a
     label for the stages before.
@@ -81,7 +32,7 @@ def temporal_groups(recipe: Recipe, labeled: Manifest) -> frozenset[str]:
     Raises:
         ValueError: If the recipe does not say what to group by, or nobody can be spared.
     """
-    config, column = recipe.temporal, recipe.group
+    config, column = recipe.temporal, recipe.resolved_protocol.group
     if config is None or column is None:
         raise ValueError(f"Stage IV of the recipe {recipe.name} needs a group, person or video.")
     groups = labeled.column(column)
@@ -104,69 +55,6 @@ def temporal_groups(recipe: Recipe, labeled: Manifest) -> frozenset[str]:
     return frozenset(names[group] for group in kept)
 
 
-@dataclass(frozen=True, eq=False)
-class Frames:
-    """N frames of whole videos, M of them with a readable picture.
-
-    Args:
-        rows: What the data set says of the N frames.
-        labels: Class indices that may be used, −1 elsewhere. Shape (N,), int64.
-        faces: The M readable ones, in the same order.
-        present: Which of the N are readable. Shape (N,), bool.
-        tracks: Frames of one person in one video, in the order of time.
-        notes: What was sorted or left out.
-    """
-
-    rows: Sequences
-    labels: npt.NDArray[np.int64]
-    faces: Faces
-    present: npt.NDArray[np.bool_]
-    tracks: list[Track]
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def counts(self) -> dict[str, int]:
-        """Readable frames per label that may be used."""
-        taxonomy = self.rows.manifest.taxonomy
-        names = taxonomy.labels if taxonomy else ()
-        found = self.labels[self.present]
-        return {name: int((found == i).sum()) for i, name in enumerate(names)}
-
-    def spread(self, values: Floats) -> Floats:
-        """Values (M, F) of the readable frames as rows of all frames (N, F), NaN for the others."""
-        result = np.full((len(self), values.shape[1]), np.nan, np.float32)
-        result[self.present] = values
-        return result
-
-
-def load_frames(
-    rows: Sequences, labels: npt.NDArray[np.int64], *, size: int, channels: int, cache: Path
-) -> Frames:
-    """Decode the frames of whole videos, and put them in order.
-
-    Args:
-        rows: Frames in any order.
-        labels: Class indices that may be used, −1 elsewhere. Shape (N,).
-        size: Side of the pictures.
-        channels: 1 for grey, 3 for RGB.
-        cache: Where a large array goes.
-
-    Raises:
-        ValueError: If no picture could be read.
-    """
-    manifest = rows.manifest
-    faces = load_faces(manifest, size=size, channels=channels, cache=cache)
-    bad = {locator for locator, _ in faces.bad}
-    present = np.array([locator not in bad for locator in manifest.column("image")], np.bool_)
-    tracks, notes = group_tracks(manifest.column("video"), manifest.column("person"), rows.times)
-    silent = sum(not (labels[track.rows] >= 0).any() for track in tracks)
-    if silent:
-        notes = [*notes, f"{silent} of {len(tracks)} videos have no labeled frame."]
-    return Frames(rows, labels, faces, present, tracks, tuple(notes))
-
-
 def training_frames(
     recipe: Recipe, rows: Sequences, budget: LabelBudget, people: Collection[str], *, cache: Path
 ) -> Frames:
@@ -179,18 +67,10 @@ def training_frames(
         people: Whose videos, see :func:`temporal_groups`.
         cache: Where a large array goes.
     """
-    names: list[Any] = rows.manifest.column(recipe.group or "person")
-    chosen = take_rows(rows, np.flatnonzero([name in people for name in names]))
+    names: list[Any] = rows.manifest.column(recipe.resolved_protocol.group or "person")
+    chosen = rows.take(np.flatnonzero([name in people for name in names]))
     allowed = set(budget.rows(chosen.manifest, "labeled").column("image"))
     seen = np.array([image in allowed for image in chosen.manifest.column("image")], np.bool_)
     labels = np.where(seen, chosen.manifest.class_indices(), -1)
     size, channels = recipe.encoder.image_size, recipe.encoder.channels
-    return load_frames(chosen, labels, size=size, channels=channels, cache=cache)
-
-
-def frames_to_test(recipe: Recipe, rows: Sequences, *, cache: Path) -> Frames:
-    """All frames of the test videos, with their labels."""
-    chosen = split_rows(rows, *recipe.test_splits)
-    size, channels = recipe.encoder.image_size, recipe.encoder.channels
-    labels = chosen.manifest.class_indices()
     return load_frames(chosen, labels, size=size, channels=channels, cache=cache)

@@ -24,11 +24,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from halfsmile.methods.task import Batch, Task
-from halfsmile.runs.records import Record
+from halfsmile.models.precision import Precision
+from halfsmile.recipes.optim import OptimConfig
 from halfsmile.training.checkpoint import find_checkpoint, save_checkpoint
 from halfsmile.training.distributed import Processes
-from halfsmile.training.optim import OptimConfig, make_optimizer, scheduled_rate, set_rate
-from halfsmile.training.precision import Precision
+from halfsmile.training.optim import make_optimizer, scheduled_rate, set_rate
+from halfsmile.training.record_writer import RecordWriter
 from halfsmile.utils.errors import Interrupted
 from halfsmile.utils.progress import Progress
 
@@ -214,9 +215,11 @@ def train(
 
     with (
         StopRequest() as stop,
-        Record(folder, start=start, active=where.is_main, tensorboard=tensorboard) as record,
+        RecordWriter(folder, start=start, active=where.is_main, tensorboard=tensorboard) as record,
         Progress(title, total=config.steps, done=start, active=where.is_main) as progress,
     ):
+        for dropped in record.notes:
+            progress.console.print(dropped, soft_wrap=True)
         logged = saved = time.monotonic()
         logged_step, pictures = start, 0
         for step in range(start, config.steps):

@@ -12,8 +12,8 @@ from torch import Tensor
 from halfsmile.data.images import Faces
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
 from halfsmile.methods.mae import Autoencoder, random_masking
-from halfsmile.report.pictures import facemix_grid, reconstruction_grid, write_png
-from halfsmile.training.batches import to_tensor
+from halfsmile.transforms.pixels import to_tensor
+from halfsmile.utils.pictures import facemix_grid, reconstruction_grid, write_png
 
 
 def to_pictures(images: Tensor) -> npt.NDArray[np.uint8]:

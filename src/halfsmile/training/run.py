@@ -2,25 +2,66 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from halfsmile.data.protocols import protocol_of
+from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
+from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.recipes.config import Recipe
-from halfsmile.runs.folder import STAGES, RunFolder, environment
+from halfsmile.recipes.serialize import from_json, to_json
+from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.settings import differences
+from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
-from halfsmile.training.data import describe, load_roles, read_data, require_same_faces, unlabeled_images
+from halfsmile.training.data import describe, load_roles, require_same_faces, unlabeled_images
 from halfsmile.training.distributed import Processes
-from halfsmile.training.memory import reuse_freed_memory
-from halfsmile.training.precision import Precision, choose_precision
+from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.stages import Run, finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal_stage import temporal
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import write_json
+
+TRAINED_BY: Mapping[StageName, Callable[[Run], None]] = {
+    "pretrain": pretrain,
+    "finetune": finetune,
+    "semi": semi,
+    "tune": tune,
+    "temporal": temporal,
+}
+"""What trains each stage of :data:`~halfsmile.runs.stages.STAGES`."""
+
+
+def open_run(path: Path, recipe: Recipe) -> RunFolder:
+    """Make a run folder for a recipe, or take one that was made for the same recipe, to resume it.
+
+    Raises:
+        ValueError: If the folder belongs to another recipe or holds other files.
+        OSError: If it can't be written.
+    """
+    folder = RunFolder(Path(path))
+    if folder.recipe_path.exists():
+        there = folder.recipe_json()
+        with contextlib.suppress(ValueError):  # a recipe of another version is named as different
+            there = to_json(from_json(there))
+        found = differences(there, to_json(recipe))
+        if found:
+            raise ValueError(
+                f"{path} holds a run of another recipe; it differs in {', '.join(found)} (there / asked "
+                "for). Use a new folder for --out, or the old settings to go on."
+            )
+        return folder
+    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise ValueError(f"{path} is not a run folder and is not empty. Use a new folder for --out.")
+    write_json(folder.recipe_path, to_json(recipe))
+    return folder
 
 
 def train_run(
@@ -31,14 +72,14 @@ def train_run(
     out: Path,
     where: Processes,
     budget: LabelBudget | None = None,
-    last_stage: str = "temporal",
+    last_stage: StageName = LAST_STAGE,
     tensorboard: bool = False,
     console: Console | None = None,
 ) -> RunFolder:
     """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
 
     Args:
-        recipe: Hyper-parameters.
+        recipe: Hyper-parameters; a protocol that is not said is recognized from the data.
         data: Labeled data set.
         unlabeled: Folders or archives of unlabeled faces, for Stage I.
         out: Run folder.
@@ -53,21 +94,28 @@ def train_run(
         OSError: If the folder can't be written.
     """
     console = console or make_console(stderr=True, quiet=not where.is_main)
+    if recipe.protocol is None:
+        recipe = replace(recipe, protocol=protocol_of(data))
     if last_stage == "pretrain" and recipe.pretrain is None:
         raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
+    stages = stages_until(last_stage)
     started = time.monotonic()
     reuse_freed_memory()
     if where.is_main:
-        RunFolder.open(out, recipe)
+        open_run(out, recipe)
     where.barrier()
     folder = RunFolder.existing(out)
-    for name in STAGES[: STAGES.index(last_stage) + 1]:
-        if not folder.finished(name):
-            require_partners(recipe, name, where.world_size)
-    sets = read_data(recipe, data, unlabeled)
+    for stage in stages:
+        if not folder.finished(stage):
+            require_partners(recipe, stage, where.world_size)
+    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
     if where.is_main and not folder.budget_path.exists():
         drawn = budget or LabelBudget.draw(
-            sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=recipe.group
+            sets.train,
+            recipe.labels,
+            seed=recipe.seed,
+            held_out=recipe.held_out,
+            group=recipe.resolved_protocol.group,
         )
         drawn.require_same_data(sets.train)
         drawn.save(folder.budget_path)
@@ -82,17 +130,18 @@ def train_run(
     budget.require_same_data(sets.train)
     with where.main_first():
         faces = load_roles(recipe, sets, budget, cache=out / "cache")
-    if recipe.semi is not None and last_stage not in ("pretrain", "finetune"):
+    if recipe.semi is not None and "semi" in stages:
         unlabeled_images(recipe, faces)  # missing ones are refused now, not after the stages before
     precision = _precision(folder, where, console)
     if where.is_main:
         facts = describe(recipe, sets, faces, data=data)
-        require_same_faces(out / "data.json", facts)
-        write_json(out / "data.json", facts)
+        require_same_faces(folder.data_path, facts)
+        write_json(folder.data_path, facts)
         write_json(
-            out / "environment.json",
+            folder.environment_path,
             environment(where.device, precision=precision, processes=where.world_size),
         )
+    console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     console.print(
         f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
         f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces"
@@ -100,17 +149,16 @@ def train_run(
         f"({time.monotonic() - started:.0f} s to read)",
     )
     run = Run(recipe, folder, faces, where, precision, tensorboard)
-    for stage in (pretrain, finetune, semi, tune, temporal):
-        stage(run)
-        if stage.__name__ == last_stage:
-            break
+    for stage in stages:
+        if not folder.finished(stage):
+            TRAINED_BY[stage](run)
     return folder
 
 
 def _precision(folder: RunFolder, where: Processes, console: Console) -> Precision:
     """The format of the run's checkpoints if there are any, else the faster one on this machine."""
     for stage in reversed(STAGES):
-        found = find_checkpoint(folder.stage(stage) / "checkpoint")
+        found = find_checkpoint(folder.stage(stage.name) / "checkpoint")
         if found is not None:
             kept: Any = found.state["precision"]
             console.print(f"{kept} as before")

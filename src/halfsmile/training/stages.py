@@ -1,12 +1,13 @@
-"""The stages of a run, one after another; each is skipped when it is finished and resumed when it is not."""
+"""What each stage of a run trains; a stage that the recipe does without returns at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
+from torch import nn
 
 from halfsmile.data.images import Faces
 from halfsmile.data.samplers import (
@@ -17,16 +18,15 @@ from halfsmile.data.samplers import (
     class_frequencies,
 )
 from halfsmile.evaluation.inference import watch
-from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.mae import MaeTask
-from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.encoder import build_encoder
+from halfsmile.models.precision import Precision
 from halfsmile.models.pretrained import load_pretrained
+from halfsmile.models.weights import load_weights, save_weights
 from halfsmile.recipes.config import FineTuneConfig, Recipe
-from halfsmile.runs.folder import RunFolder, peak_memory
-from halfsmile.runs.records import read_metrics
+from halfsmile.recipes.optim import OptimConfig
+from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.stages import STAGE_BY_NAME, StageName
 from halfsmile.training.batches import (
     ImagePool,
     groups,
@@ -38,13 +38,11 @@ from halfsmile.training.batches import (
 )
 from halfsmile.training.data import TrainingFaces, unlabeled_images
 from halfsmile.training.distributed import Processes
+from halfsmile.training.environment import peak_memory
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.optim import OptimConfig
 from halfsmile.training.pictures import show_mixes, show_reconstructions
-from halfsmile.training.precision import Precision
+from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
 from halfsmile.utils.console import make_console
-
-STAGE_SEEDS = {"pretrain": 1, "finetune": 2, "semi": 3, "temporal": 4, "tune": 5}
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Run:
     precision: Precision
     tensorboard: bool = False
 
-    def sampler(self, count: int, batch_size: int, stage: str, stream: int = 0) -> Sampler:
+    def sampler(self, count: int, batch_size: int, stage: StageName, stream: int = 0) -> Sampler:
         """Sampler of this process for unlabeled faces in a stage."""
         return ShuffledSampler(
             count,
@@ -78,7 +76,7 @@ class Run:
         )
 
     def labeled_sampler(
-        self, batch_size: int, stage: str, sampling: Sampling, *, whole: bool = False
+        self, batch_size: int, stage: StageName, sampling: Sampling, *, whole: bool = False
     ) -> Sampler:
         """Sampler for the labeled faces in a stage: of this process, or of all processes together."""
         manifest = self.faces.labeled.manifest
@@ -92,12 +90,12 @@ class Run:
             world_size=1 if whole else self.where.world_size,
         )
 
-    def _seed(self, stage: str, stream: int = 0) -> int:
-        return self.recipe.seed * 1000 + STAGE_SEEDS[stage] * 10 + stream
+    def _seed(self, stage: StageName, stream: int = 0) -> int:
+        return self.recipe.seed * 1000 + STAGE_BY_NAME[stage].seed * 10 + stream
 
     def train(
         self,
-        stage: str,
+        stage: StageName,
         task: Task,
         batches: Callable[[int], Batch],
         *,
@@ -123,7 +121,7 @@ class Run:
             epoch_steps=epoch_steps,
             accumulate=accumulate,
             optim=optim,
-            seed=self.recipe.seed * 100 + STAGE_SEEDS[stage],
+            seed=self.recipe.seed * 100 + STAGE_BY_NAME[stage].seed,
             precision=self.precision,
         )
         folder = self.folder.stage(stage)
@@ -140,12 +138,12 @@ class Run:
         if self.where.is_main:
             if draw is not None:
                 draw()
-            lines = read_metrics(folder / "metrics.jsonl")
-            self.folder.finish(
+            finish_stage(
+                self.folder,
                 stage,
                 task.averaged,
                 {
-                    "seconds": lines[-1]["seconds"] if lines else 0.0,
+                    "seconds": self.folder.records(stage).seconds,
                     "steps": steps,
                     "epochs": epochs,
                     "images": steps * batch_size,
@@ -164,17 +162,20 @@ class Run:
 
     def classifier(self, *, drop_path: float = 0.0, dropout: float = 0.0) -> Classifier:
         """A new classifier, its weights drawn from the run's seed."""
-        torch.manual_seed(self.recipe.seed)
-        encoder = build_encoder(self.recipe.encoder, drop_path=drop_path)
-        return Classifier(
-            encoder,
-            taxonomy=self.faces.taxonomy,
-            standardize=self.recipe.standardize,
-            dropout=dropout,
-        )
+        return new_classifier(self.recipe, self.faces.taxonomy, drop_path=drop_path, dropout=dropout)
 
 
-def require_partners(recipe: Recipe, stage: str, processes: int) -> None:
+def finish_stage(folder: RunFolder, stage: StageName, model: nn.Module, result: dict[str, Any]) -> None:
+    """Keep the weights of a stage, then mark it as finished.
+
+    Raises:
+        OSError: If they can't be written; the stage then is not finished.
+    """
+    save_weights(folder.weights_path(stage), model)
+    folder.mark_finished(stage, result)
+
+
+def require_partners(recipe: Recipe, stage: StageName, processes: int) -> None:
     """Refuse a stage that would mix each face with itself.
 
     Faces are mixed with those that the same process sees in the same part of a batch.
@@ -190,26 +191,18 @@ def require_partners(recipe: Recipe, stage: str, processes: int) -> None:
             f"Stage {stage} mixes faces ({config.mixing}), but with a batch of {config.batch_size} on "
             f"{processes} processes and accumulate {config.accumulate} a process sees one face at a time and "
             "has none to mix it with. Start fewer processes, choose a larger batch_size or a smaller "
-            "accumulate, or switch mixing off (--mixing none)."
+            f"accumulate, or switch mixing off (--set {stage}.mixing=none)."
         )
 
 
 def pretrain(run: Run) -> None:
     """Stage I: masked autoencoder on the training faces (labels unseen) and the faces from elsewhere."""
     config = run.recipe.pretrain
-    if config is None or run.folder.finished("pretrain"):
+    if config is None:
         return
-    torch.manual_seed(run.recipe.seed)
     own = [faces.images for faces in (run.faces.labeled, run.faces.unlabeled) if faces is not None]
     pool = ImagePool([*own, *(faces.images for faces in run.faces.extra.values())])
-    model = build_autoencoder(
-        build_encoder(run.recipe.encoder),
-        decoder_width=config.decoder_width,
-        decoder_depth=config.decoder_depth,
-        decoder_heads=config.decoder_heads,
-        normalize_target=config.normalize_target,
-    )
-    task = MaeTask(model, augment=config.augment, mask_ratio=config.mask_ratio)
+    task = pretrain_task(run.recipe, config)
     sampler = run.sampler(len(pool), config.batch_size, "pretrain")
     rows = np.random.default_rng(run.recipe.seed).choice(len(pool), size=min(8, len(pool)), replace=False)
     run.train(
@@ -222,7 +215,7 @@ def pretrain(run: Run) -> None:
         optim=config.optim,
         accumulate=config.accumulate,
         draw=lambda: show_reconstructions(
-            model.cpu(),
+            task.model.cpu(),
             pool(rows),
             config.mask_ratio,
             run.folder.stage("pretrain") / "figures/reconstructions.png",
@@ -233,8 +226,6 @@ def pretrain(run: Run) -> None:
 def finetune(run: Run) -> None:
     """Stage II: FaceMix (or another mixing) on the labeled few, from Stage I, given weights, or scratch."""
     config = run.recipe.finetune
-    if run.folder.finished("finetune"):
-        return
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
     if run.recipe.init is not None:
         report = load_pretrained(model.encoder, run.recipe.init)
@@ -248,23 +239,17 @@ def finetune(run: Run) -> None:
 def tune(run: Run) -> None:
     """Last: the labeled faces again, from the weights of the stage before, head and all."""
     config = run.recipe.tune
-    if config is None or run.folder.finished("tune"):
+    if config is None:
         return
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
-    run.folder.load("finetune" if run.recipe.semi is None else "semi", model)
+    before: StageName = "finetune" if run.recipe.semi is None else "semi"
+    load_weights(run.folder.trained_weights(before), model)
     _supervise(run, "tune", config, model)
 
 
-def _supervise(run: Run, stage: str, config: FineTuneConfig, model: Classifier) -> None:
+def _supervise(run: Run, stage: StageName, config: FineTuneConfig, model: Classifier) -> None:
     """Train a classifier on the labeled faces."""
-    task = FineTuneTask(
-        model,
-        augment=config.augment,
-        mixing=config.mixing,
-        alpha=config.alpha,
-        smoothing=config.smoothing,
-        ema_decay=config.ema_decay,
-    )
+    task = finetune_task(config, model)
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
     sampler = run.labeled_sampler(config.batch_size, stage, config.sampling)
@@ -291,19 +276,12 @@ def _supervise(run: Run, stage: str, config: FineTuneConfig, model: Classifier) 
 def semi(run: Run) -> None:
     """Stage III: a semi-supervised method on the unlabeled many, from Stage II."""
     config = run.recipe.semi
-    if config is None or run.folder.finished("semi"):
+    if config is None:
         return
     pool = ImagePool(unlabeled_images(run.recipe, run.faces))
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
-    run.folder.load("finetune", model)
-    task = config.method.task(
-        model,
-        weak=config.weak,
-        strong=config.strong,
-        weight=config.weight,
-        smoothing=config.smoothing,
-        ema_decay=config.ema_decay,
-    )
+    load_weights(run.folder.trained_weights("finetune"), model)
+    task = semi_task(config, model)
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
     sampler = run.labeled_sampler(config.labeled_batch, "semi", config.sampling)

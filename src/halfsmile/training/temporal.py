@@ -1,92 +1,25 @@
-"""Stage IV: the features of frames → windows → a network over frames → probabilities of whole videos.
-
-The per-frame network is frozen: its features are computed once and kept in a :class:`FrameTable`, and the
-network over frames never sees a pixel.
-"""
+"""Training of a network over frames: windows of the features that a frozen classifier gives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from halfsmile.data.windows import PADDING, Track, WindowSampler
+from halfsmile.data.windows import PADDING, WindowSampler
+from halfsmile.evaluation.frames import FrameTable
 from halfsmile.methods.temporal import TemporalTask, WindowBatch, balanced_weights
-from halfsmile.models.classifier import Classifier
+from halfsmile.models.precision import Precision
 from halfsmile.models.temporal import TemporalNetwork
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network
-from halfsmile.models.temporal_stream import Frame, frame_logits
+from halfsmile.recipes.config import TemporalStageConfig
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.batches import to_tensor
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.precision import Precision
-from halfsmile.training.temporal_config import TemporalStageConfig
-
-
-@dataclass(frozen=True, eq=False)
-class FrameTable:
-    """Frames with their features, and the tracks that they belong to.
-
-    Args:
-        features: (N, F) float32; rows without a face are not looked at.
-        present: (N,) bool, False where there is no face or its picture could not be read.
-        labels: (N,) int64 class indices, −1 without a label.
-        tracks: Frames of one person in one video, in order, as rows of the above.
-
-    Raises:
-        ValueError: If the lengths differ, no frame has a face, or a feature of a face is not finite.
-    """
-
-    features: npt.NDArray[np.float32]
-    present: npt.NDArray[np.bool_]
-    labels: npt.NDArray[np.int64]
-    tracks: list[Track]
-
-    def __post_init__(self) -> None:
-        rows = len(self.features)
-        if self.features.ndim != 2 or self.present.shape != (rows,) or self.labels.shape != (rows,):
-            raise ValueError(
-                f"Expected features (N, F) and presence and labels of N frames, found "
-                f"{self.features.shape}, {self.present.shape} and {self.labels.shape}."
-            )
-        if not self.present.any():
-            raise ValueError(f"None of the {rows} frames has a face; there is nothing to learn or predict.")
-        bad = self.present & ~np.isfinite(self.features).all(axis=1)
-        if bad.any():
-            raise ValueError(
-                f"{int(bad.sum())} frames have features that are not finite, first row "
-                f"{np.flatnonzero(bad)[0]}. Mark them as not present, or compute them again."
-            )
-
-
-@torch.inference_mode()
-def frame_features(
-    model: Classifier, images: npt.NDArray[np.uint8], *, device: torch.device, batch_size: int = 256
-) -> npt.NDArray[np.float32]:
-    """Features of faces as they enter the classifier's head.
-
-    Args:
-        model: Used in evaluation mode.
-        images: (N, S, S, C) uint8.
-        device: Where to compute.
-        batch_size: Faces at a time.
-
-    Returns:
-        (N, F).
-    """
-    model.to(device).eval()
-    parts = [
-        model.feature_norm(model.encoder(to_tensor(images[i : i + batch_size]).to(device).float() / 255))
-        for i in range(0, len(images), batch_size)
-    ]
-    return np.asarray(torch.cat(parts).float().cpu().numpy(), np.float32)
 
 
 def window_batches(table: FrameTable, sampler: WindowSampler) -> Callable[[int], WindowBatch]:
@@ -184,18 +117,3 @@ def train_temporal(
         save_network(folder, network, taxonomy)
     where.barrier()
     return network
-
-
-def predict_frames(model: TemporalNetwork, table: FrameTable) -> npt.NDArray[np.float32]:
-    """Probabilities of every frame of every track, tracks as a whole, frames without a face included.
-
-    Returns:
-        (N, classes), rows sum to 1; NaN for frames that belong to no track.
-    """
-    probabilities = np.full((len(table.features), model.classes), np.nan, np.float32)
-    for track in table.tracks:
-        seen = zip(track.rows.tolist(), track.times.tolist(), strict=True)
-        frames = (Frame(time, table.features[row] if table.present[row] else None) for row, time in seen)
-        logits = torch.from_numpy(np.stack(list(frame_logits(model, frames))))
-        probabilities[track.rows] = logits.softmax(dim=1).numpy()
-    return probabilities

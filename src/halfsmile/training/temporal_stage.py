@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.data.frames import Frames
+from halfsmile.evaluation.frames import FrameTable, frame_features
 from halfsmile.evaluation.inference import predict_probabilities
+from halfsmile.evaluation.trained import load_classifier
 from halfsmile.models.classifier import Classifier
-from halfsmile.runs.folder import peak_memory
-from halfsmile.runs.records import read_metrics
+from halfsmile.runs.stages import STAGE_BY_NAME
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose
-from halfsmile.training.frames import Frames
-from halfsmile.training.stages import STAGE_SEEDS, Run
-from halfsmile.training.temporal import FrameTable, frame_features, train_temporal
+from halfsmile.training.environment import peak_memory
+from halfsmile.training.stages import Run
+from halfsmile.training.temporal import train_temporal
 from halfsmile.utils.files import atomic_write
 
 
@@ -27,12 +29,10 @@ def temporal(run: Run) -> None:
     the single-frame predictions serves best is chosen on the same videos and kept with the result.
     """
     config, frames = run.recipe.temporal, run.faces.frames
-    if config is None or frames is None or run.folder.finished("temporal"):
+    if config is None or frames is None:
         return
     folder, source = run.folder.stage("temporal"), run.folder.last_stage()
-    model = run.classifier()
-    run.folder.load(source, model)
-    model.to(run.where.device)
+    model = load_classifier(run.folder, source).to(run.where.device)
     features = _features(run, model, frames, folder / "features.npy")
     table = FrameTable(frames.spread(features), frames.present, frames.labels, frames.tracks)
     network = train_temporal(
@@ -41,20 +41,20 @@ def temporal(run: Run) -> None:
         run.faces.taxonomy,
         folder,
         where=run.where,
-        seed=run.recipe.seed * 100 + STAGE_SEEDS["temporal"],
+        seed=run.recipe.seed * 100 + STAGE_BY_NAME["temporal"].seed,
         precision=run.precision,
     )
     if run.where.is_main:
-        lines = read_metrics(folder / "metrics.jsonl")
+        records = run.folder.records("temporal")
         windows = config.steps * config.batch_size
         run.folder.mark_finished(
             "temporal",
             {
                 "features_of": source,
                 "smoothing": asdict(_best_smoothing(run, model, frames)),
-                "seconds": lines[-1]["seconds"] if lines else 0.0,
+                "seconds": records.seconds,
                 "steps": config.steps,
-                "epochs": round(lines[-1]["epoch"], 2) if lines else 0.0,
+                "epochs": round(records.epochs, 2),
                 "images": windows * config.network.window,
                 "precision": run.precision,
                 "peak_memory_bytes": peak_memory(),

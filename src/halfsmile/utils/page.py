@@ -85,9 +85,12 @@ def figure(content: str, caption: object = "", heading: str = "") -> Html:
     return Html(f"<figure>{above}{content}{below}</figure>")
 
 
-def picture(path: Path, description: str) -> Html:
-    """A PNG file as an inline image; one of 800 pixels or more fills the page, and scrolls on a phone."""
-    content = path.read_bytes()
+def picture(png: Path | bytes, description: str) -> Html:
+    """A PNG file, or its bytes, as an inline image.
+
+    One of 800 pixels or more fills the page, and scrolls on a phone.
+    """
+    content = png if isinstance(png, bytes) else png.read_bytes()
     width = int.from_bytes(content[16:20], "big")
     kind = ' class="wide"' if width >= 800 else ""
     data = base64.b64encode(content).decode("ascii")
@@ -100,14 +103,14 @@ def bar(share: float) -> Html:
     return Html(f'{percent(share)}<span class="bar"><i style="width:{100 * share:.1f}%"></i></span>')
 
 
-def percent(share: float) -> str:
+def percent(share: float, digits: int = 1) -> str:
     """A share in [0, 1] as text.
 
     Example:
         >>> percent(0.5)
         '50.0 %'
     """
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.{digits}f} %"
 
 
 def plural(count: int, noun: str) -> str:

@@ -43,6 +43,8 @@ FACE_FOLDERS: dict[Crops, tuple[str, ...]] = {
 }
 HEADER = ",".join(label.capitalize() for label in AFFWILD2.labels)
 NOT_ANNOTATED = -1
+FRAMES_PER_SECOND = 30.0
+"""Aff-Wild2 does not say its frame rates; most of its videos have this one."""
 
 _LEVELS = 3
 _PICTURE = re.compile(r"(\d+)\.(?:jpg|jpeg|png)", re.IGNORECASE)

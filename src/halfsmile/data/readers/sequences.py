@@ -46,11 +46,18 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.manifest)
 
+    def take(self, rows: npt.NDArray[np.int64]) -> Sequences:
+        """Some of the frames, in the order given."""
+        return Sequences(self.manifest.take(rows), self.times[rows], self.intensity[rows], self.spoiled[rows])
+
+    def split(self, *names: str) -> Sequences:
+        """The frames of some splits."""
+        return self.take(np.flatnonzero([split in names for split in self.manifest.column("split")]))
+
     def of_people(self, people: Collection[str]) -> Sequences:
         """The frames of some people, in their order."""
         kept = np.array([person in people for person in self.manifest.column("person")], np.bool_)
-        rows = np.flatnonzero(kept)
-        return Sequences(self.manifest.take(rows), self.times[rows], self.intensity[rows], self.spoiled[rows])
+        return self.take(np.flatnonzero(kept))
 
 
 def read(root: Path, *, frame_rate: float = 25.0, taxonomy: Taxonomy | None = None) -> Sequences:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.manifest import Manifest
-from halfsmile.evaluation import metrics
+from halfsmile.metrics import scores as metrics
 from halfsmile.taxonomy import AFFWILD2
 
 NUM_CLASSES = len(AFFWILD2)

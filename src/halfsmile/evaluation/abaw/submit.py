@@ -13,13 +13,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from halfsmile.data.readers.affwild2 import FRAMES_PER_SECOND
 from halfsmile.evaluation.abaw.metric import NUM_CLASSES
 from halfsmile.evaluation.abaw.submission import expected_frames, video_and_frame, write_submission
 from halfsmile.runs.predictions import LABELS_KEY
 from halfsmile.sequences.smoothing import Smoothing
 from halfsmile.taxonomy import AFFWILD2, from_labels
-
-FRAMES_PER_SECOND = 30.0
 
 
 @dataclass(frozen=True)

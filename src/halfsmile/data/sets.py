@@ -1,0 +1,84 @@
+"""The lists of a run: labeled rows to train on, rows to test on, unlabeled faces from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.protocols import Protocol, read_stills, read_videos
+from halfsmile.data.readers import folder
+from halfsmile.data.readers.registry import read_any, recognize
+from halfsmile.data.readers.sequences import Sequences
+from halfsmile.taxonomy import Taxonomy
+
+UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
+"""Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """What a run reads.
+
+    Args:
+        train: Training rows with all their labels; only :class:`LabelBudget` hands them out.
+        test: Test rows with a label.
+        extra: Unlabeled faces from elsewhere, by source.
+        taxonomy: Classes.
+        videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
+            training rows again are handed out by :class:`LabelBudget` only.
+    """
+
+    train: Manifest
+    test: Manifest
+    extra: dict[str, Manifest]
+    taxonomy: Taxonomy
+    videos: Sequences | None = None
+
+
+def read_data(protocol: Protocol, data: Path, unlabeled: Sequence[Path] = (), *, seed: int = 0) -> DataSets:
+    """Read the manifests of a run.
+
+    Args:
+        protocol: What the labeled data set is, and which of its splits are tested.
+        data: Labeled data set.
+        unlabeled: Folders, archives or stores of unlabeled faces.
+        seed: Draws the people that are tested, where the protocol says so.
+
+    Raises:
+        ValueError: If a path does not hold what the protocol says, or a split is empty.
+    """
+    for path in (data, *unlabeled):
+        if not Path(path).exists():
+            raise ValueError(f"{path} does not exist.")
+    videos = read_videos(protocol, data, seed=seed) if protocol.is_video else None
+    manifest = read_stills(protocol, data) if videos is None else videos.manifest
+    train, test = manifest.split("train"), manifest.split(*protocol.test_splits)
+    known = np.flatnonzero(test.class_indices() >= 0) if manifest.taxonomy is not None else np.arange(0)
+    if len(known) < len(test):
+        note = f"{len(test) - len(known)} test rows have no label and were left out."
+        train = train if videos is not None else replace(train, notes=(*train.notes, note))
+        test = test.take(known)
+    if not len(train) or not len(test) or manifest.taxonomy is None:
+        raise ValueError(
+            f"{data} has {len(train)} training and {len(test)} test rows "
+            f"({', '.join(protocol.test_splits)}); both are needed. Class folders are laid out as "
+            "train/<label>/… and test/<label>/…"
+        )
+    extra = {
+        str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
+        for path in unlabeled
+    }
+    return DataSets(train, test, extra, manifest.taxonomy, videos)
+
+
+def _layout(path: Path) -> str | None:
+    """Name of the layout of a path, if its own files tell it."""
+    try:
+        layout = recognize(path)
+    except ValueError:
+        return None
+    return layout.name if layout.is_certain else None

@@ -1,0 +1,117 @@
+"""What a run leaves for use after training: its classifiers, rebuilt, and the faces to judge them on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.sets import read_data
+from halfsmile.data.split import LabelBudget
+from halfsmile.models.classifier import Classifier, MirroredClassifier
+from halfsmile.models.encoder import build_encoder
+from halfsmile.models.weights import load_weights
+from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.serialize import read_recipe
+from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.stages import StageName
+from halfsmile.taxonomy import Taxonomy
+
+
+def build_classifier(
+    recipe: Recipe, taxonomy: Taxonomy, *, drop_path: float | None = None, dropout: float = 0.0
+) -> Classifier:
+    """The classifier of a recipe, its weights drawn from torch's global generator.
+
+    Args:
+        recipe: Its network.
+        taxonomy: Classes.
+        drop_path: Stochastic-depth rate in place of the network's.
+        dropout: Rate before the head.
+    """
+    encoder = build_encoder(recipe.encoder, drop_path=drop_path)
+    return Classifier(encoder, taxonomy=taxonomy, standardize=recipe.standardize, dropout=dropout)
+
+
+def load_classifier(folder: RunFolder, stage: StageName) -> Classifier:
+    """The classifier that a finished stage of a run left.
+
+    Raises:
+        ValueError: If the stage is not finished, or its weights are damaged or of another shape.
+    """
+    model = build_classifier(read_recipe(folder.recipe_path), folder.taxonomy())
+    load_weights(folder.trained_weights(stage), model)
+    return model
+
+
+def trained_classifier(
+    folder: RunFolder, *, mirror: bool = True, zoom: float = 1.0
+) -> Classifier | MirroredClassifier:
+    """The network of a run's last finished stage, in evaluation mode.
+
+    Args:
+        folder: The run.
+        mirror: Let it look at mirror images too, if the run's evaluation does.
+        zoom: Above 1, let it look at both so many times closer too.
+
+    Raises:
+        ValueError: If there is none yet, its weights are damaged, or the zoom is out of range or for nothing.
+    """
+    recipe = read_recipe(folder.recipe_path)
+    if zoom != 1 and not (mirror and recipe.flip):
+        raise ValueError(
+            f"The zoom {zoom:g} is for models that look at mirror images too; this one looks once."
+        )
+    model = load_classifier(folder, folder.last_stage())
+    return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()
+
+
+@dataclass(frozen=True)
+class RunFaces:
+    """Faces of a run that are needed after training.
+
+    Args:
+        calibration: Labeled faces that trained nothing; None where the run has none.
+        source: Where they are from: ``held_out`` or ``valid``.
+        test: Test faces.
+        train: Rows that were trained on with their labels, not decoded yet.
+    """
+
+    calibration: Faces | None
+    source: str
+    test: Faces
+    train: Manifest
+
+
+def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
+    """Read what a run can be calibrated and judged on.
+
+    Args:
+        folder: The run.
+        data: Where the labeled data set is now; None takes the place that the run was trained from.
+
+    Raises:
+        ValueError: If the data set is gone or has changed.
+    """
+    recipe, facts = read_recipe(folder.recipe_path), folder.data()
+    protocol = recipe.resolved_protocol
+    splits = protocol.test_splits
+    wider = replace(protocol, test_splits=(*splits, *({"valid"} - set(splits))))
+    sets = read_data(wider, data or Path(facts["path"]), seed=recipe.seed)
+    budget = LabelBudget.load(folder.budget_path)
+    budget.require_same_data(sets.train)
+    sets.taxonomy.require_same(folder.taxonomy())
+    test = sets.test.split(*splits)
+    if test.fingerprint() != facts["test_fingerprint"]:
+        raise ValueError("The test split is not the one of this run (fingerprints differ).")
+
+    source, rows = "held_out", budget.rows(sets.train, "held_out")
+    if not len(rows) and "valid" not in splits:
+        source, rows = "valid", sets.test.split("valid")
+    size, channels = recipe.encoder.image_size, recipe.encoder.channels
+
+    def load(manifest: Manifest) -> Faces:
+        return load_faces(manifest, size=size, channels=channels, cache=folder.path / "cache")
+
+    return RunFaces(load(rows) if len(rows) else None, source, load(test), budget.rows(sets.train, "labeled"))

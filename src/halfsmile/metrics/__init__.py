@@ -1,0 +1,1 @@
+"""Scores of predictions, how sure one may be of them, and calibration. No torch here."""

@@ -1,0 +1,75 @@
+"""Recipes by the name of their method, for the data at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
+
+from halfsmile.data.protocols import DataSet
+from halfsmile.methods.family import FAMILY
+from halfsmile.recipes.abaw6 import abaw6
+from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.default_model import default_model, enlarged_default_model
+from halfsmile.recipes.semi import semi
+from halfsmile.recipes.sequences import temporal
+from halfsmile.recipes.ssfer import ssfer
+from halfsmile.recipes.supervised import supervised
+
+Make = Callable[[Preset, DataSet], Recipe]
+
+
+def _semi(method: str, preset: Preset, data_set: DataSet) -> Recipe:
+    return semi(method, preset, data_set=data_set)
+
+
+METHODS: dict[str, Make] = {
+    "supervised": lambda preset, data_set: supervised(preset),
+    "ssfer": lambda preset, data_set: ssfer(preset, data_set=data_set),
+    "abaw6": lambda preset, data_set: abaw6(preset, data_set=data_set),
+    "temporal": lambda preset, data_set: temporal(preset),
+    **{name: partial(_semi, name) for name in FAMILY},
+    "default-model": lambda preset, data_set: default_model(preset),
+    "default-model-enlarged": lambda preset, data_set: enlarged_default_model(preset),
+}
+"""What can be trained: the baseline, the two published methods, Stage IV alone, the stages of SSFER with each
+of
+the semi-supervised methods of ``methods/family`` as Stage III, and the two parts of the model in the box."""
+
+RENAMED = {
+    "ssfer-ferplus": "ssfer",
+    "supervised-ferplus": "supervised",
+    "ssfer-folders": "ssfer",
+    "supervised-folders": "supervised",
+    "semi-ferplus": "fixmatch",
+    "abaw6-ferplus": "abaw6",
+    "boxed-ferplus": "default-model",
+    "boxed-enlarged-ferplus": "default-model-enlarged",
+    "sequences-synthetic": "temporal",
+    "sequences-cpu": "temporal",
+    "abaw6-affwild2": "abaw6",
+}
+"""Names from when a recipe's name carried its data set."""
+
+
+def recipe_named(name: str, preset: Preset = "cpu", *, data_set: DataSet = "faces") -> Recipe:
+    """The recipe of a method for a data set.
+
+    Args:
+        name: One of :data:`METHODS`.
+        preset: Size.
+        data_set: What it will be trained on.
+
+    Raises:
+        ValueError: If the name is unknown, with the nearest ones, or was given up, with the new command.
+    """
+    if name in METHODS:
+        return METHODS[name](preset, data_set)
+    if name in RENAMED:
+        raise ValueError(
+            f"{name} is now called by its method, and the data set is recognized: "
+            f"halfsmile train {RENAMED[name]} --data DATA --out RUN"
+        )
+    near = get_close_matches(name, METHODS, n=3)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise ValueError(f"Unknown method {name!r}; known are {', '.join(METHODS)}.{meant}")

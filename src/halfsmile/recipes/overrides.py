@@ -1,0 +1,149 @@
+"""Any field of a recipe by its name: ``finetune.epochs=10 semi.batch_size=32``, typed and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from halfsmile.methods.semi import Method
+from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.semi import with_semi
+
+_FIXED = ("name", "preset")
+_TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
+
+
+def override(recipe: Recipe, *settings: str) -> Recipe:
+    """The same recipe with some fields replaced.
+
+    Args:
+        recipe: Any recipe.
+        settings: ``stage.field=value``, deeper fields likewise. Numbers, words, true and false are written
+            plainly, several numbers with commas between, ``none`` for what may be left out (``semi=none`` is
+            a run without Stage III). ``semi.method=NAME`` brings that method's own hyper-parameters and must
+            come before settings of them.
+
+    Raises:
+        ValueError: If a field is unknown, with the nearest names, or a value does not fit it.
+
+    Example:
+        >>> from halfsmile.recipes.ssfer import ssfer
+        >>> override(ssfer(), "finetune.epochs=10", "semi.method=freematch").finetune.epochs
+        10.0
+    """
+    for text in settings:
+        name, equals, value = text.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise ValueError(
+                f"Can't read the setting {text!r}: give stage.field=value, as in finetune.epochs=10."
+            )
+        if name == "semi.method":
+            recipe = with_semi(recipe, method=value.strip())
+        else:
+            recipe = _replaced(recipe, name.split("."), value.strip(), name, recipe)
+    return recipe
+
+
+def field_values(recipe: Recipe) -> list[tuple[str, str]]:
+    """Dotted names and values of the fields that can be set, as :func:`override` reads them.
+
+    A stage that a recipe lacks is ``none``.
+    """
+    return [
+        (name, _text(value))
+        for name, value in _fields(recipe)
+        if (name not in _FIXED and not dataclasses.is_dataclass(value)) or name == "semi.method"
+    ]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(_text, value))
+    return str(getattr(value, "name", value)) if dataclasses.is_dataclass(value) else str(value)
+
+
+def _fields(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(value):
+        inner = getattr(value, field.name)
+        yield prefix + field.name, inner
+        if dataclasses.is_dataclass(inner):
+            yield from _fields(inner, f"{prefix}{field.name}.")
+
+
+def _replaced(value: Any, path: Sequence[str], text: str, name: str, recipe: Recipe) -> Any:
+    first, *rest = path
+    names = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else []
+    if first not in names or name in _FIXED:
+        raise ValueError(_unknown(name, recipe))
+    inner = getattr(value, first)
+    if rest:
+        if inner is None:
+            whole = name.rpartition(".")[0]
+            raise ValueError(f"The recipe {recipe.name} has no {whole}, so {name} can't be set.")
+        new = _replaced(inner, rest, text, name, recipe)
+    else:
+        new = _parsed(get_type_hints(type(value))[first], text, name)
+    return dataclasses.replace(value, **{first: new})
+
+
+def _unknown(name: str, recipe: Recipe) -> str:
+    known = [known for known, _ in _fields(recipe) if known not in _FIXED]
+    last = name.rpartition(".")[2]
+    same = [other for other in known if other.rpartition(".")[2] == last]
+    near = list(dict.fromkeys([*get_close_matches(name, known, n=3), *same[:3]]))
+    meant = f" Did you mean {' or '.join(near[:4])}?" if near else ""
+    return (
+        f"The recipe {recipe.name} has no field {name!r}.{meant} "
+        "`halfsmile train … --dry-run` shows all fields."
+    )
+
+
+def _parsed(kind: Any, text: str, name: str) -> Any:
+    """The value that a text stands for in a field of some type."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if text.lower() in ("none", "null"):
+            if types.NoneType in parts:
+                return None
+            raise ValueError(f"{name} can't be left out; give a value.")
+        kinds = [part for part in parts if part is not types.NoneType]
+        return _parsed(kinds[0], text, name)
+    if origin is Literal:
+        return _one_of(parts, text, name)
+    if origin is tuple:
+        items = [item.strip() for item in text.strip("()[]").split(",") if item.strip()]
+        inner = parts[0] if len(parts) == 2 and parts[1] is Ellipsis else None
+        if inner is None and len(items) != len(parts):
+            raise ValueError(f"{name} takes {len(parts)} values with commas between, found {text!r}.")
+        kinds = [inner] * len(items) if inner is not None else list(parts)
+        return tuple(_parsed(part, item, name) for part, item in zip(kinds, items, strict=True))
+    if kind is bool:
+        if text.lower() in (*_TRUE, *_FALSE):
+            return text.lower() in _TRUE
+        raise ValueError(f"{name} is true or false, found {text!r}.")
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            what = "a whole number" if kind is int else "a number"
+            raise ValueError(f"{name} is {what}, found {text!r}.") from None
+    if kind is str:
+        return text
+    if kind is Method or dataclasses.is_dataclass(kind):
+        raise ValueError(f"{name} has fields of its own; set one of them, as in {name}.field=value.")
+    raise ValueError(f"{name} can't be set from the command line.")
+
+
+def _one_of(choices: Sequence[Any], text: str, name: str) -> Any:
+    for choice in choices:
+        if str(choice) == text:
+            return choice
+    raise ValueError(f"{name} is one of {', '.join(map(str, choices))}; found {text!r}.")

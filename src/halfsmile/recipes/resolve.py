@@ -1,0 +1,92 @@
+"""From what a person asks for to a resolved recipe: method, data, size, labels, weights, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from halfsmile.data.protocols import DataSet, Protocol, protocol_of
+from halfsmile.data.split import LabelBudget
+from halfsmile.models.pretrained import published_encoder
+from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.named import recipe_named
+from halfsmile.recipes.overrides import override
+from halfsmile.recipes.sequences import temporal
+
+
+def resolve(
+    recipe: str | Recipe,
+    *,
+    data: Path,
+    preset: Preset = "cpu",
+    data_set: DataSet | None = None,
+    label_rule: str | None = None,
+    num_classes: int | None = None,
+    labels: str | None = None,
+    budget: LabelBudget | None = None,
+    seed: int | None = None,
+    init: str | None = None,
+    init_network: str | None = None,
+    settings: Sequence[str] = (),
+) -> Recipe:
+    """The recipe that is followed for the data at a path.
+
+    Args:
+        recipe: A method by name, one of :data:`~halfsmile.recipes.named.METHODS`, then made for the data; or
+            a recipe, then taken as it is.
+        data: Labeled data set; its protocol is recognized, see :func:`~halfsmile.data.protocols.protocol_of`.
+        preset: Size, where the recipe is given by name.
+        data_set: Takes the place of what is recognized.
+        label_rule: Label rule of FERPlus.
+        num_classes: Classes of AffectNet.
+        labels: Label budget; the recipe's by default.
+        budget: Which labels may be used, in place of ``labels``.
+        seed: Of the budget and of every stage; the recipe's by default.
+        init: Weights in place of Stage I.
+        init_network: Whose Vision Transformer they are, see :data:`~halfsmile.models.pretrained.PUBLISHED`.
+        settings: See :func:`~halfsmile.recipes.overrides.override`; they come last.
+
+    Raises:
+        ValueError: If a name is unknown, or choices do not fit each other or the data.
+    """
+    if isinstance(recipe, Recipe) and recipe.protocol is not None:
+        data_set = data_set or recipe.protocol.data_set
+    if isinstance(recipe, str):
+        recipe_named(recipe, preset)  # an unknown name is told before the data are looked at
+    protocol = protocol_of(data, data_set=data_set, label_rule=label_rule, num_classes=num_classes)
+    if recipe == "temporal" and init is not None:
+        recipe = temporal(preset, from_trained=True)
+    if isinstance(recipe, str):
+        recipe = recipe_named(recipe, preset, data_set=protocol.data_set)
+    recipe = _with_protocol(recipe, protocol)
+    recipe = replace(recipe, labels=labels or recipe.labels, seed=recipe.seed if seed is None else seed)
+    if budget is not None:
+        if labels is not None:
+            raise ValueError("--labels and --budget both say which labels may be used; give one of them.")
+        drawn_by = replace(recipe.resolved_protocol, group=budget.group)
+        recipe = replace(recipe, labels=budget.amount, protocol=drawn_by)
+    if init is not None:
+        recipe = replace(recipe, init=init, pretrain=None)
+    if init_network is not None:
+        if init is None:
+            raise ValueError("--init-network says whose weights --init gives; there is no --init.")
+        recipe = replace(recipe, encoder=published_encoder(recipe.encoder, init_network))
+    return override(recipe, *settings)
+
+
+def _with_protocol(recipe: Recipe, protocol: Protocol) -> Recipe:
+    """The recipe with the protocol of its data, unless it has one of its own for this data set.
+
+    Raises:
+        ValueError: If it has one for another data set.
+    """
+    own = recipe.protocol
+    if own is None:
+        return replace(recipe, protocol=protocol)
+    if own.data_set != protocol.data_set:
+        raise ValueError(
+            f"The recipe {recipe.name} is for {own.title}; the data are recognized as {protocol.title}. Give "
+            "other data or another method."
+        )
+    return replace(recipe, protocol=replace(own, label_rule=protocol.label_rule))

@@ -1,0 +1,25 @@
+"""SSFER (arXiv 2410.17622): masked pre-training, FaceMix, and pseudo-labels from an averaged teacher."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from halfsmile.data.protocols import DataSet
+from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.presets import stages
+
+
+def ssfer(preset: Preset = "cpu", *, data_set: DataSet | None = None) -> Recipe:
+    """All three stages of SSFER.
+
+    Stage III takes the rest of the labeled data set, as published; of ``faces`` of one's own all unlabeled
+    ones that there are, since all their labels may be used and others come along.
+
+    Args:
+        preset: Size.
+        data_set: What it will be trained on, where that changes the recipe.
+    """
+    recipe = stages("ssfer", preset)
+    if recipe.semi is None or data_set != "faces":
+        return recipe
+    return replace(recipe, semi=replace(recipe.semi, unlabeled="all"))

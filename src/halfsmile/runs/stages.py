@@ -1,0 +1,87 @@
+"""The stages of a run, in the order in which they run: the one place that names them.
+
+A new stage is a line in :data:`STAGES` and its name in :data:`StageName`; tests then ask for its part of the
+recipe and for the function that trains it (``training/run.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+StageName = Literal["pretrain", "finetune", "semi", "tune", "temporal"]
+"""Name of a stage: of its folder in a run, of its part of a recipe, and for ``--last-stage``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One stage.
+
+    Args:
+        name: Its name.
+        seed: Sets its random numbers apart from those of the other stages. Never changed: a run that is
+            resumed, or trained again, must draw the same ones.
+        classifies: Whether it ends in a classifier of single faces.
+        title: Name for readers.
+        purpose: One sentence on what it does.
+    """
+
+    name: StageName
+    seed: int
+    classifies: bool
+    title: str
+    purpose: str
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage(
+        name="pretrain",
+        seed=1,
+        classifies=False,
+        title="Pretraining",
+        purpose="Learns what faces look like from images alone; no label is used.",
+    ),
+    Stage(
+        name="finetune",
+        seed=2,
+        classifies=True,
+        title="Fine-tuning",
+        purpose="Learns the expressions from the labeled faces.",
+    ),
+    Stage(
+        name="semi",
+        seed=3,
+        classifies=True,
+        title="Semi-supervised",
+        purpose="Adds the unlabeled faces: a teacher labels them, the student learns what it is sure of.",
+    ),
+    Stage(
+        name="tune",
+        seed=5,
+        classifies=True,
+        title="Final fine-tuning",
+        purpose="Goes back to the labeled faces, from the weights of the stage before.",
+    ),
+    Stage(
+        name="temporal",
+        seed=4,
+        classifies=False,
+        title="Temporal",
+        purpose="Reads each frame together with its neighbors in the video.",
+    ),
+)
+STAGE_BY_NAME: dict[str, Stage] = {stage.name: stage for stage in STAGES}
+CLASSIFYING: tuple[StageName, ...] = tuple(stage.name for stage in STAGES if stage.classifies)
+LAST_STAGE: StageName = STAGES[-1].name
+
+
+def stages_until(last: StageName) -> tuple[StageName, ...]:
+    """Names of the stages up to this one and with it, in their order.
+
+    Raises:
+        ValueError: If there is no such stage.
+    """
+    names = tuple(stage.name for stage in STAGES)
+    if last not in names:
+        raise ValueError(f"There is no stage {last!r}; a run may stop after {', '.join(names)}.")
+    return names[: names.index(last) + 1]

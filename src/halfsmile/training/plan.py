@@ -1,0 +1,295 @@
+"""What a training would do: resolved recipe, what the data hold, steps and estimated time of each stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import nn
+
+from halfsmile.data.protocols import published
+from halfsmile.data.sets import DataSets, read_data
+from halfsmile.data.split import LabelBudget
+from halfsmile.methods.task import Batch, Task
+from halfsmile.methods.temporal import TemporalTask, WindowBatch
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.precision import Precision, choose_precision
+from halfsmile.models.temporal_convolution import make_network
+from halfsmile.recipes.config import FineTuneConfig, Recipe, TemporalStageConfig
+from halfsmile.recipes.optim import OptimConfig
+from halfsmile.recipes.overrides import field_values
+from halfsmile.runs.stages import StageName
+from halfsmile.taxonomy import Taxonomy
+from halfsmile.training.batches import shrink
+from halfsmile.training.data import divide
+from halfsmile.training.distributed import Processes
+from halfsmile.training.optim import make_optimizer
+from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
+from halfsmile.utils.console import plain
+
+SECONDS = 1.0
+"""Time that the steps of a stage are measured for."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage of a run.
+
+    Args:
+        name: Of the stage.
+        rows: Faces (or, of Stage IV, frames) that an epoch passes over.
+        epochs: Passes over them.
+        batch_size: Faces (windows) of a step, over all processes.
+        steps: Steps of the stage.
+        seconds_per_step: As measured here, on random pixels.
+    """
+
+    name: StageName
+    rows: int
+    epochs: float
+    batch_size: int
+    steps: int
+    seconds_per_step: float
+
+    @property
+    def minutes(self) -> float:
+        """Estimated time of all steps."""
+        return self.steps * self.seconds_per_step / 60
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training would do.
+
+    Args:
+        recipe: Resolved.
+        counts: Faces of each class by role: labeled, held out, test.
+        unlabeled: Training faces whose label may not be used.
+        extra: Unlabeled faces by source.
+        notes: What the readers said.
+        stages: In the order in which they run.
+        precision: Number format that the steps were measured in.
+    """
+
+    recipe: Recipe
+    counts: dict[str, dict[str, int]]
+    unlabeled: int
+    extra: dict[str, int]
+    notes: tuple[str, ...]
+    stages: tuple[StagePlan, ...]
+    precision: Precision
+
+    def show(self, console: Console) -> None:
+        """Print it."""
+        protocol = self.recipe.resolved_protocol
+        console.print(f"{self.recipe.name}, preset {self.recipe.preset}", style="bold")
+        console.print(protocol.describe(), soft_wrap=True)
+        for number in published(protocol, self.recipe.labels):
+            console.print(
+                f"published with {self.recipe.labels} of the labels: {number.method} {number.value:.2f} % "
+                f"({number.source})",
+                soft_wrap=True,
+            )
+        console.print(_count_table(self.counts))
+        console.print(
+            f"{self.unlabeled:,} more training faces without their labels; from elsewhere: "
+            + (", ".join(f"{count:,} of {source}" for source, count in self.extra.items()) or "none"),
+            soft_wrap=True,
+        )
+        for note in self.notes:
+            console.print(f"note: {note}", soft_wrap=True)
+        table = Table("stage", *(name for name in ("rows", "epochs", "batch", "steps", "s/step", "minutes")))
+        for stage in self.stages:
+            cells = (f"{stage.rows:,}", f"{stage.epochs:g}", str(stage.batch_size), f"{stage.steps:,}")
+            times = (f"{stage.seconds_per_step:.3f}", f"{stage.minutes:.1f}")
+            table.add_row(*plain((stage.name, *cells, *times)))
+        total = sum(stage.minutes for stage in self.stages)
+        table.add_row(
+            *plain(("all", "", "", "", f"{sum(s.steps for s in self.stages):,}", "", f"{total:.1f}"))
+        )
+        console.print(table)
+        console.print(
+            f"Times are of training steps in {self.precision}, measured for {SECONDS:g} s a stage on this "
+            "machine; reading, evaluating and saving come on top.",
+            soft_wrap=True,
+        )
+        console.print("Fields of the recipe, each of which --set can replace:", style="bold")
+        for name, value in field_values(self.recipe):
+            console.print(f"  {name}={value}", soft_wrap=True)
+
+
+def _count_table(counts: dict[str, dict[str, int]]) -> Table:
+    table = Table("class", *counts)
+    for label in next(iter(counts.values())):
+        table.add_row(*plain((label, *(f"{of_class[label]:,}" for of_class in counts.values()))))
+    table.add_row(
+        *plain(("all", *(f"{sum(of_class.values()):,}" for of_class in counts.values()))), style="bold"
+    )
+    return table
+
+
+def plan_run(
+    recipe: Recipe,
+    *,
+    data: Path,
+    unlabeled: Sequence[Path],
+    where: Processes,
+    budget: LabelBudget | None = None,
+) -> Plan:
+    """Read the lists of the data, draw the label budget, and time a few steps of each stage.
+
+    No picture is decoded and nothing is written.
+
+    Args:
+        recipe: Resolved, see :func:`~halfsmile.recipes.resolve.resolve`.
+        data: Labeled data set.
+        unlabeled: Folders, archives or stores of unlabeled faces.
+        where: This process.
+        budget: Which labels may be used; drawn by the recipe if None.
+
+    Raises:
+        ValueError: If the data don't fit the recipe.
+    """
+    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
+    group = recipe.resolved_protocol.group
+    drawn = budget or LabelBudget.draw(
+        sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=group
+    )
+    drawn.require_same_data(sets.train)
+    roles, _ = divide(recipe, sets, drawn)
+    extra = {source: len(manifest) for source, manifest in sets.extra.items()}
+    precision = choose_precision(where.device).precision
+    clock = _Clock(recipe, sets.taxonomy, where, precision)
+    own = len(roles["labeled"]) + len(roles["unlabeled"])
+    stages = []
+    if (config := recipe.pretrain) is not None:
+        rows = own + sum(extra.values())
+        batch, task = clock.faces(config.batch_size), pretrain_task(recipe, config)
+        seconds = clock.seconds(task, batch, config.optim, config.accumulate)
+        stages.append(_stage("pretrain", rows, config.epochs, config.batch_size, seconds))
+    labeled = len(roles["labeled"])
+    stages.append(_supervised("finetune", recipe.finetune, labeled, clock))
+    if (semi := recipe.semi) is not None:
+        rows = _pool(recipe, len(roles["unlabeled"]), sum(extra.values()))
+        batch = clock.faces(semi.labeled_batch, semi.unlabeled_batch)
+        model = clock.classifier(semi.drop_path, semi.dropout)
+        seconds = clock.seconds(semi_task(semi, model), batch, semi.optim, semi.accumulate)
+        stages.append(_stage("semi", rows, semi.epochs, semi.unlabeled_batch, seconds))
+    if recipe.tune is not None:
+        stages.append(_supervised("tune", recipe.tune, labeled, clock))
+    if recipe.temporal is not None:
+        stages.append(_temporal(recipe.temporal, sets, clock))
+    return Plan(
+        recipe=recipe,
+        counts={
+            "labeled": roles["labeled"].counts(),
+            "held out": roles["held_out"].counts(),
+            "test": sets.test.counts(),
+        },
+        unlabeled=len(roles["unlabeled"]),
+        extra=extra,
+        notes=(*sets.train.notes, *(note for manifest in sets.extra.values() for note in manifest.notes)),
+        stages=tuple(stages),
+        precision=precision,
+    )
+
+
+def _pool(recipe: Recipe, own: int, extra: int) -> int:
+    choice = recipe.semi.unlabeled if recipe.semi is not None else "own"
+    rows = {"own": own, "extra": extra, "all": own + extra}[choice]
+    if not rows:
+        raise ValueError(
+            f"Stage III takes the unlabeled faces {choice!r}, and there are none. Give fewer --labels, or "
+            "faces from elsewhere: --unlabeled FACES --set semi.unlabeled=extra."
+        )
+    return rows
+
+
+def _stage(name: StageName, rows: int, epochs: float, batch_size: int, seconds: float) -> StagePlan:
+    return StagePlan(name, rows, epochs, batch_size, max(1, round(epochs * rows / batch_size)), seconds)
+
+
+def _supervised(name: StageName, config: FineTuneConfig, rows: int, clock: _Clock) -> StagePlan:
+    task = finetune_task(config, clock.classifier(config.drop_path, config.dropout))
+    batch = clock.faces(config.batch_size)
+    seconds = clock.seconds(task, batch, config.optim, config.accumulate)
+    if config.small_side is not None:
+        small = clock.seconds(task, shrink(batch, config.small_side), config.optim, config.accumulate)
+        seconds = config.small_share * small + (1 - config.small_share) * seconds
+    return _stage(name, rows, config.epochs, config.batch_size, seconds)
+
+
+def _temporal(config: TemporalStageConfig, sets: DataSets, clock: _Clock) -> StagePlan:
+    window, features = config.network.window, clock.recipe.encoder.width
+    model = make_network(config.network, features=features, classes=len(sets.taxonomy))
+    shape = (config.batch_size, window)
+    batch = WindowBatch(
+        images=torch.randn(*shape, features),
+        times=torch.arange(window, dtype=torch.float64).expand(shape).clone(),
+        present=torch.ones(shape, dtype=torch.bool),
+        labels=torch.zeros(shape, dtype=torch.int64),
+    )
+    task = TemporalTask(model, smoothing=config.smoothing, hide=config.hide, noise=config.noise)
+    seconds = clock.seconds(task, batch, config.optim, 1)
+    rows = len(sets.train)
+    epochs = config.steps * config.batch_size * config.hop / max(1, rows)
+    return StagePlan("temporal", rows, round(epochs, 1), config.batch_size, config.steps, seconds)
+
+
+class _Clock:
+    """Times steps as the loop makes them, on random pixels."""
+
+    def __init__(self, recipe: Recipe, taxonomy: Taxonomy, where: Processes, precision: Precision) -> None:
+        self.recipe, self.taxonomy, self.where, self.precision = recipe, taxonomy, where, precision
+
+    def classifier(self, drop_path: float, dropout: float) -> Classifier:
+        """A new classifier."""
+        return new_classifier(self.recipe, self.taxonomy, drop_path=drop_path, dropout=dropout)
+
+    def faces(self, labeled: int, unlabeled: int = 0) -> Batch:
+        """The part of a batch that this process sees."""
+        encoder, share = self.recipe.encoder, self.where.world_size
+
+        def pixels(count: int) -> torch.Tensor:
+            shape = (max(1, count // share), encoder.channels, encoder.image_size, encoder.image_size)
+            return torch.randint(0, 256, shape, dtype=torch.uint8)
+
+        images = pixels(labeled)
+        classes = torch.randint(len(self.taxonomy), (len(images),))
+        return Batch(
+            images=images,
+            targets=nn.functional.one_hot(classes, len(self.taxonomy)).float(),
+            boxes=torch.full((len(images), 4), float("nan")),
+            unlabeled=pixels(unlabeled) if unlabeled else None,
+        )
+
+    def seconds(self, task: Task, batch: Batch, optim: OptimConfig, parts: int) -> float:
+        """Mean time of a step after a first one."""
+        device = self.where.device
+        task.to(device).to(memory_format=torch.channels_last).train()
+        optimizer = make_optimizer(task, optim)
+        generator = torch.Generator(device=device).manual_seed(0)
+        batch = batch.to(device)
+
+        def step() -> None:
+            for phase in range(len(task.phases)):
+                with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                    loss, _ = task(batch, generator, phase)
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+            task.after_update()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        step()
+        done, start = 0, time.perf_counter()
+        while done == 0 or time.perf_counter() - start < SECONDS:
+            step()
+            done += 1
+        return (time.perf_counter() - start) / done

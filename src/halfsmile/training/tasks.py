@@ -1,0 +1,60 @@
+"""From the stages of a recipe to the tasks that the loop trains: networks and losses, no data."""
+
+from __future__ import annotations
+
+import torch
+
+from halfsmile.evaluation.trained import build_classifier
+from halfsmile.methods.facemix import FineTuneTask
+from halfsmile.methods.mae import MaeTask
+from halfsmile.methods.masked_conv import build_autoencoder
+from halfsmile.methods.task import Task
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.encoder import build_encoder
+from halfsmile.recipes.config import FineTuneConfig, PretrainConfig, Recipe, SemiConfig
+from halfsmile.taxonomy import Taxonomy
+
+
+def new_classifier(
+    recipe: Recipe, taxonomy: Taxonomy, *, drop_path: float = 0.0, dropout: float = 0.0
+) -> Classifier:
+    """A classifier whose weights are drawn from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    return build_classifier(recipe, taxonomy, drop_path=drop_path, dropout=dropout)
+
+
+def pretrain_task(recipe: Recipe, config: PretrainConfig) -> MaeTask:
+    """Stage I: a masked autoencoder around a new encoder."""
+    torch.manual_seed(recipe.seed)
+    model = build_autoencoder(
+        build_encoder(recipe.encoder),
+        decoder_width=config.decoder_width,
+        decoder_depth=config.decoder_depth,
+        decoder_heads=config.decoder_heads,
+        normalize_target=config.normalize_target,
+    )
+    return MaeTask(model, augment=config.augment, mask_ratio=config.mask_ratio)
+
+
+def finetune_task(config: FineTuneConfig, model: Classifier) -> FineTuneTask:
+    """Stage II, or the last fine-tuning: a classifier on labeled faces."""
+    return FineTuneTask(
+        model,
+        augment=config.augment,
+        mixing=config.mixing,
+        alpha=config.alpha,
+        smoothing=config.smoothing,
+        ema_decay=config.ema_decay,
+    )
+
+
+def semi_task(config: SemiConfig, model: Classifier) -> Task:
+    """Stage III: a classifier on labeled and unlabeled faces, by the method of the stage."""
+    return config.method.task(
+        model,
+        weak=config.weak,
+        strong=config.strong,
+        weight=config.weight,
+        smoothing=config.smoothing,
+        ema_decay=config.ema_decay,
+    )

@@ -1,0 +1,98 @@
+"""Every field of a recipe can be set by its name, and nothing else can."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.methods.debias import DebiasPL
+from halfsmile.recipes import METHODS, abaw6, override, recipe_named, ssfer, supervised, temporal
+from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.overrides import field_values
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_is_shown_can_be_said_again(name: str) -> None:
+    """Showing all fields and setting each to what was shown changes nothing."""
+    made = recipe_named(name, data_set="affwild2")
+    recipe = replace(made, protocol=made.protocol or PROTOCOLS["affwild2"])
+    shown = [f"{field}={value}" for field, value in field_values(recipe)]
+    assert len(shown) > 40
+    assert override(recipe, *shown) == recipe
+
+
+@pytest.mark.parametrize(
+    ("setting", "read"),
+    [
+        ("seed=7", lambda recipe: recipe.seed == 7),
+        ("labels=40", lambda recipe: recipe.labels == "40"),
+        ("flip=false", lambda recipe: recipe.flip is False),
+        ("finetune.epochs=10", lambda recipe: recipe.finetune.epochs == 10),
+        ("finetune.epochs=0.5", lambda recipe: recipe.finetune.epochs == 0.5),
+        ("finetune.mixing=cutmix", lambda recipe: recipe.finetune.mixing == "cutmix"),
+        ("finetune.ema_decay=none", lambda recipe: recipe.finetune.ema_decay is None),
+        ("finetune.optim.betas=0.9,0.99", lambda recipe: recipe.finetune.optim.betas == (0.9, 0.99)),
+        ("encoder.widths=8,12,16,24", lambda recipe: recipe.encoder.widths == (8, 12, 16, 24)),
+        ("semi.labeled_batch=8", lambda recipe: recipe.semi.labeled_batch == 8),
+        ("semi.method.threshold=0.95", lambda recipe: recipe.semi.method.threshold == 0.95),
+        ("semi.method=debias", lambda recipe: recipe.semi.method == DebiasPL(momentum=0.99)),
+        ("semi.strong.erase=0", lambda recipe: recipe.semi.strong.erase == 0),
+        ("semi=none", lambda recipe: recipe.semi is None),
+        ("pretrain = none", lambda recipe: recipe.pretrain is None),
+    ],
+)
+def test_values_are_read_by_the_type_of_their_field(setting: str, read: object) -> None:
+    assert callable(read)
+    changed = override(ssfer(), setting)
+    assert read(changed)
+    assert changed != ssfer()
+
+
+def test_protocol_and_stage_four_have_fields_too() -> None:
+    recipe = replace(temporal(), protocol=PROTOCOLS["sequences"])
+    changed = override(recipe, "temporal.network.window=12", "protocol.test_people=0.5", "temporal.steps=9")
+    assert changed.temporal is not None
+    assert (changed.temporal.network.window, changed.temporal.steps) == (12, 9)
+    assert changed.resolved_protocol.test_people == 0.5
+
+
+def test_a_student_without_labels_gets_its_last_fine_tuning() -> None:
+    assert override(ssfer(), "semi.method=feedback").tune is not None
+    assert override(abaw6(), "semi.method=fixmatch").tune is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("finetune.epoch=3", r"no field 'finetune.epoch'\. Did you mean finetune.epochs"),
+        ("batch_size=3", r"Did you mean .*pretrain.batch_size or finetune.batch_size"),
+        ("tuning.epochs=3", r"no field 'tuning.epochs'.* --dry-run` shows all fields"),
+        ("finetune.epochs.more=3", "no field 'finetune.epochs.more'"),
+        ("tune.epochs=3", "The recipe ssfer has no tune, so tune.epochs can't be set"),
+        ("name=mine", "no field 'name'"),
+        ("finetune.epochs", "Can't read the setting 'finetune.epochs': give stage.field=value"),
+        ("=3", "Can't read the setting '=3'"),
+        ("finetune.epochs=ten", "finetune.epochs is a number, found 'ten'"),
+        ("finetune.batch_size=1.5", "finetune.batch_size is a whole number, found '1.5'"),
+        ("finetune.mixing=blend", "finetune.mixing is one of facemix, mixup, cutmix, none; found 'blend'"),
+        ("flip=maybe", "flip is true or false, found 'maybe'"),
+        ("finetune.optim.betas=0.9", "finetune.optim.betas takes 2 values"),
+        ("finetune=none", "finetune has fields of its own"),
+        ("encoder=none", "encoder can't be left out"),
+        ("seed=none", "seed is a whole number, found 'none'"),
+        ("semi.method=guess", "Unknown semi-supervised method 'guess'"),
+        ("finetune.small_side=40", "small_side must be a multiple of the network's total stride"),
+        ("encoder.image_size=50", "image_size 50 is not a multiple"),
+    ],
+)
+def test_what_does_not_fit_is_refused(setting: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        override(ssfer(), setting)
+
+
+def test_the_baseline_has_no_stage_three_to_set() -> None:
+    recipe: Recipe = supervised()
+    with pytest.raises(ValueError, match="supervised has no Stage III"):
+        override(recipe, "semi.method=debias")
