@@ -229,15 +229,16 @@ from pathlib import Path
 import torch
 
 from halfsmile.models.vit_config import VitConfig
+from halfsmile.models.precision import choose_precision
 from halfsmile.recipes import ssfer
-from halfsmile.training import loop, precision
+from halfsmile.training import loop
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
 from halfsmile.utils.errors import Interrupted
 
 torch.set_num_threads(1)
 importlib.import_module("torch._dynamo")  # as the first optimizer does, here for all processes
-precision.choose_precision(torch.device("cpu"))  # so that all train in one format
+choose_precision(torch.device("cpu"))  # so that all train in one format
 save_every = loop.LoopConfig.__init__
 
 
