@@ -7,7 +7,7 @@ PROCESSES ?= auto
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test format clean
+.PHONY: demo test docs lowest format clean
 
 demo: $(STAMP)
 	$(BIN)/halfsmile demo
@@ -17,6 +17,14 @@ test: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses $(PROCESSES) --maxprocesses 4 --dist worksteal
+
+# The site, in site/; a broken link, a docstring that names what is not there, or a missing page fails.
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
+# The tests that need no torch, with the lowest versions that pyproject.toml allows, in an environment of their own.
+lowest:
+	PYTHON=$(PYTHON) .ci/lowest
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
@@ -29,4 +37,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .lowest site .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

@@ -125,16 +125,20 @@ def test_the_base_install_says_what_training_needs(
     assert "halfsmile[train]" in message
 
 
-@pytest.mark.parametrize("extra", ["serve", "export"])
+@pytest.mark.parametrize("extra", ["serve", "export", "report"])
 def test_a_missing_package_is_told_with_the_extra_that_brings_it(
     extra: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def lacking(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'parts'", name="parts")
 
-    target = {"serve": "halfsmile.serve.run.serve", "export": "halfsmile.export.export_run.export_run"}[extra]
+    target = {
+        "serve": "halfsmile.serve.run.serve",
+        "export": "halfsmile.export.export_run.export_run",
+        "report": "halfsmile.report.report.write_report",
+    }[extra]
     monkeypatch.setattr(target, lacking)
-    message = fails(capsys, *(("serve",) if extra == "serve" else ("export", str(tmp_path))))
+    message = fails(capsys, extra, *([] if extra == "serve" else [str(tmp_path)]))
     assert "parts is not installed" in message
     assert f"halfsmile[{extra}]" in message
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torchvision.ops import box_iou, nms
 
 from halfsmile.faces.boxes import overlaps, side, suppress
+
+torch = pytest.importorskip("torch", reason="needs halfsmile[train]")
+from torchvision.ops import box_iou, nms  # noqa: E402
 
 
 def boxes(seed: int, count: int) -> np.ndarray:

@@ -38,6 +38,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_a_run_of_the_first_version_is_evaluated_reported_and_exported(
     name: str, data: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("torch", reason="needs halfsmile[train]")
     run = Path(shutil.copytree(KEPT / name, tmp_path / name))
     kept = json.loads((run / "metrics.json").read_text())
     main(["evaluate", str(run), "--data", str(data[name])])

@@ -8,12 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import save
 
-from halfsmile.models.pretrained import load_pretrained
-from halfsmile.models.vit import VisionTransformer
-from halfsmile.models.vit_config import VitConfig
 from halfsmile.utils.download import default_cache, download
 
 CONTENT = bytes(range(256)) * 10_000
@@ -119,6 +114,13 @@ def test_the_cache_folder_follows_the_desktop_standard(
 
 
 def test_encoders_load_from_an_address(site: Site, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="needs halfsmile[train]")
+    from safetensors.torch import save
+
+    from halfsmile.models.pretrained import load_pretrained
+    from halfsmile.models.vit import VisionTransformer
+    from halfsmile.models.vit_config import VitConfig
+
     config = VitConfig(image_size=16, patch_size=8, width=16, depth=1, heads=2)
     encoder, other = VisionTransformer(config), VisionTransformer(config)
     content = save(encoder.state_dict())

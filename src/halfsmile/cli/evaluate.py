@@ -151,6 +151,8 @@ class Report:
         run_folder: The run.
     """
 
+    extra: ClassVar[str] = "report"
+
     run_folder: Annotated[Path, tyro.conf.Positional]
 
     def run(self) -> None:

@@ -192,7 +192,7 @@ class Manifest:
             ValueError: If the file is not a manifest.
         """
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path, partitioning=None)
             metadata = table.schema.metadata or {}
             labels = json.loads(metadata[b"halfsmile.labels"])
             return cls(

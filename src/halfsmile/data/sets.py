@@ -24,12 +24,13 @@ class DataSets:
     """What a run reads.
 
     Args:
-        train: Training rows with all their labels; only :class:`LabelBudget` hands them out.
+        train: Training rows with all their labels; only a :class:`~halfsmile.data.split.LabelBudget` hands
+            them out.
         test: Test rows with a label.
         extra: Unlabeled faces from elsewhere, by source.
         taxonomy: Classes.
         videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
-            training rows again are handed out by :class:`LabelBudget` only.
+            training rows again are handed out by :class:`~halfsmile.data.split.LabelBudget` only.
     """
 
     train: Manifest

@@ -141,7 +141,7 @@ class LabelBudget:
             ValueError: If the file is missing or not a label budget.
         """
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(path, partitioning=None)
             metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
             group: Any = metadata.get("group")
             return cls(

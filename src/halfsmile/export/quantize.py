@@ -23,6 +23,7 @@ import numpy.typing as npt
 from halfsmile.export.onnx import write_onnx
 from halfsmile.predict.model import INPUT
 from halfsmile.predict.model_facts import ModelFacts
+from halfsmile.utils.runtime import import_onnxruntime
 
 Crops = npt.NDArray[np.uint8]
 _BATCH = 32
@@ -42,6 +43,8 @@ def quantize_onnx(source: Path, target: Path, facts: ModelFacts, faces: Crops) -
         ValueError: If there is no face.
     """
     import onnx
+
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

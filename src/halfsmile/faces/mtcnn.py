@@ -26,6 +26,7 @@ import numpy.typing as npt
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.boxes import suppress
 from halfsmile.faces.detect import Detection, Floats, require_pictures, shrink
+from halfsmile.utils.runtime import import_onnxruntime
 
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -274,9 +275,7 @@ def _join(parts: Sequence[_Candidates]) -> _Candidates:
 
 
 def _session(path: Path, threads: int | None) -> Any:
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()  # official builds for Windows have them
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:

@@ -5,7 +5,7 @@
 ``clip.mp4``            a video
 ``folder``              every picture, video and archive below it, except hidden ones
 ``faces.zip``           every picture in the archive (also .tar, .tar.gz, .tar.bz2, .tar.xz)
-``'shots/**/*.png'``    what the pattern matches, by the rules of :func:`glob.glob`
+``'shots/**/*.png'``    what the pattern matches, by the rules of ``glob.glob``
 ``0``                   a camera by its number
 ``rtsp://…``            a stream (also rtsps, rtmp, http, https, udp, srt)
 ======================  ==================================================================================

@@ -67,7 +67,7 @@ class Judge(Protocol):
 class SemiSettings(TypedDict):
     """What every semi-supervised task is given beside its own hyper-parameters.
 
-    Args:
+    Attributes:
         weak: View of labeled faces and of what the teacher sees.
         strong: View of what the student must name.
         weight: λ of the unlabeled loss.

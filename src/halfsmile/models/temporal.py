@@ -1,6 +1,6 @@
 """Temporal Encoder: the features of neighboring frames to one expression per frame.
 
-After "Exploring Facial Expression Recognition through Semi-Supervised Pre-training and Temporal Modeling"
+After "Exploring Facial Expression Recognition through Semi-Supervised Pretraining and Temporal Modeling"
 (arXiv 2403.11942), which says that a Temporal Encoder relates the features of neighboring frames, and not how
 wide, deep or long it is. What follows is a reconstruction: frozen features → linear → Transformer encoder
 over a window → a linear layer per frame.

@@ -75,8 +75,9 @@ class NoFace:
 def tells_of_failure(reason: str | None) -> bool:
     """Whether the reason in a row says that its source could not be read.
 
-    >>> [tells_of_failure(reason) for reason in (None, "no face", "no face in 20 frames", "cut short")]
-    [False, False, False, True]
+    Example:
+        >>> [tells_of_failure(reason) for reason in (None, "no face", "no face in 20 frames", "cut short")]
+        [False, False, False, True]
     """
     return bool(reason) and reason != NO_FACE and not str(reason).startswith(f"{NO_FACE} in ")
 

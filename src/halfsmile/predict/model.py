@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.utils.cpu import processors
+from halfsmile.utils.runtime import import_onnxruntime
 
 Crops = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -207,10 +208,9 @@ def open_session(data: bytes, name: str, threads: int | None = None) -> Any:
     Raises:
         ValueError: If the file is damaged or no ONNX model.
     """
-    import onnxruntime
+    onnxruntime = import_onnxruntime()
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    onnxruntime.disable_telemetry_events()  # official builds for Windows have them
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = threads or processors()

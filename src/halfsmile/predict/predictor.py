@@ -1,8 +1,9 @@
 """From pictures and videos to :class:`Face` results: detect, align, name; without torch, without network.
 
->>> from halfsmile import Predictor                                             # doctest: +SKIP
->>> for face in Predictor().predict("photo.jpg"):                               # doctest: +SKIP
-...     print(face.expression, face.confidence, face.uncertain)
+Example:
+    >>> from halfsmile import Predictor  # doctest: +SKIP
+    >>> for face in Predictor().predict("photo.jpg"):  # doctest: +SKIP
+    ...     print(face.expression, face.confidence, face.uncertain)
 """
 
 from __future__ import annotations

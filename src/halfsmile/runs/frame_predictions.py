@@ -119,10 +119,11 @@ def write_frame_predictions(path: Path, found: FramePredictions) -> None:
         "face": pa.array(found.faces),
     }
     for method in METHODS:
-        rows = np.ascontiguousarray(found.probabilities[method], np.float32)
-        offsets = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * classes)
+        rows = np.asarray(found.probabilities[method], np.float32)
+        known = ~np.isnan(rows[:, 0])
+        ends = np.cumsum(known * classes, dtype=np.int32)
         columns[method] = pa.ListArray.from_arrays(
-            offsets, pa.array(rows.ravel()), mask=pa.array(np.isnan(rows[:, 0]))
+            pa.array(np.append(np.int32(0), ends)), pa.array(rows[known].ravel()), mask=pa.array(~known)
         )
     table = pa.table(columns).replace_schema_metadata({LABELS_KEY: json.dumps(found.taxonomy.labels)})
     with atomic_write(path) as temporary:
@@ -136,7 +137,7 @@ def read_frame_predictions(path: Path) -> FramePredictions:
         ValueError: If the file is missing, is no Parquet file of frames, or its values do not fit.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, partitioning=None)
         taxonomy = from_labels(json.loads((table.schema.metadata or {})[LABELS_KEY]))
         labels = [taxonomy.index(label) if label else -1 for label in table["label"].to_pylist()]
         return FramePredictions(

@@ -123,7 +123,7 @@ def read_predictions(path: Path) -> Predictions:
         ValueError: If the file is missing, is no Parquet file of predictions, or its values do not fit.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path} is not a readable Parquet file of predictions: {error}") from error
     metadata = table.schema.metadata or {}

@@ -15,6 +15,7 @@ from fastapi import Path as PathPart
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
+from starlette.routing import WebSocketRoute
 from starlette.types import Message
 
 from halfsmile.data.decode import BadImage
@@ -226,10 +227,12 @@ def add_server(app: FastAPI, predictor: FacePredictor, limits: Limits, metrics: 
         """Requests, latencies, batches, queue, faces, videos and streams."""
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @app.websocket("/v1/stream")
     async def stream(socket: WebSocket) -> None:
         with suppress(RuntimeError):  # the client went while an answer was on its way
             await services(app).streams.serve(socket)
+
+    # The application's dependencies are for requests; FastAPI before 0.145 fails on them here.
+    app.router.routes.append(WebSocketRoute("/v1/stream", stream))
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, Result], seconds: float) -> Result:

@@ -116,7 +116,7 @@ class Parts:
         if index.exists():
             self._require_same(index, pq.read_schema(index).metadata or {})
             self._index_rows = pq.read_metadata(index).num_rows
-            for row in pq.read_table(self.root / SOURCES_NAME).to_pylist():
+            for row in pq.read_table(self.root / SOURCES_NAME, partitioning=None).to_pylist():
                 self.sources[row["source"]] = (row["faces"], row["reason"])
         for path in self._files():
             metadata = pq.read_schema(path).metadata or {}

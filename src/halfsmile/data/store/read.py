@@ -106,7 +106,7 @@ def read_index(root: Path, columns: Sequence[str] | None = None) -> tuple[pa.Tab
     try:
         metadata = pq.read_schema(path).metadata or {}
         labels = json.loads(metadata[b"halfsmile.labels"])
-        table = pq.read_table(path, columns=list(columns) if columns else None)
+        table = pq.read_table(path, columns=list(columns) if columns else None, partitioning=None)
     except FileNotFoundError as error:
         if (Path(root) / PARTS_NAME).is_dir():
             raise ValueError(
@@ -125,7 +125,7 @@ def read_sources(root: Path) -> pa.Table:
         ValueError: If there is no finished store.
     """
     try:
-        return pq.read_table(Path(root) / SOURCES_NAME)
+        return pq.read_table(Path(root) / SOURCES_NAME, partitioning=None)
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{root} is not a finished face store: {error}") from error
 

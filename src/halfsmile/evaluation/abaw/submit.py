@@ -130,7 +130,7 @@ def submit(
 
 def _read_probabilities(path: Path) -> dict[str, npt.NDArray[np.float64]]:
     try:
-        table = pq.read_table(path, columns=["image", "probabilities"])
+        table = pq.read_table(path, columns=["image", "probabilities"], partitioning=None)
         labels = json.loads((table.schema.metadata or {})[LABELS_KEY])
     except (OSError, KeyError, pa.ArrowInvalid) as error:
         raise ValueError(

@@ -10,7 +10,8 @@ from halfsmile.predict.explain import COLD, WARM, Explanation
 
 PANEL = 300
 _GAP, _HEAD, _FOOT = 16, 92, 68
-WIDTH, HEIGHT = 2 * PANEL + 3 * _GAP, _HEAD + PANEL + _FOOT
+WIDTH = 2 * PANEL + 3 * _GAP
+HEIGHT = _HEAD + PANEL + _FOOT
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _PAGE, _INK, _MUTED = (250, 248, 244), (32, 35, 42), (98, 104, 113)
 Color = tuple[int, int, int]

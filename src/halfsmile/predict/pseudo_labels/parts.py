@@ -117,7 +117,7 @@ class LabelParts:
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """The durable rows, part by part."""
         for path in self._files():
-            yield pq.read_table(path, columns=None if columns is None else list(columns))
+            yield pq.read_table(path, columns=None if columns is None else list(columns), partitioning=None)
 
     def remove(self) -> None:
         """Forget everything: the table is there."""

@@ -19,7 +19,7 @@ ToRow = Callable[[Result, int], Row]
 class FoundRow(NamedTuple):
     """Where a row of a file is.
 
-    Args:
+    Attributes:
         source: What it is about.
         failed: Whether it says that its source could not be read.
         start: Its first byte.
