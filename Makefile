@@ -1,7 +1,9 @@
 # Two commands: `make demo` shows the whole idea on generated faces, `make test` runs every check.
-# Both make the environment first if it is not there. No accelerator is needed.
+# Both make the environment first if it is not there. No accelerator is needed. Tests run side by side, as
+# many as there are processors; `make test PROCESSES=0` runs one after the other.
 PYTHON ?= python3
 VENV ?= .venv
+PROCESSES ?= auto
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -14,7 +16,7 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(PROCESSES) --maxprocesses 4 --dist worksteal
 
 # The site, in site/; a broken link, a docstring that names what is not there, or a missing page fails.
 docs: $(STAMP)

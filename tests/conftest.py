@@ -7,15 +7,24 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from halfsmile.data.synthetic import write_data_set
 
-pytest_plugins = ["tests.run_folders", *(["tests.trained"] if find_spec("torch") else [])]
+pytest_plugins = [
+    "pytester",
+    "tests.run_folders",
+    "tests.skips",
+    *(["tests.trained"] if find_spec("torch") else []),
+]
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some tests use onnxruntime itself
-settings.register_profile("repeatable", derandomize=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# Several tests run side by side, so that time says little.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("random", unhurried)
+settings.register_profile("repeatable", unhurried, derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "random"))
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,13 @@
 """The whole family: broken runs end in the bits of unbroken ones, every method learns, processes agree.
 
-``torch.distributed.run`` starts this file twice as a program for the last of these.
+For the last of these this file is also a program.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -21,6 +23,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.nn import functional as F
 
 from halfsmile.data.samplers import ShuffledSampler
@@ -185,7 +188,6 @@ def test_every_method_learns(name: str) -> None:
 
 def program(out: Path) -> None:
     """What each of two processes does: train on its share of the batches."""
-    torch.set_num_threads(1)
     with processes("cpu") as where:
         for name in STATISTICS:
             train(make_task(name, view=NONE), batches(where), LAST, out / name, where=where)
@@ -195,10 +197,8 @@ LAST = replace(CONFIG, checkpoint_seconds=math.inf)
 
 
 def test_two_processes_have_the_statistics_of_the_whole_batch(tmp_path: Path) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [*launcher, __file__, str(tmp_path / "two")], check=False, capture_output=True, text=True, timeout=300
-    )
+    command = [sys.executable, __file__, str(tmp_path / "two")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     for name in STATISTICS:
         task = make_task(name, view=NONE)
@@ -210,5 +210,23 @@ def test_two_processes_have_the_statistics_of_the_whole_batch(tmp_path: Path) ->
             assert torch.allclose(one[key].float(), two[key].float(), atol=2e-3), (name, key)
 
 
+def start_two(out: Path) -> bool:
+    """Fork two processes that find each other as those of ``torchrun`` do, without importing torch thrice."""
+    torch.set_num_threads(1)
+    importlib.import_module("torch._dynamo")  # as the first optimizer does
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "WORLD_SIZE": "2"}
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"  # that is, the store is here, not in process 0
+    fork = multiprocessing.get_context("fork")
+    started = []
+    for rank in ("0", "1"):
+        os.environ["RANK"] = rank
+        started.append(fork.Process(target=program, args=(out,)))
+        started[-1].start()
+    for process in started:
+        process.join()
+    return all(process.exitcode == 0 for process in started)
+
+
 if __name__ == "__main__":
-    program(Path(sys.argv[1]))
+    sys.exit(not start_two(Path(sys.argv[1])))

@@ -147,7 +147,7 @@ def test_training_lowers_the_loss() -> None:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert sum(losses[-5:]) < 0.3 * sum(losses[:5])
 
 

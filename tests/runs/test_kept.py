@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from halfsmile.cli.main import main
 from halfsmile.data.synthetic import generate_sequence, write_data_set, write_sequences
+from halfsmile.export.export_run import export_run
 
 KEPT = Path(__file__).parent / "kept"
 STAGES = {"stills": ("finetune", "semi"), "frames": ("finetune", "temporal")}
@@ -34,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_run_of_the_first_version_is_evaluated_reported_and_exported(
-    name: str, data: dict[str, Path], tmp_path: Path
+    name: str, data: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch", reason="needs halfsmile[train]")
     run = Path(shutil.copytree(KEPT / name, tmp_path / name))
@@ -45,6 +47,7 @@ def test_a_run_of_the_first_version_is_evaluated_reported_and_exported(
         assert found[stage]["nll"] == pytest.approx(kept[stage]["nll"], abs=1e-3)
     main(["report", str(run)])
     assert (run / "report.html").stat().st_size > 10_000
+    monkeypatch.setattr("halfsmile.export.export_run.export_run", partial(export_run, seconds=0.0))
     main(["export", str(run), "--data", str(data[name])])
     files = {path.name for path in (run / "export").iterdir()}
     assert "model.onnx" in files

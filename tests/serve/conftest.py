@@ -180,7 +180,7 @@ def serving(app: FastAPI) -> Iterator[str]:
         assert not thread.is_alive(), "the server did not stop"
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     """Wait for a condition, or fail."""
     end = time.monotonic() + seconds
     for _ in itertools.count():

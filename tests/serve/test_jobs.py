@@ -59,34 +59,35 @@ def test_a_video_from_upload_to_deletion(client: TestClient, clip: bytes) -> Non
 
 
 def test_results_come_while_the_video_is_looked_at(serve: Serve, predictor: StandIn, clip: bytes) -> None:
-    predictor.seconds = 0.03
+    predictor.seconds = 0.3
     with serve() as url, httpx.Client(base_url=url, timeout=20) as client:
         job = start(client, clip)
         with client.stream("GET", f"/v1/video/{job}/results") as answer:
             lines = answer.iter_lines()
-            assert json.loads(next(lines))["frame"] == 0
+            assert [json.loads(next(lines))["frame"] for _ in range(2)] == [0, 1]
             now = state(client, job)
             assert now.status == "running"
             assert 0 < now.progress < 1
-            assert len(list(lines)) == 29
+            predictor.seconds = 0.0
+            assert len(list(lines)) == 28
 
 
 def test_pictures_are_answered_while_a_video_runs(
     serve: Serve, predictor: StandIn, clip: bytes, photo: bytes
 ) -> None:
-    predictor.seconds = 0.05
+    predictor.seconds = 0.2  # a video of six seconds
     with serve() as url, httpx.Client(base_url=url, timeout=20) as client:
         job = start(client, clip)
-        begin = time.monotonic()
         answer = client.post("/v1/predict", content=photo, headers={"Content-Type": "image/jpeg"})
         assert answer.status_code == 200
-        assert time.monotonic() - begin < 1
-        assert state(client, job).status == "running"
+        now = state(client, job)
+        assert now.status == "running"
+        assert now.progress < 0.5
         assert len(predictor.threads) == 1
 
 
 def test_cancelling_leaves_nothing(serve: Serve, predictor: StandIn, clip: bytes, temporary: Path) -> None:
-    predictor.seconds = 0.05
+    predictor.seconds = 0.3
     with serve() as url, httpx.Client(base_url=url, timeout=20) as client:
         job = start(client, clip)
         with client.stream("GET", f"/v1/video/{job}/results") as answer:
@@ -133,7 +134,7 @@ def test_a_video_whose_sender_has_left_is_not_looked_at(
         with pytest.raises(httpx.ReadTimeout):
             start(client, clip)
         client.close()
-        time.sleep(0.2)  # until the server knows
+        time.sleep(0.4)  # until the server knows
         has_left.set()
         wait_until(lambda: not list(temporary.rglob("video")), seconds=5)
         assert not list(temporary.rglob("results.jsonl"))

@@ -46,7 +46,7 @@ def test_the_newest_frame_wins_and_older_ones_are_counted(
     with serve() as url, connect(f"{url.replace('http', 'ws')}/v1/stream") as socket:
         for _ in range(10):
             socket.send(photo)
-        time.sleep(0.3)
+        time.sleep(0.6)  # until the server has them all
         predictor.gate.set()
         answers: list[dict[str, Any]] = []
         while not answers or answers[-1]["frame"] < 9:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from halfsmile.data.decode import BadImage, decode, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, placement, preprocess
+from halfsmile.utils.cpu import processors
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.progress import Progress
 
@@ -232,7 +232,7 @@ def _run(load: Callable[[range], int], rows: int, progress: bool) -> None:
     chunks = [range(start, min(start + _CHUNK, rows)) for start in range(0, rows, _CHUNK)]
     begin, done = time.monotonic(), 0
     with (
-        ThreadPoolExecutor(_num_threads()) as pool,
+        ThreadPoolExecutor(min(16, processors())) as pool,
         Progress("reading images", total=rows, active=progress) as shown,
     ):
         try:
@@ -242,9 +242,3 @@ def _run(load: Callable[[range], int], rows: int, progress: bool) -> None:
                 shown.advance(count, note=f"{done / max(time.monotonic() - begin, 1e-9):,.0f} images/s")
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _num_threads() -> int:
-    """The processors that this process may use, at most 16."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(16, usable)

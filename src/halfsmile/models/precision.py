@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass
 from typing import Literal
@@ -26,7 +27,9 @@ class PrecisionChoice:
     reason: str
 
 
+@functools.cache
 def _seconds(dtype: torch.dtype, device: torch.device, budget: float) -> float:
+    """Seconds that a product takes; measured once, so that all runs of a process train in one format."""
     rows, inner = (512, 256) if device.type == "cpu" else (4096, 4096)  # more than a GPU's time to start
     left = torch.ones(rows, inner, dtype=dtype, device=device)
     right = torch.ones(inner, rows, dtype=dtype, device=device)

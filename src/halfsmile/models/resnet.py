@@ -18,8 +18,6 @@ import math
 from dataclasses import dataclass
 
 import torch
-from timm.layers.drop import DropPath
-from timm.models.resnet import BasicBlock, downsample_conv
 from torch import Tensor, nn
 
 from halfsmile.models.winograd import Conv3x3
@@ -109,6 +107,10 @@ class ResNet(nn.Module):
     """
 
     def __init__(self, config: ResNetConfig) -> None:
+        # Not above: it takes longer to import than torch, and Transformers do without.
+        from timm.layers.drop import DropPath
+        from timm.models.resnet import BasicBlock, downsample_conv
+
         super().__init__()
         self.config = config
         self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)

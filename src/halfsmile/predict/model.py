@@ -8,7 +8,6 @@ refused, since guessed labels or a guessed crop give wrong answers that look rig
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
+from halfsmile.utils.cpu import processors
 from halfsmile.utils.runtime import import_onnxruntime
 
 Crops = npt.NDArray[np.uint8]
@@ -213,7 +213,7 @@ def open_session(data: bytes, name: str, threads: int | None = None) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = threads or _processors()
+    options.intra_op_num_threads = threads or processors()
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     refusals = (
@@ -231,8 +231,3 @@ def open_session(data: bytes, name: str, threads: int | None = None) -> Any:
         raise ValueError(
             f"{name} is damaged, cut short, or no ONNX model ({len(data):,} bytes): {error}"
         ) from error
-
-
-def _processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -198,11 +198,13 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ValueError: If the address is none of this machine, or the port is in use or not permitted.
     """
+    if not 0 <= port < 2**16:
+        raise ValueError(f"Can't listen on {host} port {port}: a port is 0 to {2**16 - 1}.")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return socket.create_server((host, port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
             raise ValueError(
                 f"Port {port} of {host} is in use, perhaps by another halfsmile. Choose another with --port."
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def test_nothing() -> None:
 
 
 def test_the_table_says_it(manifest: Manifest) -> None:
-    console = Console(record=True, width=120, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(record=True, width=120, file=io.StringIO())
     describe(manifest, pixels=True, progress=False).render(console)
     text = console.export_text()
     for part in ("5 faces", "calm", "train", "brightness", "can't be read"):

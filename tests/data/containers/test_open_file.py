@@ -25,6 +25,16 @@ def test_any_part_from_any_thread(tmp_path: Path, has_pread: bool, monkeypatch: 
     assert parts == [data[at : at + 700] for at in range(0, 11_000, 13)]
 
 
+def test_the_file_is_closed_when_nobody_has_it_any_more(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    opened = (tmp_path / "a").open("rb")
+    readers = [OpenFile(opened)] * 2
+    readers.pop()
+    assert readers[0].read(0, 1) == b"1"
+    readers.pop()
+    assert opened.closed
+
+
 def test_opened_once_until_the_file_changes(tmp_path: Path) -> None:
     opened: list[bytes] = []
 

@@ -53,11 +53,12 @@ def dies(call, root):
     assert status in (0, -signal.SIGKILL), status
     return status != 0
 
+os.fsync = lambda number: None  # what is written outlives its process all the same
 os.fsync, shutil.rmtree, ShardWriter.append = map(counted, (os.fsync, shutil.rmtree, ShardWriter.append))
 Path.replace, Path.rename, Path.chmod = map(counted, (Path.replace, Path.rename, Path.chmod))
 deaths = 0
-if mode == "slow":
-    fill(root, pause=0.01)
+if mode in ("slow", "fast"):
+    fill(root, pause=0.05 if mode == "slow" else 0.0)
 elif mode == "often":
     while dies(1 + deaths % 12, root):
         deaths += 1
@@ -116,7 +117,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def start(root: Path, mode: str) -> subprocess.Popen[str]:
+def command(root: Path, mode: str) -> list[str]:
     loader = (
         "import importlib.util, sys\n"
         f"spec = importlib.util.spec_from_file_location('tests_store_faces', {__file__!r})\n"
@@ -124,8 +125,13 @@ def start(root: Path, mode: str) -> subprocess.Popen[str]:
         "sys.modules['tests_store_faces'] = module\n"
         "spec.loader.exec_module(module)\n"
     )
-    command = [sys.executable, "-c", loader + PROGRAM, str(root), mode]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return [sys.executable, "-c", loader + PROGRAM, str(root), mode]
+
+
+def deaths(root: Path, mode: str) -> int:
+    """How often the program let a process of its own die."""
+    done = subprocess.run(command(root, mode), stdout=subprocess.PIPE, text=True, check=True, timeout=300)
+    return int(done.stdout)
 
 
 def test_the_store_is_as_expected(unbroken: Path) -> None:
@@ -152,27 +158,26 @@ def test_killed_at_any_moment(unbroken: Path, tmp_path: Path) -> None:
     """Real kill -9 while sources are written."""
     root, killed = tmp_path / "store", 0
     for seconds in (0.06, 0.1, 0.13):
-        process = start(root, "slow")
-        deadline = time.monotonic() + 20
-        before = len(list(root.glob("parts/part-*")))
-        while len(list(root.glob("parts/part-*"))) <= before and time.monotonic() < deadline:
-            time.sleep(0.002)
-        time.sleep(seconds)
-        process.kill()
-        killed += process.wait() == -9
+        with subprocess.Popen(command(root, "slow")) as process:
+            deadline = time.monotonic() + 20
+            before = len(list(root.glob("parts/part-*")))
+            while len(list(root.glob("parts/part-*"))) <= before and time.monotonic() < deadline:
+                time.sleep(0.002)
+            time.sleep(seconds)
+            process.kill()
+            killed += process.wait() == -9
     assert killed == 3
     assert not (root / "index.parquet").exists()
     with pytest.raises(ValueError, match="unfinished"):
         read(root)
-    assert start(root, "slow").wait() == 0
+    assert deaths(root, "fast") == 0
     assert files(root) == files(unbroken)
 
 
 @forks
 def test_killed_at_every_call(unbroken: Path, tmp_path: Path) -> None:
     """Each run dies at one of its first twelve calls that write, sync, rename or remove; the next goes on."""
-    found, _ = start(tmp_path / "store", "often").communicate(timeout=60)
-    assert int(found) > 12
+    assert deaths(tmp_path / "store", "often") > 12
     assert files(tmp_path / "store") == files(unbroken)
 
 
@@ -185,9 +190,9 @@ def test_killed_at_every_call_of_finishing(
     with monkeypatch.context() as patched:
         patched.setattr(Parts, "finish", Parts.close)
         fill(tmp_path / "unfinished")
-    found, _ = start(tmp_path, "finish").communicate(timeout=60)
-    assert int(found) >= 8
-    for run in range(1, int(found) + 1):
+    found = deaths(tmp_path, "finish")
+    assert found >= 8
+    for run in range(1, found + 1):
         assert files(tmp_path / str(run)) == files(unbroken)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from halfsmile.utils.parallel.engine import open_pool, processors
+from halfsmile.utils.cpu import processors
+from halfsmile.utils.parallel.engine import open_pool
 from halfsmile.utils.parallel.pool import OrderedPool
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,41 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.utils.parallel.tasks import worker
 
 from halfsmile.utils.parallel.pool import OrderedPool, TaskFailed
-
-
-def worker() -> Callable[[int], Iterator[tuple[int, int]]]:
-    """Task n gives n pieces; tasks 5 and 7 take long, 13 kills its process, 14 is a mistake."""
-
-    def work(task: int) -> Iterator[tuple[int, int]]:
-        for piece in range(task):
-            if task == 5:
-                time.sleep(0.02)
-            if task == 13 and piece == 2:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if task == 14:
-                raise ZeroDivisionError("a mistake in the code")
-            yield task, piece
-
-    return work
 
 
 def large() -> Callable[[int], Iterator[bytes]]:
     def work(task: int) -> Iterator[bytes]:
         for _ in range(40):
             yield bytes([task]) * 100_000
-
-    return work
-
-
-def endless() -> Callable[[int], Iterator[int]]:
-    Path(os.environ["PIDS"], str(os.getpid())).touch()
-
-    def work(task: int) -> Iterator[int]:
-        while True:
-            time.sleep(0.01)
-            yield task
 
     return work
 
@@ -109,7 +82,7 @@ def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "if __name__ == '__main__':\n"
         "    from halfsmile.utils.parallel.pool import OrderedPool\n"
-        "    from test_pool import endless\n"
+        "    from tasks import endless\n"
         "    with OrderedPool(endless, workers=2) as pool:\n"
         "        for _, pieces in pool.run([1, 2]):\n"
         "            print(next(pieces), flush=True)\n"

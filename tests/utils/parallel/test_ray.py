@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.utils.parallel.tasks import worker
 
 from halfsmile.data.synthetic import generate
 from halfsmile.data.synthetic.folders import encode_png
@@ -80,20 +81,6 @@ def quietly(out: Path, **options: Any) -> Any:
 
 def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
-
-def worker() -> Callable[[int], Iterator[tuple[int, int]]]:
-    """Task n gives n pieces; 13 kills its process, 14 is a mistake."""
-
-    def work(task: int) -> Iterator[tuple[int, int]]:
-        for piece in range(task):
-            if task == 13 and piece == 2:
-                os.kill(os.getpid(), signal.SIGKILL)
-            if task == 14:
-                raise ZeroDivisionError("a mistake in the code")
-            yield task, piece
-
-    return work
 
 
 def kill_while_it_works(program: str, folder: Path, address: str, parts: Path) -> None:

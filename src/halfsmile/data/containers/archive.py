@@ -11,6 +11,7 @@ Of members with one name the last counts, as when unpacking. A leading ``./`` is
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
@@ -26,7 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import IO, Generic, TypeVar
 
 from halfsmile.data.containers.open_file import OpenFile, per_file
 from halfsmile.data.containers.tar_index import BLOCK, is_tar_header, tar_members
@@ -217,11 +218,20 @@ def _is_text(name: str) -> bool:
 
 def _unpack(path: Path, opener: Callable[[Path], io.BufferedIOBase]) -> tuple[OpenFile, tuple[str, ...]]:
     """The bytes behind a compressed tar, in a temporary file without a name; a broken tail is noted."""
+    with contextlib.ExitStack() as on_error:
+        unpacked = on_error.enter_context(tempfile.TemporaryFile())
+        notes = _unpack_into(unpacked, path, opener)
+        on_error.pop_all()
+    return OpenFile(unpacked), notes
+
+
+def _unpack_into(
+    unpacked: IO[bytes], path: Path, opener: Callable[[Path], io.BufferedIOBase]
+) -> tuple[str, ...]:
     folder = tempfile.gettempdir()
     limit = min(
         UNPACK_LIMIT, max(_SMALL, RATIO_LIMIT * path.stat().st_size), shutil.disk_usage(folder).free // 2
     )
-    unpacked = tempfile.TemporaryFile()  # noqa: SIM115
     notes: tuple[str, ...] = ()
     try:
         with opener(path) as packed:
@@ -238,4 +248,4 @@ def _unpack(path: Path, opener: Callable[[Path], io.BufferedIOBase]) -> tuple[Op
             raise ValueError(f"{path} can't be unpacked ({error}).") from error
         notes = (f"{path.name} is damaged: only its first {unpacked.tell():,} bytes could be unpacked.",)
     unpacked.flush()
-    return OpenFile(unpacked), notes
+    return notes

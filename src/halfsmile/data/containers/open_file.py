@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -16,11 +17,12 @@ class OpenFile:
     """A file that may be read at any offset from many threads.
 
     Args:
-        file: Opened for reading in binary mode; closed with the last reference to this object.
+        file: Opened for reading in binary mode; closed when nobody has this object any more.
     """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        weakref.finalize(self, file.close)
         self._lock = threading.Lock()
         self.length = file.seek(0, os.SEEK_END)
 

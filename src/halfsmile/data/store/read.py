@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,6 +34,7 @@ from halfsmile.data.manifest import SCHEMA, Manifest
 from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.data.store.shards import Shard, shard_name
 from halfsmile.taxonomy import Taxonomy, from_labels
+from halfsmile.utils.cpu import processors
 
 INDEX_NAME = "index.parquet"
 SOURCES_NAME = "sources.parquet"
@@ -152,7 +152,7 @@ class FaceStore:
             np.array(table[name].to_numpy()) for name in ("shard", "offset", "length")
         )
         self._shard = functools.lru_cache(_OPEN_SHARDS)(lambda number: Shard(self.root / shard_name(number)))
-        self._threads = threads or min(16, os.cpu_count() or 1)
+        self._threads = threads or min(16, processors())
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
 
     def __len__(self) -> int:

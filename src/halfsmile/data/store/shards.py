@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import re
 import tarfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from halfsmile.data.containers.open_file import OpenFile
 
 BLOCK = 512
 END_MARK = bytes(2 * BLOCK)
@@ -159,9 +160,8 @@ class Shard:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self._file = self.path.open("rb", buffering=0)
-        self.size = os.fstat(self._file.fileno()).st_size
-        self._lock = threading.Lock()
+        self._file = OpenFile(self.path.open("rb"))
+        self.size = self._file.length
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes of one member.
@@ -178,17 +178,10 @@ class Shard:
                 f"{self.path} is cut short: bytes {offset} to {offset + length} were expected in it, but it "
                 f"has {self.size}."
             )
-        found = self._bytes(offset - BLOCK, BLOCK + length)
+        found = self._file.read(offset - BLOCK, BLOCK + length)
         if found[257:262] != b"ustar" or found[124:135] != b"%011o" % length:
             raise ValueError(
                 f"{self.path} has no member of {length} bytes at byte {offset}: the index belongs to another "
                 "shard."
             )
         return found[:100].rstrip(b"\0").decode("ascii", "replace"), found[BLOCK:]
-
-    def _bytes(self, start: int, length: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), length, start)
-        with self._lock:
-            self._file.seek(start)
-            return self._file.read(length)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Literal, Protocol, Self, TypeVar
 
+from halfsmile.utils.cpu import processors
 from halfsmile.utils.parallel.pool import OrderedPool, Work
 
 Engine = Literal["local", "ray"]
@@ -56,8 +56,3 @@ def open_pool(
 
         return RayPool[Task, Piece](start, workers=workers)
     return OrderedPool[Task, Piece](start, workers=processors() if workers is None else workers)
-
-
-def processors() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
