@@ -84,7 +84,7 @@ def serve(options: Options, batch: int) -> None:
     """Serve on a free port, whose number is printed."""
     from halfsmile.predict.predictor import Predictor
     from halfsmile.serve.app import create_app
-    from halfsmile.serve.limits import Limits
+    from halfsmile.serve.limits import ServerLimits
     from halfsmile.serve.run import listen, make_server
 
     predictor: Any
@@ -95,7 +95,7 @@ def serve(options: Options, batch: int) -> None:
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     with suppress(KeyboardInterrupt):
-        make_server(create_app(predictor, Limits(batch=batch))).run(sockets=[listener])
+        make_server(create_app(predictor, ServerLimits(batch=batch))).run(sockets=[listener])
 
 
 @contextmanager

@@ -34,7 +34,7 @@ from halfsmile.data.readers import sequences
 from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.data.synthetic import generate, generate_sequences
-from halfsmile.data.windows import Track, group_tracks
+from halfsmile.data.windows import FrameTrack, group_tracks
 from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.task import Batch
@@ -258,7 +258,7 @@ class Group:
     taxonomy: Taxonomy
 
     @property
-    def tracks(self) -> list[Track]:
+    def tracks(self) -> list[FrameTrack]:
         """Sequences."""
         return self.table.tracks
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from halfsmile.cli.main import main
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 1) -> str:
@@ -91,7 +91,7 @@ def test_a_full_disk_and_a_stop_on_request(
         raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
 
     def stopped(*_: object, **__: object) -> None:
-        raise Interrupted("Stopped after step 3 of 9.")
+        raise StopRequestedError("Stopped after step 3 of 9.")
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -147,7 +147,7 @@ def test_a_stopped_prediction_says_itself_how_to_go_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object, **__: object) -> None:
-        raise Interrupted("Stopped. faces.partial.csv has what was found; --resume goes on from it.")
+        raise StopRequestedError("Stopped. faces.partial.csv has what was found; --resume goes on from it.")
 
     monkeypatch.setattr("halfsmile.predict.run.predict_run", stopped)
     message = fails(capsys, "predict", "photo.jpg", status=130)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from halfsmile.data.copies import copies_of, notes_on_test_faces, require_no_test_faces
-from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.readers import folder
 
 
-def faces(root: Path, **pictures: int) -> Faces:
+def faces(root: Path, **pictures: int) -> DecodedFaces:
     """Noise of the given seeds as ``<name>.<suffix>``, named ``name__suffix``."""
     root.mkdir()
     for name, seed in pictures.items():
@@ -37,7 +37,7 @@ def test_copies_are_found_in_another_format_and_in_color(tmp_path: Path) -> None
 
 def test_one_gray_level_makes_another_face(tmp_path: Path) -> None:
     test = faces(tmp_path / "test", a__png=1)
-    changed = Faces(test.images.copy(), test.boxes, test.landmarks, test.manifest)
+    changed = DecodedFaces(test.images.copy(), test.boxes, test.landmarks, test.manifest)
     changed.images[0, 5, 5, 0] ^= 1
     assert copies_of(changed, test) == []
     require_no_test_faces("web", changed, test)

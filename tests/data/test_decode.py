@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
 
-from halfsmile.data.decode import BadImage, decode, pixel_sha256, read_image
+from halfsmile.data.decode import BadImageError, decode, pixel_sha256, read_image
 
 X, Y = np.meshgrid(np.arange(64), np.arange(48))
 GREY = (X * 3 + Y).astype(np.uint8)
@@ -83,7 +83,7 @@ def test_every_value_of_sixteen_bits_is_rounded_to_the_nearest_of_eight() -> Non
 
 
 def test_floating_point_samples_are_refused() -> None:
-    with pytest.raises(BadImage, match="float32"):
+    with pytest.raises(BadImageError, match="float32"):
         decode(encoded(GREY.astype(np.float32), "TIFF"), "x")
 
 
@@ -109,7 +109,7 @@ def test_animations_give_their_first_picture(file_format: str, options: dict[str
 def test_files_cut_short_are_refused(file_format: str, share: float) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     data = encoded(noise, file_format)
-    with pytest.raises(BadImage, match=r"^name\.x: "):
+    with pytest.raises(BadImageError, match=r"^name\.x: "):
         decode(data[: int(len(data) * share)], "name.x")
 
 
@@ -119,7 +119,7 @@ def test_a_thumbnail_does_not_hide_that_a_jpeg_is_cut_short() -> None:
     whole = encoded(RGB, "JPEG")
     data = whole[:2] + application + whole[2:]
     assert close(decode(data, "x"), RGB, 6)
-    with pytest.raises(BadImage, match="cut short"):
+    with pytest.raises(BadImageError, match="cut short"):
         decode(data[: int(len(data) * 0.9)], "x")
 
 
@@ -139,14 +139,14 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm() -> None:
     ],
 )
 def test_what_is_no_image_is_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(BadImage, match=reason):
+    with pytest.raises(BadImageError, match=reason):
         decode(data, "x")
 
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for locator in ("none.png", "folder.png", "none.zip!a.png", "none.csv#0"):
-        with pytest.raises(BadImage, match=r"none|folder"):
+        with pytest.raises(BadImageError, match=r"none|folder"):
             read_image(tmp_path, locator)
 
 
@@ -162,7 +162,7 @@ def test_zip_members_are_read_from_many_threads(tmp_path: Path) -> None:
     for name, first, second in zip(names, below, itself, strict=True):
         assert np.array_equal(first, pictures[name])
         assert np.array_equal(second, pictures[name])
-    with pytest.raises(BadImage, match=r"no member 'in/x\.png'"):
+    with pytest.raises(BadImageError, match=r"no member 'in/x\.png'"):
         read_image(tmp_path, "Faces.zip!in/x.png")
 
 
@@ -177,7 +177,7 @@ def test_a_replaced_archive_is_opened_anew(tmp_path: Path) -> None:
 
 def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(b"no zip")
-    with pytest.raises(BadImage, match="not a readable zip"):
+    with pytest.raises(BadImageError, match="not a readable zip"):
         read_image(tmp_path, "bad.zip!x.png")
     data = encoded(np.random.default_rng(0).integers(0, 256, (32, 32), dtype=np.uint8), "PNG")
     with zipfile.ZipFile(tmp_path / "bit.zip", "w") as archive:
@@ -185,7 +185,7 @@ def test_damaged_archives_are_refused(tmp_path: Path) -> None:
     whole = bytearray((tmp_path / "bit.zip").read_bytes())
     whole[200] ^= 0xFF
     (tmp_path / "bit.zip").write_bytes(whole)
-    with pytest.raises(BadImage, match=r"can't be read"):
+    with pytest.raises(BadImageError, match=r"can't be read"):
         read_image(tmp_path, "bit.zip!x.png")
 
 
@@ -196,7 +196,7 @@ def test_pixel_tables(tmp_path: Path, end: str) -> None:
     (tmp_path / "f.csv").write_bytes(((end or "\n").join(lines) + end).encode())
     for i, row in enumerate(rows):
         assert np.array_equal(read_image(tmp_path, f"f.csv#{i}"), row[:, :, None])
-    with pytest.raises(BadImage, match="only 3 rows"):
+    with pytest.raises(BadImageError, match="only 3 rows"):
         read_image(tmp_path, "f.csv#3")
 
 
@@ -206,13 +206,13 @@ def test_pixel_tables(tmp_path: Path, end: str) -> None:
 )
 def test_damaged_pixel_rows_are_refused(tmp_path: Path, pixels: str, reason: str) -> None:
     (tmp_path / "f.csv").write_text(f"pixels,Usage\n{pixels},Training\n")
-    with pytest.raises(BadImage, match=reason):
+    with pytest.raises(BadImageError, match=reason):
         read_image(tmp_path, "f.csv#0")
 
 
 def test_tables_without_pixels_are_refused(tmp_path: Path) -> None:
     (tmp_path / "f.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(BadImage, match="no column 'pixels'"):
+    with pytest.raises(BadImageError, match="no column 'pixels'"):
         read_image(tmp_path, "f.csv#0")
 
 
@@ -247,7 +247,9 @@ def test_pictures_of_absurd_size_are_refused_before_they_are_decoded(monkeypatch
         b"P5 30000 30000 255\n",
         b"BM" + bytes(12) + struct.pack("<Iii", 40, 30_000, -30_000) + bytes(99),
     ):
-        with pytest.raises(BadImage, match=r"claims [\d,]+ × [\d,]+ pixels; at most 134,217,728 are decoded"):
+        with pytest.raises(
+            BadImageError, match=r"claims [\d,]+ × [\d,]+ pixels; at most 134,217,728 are decoded"
+        ):
             decode(data, "x")
 
 
@@ -256,14 +258,14 @@ def test_what_is_no_regular_file_is_refused_and_does_not_hang(tmp_path: Path) ->
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     (tmp_path / "loop.png").symlink_to("loop.png")
     for name in ("pipe.png", "zero.png", "loop.png"):
-        with pytest.raises(BadImage, match=name):
+        with pytest.raises(BadImageError, match=name):
             read_image(tmp_path, name)
 
 
 def test_huge_files_are_refused_unread(tmp_path: Path) -> None:
     with (tmp_path / "a.png").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(BadImage, match="1,099,511,627,776 bytes"):
+    with pytest.raises(BadImageError, match="1,099,511,627,776 bytes"):
         read_image(tmp_path, "a.png")
 
 
@@ -275,12 +277,12 @@ def test_members_of_tars(tmp_path: Path, kind: str) -> None:
         archive.add(tmp_path / "x.png", "in/x.png")
     assert np.array_equal(read_image(tmp_path, f"a.{kind}!in/x.png"), RGB)
     assert np.array_equal(read_image(tmp_path / f"a.{kind}", "in/x.png"), RGB)
-    with pytest.raises(BadImage, match=rf"a\.{kind}!none: .* has no member 'none'"):
+    with pytest.raises(BadImageError, match=rf"a\.{kind}!none: .* has no member 'none'"):
         read_image(tmp_path, f"a.{kind}!none")
 
 
 def test_records_and_cells_that_are_missing(tmp_path: Path) -> None:
     (tmp_path / "a.rec").write_bytes(b"no record")
     for locator in ("a.rec@0", "none.rec@0", "none.parquet#0", f"a.rec@{10**17}"):
-        with pytest.raises(BadImage, match=locator):
+        with pytest.raises(BadImageError, match=locator):
             read_image(tmp_path, locator)

@@ -7,14 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsmile.data.windows import PADDING, Track, WindowSampler, group_tracks, take_windows, window_starts
+from halfsmile.data.windows import (
+    PADDING,
+    FrameTrack,
+    WindowSampler,
+    group_tracks,
+    take_windows,
+    window_starts,
+)
 
 
-def tracks_of(*lengths: int) -> list[Track]:
+def tracks_of(*lengths: int) -> list[FrameTrack]:
     first, found = 0, []
     for number, length in enumerate(lengths):
         rows = np.arange(first, first + length)
-        found.append(Track(f"video {number}", None, rows, 100 + np.arange(length) / 25))
+        found.append(FrameTrack(f"video {number}", None, rows, 100 + np.arange(length) / 25))
         first += length
     return found
 
@@ -82,7 +89,10 @@ def test_ranges_are_checked() -> None:
 
 
 def test_windows_hold_rows_and_seconds_since_their_first_frame() -> None:
-    tracks = [Track("v", None, np.array([7, 5, 9, 2]), np.array([10.0, 10.5, 11.5, 12.0])), *tracks_of(1)]
+    tracks = [
+        FrameTrack("v", None, np.array([7, 5, 9, 2]), np.array([10.0, 10.5, 11.5, 12.0])),
+        *tracks_of(1),
+    ]
     windows = take_windows(tracks, [(0, 1), (1, 0)], 3)
     assert windows.rows.tolist() == [[5, 9, 2], [0, PADDING, PADDING]]
     assert windows.times.tolist() == [[0.0, 1.0, 1.5], [0.0, 0.0, 0.0]]

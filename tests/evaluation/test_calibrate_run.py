@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation import calibrate_run as module
-from halfsmile.evaluation.calibrate_run import NEVER, calibrate_run, judge
+from halfsmile.evaluation.calibrate_run import NEVER, calibrate_run, judge_answers
 from halfsmile.evaluation.inference import network_logits, predict_probabilities
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import Temperature, calibration_errors
@@ -175,7 +175,7 @@ def test_judging_by_hand() -> None:
     probabilities = np.array([[0.9, 0.05, 0.05], [0.8, 0.15, 0.05], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3]])
     targets = np.array([0, 1, 2, 0])
     taxonomy = Taxonomy("abc", ("a", "b", "c"))
-    found = judge(probabilities, targets, taxonomy, threshold=0.5, sets=ConformalSets(0.9, 0.3))
+    found = judge_answers(probabilities, targets, taxonomy, threshold=0.5, sets=ConformalSets(0.9, 0.3))
     assert found["metrics"]["accuracy"] == 0.5
     assert found["certain"] == {"share": 0.75, "error": pytest.approx(2 / 3)}
     assert found["sets"] == {
@@ -183,7 +183,9 @@ def test_judging_by_hand() -> None:
         "per_class": {"a": 1.0, "b": 0.0, "c": 1.0},
         "mean_size": (1 + 1 + 2 + 3) / 4,
     }
-    absent = judge(probabilities, np.zeros(4, int), taxonomy, threshold=None, sets=ConformalSets(0.9, 0.3))
+    absent = judge_answers(
+        probabilities, np.zeros(4, int), taxonomy, threshold=None, sets=ConformalSets(0.9, 0.3)
+    )
     assert absent["sets"]["per_class"] == {"a": 0.75, "b": None, "c": None}
-    never = judge(np.eye(3)[[0, 1]], targets[:2], taxonomy, threshold=1.0, sets=None)
+    never = judge_answers(np.eye(3)[[0, 1]], targets[:2], taxonomy, threshold=1.0, sets=None)
     assert never["certain"] == {"share": 0.0, "error": None}

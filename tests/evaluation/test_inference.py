@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from halfsmile.data.images import Faces
+from halfsmile.data.images import DecodedFaces
 from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation.inference import predict_probabilities, pseudo_label_quality, watch
 from halfsmile.methods.debias import DebiasPL
@@ -161,12 +161,12 @@ def test_what_is_undefined_is_left_out() -> None:
     }
 
 
-def held_out() -> Faces:
+def held_out() -> DecodedFaces:
     labels = [MOODS.labels[target] for target in TARGETS]
     rows = [{"image": str(i), "label": label} for i, label in enumerate(labels)]
     unknown = np.full((6, 4), np.nan, np.float32)
     manifest = Manifest.from_rows(rows, Path("faces"), MOODS)
-    return Faces(images(6), unknown, np.full((6, 5, 2), np.nan, np.float32), manifest)
+    return DecodedFaces(images(6), unknown, np.full((6, 5, 2), np.nan, np.float32), manifest)
 
 
 def test_watching_measures_the_averaged_network() -> None:
@@ -209,7 +209,7 @@ def test_watching_asks_the_method_and_not_a_threshold() -> None:
 def test_watching_gives_the_method_logits() -> None:
     """A score that is the same for all probabilities, as their sum is, depends on the face."""
     task = Feedback(guard=GuardConfig(score="energy", threshold=0.0)).task(model(), weak=NONE, strong=NONE)
-    network = task.namer.eval()
+    network = task.labeling_network.eval()
     energies = network(to_tensor(images(6)).float() / 255).logsumexp(dim=1).detach()
     assert energies.min() < energies.max()
     task.guard.threshold.copy_(energies.mean())

@@ -9,7 +9,7 @@ import numpy as np
 
 from halfsmile.evaluation.calibrate_run import NEVER, Calibration
 from halfsmile.export.card import card, short_card
-from halfsmile.export.gate import Comparison
+from halfsmile.export.gate import Parity
 from halfsmile.export.latency import Latency
 from halfsmile.metrics.calibration import VectorScaling
 from halfsmile.metrics.scores import evaluate_predictions
@@ -57,7 +57,7 @@ DATA: dict[str, Any] = {
     "pretrain_images": {"own": 1530, "elsewhere": 470},
     "notes": ["2 rows were dropped."],
 }
-SAME = Comparison(
+SAME = Parity(
     count=9, difference=1e-6, mean_difference=1e-7, agreement=1.0, accuracy=None, reference_accuracy=None
 )
 

@@ -19,9 +19,9 @@ from halfsmile.export.gate import (
     BATCHES,
     EXACT,
     QUANTIZED,
-    Comparison,
     GateError,
-    Limits,
+    Parity,
+    ParityLimits,
     batch_sizes,
     compare,
     require,
@@ -34,7 +34,7 @@ REFERENCE = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.3, 0.3, 0.4], [0.9, 0
 TARGETS = np.array([0, 1, 2, 1])
 
 
-def through_the_gate(source: Network, path: Path, limits: Limits = EXACT) -> Comparison:
+def through_the_gate(source: Network, path: Path, limits: ParityLimits = EXACT) -> Parity:
     images = source.images(90, seed=7)
     reference = source.probabilities(images)
     return require(
@@ -95,7 +95,7 @@ def test_a_wrong_mean_is_seen(good: tuple[Network, Path]) -> None:
 
 @pytest.mark.parametrize("limits", [EXACT, QUANTIZED], ids=["exact", "quantized"])
 def test_swapped_classes_are_seen_even_by_the_loose_limits(
-    good: tuple[Network, Path], limits: Limits
+    good: tuple[Network, Path], limits: ParityLimits
 ) -> None:
     source, path = good
     path = spoiled(path, lambda name, value: value[::-1].copy() if "head" in name else value)
@@ -204,7 +204,7 @@ def test_ties_count_as_agreement_and_only_ties() -> None:
 
 
 def test_accuracy_may_fall_by_one_face_or_the_limit() -> None:
-    found = Comparison(
+    found = Parity(
         count=1000,
         difference=0.0,
         mean_difference=0.0,

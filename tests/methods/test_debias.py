@@ -42,7 +42,7 @@ def test_a_uniform_prior_is_fixmatch(model: nn.Module, both: Batch, settings: Se
 def test_labels_are_named_without_the_prior(task: DebiasTask) -> None:
     task.prior.copy_(torch.tensor([0.9, 0.09, 0.01]))
     task.method = DebiasPL(threshold=0.5, strength=1.0)
-    named = task.judge(torch.tensor([[0.8, 0.15, 0.05], [0.98, 0.01, 0.01]]).log())
+    named = task.pseudo_label(torch.tensor([[0.8, 0.15, 0.05], [0.98, 0.01, 0.01]]).log())
     quotient = torch.tensor([[0.8 / 0.9, 0.15 / 0.09, 0.05 / 0.01], [0.98 / 0.9, 0.01 / 0.09, 1.0]])
     torch.testing.assert_close(named.probabilities, quotient / quotient.sum(dim=1, keepdim=True))
     assert named.labels.tolist() == [2, 0]
@@ -73,7 +73,7 @@ def test_a_class_that_is_rarely_said_gets_a_larger_gradient(task: DebiasTask) ->
     norms = []
     for label in (0, 1):
         strong = torch.zeros(1, 3, requires_grad=True)
-        named = task.judge(F.one_hot(torch.tensor([label]), 3).float() * 20)
+        named = task.pseudo_label(F.one_hot(torch.tensor([label]), 3).float() * 20)
         assert named.labels.tolist() == [label]
         task.unlabeled_loss(strong, named).backward()  # type: ignore[no-untyped-call]
         assert strong.grad is not None

@@ -38,7 +38,7 @@ from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.distributed import Processes, processes
 from halfsmile.training.loop import LoopConfig, train
 from halfsmile.transforms.augment import NONE, Augment
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))
 STEPS, LABELED, UNLABELED = 8, 24, 40
@@ -137,7 +137,7 @@ def test_a_broken_run_ends_in_the_bits_of_an_unbroken_one(name: str, tmp_path: P
             os.kill(os.getpid(), signal.SIGINT)
         return draw(step)
 
-    with pytest.raises(Interrupted, match="step 5 of 8"):
+    with pytest.raises(StopRequestedError, match="step 5 of 8"):
         train(make_task(name), interrupted, CONFIG, tmp_path / "broken", where=HERE)
     train(make_task(name), draw, CONFIG, tmp_path / "broken", where=HERE)
     first, second = kept(tmp_path / "unbroken"), kept(tmp_path / "broken")

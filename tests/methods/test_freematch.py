@@ -33,13 +33,13 @@ def test_thresholds_are_relative_to_the_most_expected_class(task: FreeMatchTask)
     task.confidence.fill_(0.6)
     task.expected.copy_(torch.tensor([0.5, 0.3, 0.2]))
     assert task.thresholds.tolist() == pytest.approx([0.6, 0.36, 0.24])
-    named = task.judge(torch.tensor([[0.59, 0.21, 0.2], [0.2, 0.45, 0.35], [0.33, 0.32, 0.35]]).log())
+    named = task.pseudo_label(torch.tensor([[0.59, 0.21, 0.2], [0.2, 0.45, 0.35], [0.33, 0.32, 0.35]]).log())
     assert named.labels.tolist() == [0, 1, 2]
     assert named.weights.tolist() == [0.0, 1.0, 1.0]
 
 
 def test_the_batch_moves_the_thresholds_before_it_is_judged(task: FreeMatchTask) -> None:
-    named = task.name_faces(PROBABILITIES.log())
+    named = task.label_batch(PROBABILITIES.log())
     expected = ((1 / 3 + 0.6) / 2) * (task.expected / task.expected.max())
     assert task.thresholds.tolist() == pytest.approx(expected.tolist())
     assert named.weights.tolist() == [1.0, 1.0, 1.0, 1.0]

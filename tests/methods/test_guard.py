@@ -6,27 +6,27 @@ import pytest
 import torch
 from scipy.special import logsumexp, softmax
 
-from halfsmile.methods.guard import Guard, GuardConfig, Score
+from halfsmile.methods.guard import GuardConfig, OutOfDistributionGuard, Score
 
 LOGITS = torch.tensor([[4.0, 0.0, 0.0], [0.5, 0.4, 0.6], [-3.0, -3.0, 1.0], [9.0, 9.0, 8.0]])
 
 
 def test_scores_equal_scipys() -> None:
-    confidence = Guard(GuardConfig(score="confidence")).scores(LOGITS)
+    confidence = OutOfDistributionGuard(GuardConfig(score="confidence")).scores(LOGITS)
     assert confidence.tolist() == pytest.approx(softmax(LOGITS.numpy(), axis=1).max(axis=1), rel=1e-6)
-    energy = Guard(GuardConfig(score="energy")).scores(LOGITS)
+    energy = OutOfDistributionGuard(GuardConfig(score="energy")).scores(LOGITS)
     assert energy.tolist() == pytest.approx(logsumexp(LOGITS.numpy(), axis=1), rel=1e-6)
 
 
 def test_energy_sees_the_size_of_logits_and_confidence_does_not() -> None:
     shifted = LOGITS + 5
     for score, moves in (("confidence", 0.0), ("energy", 5.0)):
-        guard = Guard(GuardConfig(score=score))  # type: ignore[arg-type]
+        guard = OutOfDistributionGuard(GuardConfig(score=score))  # type: ignore[arg-type]
         torch.testing.assert_close(guard.scores(shifted), guard.scores(LOGITS) + moves)
 
 
 def test_a_given_threshold_rejects_counts_and_stays() -> None:
-    guard = Guard(GuardConfig(score="confidence", threshold=0.9))
+    guard = OutOfDistributionGuard(GuardConfig(score="confidence", threshold=0.9))
     assert guard.accept(LOGITS).tolist() == [True, False, True, False]
     assert int(guard.rejected) == 0
     guard.count(LOGITS)
@@ -37,7 +37,7 @@ def test_a_given_threshold_rejects_counts_and_stays() -> None:
 
 
 def test_the_threshold_follows_the_quantile_of_labeled_faces() -> None:
-    guard = Guard(GuardConfig(score="energy", quantile=0.5, decay=0.75))
+    guard = OutOfDistributionGuard(GuardConfig(score="energy", quantile=0.5, decay=0.75))
     assert guard.accept(LOGITS).all()
     first, second = torch.tensor([[1.0], [2.0], [9.0]]), torch.tensor([[4.0], [6.0], [8.0]])
     guard.follow(first)
@@ -51,7 +51,7 @@ def test_the_threshold_follows_the_quantile_of_labeled_faces() -> None:
 @pytest.mark.parametrize("quantile", [0.05, 0.3])
 def test_similar_faces_are_rejected_at_about_the_quantile(score: Score, quantile: float) -> None:
     source = torch.Generator().manual_seed(0)
-    guard = Guard(GuardConfig(score=score, quantile=quantile, decay=0.9))
+    guard = OutOfDistributionGuard(GuardConfig(score=score, quantile=quantile, decay=0.9))
     for _ in range(100):
         guard.follow(3 * torch.randn(64, 7, generator=source))
     guard.count(3 * torch.randn(4000, 7, generator=source))
@@ -59,17 +59,17 @@ def test_similar_faces_are_rejected_at_about_the_quantile(score: Score, quantile
 
 
 def test_state_is_kept_with_the_weights() -> None:
-    guard = Guard(GuardConfig(score="confidence", quantile=0.5))
+    guard = OutOfDistributionGuard(GuardConfig(score="confidence", quantile=0.5))
     guard.follow(LOGITS)
     guard.count(LOGITS)
-    other = Guard(guard.config)
+    other = OutOfDistributionGuard(guard.config)
     other.load_state_dict(guard.state_dict())
     assert float(other.threshold) == float(guard.threshold) > 0
     assert int(other.rejected) == int(guard.rejected) == 2
 
 
 def test_no_guard_accepts_and_follows_nothing() -> None:
-    guard = Guard(GuardConfig())
+    guard = OutOfDistributionGuard(GuardConfig())
     guard.follow(LOGITS)
     guard.count(-LOGITS)
     assert guard.accept(-LOGITS).all()

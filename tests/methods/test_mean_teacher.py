@@ -19,7 +19,7 @@ DISTANCE = (0.2**2 + 0.2**2) / 2
 
 def test_distance_by_hand(model: nn.Module, settings: SemiSettings) -> None:
     task = MeanTeacher().task(model, **settings)
-    named = task.judge(TEACHER.log())
+    named = task.pseudo_label(TEACHER.log())
     assert named.weights.tolist() == [1.0, 1.0]
     assert float(task.unlabeled_loss(STUDENT.log(), named)) == pytest.approx(DISTANCE, rel=1e-5)
 
@@ -28,7 +28,7 @@ def test_distance_by_hand(model: nn.Module, settings: SemiSettings) -> None:
 def test_the_ramp_by_hand(model: nn.Module, settings: SemiSettings, updates: int, progress: float) -> None:
     task = MeanTeacher(ramp=100).task(model, **settings)
     task.updates.fill_(updates)
-    loss = float(task.unlabeled_loss(STUDENT.log(), task.judge(TEACHER.log())))
+    loss = float(task.unlabeled_loss(STUDENT.log(), task.pseudo_label(TEACHER.log())))
     assert loss == pytest.approx(DISTANCE * math.exp(-5 * (1 - progress) ** 2), rel=1e-5)
 
 

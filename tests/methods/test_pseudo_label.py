@@ -20,7 +20,7 @@ def generator() -> torch.Generator:
 def test_acceptance_is_confidence_at_or_above_the_threshold(model: nn.Module) -> None:
     logits = torch.log(torch.tensor([[0.7, 0.2, 0.1], [0.4, 0.35, 0.25], [0.05, 0.05, 0.9]]))
     task = PseudoLabelTask(model, weak=NONE, strong=NONE, threshold=0.7 - 1e-6)
-    named = task.judge(logits)
+    named = task.pseudo_label(logits)
     assert named.labels.tolist() == [0, 0, 2]
     assert named.weights.tolist() == [1.0, 0.0, 1.0]
     torch.testing.assert_close(named.confidence, torch.tensor([0.7, 0.4, 0.9]))

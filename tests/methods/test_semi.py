@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfsmile.methods.pseudo_label import FixMatch, PseudoLabelTask
-from halfsmile.methods.semi import Judge, SemiSettings, hard_labels, num_classes, over_processes
+from halfsmile.methods.semi import PseudoLabeler, SemiSettings, hard_labels, num_classes, over_processes
 from halfsmile.methods.task import Batch
 from halfsmile.transforms.augment import STRONG, WEAK
 
@@ -80,7 +80,7 @@ def test_losses_of_half_precision_logits_are_whole(model: nn.Module, settings: S
 
 def test_histograms_of_a_batch_by_hand(model: nn.Module, settings: SemiSettings) -> None:
     task = PseudoLabelTask(model, threshold=0.6, **settings)
-    named = task.judge(
+    named = task.pseudo_label(
         torch.tensor([[0.9, 0.05, 0.05], [0.5, 0.4, 0.1], [0.0, 0.7, 0.3], [0.8, 0.2, 0]]).log()
     )
     logs = task.result(torch.tensor(1.0), torch.tensor(2.0), named).logs
@@ -99,8 +99,8 @@ def test_histograms_of_a_batch_by_hand(model: nn.Module, settings: SemiSettings)
 
 def test_a_semi_supervised_task_can_be_asked(model: nn.Module, settings: SemiSettings) -> None:
     task = FixMatch().task(model, **settings)
-    assert isinstance(task, Judge)
-    assert task.namer is task.teacher
+    assert isinstance(task, PseudoLabeler)
+    assert task.labeling_network is task.teacher
 
 
 def test_thresholds_may_differ_by_class() -> None:

@@ -37,7 +37,7 @@ def test_one_face_alone_has_no_variance(task: SoftMatchTask) -> None:
 def test_weights_are_full_above_the_mean_and_gaussian_below(task: SoftMatchTask) -> None:
     task.mean.fill_(0.6)
     task.variance.fill_(0.04)
-    named = task.judge(PROBABILITIES.log())
+    named = task.pseudo_label(PROBABILITIES.log())
     below = [0.0, 0.0, -0.1, -0.1]
     expected = [math.exp(-(b**2) / (2 * 0.04 / 4)) for b in below]
     assert named.weights.tolist() == pytest.approx(expected, abs=1e-5)
@@ -49,7 +49,7 @@ def test_a_frequent_class_weighs_less_but_keeps_its_label(task: SoftMatchTask) -
     task.mean.fill_(0.9)
     task.variance.fill_(0.04)
     task.expected.copy_(torch.tensor([0.8, 0.1, 0.1]))
-    named = task.judge(torch.tensor([[0.6, 0.3, 0.1], [0.1, 0.6, 0.3]]).log())
+    named = task.pseudo_label(torch.tensor([[0.6, 0.3, 0.1], [0.1, 0.6, 0.3]]).log())
     assert named.labels.tolist() == [0, 1]
     aligned = torch.tensor([[0.75, 3.0, 1.0], [0.125, 6.0, 3.0]])
     confidence = (aligned / aligned.sum(dim=1, keepdim=True)).amax(dim=1)

@@ -10,7 +10,7 @@ import pytest
 from tests.predict.conftest import LABELS, FramedSquares, brightness_model, expected, scene, write_picture
 
 import halfsmile
-from halfsmile.data.decode import BadImage
+from halfsmile.data.decode import BadImageError
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
 from halfsmile.faces.mtcnn import Mtcnn
@@ -117,7 +117,7 @@ def test_files_that_say_nothing_have_a_row_in_their_place(predictor: Predictor, 
     assert "not an image" in reasons[0]
     assert reasons[1] == "no face"
     assert "can't be read" in reasons[2]
-    with pytest.raises(BadImage, match="not an image"):
+    with pytest.raises(BadImageError, match="not an image"):
         predictor.predict(broken)
 
 

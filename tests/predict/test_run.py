@@ -28,9 +28,9 @@ from halfsmile.predict import video as video_module
 from halfsmile.predict.drawing.timeline import Timeline
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.run import predict_run
-from halfsmile.predict.summary import Summary
+from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.settings import settings_path
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 from halfsmile.utils.files import read_json
 
 
@@ -57,7 +57,7 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def run(paths: Sequence[str | Path], model_file: Path, **options: Any) -> Summary:
+def run(paths: Sequence[str | Path], model_file: Path, **options: Any) -> PredictSummary:
     options.setdefault("detector", FramedSquares())
     return predict_run(paths, model=model_file, progress=False, threads=1, **options)
 
@@ -160,7 +160,7 @@ def test_a_stopped_run_goes_on_to_the_same_table(
 ) -> None:
     whole, out = tmp_path / f"whole{suffix}", tmp_path / f"t{suffix}"
     run([tree], model_file, out=whole)
-    with pytest.raises(Interrupted, match=r"partial.*--resume"):
+    with pytest.raises(StopRequestedError, match=r"partial.*--resume"):
         run([tree], model_file, out=out, detector=Stopping(stop))
     assert not out.exists()
     summary = run([tree], model_file, out=out, resume=True, detector=Stopping(0))
@@ -269,7 +269,7 @@ def test_rows_of_other_models_and_options_are_not_mixed_in(
         (model_file, {"detector": Stopping(0)}, "detector was FramedSquares, now Stopping"),
     ]
     for model, options, message in cases:
-        with pytest.raises(ValueError, match=rf"t\.jsonl can't be gone on with.* {message}\. Give the"):
+        with pytest.raises(ValueError, match=rf"t\.jsonl can't be resumed.* {message}\. Give the"):
             run([tree], model, out=out, resume=True, **options)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     run([tree], model_file, out=out, resume=True, annotate=tmp_path / "ann", plot=tmp_path / "plot")
@@ -283,10 +283,10 @@ def test_a_stopped_run_is_gone_on_with_by_its_own_settings(
 ) -> None:
     out = tmp_path / "t.csv"
     run([tree], model_file, out=out, detector=Stopping(0))
-    with pytest.raises(Interrupted):
+    with pytest.raises(StopRequestedError):
         run([tree], model_file, out=out, detector=Stopping(3), threshold=0.9)
     assert read_json(settings_path(out))["threshold"] == 0.75  # those of the table that is still there
-    with pytest.raises(ValueError, match=r"t\.partial\.csv can't be gone on with"):
+    with pytest.raises(ValueError, match=r"t\.partial\.csv can't be resumed"):
         run([tree], model_file, out=out, detector=Stopping(0), resume=True)
     run([tree], model_file, out=out, detector=Stopping(0), resume=True, threshold=0.9)
     assert read_json(settings_path(out))["threshold"] == 0.9

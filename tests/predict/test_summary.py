@@ -8,17 +8,17 @@ from rich.console import Console
 from tests.predict.tables.test_columns import FACE
 
 from halfsmile.predict.face import NoFace
-from halfsmile.predict.summary import Summary
+from halfsmile.predict.summary import PredictSummary
 
 
-def rendered(summary: Summary) -> str:
+def rendered(summary: PredictSummary) -> str:
     text = io.StringIO()
     summary.render(Console(file=text, width=80))
     return text.getvalue()
 
 
 def test_faces_are_counted_by_expression() -> None:
-    summary = Summary(pictures=2)
+    summary = PredictSummary(pictures=2)
     summary.count([FACE, replace(FACE, expression="calm", uncertain=True)])
     summary.count([replace(FACE, uncertain=True), NoFace(source="a")])
     assert summary.expressions == {"joy": 2, "calm": 1}
@@ -29,7 +29,7 @@ def test_faces_are_counted_by_expression() -> None:
 
 
 def test_failures_are_told_by_reason_with_an_example() -> None:
-    summary = Summary(videos=1, frames=1000, people=1, without_face=1, skipped=3)
+    summary = PredictSummary(videos=1, frames=1000, people=1, without_face=1, skipped=3)
     summary.failures += [("[a].jpg", "empty"), ("b.jpg", "empty"), ("c.mp4", "no video")]
     summary.ignored = (("d.txt", "no picture"),)
     summary.written.append(Path("out.csv"))

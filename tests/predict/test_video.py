@@ -13,7 +13,7 @@ from halfsmile.faces.detect import Detection
 from halfsmile.faces.prepare.preparer import Preparer, PrepareTask
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.faces.prepare.sources import FaceSource
-from halfsmile.faces.video.frames import BadVideo, VideoFrame
+from halfsmile.faces.video.frames import BadVideoError, VideoFrame
 from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model import ExpressionModel
@@ -121,7 +121,7 @@ def test_what_the_detector_saw_is_kept_though_nobody_is_followed_yet(predictor: 
 
 def test_a_video_that_is_none_is_refused(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing of a video")
-    with pytest.raises(BadVideo, match="can't be read as a video"):
+    with pytest.raises(BadVideoError, match="can't be read as a video"):
         list(predictor.video(tmp_path / "a.mp4"))
 
 

@@ -41,7 +41,7 @@ from halfsmile.training import temporal as training
 from halfsmile.training.data import load_roles
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))
 PEOPLE = 10
@@ -246,7 +246,7 @@ def test_a_stopped_stage_four_ends_in_the_bits_of_an_unbroken_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "window_batches", stopping)
-        with pytest.raises(Interrupted):
+        with pytest.raises(StopRequestedError):
             run(recipe, tree, tmp_path / "run")
     broken = RunFolder.existing(tmp_path / "run")
     assert not broken.finished("temporal")

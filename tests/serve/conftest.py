@@ -27,7 +27,7 @@ from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.serve.app import create_app
-from halfsmile.serve.limits import Limits
+from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.run import listen, make_server
 
 LABELS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -197,7 +197,7 @@ Serve = Callable[..., AbstractContextManager[str]]
 def serve(predictor: StandIn) -> Serve:
     """Serve the stand-in with given limits."""
 
-    def start(limits: Limits | None = None, **options: object) -> AbstractContextManager[str]:
+    def start(limits: ServerLimits | None = None, **options: object) -> AbstractContextManager[str]:
         return serving(create_app(predictor, limits, **options))  # type: ignore[arg-type]
 
     return start

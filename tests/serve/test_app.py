@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from tests.serve.conftest import FACTS, LABELS, StandIn, encode
 
 from halfsmile.serve.app import STATIC, create_app
-from halfsmile.serve.limits import Limits
+from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.schema import ModelAnswer, PredictAnswer
 
 
@@ -117,7 +117,7 @@ def test_a_picture_that_inflates_beyond_its_size_is_harmless(client: TestClient)
 
 
 def test_too_many_files_and_too_many_pixels_together(predictor: StandIn, photo: bytes) -> None:
-    limits = Limits(files=3, pixels=60_000, frame_pixels=60_000, queue_pixels=100_000)
+    limits = ServerLimits(files=3, pixels=60_000, frame_pixels=60_000, queue_pixels=100_000)
     with TestClient(create_app(predictor, limits), base_url="http://localhost") as client:
         four = client.post("/v1/predict", files=[("files", (f"{i}.jpg", photo)) for i in range(4)])
         assert four.status_code == 413

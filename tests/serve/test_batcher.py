@@ -10,21 +10,21 @@ import pytest
 from tests.serve.conftest import StandIn
 
 from halfsmile.data.preprocess import Image
-from halfsmile.serve.batcher import Batcher, Busy, Stopping, Worker
-from halfsmile.serve.limits import Limits
-from halfsmile.serve.metrics import Metrics
+from halfsmile.serve.batcher import Batcher, BusyError, StoppingError, Worker
+from halfsmile.serve.limits import ServerLimits
+from halfsmile.serve.metrics import ServerMetrics
 
 
 def gradient(seed: int) -> Image:
     return np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)
 
 
-def using(predictor: StandIn, limits: Limits, work: Callable[[Batcher], Awaitable[None]]) -> None:
+def using(predictor: StandIn, limits: ServerLimits, work: Callable[[Batcher], Awaitable[None]]) -> None:
     """Run some work with a queue, and close it."""
 
     async def all_of_it() -> None:
         worker = Worker()
-        batcher = Batcher(predictor, worker, limits, Metrics())
+        batcher = Batcher(predictor, worker, limits, ServerMetrics())
         batcher.start()
         await work(batcher)
         await batcher.close()
@@ -43,7 +43,7 @@ def test_answers_belong_to_their_pictures_whatever_the_batch(predictor: StandIn)
         assert max(predictor.batches) == 8
         assert len(predictor.batches) < 8
 
-    using(predictor, Limits(), work)
+    using(predictor, ServerLimits(), work)
 
 
 def test_a_bad_picture_fails_alone(predictor: StandIn) -> None:
@@ -55,7 +55,7 @@ def test_a_bad_picture_fails_alone(predictor: StandIn) -> None:
         assert not isinstance(last, Exception)
         assert (first[0].source, last[0].source) == ("a", "c")
 
-    using(predictor, Limits(), work)
+    using(predictor, ServerLimits(), work)
 
 
 def test_cancelled_pictures_are_skipped(predictor: StandIn) -> None:
@@ -70,7 +70,7 @@ def test_cancelled_pictures_are_skipped(predictor: StandIn) -> None:
         predictor.gate.set()
         assert len(await first) == 1
 
-    using(predictor, Limits(), work)
+    using(predictor, ServerLimits(), work)
     assert predictor.batches == [1]
 
 
@@ -88,7 +88,7 @@ def test_places_are_held_as_long_as_pictures_are(predictor: StandIn) -> None:
         for task in (running, queued):
             task.cancel()
         await asyncio.wait({running, queued}, timeout=0.05)
-        with pytest.raises(Busy):
+        with pytest.raises(BusyError):
             batcher.reserve([41])
         predictor.gate.set()
         await asyncio.wait({running, queued})
@@ -97,17 +97,17 @@ def test_places_are_held_as_long_as_pictures_are(predictor: StandIn) -> None:
         with batcher.reserve([60]):
             pass
 
-    using(predictor, Limits(queue=3, files=3, pixels=60, frame_pixels=60, queue_pixels=100), work)
+    using(predictor, ServerLimits(queue=3, files=3, pixels=60, frame_pixels=60, queue_pixels=100), work)
     assert predictor.batches == [1]
 
 
 def test_places_are_counted_in_pictures_and_pixels(predictor: StandIn) -> None:
-    limits = Limits(queue=3, files=3, pixels=60, frame_pixels=60, queue_pixels=100)
+    limits = ServerLimits(queue=3, files=3, pixels=60, frame_pixels=60, queue_pixels=100)
 
     async def work(batcher: Batcher) -> None:
-        with batcher.reserve([10, 10, 10]), pytest.raises(Busy):
+        with batcher.reserve([10, 10, 10]), pytest.raises(BusyError):
             batcher.reserve([1])
-        with batcher.reserve([60]), pytest.raises(Busy):
+        with batcher.reserve([60]), pytest.raises(BusyError):
             batcher.reserve([41])
         with batcher.reserve([60]), batcher.reserve([40]):
             pass
@@ -122,7 +122,7 @@ def test_closing_answers_what_waits_and_takes_no_more(predictor: StandIn) -> Non
         await asyncio.sleep(0)
         await batcher.close()
         assert len(await waiting) == 12
-        with pytest.raises(Stopping):
+        with pytest.raises(StoppingError):
             batcher.reserve([1])
 
-    using(predictor, Limits(), work)
+    using(predictor, ServerLimits(), work)

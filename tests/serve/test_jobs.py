@@ -15,7 +15,7 @@ from tests.serve.conftest import Serve, StandIn, wait_until
 
 from halfsmile.serve import endpoints
 from halfsmile.serve.app import create_app
-from halfsmile.serve.limits import Limits
+from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.schema import FaceAnswer, JobAnswer
 
 
@@ -103,7 +103,7 @@ def test_a_video_that_waits_is_deleted_at_once(
 ) -> None:
     predictor.seconds = 0.3
     with (
-        serve(Limits(running_jobs=1, jobs=2)) as url,
+        serve(ServerLimits(running_jobs=1, jobs=2)) as url,
         httpx.Client(base_url=url, timeout=20) as client,
     ):
         first = start(client, clip)
@@ -152,14 +152,16 @@ def test_the_video_goes_when_it_has_been_looked_at(predictor: StandIn, clip: byt
 
 
 def test_finished_videos_expire(predictor: StandIn, clip: bytes, temporary: Path) -> None:
-    with TestClient(create_app(predictor, Limits(keep_seconds=0.2)), base_url="http://localhost") as client:
+    with TestClient(
+        create_app(predictor, ServerLimits(keep_seconds=0.2)), base_url="http://localhost"
+    ) as client:
         job = start(client, clip)
         wait_until(lambda: client.get(f"/v1/video/{job}").status_code == 404)
         assert not list(temporary.rglob("results.jsonl"))
 
 
-@pytest.mark.parametrize("limits", [Limits(frames=10), Limits(video_seconds=3.2, frames=10)])
-def test_a_video_that_goes_on_is_ended(predictor: StandIn, clip: bytes, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [ServerLimits(frames=10), ServerLimits(video_seconds=3.2, frames=10)])
+def test_a_video_that_goes_on_is_ended(predictor: StandIn, clip: bytes, limits: ServerLimits) -> None:
     with TestClient(create_app(predictor, limits), base_url="http://localhost") as client:
         job = start(client, clip)
         end = finished(client, job)
@@ -172,7 +174,7 @@ def test_a_video_that_goes_on_is_ended(predictor: StandIn, clip: bytes, limits: 
 def test_a_video_that_says_it_is_too_long_is_refused_at_once(
     predictor: StandIn, clip: bytes, temporary: Path
 ) -> None:
-    limits = Limits(video_seconds=2)
+    limits = ServerLimits(video_seconds=2)
     with TestClient(create_app(predictor, limits), base_url="http://localhost") as client:
         answer = client.post("/v1/video", files={"file": ("long.mp4", clip)})
         assert answer.status_code == 400
@@ -199,7 +201,7 @@ def test_too_many_videos_give_429_and_finished_ones_make_place(
     serve: Serve, predictor: StandIn, clip: bytes
 ) -> None:
     predictor.seconds = 0.5
-    with serve(Limits(jobs=2)) as url, httpx.Client(base_url=url, timeout=20) as client:
+    with serve(ServerLimits(jobs=2)) as url, httpx.Client(base_url=url, timeout=20) as client:
         first, second = start(client, clip), start(client, clip)
         refused = client.post("/v1/video", files={"file": ("clip.mp4", clip)})
         assert refused.status_code == 429
@@ -213,7 +215,9 @@ def test_too_many_videos_give_429_and_finished_ones_make_place(
 
 
 def test_results_on_disk_are_bounded(predictor: StandIn, clip: bytes) -> None:
-    with TestClient(create_app(predictor, Limits(results_bytes=2000)), base_url="http://localhost") as client:
+    with TestClient(
+        create_app(predictor, ServerLimits(results_bytes=2000)), base_url="http://localhost"
+    ) as client:
         end = finished(client, start(client, clip))
         assert end.status == "failed"
         assert end.error is not None

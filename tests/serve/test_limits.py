@@ -1,4 +1,4 @@
-"""Limits that make no sense are refused."""
+"""ServerLimits that make no sense are refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from halfsmile.serve.limits import Limits
+from halfsmile.serve.limits import ServerLimits
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ from halfsmile.serve.limits import Limits
 )
 def test_impossible_limits(given: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        Limits(**given)
+        ServerLimits(**given)
 
 
 def test_clients_learn_what_they_may_send() -> None:
-    assert Limits(files=7).public()["files"] == 7
+    assert ServerLimits(files=7).public()["files"] == 7

@@ -23,7 +23,7 @@ from halfsmile.data.synthetic import generate
 from halfsmile.faces.video.frames import frames
 from halfsmile.predict.face import Face
 from halfsmile.predict.tables.columns import column_names
-from halfsmile.serve.limits import Limits
+from halfsmile.serve.limits import ServerLimits
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -261,7 +261,7 @@ def test_several_faces_are_numbered_from_the_left(
 
 
 def test_a_file_above_the_limit_is_not_even_sent(serve: Serve, page: Page, photo: bytes) -> None:
-    with serve(Limits(body_bytes=1000)) as url:
+    with serve(ServerLimits(body_bytes=1000)) as url:
         page.goto(url)
         holds(page, "document.getElementById('model').textContent !== ''")
         drop(page, "big.jpg", "image/jpeg", photo)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from tests.serve.conftest import Serve, StandIn, wait_until
 
-from halfsmile.serve.limits import MIB, Limits
+from halfsmile.serve.limits import MIB, ServerLimits
 
 
 def address(url: str) -> tuple[str, int]:
@@ -47,7 +47,7 @@ def test_many_clients_share_batches_and_one_thread(serve: Serve, predictor: Stan
 
 def test_a_flood_gives_429_with_a_time_and_no_failure(serve: Serve, predictor: StandIn, photo: bytes) -> None:
     predictor.gate.clear()
-    limits = Limits(files=4, queue=4)
+    limits = ServerLimits(files=4, queue=4)
     with serve(limits) as url, httpx.Client(base_url=url, timeout=20) as client:
 
         def ask(_: int) -> httpx.Response:
@@ -68,7 +68,7 @@ def test_a_flood_gives_429_with_a_time_and_no_failure(serve: Serve, predictor: S
 
 def test_more_requests_than_served_at_once_give_429(serve: Serve, predictor: StandIn, photo: bytes) -> None:
     predictor.gate.clear()
-    with serve(Limits(concurrency=2)) as url, ThreadPoolExecutor(3) as pool:
+    with serve(ServerLimits(concurrency=2)) as url, ThreadPoolExecutor(3) as pool:
         ask = [
             pool.submit(
                 httpx.post, f"{url}/v1/predict", content=photo, headers={"Content-Type": "image/jpeg"}
@@ -83,7 +83,7 @@ def test_more_requests_than_served_at_once_give_429(serve: Serve, predictor: Sta
 
 def test_a_request_that_takes_too_long_gives_503(serve: Serve, predictor: StandIn, photo: bytes) -> None:
     predictor.gate.clear()
-    with serve(Limits(request_seconds=0.2)) as url:
+    with serve(ServerLimits(request_seconds=0.2)) as url:
         answer = httpx.post(f"{url}/v1/predict", content=photo, headers={"Content-Type": "image/jpeg"})
         predictor.gate.set()
         assert answer.status_code == 503
@@ -93,7 +93,7 @@ def test_a_request_that_takes_too_long_gives_503(serve: Serve, predictor: StandI
 
 def test_a_killed_client_is_not_looked_at(serve: Serve, predictor: StandIn, photo: bytes) -> None:
     predictor.gate.clear()
-    with serve(Limits(batch=1)) as url:
+    with serve(ServerLimits(batch=1)) as url:
         first = threading.Thread(
             target=httpx.post,
             args=(f"{url}/v1/predict",),
@@ -112,7 +112,7 @@ def test_a_killed_client_is_not_looked_at(serve: Serve, predictor: StandIn, phot
 
 
 def test_a_client_that_stops_in_the_middle_of_a_body_is_told(serve: Serve, photo: bytes) -> None:
-    with serve(Limits(idle_seconds=0.3)) as url, socket.create_connection(address(url)) as slow:
+    with serve(ServerLimits(idle_seconds=0.3)) as url, socket.create_connection(address(url)) as slow:
         slow.settimeout(10)
         slow.sendall(head(url, "Content-Type: image/jpeg", f"Content-Length: {len(photo)}") + photo[:100])
         answer = b"".join(iter(lambda: slow.recv(65536), b""))  # ends because the server closes
@@ -122,7 +122,7 @@ def test_a_client_that_stops_in_the_middle_of_a_body_is_told(serve: Serve, photo
 
 def test_a_client_that_drips_is_ended_by_the_whole_time(serve: Serve, photo: bytes) -> None:
     with (
-        serve(Limits(idle_seconds=0.5, body_seconds=0.8)) as url,
+        serve(ServerLimits(idle_seconds=0.5, body_seconds=0.8)) as url,
         socket.create_connection(address(url)) as slow,
     ):
         slow.settimeout(0.1)
@@ -140,7 +140,7 @@ def test_a_client_that_drips_is_ended_by_the_whole_time(serve: Serve, photo: byt
 
 
 def test_a_client_that_never_ends_its_headers_is_cut_off(serve: Serve) -> None:
-    with serve(Limits(idle_seconds=1)) as url, socket.create_connection(address(url)) as slow:
+    with serve(ServerLimits(idle_seconds=1)) as url, socket.create_connection(address(url)) as slow:
         slow.settimeout(10)
         start = time.monotonic()
         slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n")
@@ -171,7 +171,7 @@ def test_a_body_of_200_megabytes_is_refused_in_constant_memory(serve: Serve, sta
 
 
 def test_a_body_without_end_is_cut_off(serve: Serve) -> None:
-    with serve(Limits(body_bytes=MIB)) as url, socket.create_connection(address(url)) as endless:
+    with serve(ServerLimits(body_bytes=MIB)) as url, socket.create_connection(address(url)) as endless:
         endless.sendall(head(url, "Content-Type: image/jpeg", "Transfer-Encoding: chunked"))
         chunk = b"1000\r\n" + bytes(4096) + b"\r\n"
         start = time.monotonic()
@@ -183,7 +183,7 @@ def test_a_body_without_end_is_cut_off(serve: Serve) -> None:
 
 
 def test_bodies_of_all_requests_together_are_bounded(serve: Serve) -> None:
-    limits = Limits(memory_bytes=3 * MIB)
+    limits = ServerLimits(memory_bytes=3 * MIB)
     with serve(limits) as url, socket.create_connection(address(url)) as holding:
         holding.sendall(head(url, "Content-Type: image/jpeg", f"Content-Length: {4 * MIB}") + bytes(2 * MIB))
         answer = httpx.Response(200)

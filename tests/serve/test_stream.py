@@ -17,7 +17,7 @@ from tests.serve.conftest import Serve, StandIn, encode, wait_until
 from halfsmile.faces.tracking.track import Tracker
 from halfsmile.predict.face import Face
 from halfsmile.serve.app import create_app
-from halfsmile.serve.limits import Limits
+from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.schema import FaceAnswer
 from halfsmile.serve.stream import Streams, tracked
 
@@ -65,7 +65,7 @@ def test_a_bad_frame_is_answered_and_the_next_one_too(client: TestClient, photo:
 
 
 def test_frames_of_too_many_pixels_or_bytes(predictor: StandIn, photo: bytes) -> None:
-    limits = Limits(frame_pixels=10_000, frame_bytes=50_000)
+    limits = ServerLimits(frame_pixels=10_000, frame_bytes=50_000)
     with TestClient(create_app(predictor, limits), base_url="http://localhost") as client:
         with client.websocket_connect(STREAM) as socket:
             socket.send_bytes(photo)
@@ -87,7 +87,7 @@ def test_text_messages_end_the_stream(client: TestClient) -> None:
 
 
 def test_too_many_streams_and_silent_ones(predictor: StandIn, photo: bytes) -> None:
-    limits = Limits(streams=1, stream_idle_seconds=0.3)
+    limits = ServerLimits(streams=1, stream_idle_seconds=0.3)
     with TestClient(create_app(predictor, limits), base_url="http://localhost") as client:
         with client.websocket_connect(STREAM) as first:
             with (
@@ -130,7 +130,7 @@ def test_a_client_who_does_not_read_does_not_hold_up_the_end(predictor: StandIn)
             self.asked += 1
             await asyncio.Event().wait()
 
-    streams = Streams(None, Limits(), None)  # type: ignore[arg-type]
+    streams = Streams(None, ServerLimits(), None)  # type: ignore[arg-type]
     deaf = [Deaf() for _ in range(5)]
     streams._open |= set(deaf)  # type: ignore[arg-type]
     asyncio.run(asyncio.wait_for(streams.close(), 4))
@@ -140,7 +140,7 @@ def test_a_client_who_does_not_read_does_not_hold_up_the_end(predictor: StandIn)
 def test_a_killed_stream_makes_place(serve: Serve, photo: bytes) -> None:
     from websockets.sync.client import connect
 
-    with serve(Limits(streams=1)) as url:
+    with serve(ServerLimits(streams=1)) as url:
         address = f"{url.replace('http', 'ws')}/v1/stream"
         with connect(address) as killed:
             killed.send(photo)
@@ -158,7 +158,7 @@ def test_a_killed_stream_makes_place(serve: Serve, photo: bytes) -> None:
 
 
 def test_a_full_queue_waits_instead_of_failing(predictor: StandIn, photo: bytes) -> None:
-    limits = Limits(queue=1, files=1)
+    limits = ServerLimits(queue=1, files=1)
     app = create_app(predictor, limits)
     with (
         TestClient(app, base_url="http://localhost") as client,

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsmile.data.images import Faces
+from halfsmile.data.images import DecodedFaces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.methods.task import Batch
@@ -33,7 +33,7 @@ MOODS = Taxonomy("moods", ("calm", "glad"))
 
 
 def pictures(count: int, first: int = 0, channels: int = 1) -> npt.NDArray[np.uint8]:
-    """Faces of one gray value each, which tells them apart."""
+    """DecodedFaces of one gray value each, which tells them apart."""
     values = np.arange(first, first + count, dtype=np.uint8)
     return np.broadcast_to(values[:, None, None, None], (count, 4, 4, channels)).copy()
 
@@ -47,9 +47,9 @@ def labeled_rows() -> Manifest:
     return Manifest.from_rows(rows, Path("faces"), MOODS)
 
 
-def labeled_faces() -> Faces:
+def labeled_faces() -> DecodedFaces:
     boxes = np.array([[0, 0, 1, 1], [np.nan] * 4, [0, 0, 3, 3]], dtype=np.float32)
-    return Faces(pictures(3), boxes, np.full((3, 5, 2), np.nan, np.float32), labeled_rows())
+    return DecodedFaces(pictures(3), boxes, np.full((3, 5, 2), np.nan, np.float32), labeled_rows())
 
 
 def test_targets_are_labels_alone_without_votes() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from halfsmile.data.decode import read_bytes
-from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers import class_folders
 from halfsmile.data.samplers import BalancedSampler
@@ -73,7 +73,7 @@ def load(recipe: Recipe, data: Path, cache: Path) -> tuple[Any, Any]:
     return sets, load_roles(recipe, sets, budget, cache=cache)
 
 
-def gray_values(faces: Faces | None) -> list[int]:
+def gray_values(faces: DecodedFaces | None) -> list[int]:
     assert faces is not None
     return sorted(int(value) for value in faces.images[:, 0, 0, 0])
 

@@ -36,9 +36,9 @@ from halfsmile.recipes.optim import OptimConfig
 from halfsmile.runs.records import read_records
 from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.distributed import Processes, processes
-from halfsmile.training.loop import Diverged, LoopConfig, train
+from halfsmile.training.loop import DivergedError, LoopConfig, train
 from halfsmile.transforms.augment import NONE
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 STEPS = 6
 ROWS = 24
@@ -183,7 +183,7 @@ def program(out: Path) -> None:
         shared = out / "interrupted"
         try:
             train(make_task(), at(where, 2, interrupt, rank=1), CONFIG, shared, where=where)
-        except Interrupted as error:
+        except StopRequestedError as error:
             found["interrupted"] = str(error)
         resumed = make_task(seed=7)
         train(resumed, batches(where), CONFIG, shared, where=where)
@@ -192,7 +192,7 @@ def program(out: Path) -> None:
         impatient = replace(CONFIG, checkpoint_seconds=0.0 if where.rank == 1 else math.inf)
         try:
             train(make_task(), at(where, 4, spoil, rank=1), impatient, mine / "diverged", where=where)
-        except Diverged as error:
+        except DivergedError as error:
             found["diverged"] = str(error)
         gc.disable()
         fail_with_a_wrapper()

@@ -35,9 +35,9 @@ from halfsmile.runs.records import read_records
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import checkpoint, loop
 from halfsmile.training.distributed import Processes
-from halfsmile.training.loop import Diverged, LoopConfig, StopRequest, step_seed, train
+from halfsmile.training.loop import DivergedError, LoopConfig, StopRequest, step_seed, train
 from halfsmile.training.optim import make_optimizer
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))
 STEPS = 8
@@ -312,7 +312,7 @@ def test_killed_for_real_in_the_middle_of_a_save(unbroken: Path, tmp_path: Path)
 def test_a_signal_saves_and_stops(unbroken: Path, tmp_path: Path, number: signal.Signals) -> None:
     never = replace(CONFIG, checkpoint_seconds=math.inf)
     before = signal.getsignal(number)
-    with pytest.raises(Interrupted, match=f"after step 4 of {STEPS}"):
+    with pytest.raises(StopRequestedError, match=f"after step 4 of {STEPS}"):
         run(tmp_path, failing(3, lambda: os.kill(os.getpid(), number)), never)
     assert signal.getsignal(number) == before
     assert [path.name for path in (tmp_path / "checkpoint").iterdir()] == ["step-00000004"]
@@ -322,7 +322,7 @@ def test_a_signal_saves_and_stops(unbroken: Path, tmp_path: Path, number: signal
 
 
 def test_a_signal_at_the_last_step_stops_before_the_next_stage(unbroken: Path, tmp_path: Path) -> None:
-    with pytest.raises(Interrupted, match=f"last of {STEPS}"):
+    with pytest.raises(StopRequestedError, match=f"last of {STEPS}"):
         run(tmp_path, failing(STEPS - 1, lambda: os.kill(os.getpid(), signal.SIGINT)))
     run(tmp_path)
     assert_same_run(tmp_path, unbroken)
@@ -485,7 +485,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path: Path
         before = digest(tmp_path / "checkpoint/step-00000004")
         return replace(batches(step), targets=torch.full((6, 3), bad))
 
-    with pytest.raises(Diverged, match=r"Step 5 has the loss (nan|inf).*last good checkpoint is in"):
+    with pytest.raises(DivergedError, match=r"Step 5 has the loss (nan|inf).*last good checkpoint is in"):
         run(tmp_path, draw)
     assert_last_good(tmp_path, before, 4)
     assert lines(tmp_path)[-1]["step"] == 4
@@ -506,7 +506,7 @@ def test_a_gradient_that_is_not_finite_is_never_saved(tmp_path: Path, clip: floa
             return StepResult(result.loss + torch.as_tensor(zero).sqrt())
 
     config = replace(CONFIG, optim=replace(CONFIG.optim, clip=clip))
-    with pytest.raises(Diverged, match=r"Step 5 has the loss \d.* gradient norm nan"):
+    with pytest.raises(DivergedError, match=r"Step 5 has the loss \d.* gradient norm nan"):
         train(RootTask(plain_task().model), batches, config, tmp_path, where=HERE)
     assert_last_good(tmp_path, before, 4)
 

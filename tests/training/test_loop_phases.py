@@ -25,7 +25,7 @@ from halfsmile.runs.records import read_records
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import loop
 from halfsmile.training.distributed import Processes
-from halfsmile.training.loop import Diverged, LoopConfig, train
+from halfsmile.training.loop import DivergedError, LoopConfig, train
 from halfsmile.training.optim import make_optimizer
 from halfsmile.transforms.augment import NONE, STRONG, WEAK
 
@@ -267,7 +267,7 @@ class Scripted(Task):
 def test_a_loss_that_is_not_finite_in_any_phase_keeps_the_last_good_checkpoint(
     tmp_path: Path, phase: int
 ) -> None:
-    with pytest.raises(Diverged, match="Step 4 has the loss nan"):
+    with pytest.raises(DivergedError, match="Step 4 has the loss nan"):
         run(tmp_path, lambda: Scripted(phase))
     assert max(path.name for path in (tmp_path / "checkpoint").iterdir()) == "step-00000003"
     assert all(value.isfinite().all() for value in kept(tmp_path, 3).values())

@@ -30,7 +30,7 @@ from halfsmile.training import stages
 from halfsmile.training.batches import paired_batches, soft_targets
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))
 RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16), depths=(1, 1, 1))
@@ -191,7 +191,7 @@ def test_a_stopped_stage_three_ends_in_the_bits_of_an_unbroken_one(
 
     with monkeypatch.context() as patch:
         patch.setattr(stages, "paired_batches", stopping)
-        with pytest.raises(Interrupted):
+        with pytest.raises(StopRequestedError):
             run(chosen, generated_data, tmp_path / "broken")
     broken = run(chosen, generated_data, tmp_path / "broken")
     first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))

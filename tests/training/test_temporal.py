@@ -29,7 +29,7 @@ from halfsmile.training.temporal import (
     train_temporal,
     window_batches,
 )
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))
 CLASSES = Taxonomy("two", ("neutral", "smile"))
@@ -102,7 +102,7 @@ def test_a_stopped_run_ends_in_the_bits_of_an_unbroken_one(
 
     monkeypatch.setattr(loop, "StopRequest", StopAtOnce)
     for _ in range(config.steps):
-        with pytest.raises(Interrupted):
+        with pytest.raises(StopRequestedError):
             train_temporal(config, table, CLASSES, tmp_path / "broken", where=HERE)
     monkeypatch.undo()
     broken = train_temporal(config, table, CLASSES, tmp_path / "broken", where=HERE)

@@ -38,7 +38,7 @@ def test_long_work_tells_rate_and_time_left_in_plain_lines(clock: list[float]) -
 
 def test_a_resumed_run_says_so_and_counts_only_its_own_time(clock: list[float]) -> None:
     lines = run(clock, seconds=20.0, done=8).splitlines()
-    assert lines[0] == "faces: going on from 8 of 10"
+    assert lines[0] == "faces: resuming from 8 of 10"
     assert "0.3 min left" in lines[1]
 
 

@@ -52,8 +52,8 @@ class Submit:
 
 
 @dataclass(frozen=True)
-class Check:
-    """Check a submission; exit status 1 if the organizers would refuse it.
+class CheckSubmission:
+    """CheckSubmission a submission; exit status 1 if the organizers would refuse it.
 
     Args:
         submission: The file.
@@ -64,7 +64,7 @@ class Check:
     example: Path
 
     def run(self) -> None:
-        """Check and show every problem with its count."""
+        """CheckSubmission and show every problem with its count."""
         from halfsmile.evaluation.abaw.submission import check_submission, expected_frames
 
         report = check_submission(self.submission, expected_frames(self.example))
@@ -112,7 +112,7 @@ class Abaw:
 
     action: tyro.conf.OmitSubcommandPrefixes[
         Annotated[Submit, tyro.conf.subcommand("submit")]
-        | Annotated[Check, tyro.conf.subcommand("check")]
+        | Annotated[CheckSubmission, tyro.conf.subcommand("check")]
         | Annotated[Folds, tyro.conf.subcommand("folds")]
     ]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from halfsmile.cli.data_lists import Export, Import, Merge, Split
+from halfsmile.cli.data_lists import ExportFaces, Import, Merge, Split
 from halfsmile.cli.data_options import (
     Flag,
     LabelRule,
@@ -26,7 +26,7 @@ from halfsmile.utils.console import make_console
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckData:
     """Say what a data set is, what is wrong with it, and how to mend that. Nothing is changed.
 
     The exit status is 0 if nothing is wrong, 1 if something is, and 2 if the data set can't be read.
@@ -49,7 +49,7 @@ class Check:
     fast: Flag = False
 
     def run(self) -> None:
-        """Check, print, and end with the exit status."""
+        """CheckData, print, and end with the exit status."""
         from halfsmile.data.check.page import write_page
         from halfsmile.data.check.run import check, clean
 
@@ -153,7 +153,7 @@ class Prepare:
 
 
 @dataclass(frozen=True)
-class Stats:
+class ShowStats:
     """Count faces per class, split and person; with --pixels, measure sizes and light too.
 
     Args:
@@ -215,19 +215,19 @@ class Verify:
 
 @dataclass(frozen=True)
 class Data:
-    """Check, prepare, split, count, merge, export, import and verify data sets of faces.
+    """CheckData, prepare, split, count, merge, export, import and verify data sets of faces.
 
     Args:
         action: What to do.
     """
 
     action: tyro.conf.OmitSubcommandPrefixes[
-        Annotated[Check, tyro.conf.subcommand("check")]
+        Annotated[CheckData, tyro.conf.subcommand("check")]
         | Annotated[Prepare, tyro.conf.subcommand("prepare")]
         | Annotated[Split, tyro.conf.subcommand("split")]
-        | Annotated[Stats, tyro.conf.subcommand("stats")]
+        | Annotated[ShowStats, tyro.conf.subcommand("stats")]
         | Annotated[Merge, tyro.conf.subcommand("merge")]
-        | Annotated[Export, tyro.conf.subcommand("export")]
+        | Annotated[ExportFaces, tyro.conf.subcommand("export")]
         | Annotated[Import, tyro.conf.subcommand("import")]
         | Annotated[Verify, tyro.conf.subcommand("verify")]
     ]

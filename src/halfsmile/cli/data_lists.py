@@ -25,7 +25,7 @@ from halfsmile.cli.data_options import (
 from halfsmile.utils.console import make_console
 
 if TYPE_CHECKING:
-    from halfsmile.data.exchange.formats import Exported
+    from halfsmile.data.exchange.formats import ExportedFaces
     from halfsmile.data.manifest import Manifest
 
 
@@ -95,7 +95,7 @@ class Merge:
 
     def run(self) -> None:
         """Merge, write and show the notes."""
-        from halfsmile.data.exchange.merge import Source, merge
+        from halfsmile.data.exchange.merge import MergeSource, merge
 
         sources = []
         for text in self.sources:
@@ -103,7 +103,7 @@ class Merge:
             manifest = read(path, None, self.label_rule)
             labels = manifest.taxonomy.labels if manifest.taxonomy else ()
             changes = {old: new for old, new in renames(self.rename, name).items() if old in labels}
-            sources.append(Source(name, manifest, changes))
+            sources.append(MergeSource(name, manifest, changes))
         taxonomy = taxonomy_named(self.taxonomy)
         if taxonomy is None:
             found = [s.manifest.taxonomy for s in sources if s.manifest.taxonomy is not None]
@@ -116,7 +116,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Export:
+class ExportFaces:
     """Write faces for other programs.
 
     Args:
@@ -147,7 +147,7 @@ class Export:
                 manifest, self.out, taxonomy=taxonomy_named(self.taxonomy)
             )
         else:
-            writers: dict[str, Callable[[Manifest, Path], Exported]] = {
+            writers: dict[str, Callable[[Manifest, Path], ExportedFaces]] = {
                 "folders": exchange.export_folders,
                 "csv": exchange.export_csv,
                 "coco": exchange.export_coco,

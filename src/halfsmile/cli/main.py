@@ -18,7 +18,7 @@ from halfsmile.cli.pseudo_label import PseudoLabel
 from halfsmile.cli.serve import Serve
 from halfsmile.cli.train import Train
 from halfsmile.utils.console import make_console
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 COMMANDS: dict[str, Any] = {
     "demo": Demo,
@@ -69,7 +69,7 @@ def _run(arguments: list[str] | None) -> None:
     except (ValueError, OSError) as error:
         console.print(f"error: {error}", style="red", soft_wrap=True)
         sys.exit(1)
-    except (KeyboardInterrupt, Interrupted) as error:
+    except (KeyboardInterrupt, StopRequestedError) as error:
         after = getattr(command, "after_stop", "Run the same command again to go on.")
         console.print(f"{str(error) or 'Stopped.'} {after}".rstrip())
         sys.exit(130)

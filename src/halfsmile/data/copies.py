@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from halfsmile.data.images import Faces, pixel_sha256
+from halfsmile.data.images import DecodedFaces, pixel_sha256
 from halfsmile.utils.progress import Progress
 
 
-def copies_of(faces: Faces, others: Faces) -> list[tuple[str, str]]:
+def copies_of(faces: DecodedFaces, others: DecodedFaces) -> list[tuple[str, str]]:
     """Locators of faces whose decoded pixels equal those of another one, each with that other's locator.
 
     Pixels are compared by hash at the size and in the colors that training sees, so copies that were stored
@@ -23,7 +23,7 @@ def copies_of(faces: Faces, others: Faces) -> list[tuple[str, str]]:
     ]
 
 
-def require_no_test_faces(source: str, faces: Faces, test: Faces) -> None:
+def require_no_test_faces(source: str, faces: DecodedFaces, test: DecodedFaces) -> None:
     """Refuse unlabeled faces that contain test faces: even without labels they would flatter the result.
 
     Args:
@@ -44,7 +44,7 @@ def require_no_test_faces(source: str, faces: Faces, test: Faces) -> None:
         )
 
 
-def notes_on_test_faces(parts: Sequence[Faces | None], test: Faces) -> list[str]:
+def notes_on_test_faces(parts: Sequence[DecodedFaces | None], test: DecodedFaces) -> list[str]:
     """A note on training faces that are test faces too; they stay, because official splits have such.
 
     Args:
@@ -61,7 +61,7 @@ def notes_on_test_faces(parts: Sequence[Faces | None], test: Faces) -> list[str]
     ]
 
 
-def _hashes(faces: Faces) -> list[str]:
+def _hashes(faces: DecodedFaces) -> list[str]:
     found = []
     with Progress("looking for test faces", total=len(faces)) as progress:
         for image in faces.images:

@@ -46,7 +46,7 @@ _ROW = re.compile(r"(.*\.(csv|parquet))#(\d{1,18})", re.IGNORECASE | re.DOTALL)
 _RECORD = re.compile(r"(.*\.rec)@(\d{1,18})", re.IGNORECASE | re.DOTALL)
 
 
-class BadImage(ValueError):  # noqa: N818
+class BadImageError(ValueError):
     """Pixels that can't be had: the message says of which locator and why."""
 
 
@@ -61,7 +61,7 @@ def read_image(root: Path, locator: str) -> Image:
         RGB (H, W, 3) or grey (H, W, 1), uint8.
 
     Raises:
-        BadImage: If the file, the member or the row is missing, empty, cut short, too large or no image.
+        BadImageError: If the file, the member or the row is missing, empty, cut short, too large or no image.
     """
     root = Path(root)
     if (row := _ROW.fullmatch(locator)) and row[2].lower() == "csv":
@@ -74,32 +74,32 @@ def decode(data: bytes, name: str) -> Image:
     """Decode the bytes of an image file, as :func:`read_image` does; ``name`` is for the message.
 
     Raises:
-        BadImage: If the bytes are empty, cut short, no image, or one of more than :data:`MAX_PIXELS`.
+        BadImageError: If the bytes are empty, cut short, no image, or one of more than :data:`MAX_PIXELS`.
     """
     if not data:
-        raise BadImage(f"{name}: the file is empty.")
+        raise BadImageError(f"{name}: the file is empty.")
     size = image_size(data)
     if size and size[0] * size[1] > MAX_PIXELS:
-        raise BadImage(
+        raise BadImageError(
             f"{name}: the picture claims {size[0]:,} × {size[1]:,} pixels; "
             f"at most {MAX_PIXELS:,} are decoded."
         )
     if data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[_first_scan(data) :]:
-        raise BadImage(f"{name}: the JPEG is cut short (it has no end marker).")
+        raise BadImageError(f"{name}: the JPEG is cut short (it has no end marker).")
     if heif_kind(data):
-        raise BadImage(f"{name}: HEIC and AVIF pictures are not read; export them as JPEG or PNG.")
+        raise BadImageError(f"{name}: HEIC and AVIF pictures are not read; export them as JPEG or PNG.")
     if size is None:
-        raise BadImage(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
+        raise BadImageError(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
-        raise BadImage(f"{name}: OpenCV can't decode it ({error.err}).") from error
+        raise BadImageError(f"{name}: OpenCV can't decode it ({error.err}).") from error
     if pixels is None:
-        raise BadImage(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
+        raise BadImageError(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
     if pixels.dtype != np.uint8:
-        raise BadImage(f"{name}: samples are {pixels.dtype}; only 8-bit and 16-bit images are read.")
+        raise BadImageError(f"{name}: samples are {pixels.dtype}; only 8-bit and 16-bit images are read.")
     if pixels.ndim == 2:
         return np.asarray(pixels[:, :, None], np.uint8)
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
@@ -127,7 +127,7 @@ def read_bytes(root: Path, locator: str) -> bytes:
     """The bytes of the image file behind a locator, any but a row of a pixel table.
 
     Raises:
-        BadImage: If they can't be had.
+        BadImageError: If they can't be had.
     """
     root = Path(root)
     with _named(root, locator):
@@ -157,13 +157,13 @@ def _read_file(path: Path) -> bytes:
 
 @contextmanager
 def _named(root: Path, locator: str) -> Iterator[None]:
-    """Turn what goes wrong below into a BadImage that names the locator."""
+    """Turn what goes wrong below into a BadImageError that names the locator."""
     try:
         yield
     except OSError as error:
-        raise BadImage(f"{locator}: can't be read below {root} ({error.strerror or error}).") from error
+        raise BadImageError(f"{locator}: can't be read below {root} ({error.strerror or error}).") from error
     except ValueError as error:
-        raise BadImage(f"{locator}: {error}") from error
+        raise BadImageError(f"{locator}: {error}") from error
 
 
 class _PixelTable:

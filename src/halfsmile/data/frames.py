@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.readers.sequences import Sequences
-from halfsmile.data.windows import Track, group_tracks
+from halfsmile.data.windows import FrameTrack, group_tracks
 
 Floats = npt.NDArray[np.float32]
 
@@ -30,9 +30,9 @@ class Frames:
 
     rows: Sequences
     labels: npt.NDArray[np.int64]
-    faces: Faces
+    faces: DecodedFaces
     present: npt.NDArray[np.bool_]
-    tracks: list[Track]
+    tracks: list[FrameTrack]
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:

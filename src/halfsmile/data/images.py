@@ -14,14 +14,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.data.decode import BadImage, decode, pixel_sha256, read_image
+from halfsmile.data.decode import BadImageError, decode, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, placement, preprocess
 from halfsmile.utils.cpu import processors
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.progress import Progress
 
-__all__ = ["BadImage", "Faces", "decode", "hash_images", "load_faces", "pixel_sha256", "read_image"]
+__all__ = [
+    "BadImageError",
+    "DecodedFaces",
+    "decode",
+    "hash_images",
+    "load_faces",
+    "pixel_sha256",
+    "read_image",
+]
 
 MEMORY_LIMIT = 4 * 2**30
 _CHUNK = 64
@@ -29,7 +37,7 @@ _MARK = re.compile("[!#@]")  # after the file in a locator; file names may hold 
 
 
 @dataclass(frozen=True)
-class Faces:
+class DecodedFaces:
     """Decoded faces, one per row of ``manifest``.
 
     Args:
@@ -58,7 +66,7 @@ def load_faces(
     cache: Path | None = None,
     progress: bool = True,
     memory_limit: int = MEMORY_LIMIT,
-) -> Faces:
+) -> DecodedFaces:
     """Decode every face of a manifest once, in threads, to ``preprocess(image, size, channels)``.
 
     Args:
@@ -91,7 +99,7 @@ def load_faces(
     boxes, landmarks = _placed(readable, decoded.sizes[kept], size)
     locators = manifest.column("image")
     bad = tuple((locators[row], decoded.reasons[row]) for row in sorted(decoded.reasons))
-    return Faces(decoded.images[: len(kept)], boxes, landmarks, readable, bad)
+    return DecodedFaces(decoded.images[: len(kept)], boxes, landmarks, readable, bad)
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,7 @@ def _decode_all(manifest: Manifest, shape: tuple[int, ...], path: Path | None, p
             for row in chunk:
                 try:
                     image = read_image(manifest.root, locators[row])
-                except BadImage as error:
+                except BadImageError as error:
                     reasons[row] = str(error)
                     continue
                 images[row] = preprocess(image, shape[1], shape[3])
@@ -141,7 +149,7 @@ def _cached(path: Path, manifest: Manifest) -> _Decoded | None:
     for row in np.flatnonzero(sizes[:, 0] == 0).tolist():
         try:
             read_image(manifest.root, locators[row])
-        except BadImage as error:
+        except BadImageError as error:
             reasons[row] = str(error)
         else:
             return None
@@ -188,7 +196,7 @@ def hash_images(root: Path, locators: Sequence[str], *, progress: bool = True) -
 
     def load(chunk: range) -> int:
         for row in chunk:
-            with suppress(BadImage):
+            with suppress(BadImageError):
                 hashes[row] = pixel_sha256(read_image(root, locators[row]))
         return len(chunk)
 

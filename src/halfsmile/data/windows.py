@@ -23,7 +23,7 @@ PADDING = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class FrameTrack:
     """The frames of one person in one video, in the order of time.
 
     Args:
@@ -44,7 +44,7 @@ class Track:
 
 def group_tracks(
     videos: Sequence[str | None], people: Sequence[str | None], times: npt.ArrayLike
-) -> tuple[list[Track], list[str]]:
+) -> tuple[list[FrameTrack], list[str]]:
     """Tracks of a table of frames, in the order in which they first appear.
 
     Frames may come in any order. Of several frames of one person at the same time the first is taken.
@@ -79,7 +79,7 @@ def group_tracks(
         rows = rows[np.argsort(seconds[rows], kind="stable")]
         new = np.diff(seconds[rows], prepend=-np.inf) > 0
         repeated += int((~new).sum())
-        tracks.append(Track(video, person, rows[new], seconds[rows[new]]))
+        tracks.append(FrameTrack(video, person, rows[new], seconds[rows[new]]))
     notes = []
     if unordered:
         notes.append(f"{unordered} frames came before an earlier one of their track and were sorted by time.")
@@ -126,7 +126,7 @@ class Windows:
     times: Seconds
 
 
-def take_windows(tracks: Sequence[Track], starts: Sequence[tuple[int, int]], window: int) -> Windows:
+def take_windows(tracks: Sequence[FrameTrack], starts: Sequence[tuple[int, int]], window: int) -> Windows:
     """Windows by (track number, first frame)."""
     rows = np.full((len(starts), window), PADDING, np.int64)
     times = np.zeros((len(starts), window), np.float64)
@@ -157,7 +157,7 @@ class WindowSampler:
 
     def __init__(
         self,
-        tracks: Sequence[Track],
+        tracks: Sequence[FrameTrack],
         *,
         window: int,
         hop: int,

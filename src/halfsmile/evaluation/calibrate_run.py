@@ -58,7 +58,7 @@ class Calibration:
         sets: Sets of expressions, on probabilities after temperature; None likewise.
         vector: Factor and offset of each class, an alternative to the temperature that is not exported; None
             likewise.
-        test: See :func:`judge`.
+        test: See :func:`judge_answers`.
         curve: Error among the most confident answers on those faces, see
             :meth:`~halfsmile.metrics.selective.RiskCoverage.points`; None likewise.
         mirror: Whether each face was seen with its mirror image.
@@ -111,7 +111,7 @@ def calibrate_run(
     mirror: bool = True,
     zoom: float = 1.0,
 ) -> Calibration:
-    """Choose temperature and thresholds of a run's last stage, and judge them.
+    """Choose temperature and thresholds of a run's last stage, and judge_answers them.
 
     Args:
         folder: The run.
@@ -153,7 +153,7 @@ def calibrate_run(
     errors = {
         name: asdict(calibration_errors(scale(logits), targets)) for name, scale in scalings.items() if scale
     }
-    judged = judge(temperature(logits), targets, model.taxonomy, threshold=threshold, sets=sets)
+    judged = judge_answers(temperature(logits), targets, model.taxonomy, threshold=threshold, sets=sets)
     return Calibration(
         stage=folder.last_stage(),
         source=faces.source if count else None,
@@ -170,7 +170,7 @@ def calibrate_run(
     )
 
 
-def judge(
+def judge_answers(
     probabilities: npt.NDArray[np.float64],
     targets: Targets,
     taxonomy: Taxonomy,

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.inference import predict_probabilities
@@ -30,7 +30,7 @@ SHOWN_MISTAKES = 18
 
 
 def evaluate_run(
-    folder: RunFolder, *, device: torch.device, data: Path | None = None, test: Faces | None = None
+    folder: RunFolder, *, device: torch.device, data: Path | None = None, test: DecodedFaces | None = None
 ) -> dict[str, Metrics]:
     """Measure every finished stage that predicts on the test split and write the results beside the run.
 
@@ -120,7 +120,7 @@ def _own_data(folder: RunFolder, recipe: Recipe, taxonomy: Taxonomy, data: Path 
 
 def _show_mistakes(
     folder: RunFolder,
-    test: Faces,
+    test: DecodedFaces,
     targets: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
     probabilities: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     taxonomy: Taxonomy,

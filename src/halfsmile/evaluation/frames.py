@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from halfsmile.data.windows import Track
+from halfsmile.data.windows import FrameTrack
 from halfsmile.evaluation.inference import run_on_faces
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.temporal import TemporalNetwork
@@ -36,7 +36,7 @@ class FrameTable:
     features: npt.NDArray[np.float32]
     present: npt.NDArray[np.bool_]
     labels: npt.NDArray[np.int64]
-    tracks: list[Track]
+    tracks: list[FrameTrack]
 
     def __post_init__(self) -> None:
         rows = len(self.features)

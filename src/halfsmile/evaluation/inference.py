@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from halfsmile.data.images import Faces
-from halfsmile.methods.semi import Judge
+from halfsmile.data.images import DecodedFaces
+from halfsmile.methods.semi import PseudoLabeler
 from halfsmile.methods.task import Task
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.models.classifier import Classifier, MirroredClassifier
@@ -36,7 +36,7 @@ def predict_probabilities(
         images: (N, S, S, C) uint8.
         device: Where to compute.
         flip: Average the probabilities of each face and its mirror image.
-        batch_size: Faces at a time.
+        batch_size: DecodedFaces at a time.
         precision: Number format.
 
     Returns:
@@ -85,7 +85,7 @@ def run_on_faces(
         function: Gives (B, …) of images (B, C, S, S), float in [0, 1].
         images: (N, S, S, C) uint8, N ≥ 1.
         device: Where to compute.
-        batch_size: Faces at a time.
+        batch_size: DecodedFaces at a time.
         precision: Number format.
 
     Returns:
@@ -110,9 +110,9 @@ def network_logits(
 
     Args:
         model: Used in evaluation mode.
-        images: Faces; may be none.
+        images: DecodedFaces; may be none.
         device: Where to compute; the processor by default.
-        batch_size: Faces at a time.
+        batch_size: DecodedFaces at a time.
     """
     if not len(images):
         return np.zeros((0, len(model.taxonomy)), np.float32)
@@ -129,7 +129,9 @@ def _normalized(probabilities: Tensor) -> npt.NDArray[np.float32]:
     return (doubles / doubles.sum(dim=1, keepdim=True)).float().cpu().numpy()
 
 
-def watch(faces: Faces, taxonomy: Taxonomy, *, device: torch.device) -> Callable[[Task], dict[str, float]]:
+def watch(
+    faces: DecodedFaces, taxonomy: Taxonomy, *, device: torch.device
+) -> Callable[[Task], dict[str, float]]:
     """A function that measures a task's averaged network on held-out training faces, for the metrics file.
 
     Of a task that names unlabeled faces, the pseudo-labels that it would give these faces are measured too:
@@ -152,10 +154,10 @@ def watch(faces: Faces, taxonomy: Taxonomy, *, device: torch.device) -> Callable
             "held_out/macro_f1": metrics.macro_f1,
             "held_out/nll": metrics.nll,
         }
-        if isinstance(task, Judge):
-            if task.namer is not task.averaged:
-                logits = _logits(task.namer, faces.images, device=device)[0]
-            named = task.judge(logits)
+        if isinstance(task, PseudoLabeler):
+            if task.labeling_network is not task.averaged:
+                logits = _logits(task.labeling_network, faces.images, device=device)[0]
+            named = task.pseudo_label(logits)
             labels, weights = named.labels.cpu().numpy(), named.weights.cpu().numpy()
             found |= pseudo_label_quality(labels, weights, targets, taxonomy)
         return found

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from halfsmile.data.frames import Frames, load_frames
-from halfsmile.data.images import Faces
+from halfsmile.data.images import DecodedFaces
 from halfsmile.data.readers.sequences import Sequences
 from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.models.classifier import Classifier
@@ -93,7 +93,7 @@ def frames_to_test(recipe: Recipe, rows: Sequences, *, cache: Path) -> Frames:
     return load_frames(chosen, labels, size=size, channels=channels, cache=cache)
 
 
-def scored_faces(frames: Frames) -> tuple[Faces, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def scored_faces(frames: Frames) -> tuple[DecodedFaces, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The readable frames that have a label and a place in a track.
 
     Returns:
@@ -104,7 +104,7 @@ def scored_faces(frames: Frames) -> tuple[Faces, npt.NDArray[np.int64], npt.NDAr
     scored = frames.present & tracked & (frames.labels >= 0)
     among_readable = np.flatnonzero(scored[frames.present])
     faces = frames.faces
-    chosen = Faces(
+    chosen = DecodedFaces(
         faces.images[among_readable],
         faces.boxes[among_readable],
         faces.landmarks[among_readable],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
@@ -69,7 +69,7 @@ def trained_classifier(
 
 @dataclass(frozen=True)
 class RunFaces:
-    """Faces of a run that are needed after training.
+    """DecodedFaces of a run that are needed after training.
 
     Args:
         calibration: Labeled faces that trained nothing; None where the run has none.
@@ -78,9 +78,9 @@ class RunFaces:
         train: Rows that were trained on with their labels, not decoded yet.
     """
 
-    calibration: Faces | None
+    calibration: DecodedFaces | None
     source: str
-    test: Faces
+    test: DecodedFaces
     train: Manifest
 
 
@@ -111,7 +111,7 @@ def read_run_faces(folder: RunFolder, *, data: Path | None = None) -> RunFaces:
         source, rows = "valid", sets.test.split("valid")
     size, channels = recipe.encoder.image_size, recipe.encoder.channels
 
-    def load(manifest: Manifest) -> Faces:
+    def load(manifest: Manifest) -> DecodedFaces:
         return load_faces(manifest, size=size, channels=channels, cache=folder.path / "cache")
 
     return RunFaces(load(rows) if len(rows) else None, source, load(test), budget.rows(sets.train, "labeled"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from halfsmile.evaluation.calibrate_run import NEVER, Calibration
-from halfsmile.export.gate import Comparison
+from halfsmile.export.gate import Parity
 from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.utils.markdown import markdown_table
@@ -45,7 +45,7 @@ def card(
     *,
     data: Mapping[str, Any],
     calibration: Calibration,
-    comparisons: Mapping[str, Comparison],
+    comparisons: Mapping[str, Parity],
     sizes: Mapping[str, int],
     latency: Sequence[Latency],
     processor: str,
@@ -178,9 +178,7 @@ def _least_held(sets: Mapping[str, Any]) -> str:
     return f": faces of {least} have it in their sets in {held[least]:.1%} of the cases"
 
 
-def _files(
-    comparisons: Mapping[str, Comparison], sizes: Mapping[str, int], latency: Sequence[Latency]
-) -> str:
+def _files(comparisons: Mapping[str, Parity], sizes: Mapping[str, int], latency: Sequence[Latency]) -> str:
     batches = sorted({row.batch for row in latency})
     times = {(row.name, row.batch): row.median_ms for row in latency}
     header = ["file", "MB", "largest difference", "same expression", *(f"batch {batch}" for batch in batches)]

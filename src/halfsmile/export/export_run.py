@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_shares
 from halfsmile.evaluation.inference import network_logits
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.export.card import short_card
-from halfsmile.export.gate import Comparison, Exported, require
+from halfsmile.export.gate import ExportedModel, Parity, require
 from halfsmile.export.latency import measure
 from halfsmile.export.onnx import export_onnx
 from halfsmile.export.openvino import OpenVinoModel, convert_openvino, require_openvino
@@ -106,7 +106,7 @@ def export_run(
     facts = model_facts(folder, model, calibration, name=name)
 
     with unfinished(out) as scratch:
-        models: dict[str, Exported] = {}
+        models: dict[str, ExportedModel] = {}
         export_onnx(model, facts, scratch / ONNX)
         models[ONNX] = ExpressionModel.load(scratch / ONNX, threads=1)
         if int8:
@@ -163,8 +163,11 @@ def model_facts(
 
 
 def check(
-    models: Mapping[str, Exported], network: Classifier | MirroredClassifier, facts: ModelFacts, faces: Faces
-) -> dict[str, Comparison]:
+    models: Mapping[str, ExportedModel],
+    network: Classifier | MirroredClassifier,
+    facts: ModelFacts,
+    faces: DecodedFaces,
+) -> dict[str, Parity]:
     """Pass files through the gate.
 
     Args:
@@ -191,7 +194,9 @@ def check(
     return found
 
 
-def _temporal(folder: RunFolder, facts: ModelFacts, path: Path, model: Exported, faces: Faces) -> Comparison:
+def _temporal(
+    folder: RunFolder, facts: ModelFacts, path: Path, model: ExportedModel, faces: DecodedFaces
+) -> Parity:
     """Export the network over frames of a run, for the features of its exported model."""
     network, taxonomy = load_network(folder.stage("temporal"))
     described = temporal_facts(network, taxonomy, facts.recipe_sha256, facts.weights_sha256)
@@ -210,7 +215,7 @@ def _require_newest_features(folder: RunFolder) -> None:
         )
 
 
-def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> Faces:
+def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> DecodedFaces:
     """Some of the labeled training faces, drawn at random but always the same."""
     encoder = read_recipe(folder.recipe_path).encoder
     rows = np.random.default_rng(0).permutation(len(faces.train))[:count]

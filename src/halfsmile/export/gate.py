@@ -31,7 +31,7 @@ class GateError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class ParityLimits:
     """What a file may differ by.
 
     Args:
@@ -48,20 +48,20 @@ class Limits:
     accuracy_drop: float
 
 
-EXACT = Limits(difference=1e-4, mean_difference=1e-5, agreement=1.0, accuracy_drop=0.0)
+EXACT = ParityLimits(difference=1e-4, mean_difference=1e-5, agreement=1.0, accuracy_drop=0.0)
 """For 32-bit files: nothing but another order of sums."""
 
-QUANTIZED = Limits(difference=0.25, mean_difference=0.03, agreement=0.96, accuracy_drop=0.01)
+QUANTIZED = ParityLimits(difference=0.25, mean_difference=0.03, agreement=0.96, accuracy_drop=0.01)
 """For 8-bit files."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class Parity:
     """How a file's answers differ from the network's.
 
     Args:
         count: Faces.
-        difference: See :class:`Limits`; so are the next two.
+        difference: See :class:`ParityLimits`; so are the next two.
         mean_difference: See there.
         agreement: See there.
         accuracy: Of the file; None without labels.
@@ -75,7 +75,7 @@ class Comparison:
     accuracy: float | None
     reference_accuracy: float | None
 
-    def violations(self, limits: Limits) -> list[str]:
+    def violations(self, limits: ParityLimits) -> list[str]:
         """What is outside the limits, in words; empty if the file passes."""
         found = []
         if not self.difference <= limits.difference:
@@ -102,8 +102,8 @@ class Comparison:
 
 
 def compare(
-    reference: FloatArray, found: FloatArray, targets: IntArray | None = None, *, limits: Limits
-) -> Comparison:
+    reference: FloatArray, found: FloatArray, targets: IntArray | None = None, *, limits: ParityLimits
+) -> Parity:
     """Compare a file's probabilities with the network's.
 
     Args:
@@ -130,7 +130,7 @@ def compare(
     if targets is not None:
         accuracy = float((chosen == targets).mean())
         accuracy_before = float((reference.argmax(axis=1) == targets).mean())
-    return Comparison(
+    return Parity(
         count=len(reference),
         difference=float(gaps.max()),
         mean_difference=float(gaps.mean()),
@@ -140,7 +140,7 @@ def compare(
     )
 
 
-class Exported(Protocol):
+class ExportedModel(Protocol):
     """A loaded file."""
 
     @property
@@ -153,14 +153,14 @@ class Exported(Protocol):
 
 def require(
     name: str,
-    exported: Exported,
+    exported: ExportedModel,
     *,
     images: Crops,
     reference: FloatArray,
     labels: Sequence[str],
     targets: IntArray | None = None,
-    limits: Limits,
-) -> Comparison:
+    limits: ParityLimits,
+) -> Parity:
     """Pass a file through the gate.
 
     Args:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from halfsmile.evaluation.calibrate_run import Calibration
 from halfsmile.export.card import card
-from halfsmile.export.gate import EXACT, QUANTIZED, Comparison, batch_sizes
+from halfsmile.export.gate import EXACT, QUANTIZED, Parity, batch_sizes
 from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.training.environment import processor_name
@@ -48,7 +48,7 @@ class Export:
     folder: Path
     facts: ModelFacts
     calibration: Calibration
-    comparisons: dict[str, Comparison]
+    comparisons: dict[str, Parity]
     sizes: dict[str, int]
     latency: list[Latency]
     report_problem: str | None = None

@@ -9,7 +9,7 @@ import torch
 from scipy.special import softmax
 from torch import Tensor, nn
 
-from halfsmile.export.gate import EXACT, Comparison, GateError, compare
+from halfsmile.export.gate import EXACT, GateError, Parity, compare
 from halfsmile.export.onnx import OPSET, write_onnx
 from halfsmile.models.temporal import TemporalNetwork
 from halfsmile.predict.temporal_model import INPUTS, OUTPUT, TemporalFacts, TemporalModel
@@ -75,7 +75,7 @@ def export_temporal(model: TemporalNetwork, facts: TemporalFacts, path: Path) ->
 
 def require_temporal(
     name: str, exported: TemporalModel, model: TemporalNetwork, taxonomy: Taxonomy, features: Floats
-) -> Comparison:
+) -> Parity:
     """Pass a network over frames through the gate, on a video made of known faces.
 
     The features follow each other as frames of one person; every seventh frame has no face, and now and then

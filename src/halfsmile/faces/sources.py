@@ -259,11 +259,11 @@ def _is_picture(path: Path) -> bool:
 def _is_video(path: Path) -> bool:
     if not path.is_file() or _is_picture(path):
         return False
-    from halfsmile.faces.video.frames import BadVideo, probe
+    from halfsmile.faces.video.frames import BadVideoError, probe
 
     try:
         probe(path)
-    except BadVideo:
+    except BadVideoError:
         return False
     return True
 

@@ -112,7 +112,7 @@ class AdaCMTask(SemiTask):
         self.confidence_sum.zero_()
         self.right_count.zero_()
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """The most probable class, accepted from the threshold of that class on."""
         return hard_labels(logits.float().softmax(dim=1), self.thresholds)
 
@@ -123,10 +123,10 @@ class AdaCMTask(SemiTask):
         labeled, (first, second) = weak[: len(targets)], weak[len(targets) :].chunk(2)
         strong = self.strong(unlabeled, generator=generator).images
         with torch.no_grad():
-            logits = self.namer(weak).float()
+            logits = self.labeling_network(weak).float()
             self.observe_labeled(logits[: len(targets)], targets)
             views = logits[len(targets) :].softmax(dim=1).chunk(2)
-            named = self.judge(torch.stack(views).mean(dim=0).log())
+            named = self.pseudo_label(torch.stack(views).mean(dim=0).log())
         unsure = named.weights == 0
         features = self.model.features(torch.cat([labeled, strong, first[unsure], second[unsure]]))
         sure = len(labeled) + len(strong)

@@ -79,13 +79,13 @@ class DebiasTask(SemiTask):
         probabilities = over_processes(logits.float().softmax(dim=1))
         self.prior.lerp_(probabilities.mean(dim=0), 1.0 - self.method.momentum)
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """The most probable class without the prior, accepted from the threshold on."""
         return hard_labels((logits.float() - self.bias).softmax(dim=1), self.method.threshold)
 
-    def name_faces(self, logits: Tensor) -> PseudoLabels:
+    def label_batch(self, logits: Tensor) -> PseudoLabels:
         """Judge by the prior as it was, then move it for the margin."""
-        named = self.judge(logits)
+        named = self.pseudo_label(logits)
         self.observe(logits)
         return named
 

@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from halfsmile.methods.guard import ACCEPT_ALL, Guard, GuardConfig
+from halfsmile.methods.guard import ACCEPT_ALL, GuardConfig, OutOfDistributionGuard
 from halfsmile.methods.sample_feedback import HeadGradient, head_gradient, sample_feedback, with_features
 from halfsmile.methods.semi import PseudoLabels, SemiSettings, SemiTask, both_kinds, over_processes
 from halfsmile.methods.task import Batch, Phase, StepResult
@@ -132,7 +132,7 @@ class FeedbackTask(SemiTask):
             )
         self.config = config
         self.trained_teacher = copy.deepcopy(model)
-        self.guard = Guard(config.guard)
+        self.guard = OutOfDistributionGuard(config.guard)
         self._waiting: list[Views] = []
         self._judged: list[tuple[Views, Tensor]] = []
 
@@ -152,11 +152,11 @@ class FeedbackTask(SemiTask):
         return self
 
     @property
-    def namer(self) -> nn.Module:
+    def labeling_network(self) -> nn.Module:
         """The network that names unlabeled faces: the trained teacher."""
         return self.trained_teacher
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """The most probable class, accepted by the guard; the probabilities are the soft labels q."""
         probabilities = (logits.float() / self.config.temperature).softmax(dim=1)
         return PseudoLabels(probabilities, logits.argmax(dim=1), self.guard.accept(logits).float())
@@ -171,8 +171,8 @@ class FeedbackTask(SemiTask):
         weak = self.weak(torch.cat([batch.images, unlabeled]), generator=generator).images
         labeled, weak_unlabeled = weak[: len(targets)], weak[len(targets) :]
         strong = self.strong(unlabeled, generator=generator).images
-        with evaluating(self.namer):
-            named = self.name_faces(self.namer(weak_unlabeled).float())
+        with evaluating(self.labeling_network):
+            named = self.label_batch(self.labeling_network(weak_unlabeled).float())
         hard = F.one_hot(named.labels, targets.shape[1])
         logits, sample_gradients = self._classify(strong, hard, named.weights)
         with evaluating(self.model), torch.autocast(strong.device.type, enabled=False):

@@ -87,7 +87,7 @@ class FreeMatchTask(SemiTask):
         self.expected.lerp_(probabilities.mean(dim=0), share)
         self.histogram.lerp_(label_histogram(probabilities), share)
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """The most probable class, accepted from the threshold of that class on."""
         return hard_labels(logits.float().softmax(dim=1), self.thresholds)
 

@@ -58,7 +58,7 @@ ACCEPT_ALL = GuardConfig()
 """No guard."""
 
 
-class Guard(nn.Module):
+class OutOfDistributionGuard(nn.Module):
     """Accepts or rejects unlabeled faces by their logits, and counts.
 
     Args:

@@ -50,7 +50,7 @@ class MeanTeacherTask(SemiTask):
         super().__init__(model, **settings)
         self.method = method
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """The teacher's probabilities, all of full weight; the labels serve the log only."""
         probabilities = logits.float().softmax(dim=1)
         labels = probabilities.argmax(dim=1)

@@ -49,6 +49,6 @@ class PseudoLabelTask(SemiTask):
         super().__init__(model, **settings)
         self.threshold = threshold
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """The most probable class, accepted from the threshold on."""
         return hard_labels(logits.float().softmax(dim=1), self.threshold)

@@ -7,7 +7,7 @@ weights w in [0, 1]; the student is taught them on the strong view of the same f
     L = CE(f(x_l), y_l) + λ · mean( w · CE(f(strong), ŷ) )
 
 The mean runs over all unlabeled faces of the batch, accepted or not. A method overrides what it changes:
-:meth:`SemiTask.judge` (which labels, which weights), :meth:`SemiTask.observe` (statistics that the judgment
+:meth:`SemiTask.pseudo_label` (which labels, which weights), :meth:`SemiTask.observe` (statistics that this
 needs) and :meth:`SemiTask.unlabeled_loss`.
 
 Where a step is computed in parts (``accumulate``), each part is observed by itself: what a method remembers
@@ -51,16 +51,16 @@ class PseudoLabels:
 
 
 @runtime_checkable
-class Judge(Protocol):
+class PseudoLabeler(Protocol):
     """A task that can say what it would make of unlabeled faces, without learning from being asked."""
 
     @property
-    def namer(self) -> nn.Module:
+    def labeling_network(self) -> nn.Module:
         """The network whose logits are judged."""
         ...
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
-        """Pseudo-labels from the namer's logits (M, classes)."""
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
+        """Pseudo-labels from the labeling_network's logits (M, classes)."""
         ...
 
 
@@ -133,21 +133,21 @@ class SemiTask(Task):
         self.smoothing = smoothing
 
     @property
-    def namer(self) -> nn.Module:
+    def labeling_network(self) -> nn.Module:
         """The network that names unlabeled faces: the teacher."""
         return self.averaged
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """Pseudo-labels from teacher logits (M, classes), by the statistics as they are."""
         raise NotImplementedError
 
     def observe(self, logits: Tensor) -> None:
         """Move the statistics of the method by the teacher logits (M, classes) of a training batch."""
 
-    def name_faces(self, logits: Tensor) -> PseudoLabels:
-        """Pseudo-labels of a training batch from teacher logits (M, classes): observe, then judge."""
+    def label_batch(self, logits: Tensor) -> PseudoLabels:
+        """Pseudo-labels of a training batch from teacher logits (M, classes): observe, then label."""
         self.observe(logits)
-        return self.judge(logits)
+        return self.pseudo_label(logits)
 
     def labeled_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Cross-entropy of labeled faces with targets (B, classes)."""
@@ -165,7 +165,7 @@ class SemiTask(Task):
         labeled, weak_unlabeled = weak[: len(targets)], weak[len(targets) :]
         strong = self.strong(unlabeled, generator=generator).images
         with torch.no_grad():
-            named = self.name_faces(self.namer(weak_unlabeled).float())
+            named = self.label_batch(self.labeling_network(weak_unlabeled).float())
         logits = self.model(torch.cat([labeled, strong]))
         labeled_loss = self.labeled_loss(logits[: len(labeled)], targets)
         unlabeled_loss = self.unlabeled_loss(logits[len(labeled) :], named)

@@ -77,7 +77,7 @@ class SoftMatchTask(SemiTask):
         if len(confidence) > 1:
             self.variance.lerp_(confidence.var(), share)
 
-    def judge(self, logits: Tensor) -> PseudoLabels:
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """The most probable class, weighted by how far its aligned confidence lies below the mean."""
         probabilities = logits.float().softmax(dim=1)
         below = (self.aligned(probabilities).amax(dim=1) - self.mean).clamp(max=0.0)

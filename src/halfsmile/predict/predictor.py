@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.align import TEMPLATE_SIZE, align
 from halfsmile.faces.detect import Detection, Detector, DetectorName
@@ -87,10 +87,10 @@ class Predictor:
             picture: A file, or pixels: RGB (H, W, 3) or grey (H, W, 1) or (H, W), uint8.
 
         Raises:
-            BadImage: If the file can't be read.
+            BadImageError: If the file can't be read.
             ValueError: If the pixels are not as described.
         """
-        image, source = opened(picture)
+        image, source = read_picture(picture)
         return self.faces([image], [source])[0]
 
     def explain(self, picture: str | Path | Image) -> list[Explanation]:
@@ -102,12 +102,12 @@ class Predictor:
             picture: As for :meth:`predict`.
 
         Raises:
-            BadImage: If the file can't be read.
+            BadImageError: If the file can't be read.
             ValueError: If the pixels are not as described.
         """
         from halfsmile.predict.explain import explain_answer
 
-        image, source = opened(picture)
+        image, source = read_picture(picture)
         return [
             explain_answer(self.model, face, self.crop_of(image, face))
             for face in self.faces([image], [source])[0]
@@ -128,7 +128,7 @@ class Predictor:
             for path in map(Path, batch):
                 try:
                     found.append(read_image(path.parent, path.name))
-                except BadImage as error:
+                except BadImageError as error:
                     found.append(str(error).removeprefix(f"{path.name}: "))
             for results in self.look(found, batch):
                 yield from results
@@ -161,7 +161,7 @@ class Predictor:
         Raises:
             ValueError: If an argument is out of range, or the network over frames can't be had or does not
                 fit the model.
-            BadVideo: From the first ``next``, if nothing of the source can be decoded.
+            BadVideoError: From the first ``next``, if nothing of the source can be decoded.
         """
         from halfsmile.predict.video import look_at_video
 
@@ -288,11 +288,11 @@ class Predictor:
         return self.threshold is not None and (confidence < self.threshold or self.threshold >= 1)
 
 
-def opened(picture: str | Path | Image) -> tuple[Image, str]:
+def read_picture(picture: str | Path | Image) -> tuple[Image, str]:
     """The pixels of a picture, and what ``Face.source`` will say.
 
     Raises:
-        BadImage: If a file can't be read.
+        BadImageError: If a file can't be read.
     """
     if isinstance(picture, str | Path):
         path = Path(picture)

@@ -15,13 +15,13 @@ from halfsmile.predict.drawing.originals import require_originals_kept
 from halfsmile.predict.drawing.places import Places, places_after
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.summary import Summary
+from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.columns import QUALITY
 from halfsmile.predict.tables.settings import settings_of
 from halfsmile.predict.tables.sinks import Printer, Sink, TableFormat, open_sink, require_table
 from halfsmile.predict.video_options import VideoOptions, require_video_options
 from halfsmile.predict.work import Work
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def predict_run(
     table_format: TableFormat = "auto",
     threads: int | None = None,
     progress: bool = True,
-) -> Summary:
+) -> PredictSummary:
     """Look at everything that is named and write what is said of every face.
 
     Args:
@@ -85,7 +85,7 @@ def predict_run(
         ValueError: If the sources, the model, the table or an option are not as described, or no source could
             be read, now or before.
         OSError: If a result can't be written; the rows so far are kept.
-        Interrupted: On Ctrl-C, which only ends a camera or stream; the rows so far are kept.
+        StopRequestedError: On Ctrl-C, which only ends a camera or stream; the rows so far are kept.
     """
     if blur_faces and annotate is None:
         raise ValueError("blur_faces hides faces in annotated copies: give a folder for them (--annotate).")
@@ -133,7 +133,7 @@ def predict_run(
     done = {*sink.done, *map(os.path.abspath, sink.done)}
     left = [source for source in sources.items if source.key not in done]
     total = len(sources.items)
-    summary = Summary(ignored=sources.ignored, notes=list(sources.notes), skipped=total - len(left))
+    summary = PredictSummary(ignored=sources.ignored, notes=list(sources.notes), skipped=total - len(left))
     try:
         with sink, Progress("looking", total=total, done=summary.skipped, active=progress) as shown:
             before = _in_order(sink)
@@ -161,7 +161,7 @@ def predict_run(
                         work.video_source(source)
     except KeyboardInterrupt:
         where = f" {sink.partial} has what was found; --resume goes on from it." if sink.partial else ""
-        raise Interrupted(f"Stopped.{where}") from None
+        raise StopRequestedError(f"Stopped.{where}") from None
     summary.seconds = time.monotonic() - start
     summary.written = [path for path in dict.fromkeys((table, *folders)) if path is not None]
     if len(summary.failures) == total:

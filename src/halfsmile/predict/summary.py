@@ -15,7 +15,7 @@ from halfsmile.utils.console import plain
 
 
 @dataclass(kw_only=True)
-class Summary:
+class PredictSummary:
     """Counts of a run.
 
     Attributes:

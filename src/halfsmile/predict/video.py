@@ -81,7 +81,7 @@ def look_at_video(
 
     Raises:
         ValueError: If an argument is out of range, or the network over frames can't be had or does not fit.
-        BadVideo: From the first ``next``, if nothing of the source can be decoded.
+        BadVideoError: From the first ``next``, if nothing of the source can be decoded.
     """
     require_video_options(every=every, detect_every=detect_every, smoothing=smoothing)
     network = open_temporal(temporal, predictor.model, smoothing=smoothing)

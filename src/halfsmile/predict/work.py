@@ -11,13 +11,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfsmile.data.decode import BadImage
+from halfsmile.data.decode import BadImageError
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.places import Places, annotated
 from halfsmile.predict.face import NO_FACE, Face, NoFace
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.summary import Summary
+from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.sinks import Printer, Sink
 from halfsmile.predict.video_options import VideoOptions
 from halfsmile.utils.progress import Progress
@@ -53,7 +53,7 @@ class Work:
 
     predictor: Predictor
     sink: Sink | Printer
-    summary: Summary
+    summary: PredictSummary
     video: VideoOptions
     frames_without_face: bool = False
     places: Places
@@ -83,7 +83,7 @@ class Work:
 
     def video_source(self, source: MediaSource) -> None:
         """Look at a video, camera or stream."""
-        from halfsmile.faces.video.frames import BadVideo
+        from halfsmile.faces.video.frames import BadVideoError
         from halfsmile.predict.video import look_at_video
 
         problems: list[str] = []
@@ -98,8 +98,8 @@ class Work:
         try:
             first = next(looked, None)  # what can't be read shall leave no files
             if first is None:
-                raise BadVideo(f"{source.video}: no frame whose number is a multiple of --every.")
-        except BadVideo as error:
+                raise BadVideoError(f"{source.video}: no frame whose number is a multiple of --every.")
+        except BadVideoError as error:
             reason = str(error).removeprefix(f"{source.video}: ").replace(str(source.video), source.name)
             self.summary.fail(source.name, reason)
             self.sink.write([NoFace(source=source.name, reason=reason)])
@@ -209,7 +209,7 @@ def read_ahead(sources: Iterable[MediaSource]) -> Iterator[Picture]:
     def read(source: MediaSource) -> Image | str:
         try:
             return source.read()
-        except BadImage as error:
+        except BadImageError as error:
             return str(error).removeprefix(f"{source.locator}: ")
 
     waiting: deque[tuple[MediaSource, Future[Image | str]]] = deque()

@@ -18,12 +18,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 
-from halfsmile.serve.batcher import Busy, FacePredictor, Stopping
+from halfsmile.serve.batcher import BusyError, FacePredictor, StoppingError
 from halfsmile.serve.body import BodyLimits
 from halfsmile.serve.endpoints import add_pictures, add_server, add_videos
-from halfsmile.serve.guard import Guard
-from halfsmile.serve.limits import Limits
-from halfsmile.serve.metrics import Metrics, MetricsMiddleware
+from halfsmile.serve.guard import RequestGuard
+from halfsmile.serve.limits import ServerLimits
+from halfsmile.serve.metrics import MetricsMiddleware, ServerMetrics
 from halfsmile.serve.services import Services
 
 _KEY = re.compile(r"[!-~]+")
@@ -35,7 +35,7 @@ nothing else is stored, and nothing is sent anywhere. WebSocket `/v1/stream` tak
 
 def create_app(
     predictor: FacePredictor,
-    limits: Limits | None = None,
+    limits: ServerLimits | None = None,
     *,
     api_key: str | None = None,
     allowed_hosts: Iterable[str] = (),
@@ -58,8 +58,8 @@ def create_app(
         raise ValueError(
             "The key must be of ASCII letters, digits and signs without spaces, to fit a header."
         )
-    limits = limits or Limits()
-    metrics = Metrics()
+    limits = limits or ServerLimits()
+    metrics = ServerMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -80,7 +80,9 @@ def create_app(
         dependencies=[Depends(HTTPBearer(auto_error=False))] if api_key is not None else None,
     )
     app.state.limits = limits
-    app.add_middleware(Guard, api_key=api_key, allowed_hosts=allowed_hosts, concurrency=limits.concurrency)
+    app.add_middleware(
+        RequestGuard, api_key=api_key, allowed_hosts=allowed_hosts, concurrency=limits.concurrency
+    )
     app.add_middleware(BodyLimits, limits=limits)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
     _add_refusals(app)
@@ -112,12 +114,12 @@ def _add_refusals(app: FastAPI) -> None:
         found = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
         return JSONResponse({"detail": f"{found}."}, 422)
 
-    @app.exception_handler(Busy)
+    @app.exception_handler(BusyError)
     async def busy(_: Request, __: Exception) -> Response:
         detail = "The server is busy. Try again in a second."
         return JSONResponse({"detail": detail}, 429, {"Retry-After": "1"})
 
-    @app.exception_handler(Stopping)
+    @app.exception_handler(StoppingError)
     async def stopping(_: Request, __: Exception) -> Response:
         return JSONResponse({"detail": "The server is stopping."}, 503, {"Retry-After": "5"})
 

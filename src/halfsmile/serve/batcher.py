@@ -17,8 +17,8 @@ from halfsmile.data.preprocess import Image
 from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts
-from halfsmile.serve.limits import Limits
-from halfsmile.serve.metrics import Metrics
+from halfsmile.serve.limits import ServerLimits
+from halfsmile.serve.metrics import ServerMetrics
 
 Result = TypeVar("Result")
 
@@ -54,11 +54,11 @@ class FacePredictor(Protocol):
         ...
 
 
-class Busy(Exception):  # noqa: N818
+class BusyError(Exception):
     """The queue is full."""
 
 
-class Stopping(Exception):  # noqa: N818
+class StoppingError(Exception):
     """The server takes no more work."""
 
 
@@ -95,7 +95,9 @@ class Batcher:
         metrics: Where to count.
     """
 
-    def __init__(self, predictor: FacePredictor, worker: Worker, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, predictor: FacePredictor, worker: Worker, limits: ServerLimits, metrics: ServerMetrics
+    ) -> None:
         self.predictor = predictor
         self.worker = worker
         self.limits = limits
@@ -113,17 +115,17 @@ class Batcher:
         """Take places for pictures of these numbers of pixels, before memory is taken for them.
 
         Raises:
-            Busy: If they don't fit now.
-            Stopping: If the server takes no more work.
+            BusyError: If they don't fit now.
+            StoppingError: If the server takes no more work.
         """
         if self._is_stopping:
-            raise Stopping
+            raise StoppingError
         if (
             self._places + len(pixels) > self.limits.queue
             or self._pixels + sum(pixels) > self.limits.queue_pixels
         ):
             self.metrics.refused.inc(len(pixels))
-            raise Busy
+            raise BusyError
         return Reservation(self, len(pixels), sum(pixels))
 
     async def faces(self, images: Sequence[Image], sources: Sequence[str]) -> list[list[Face] | Exception]:

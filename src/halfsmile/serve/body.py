@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from halfsmile.serve.limits import MIB, Limits
+from halfsmile.serve.limits import MIB, ServerLimits
 
 VIDEO_PATH = "/v1/video"
 _DRAIN_SECONDS = 2.0  # how long a refused body is read on, so that the client gets to read why
@@ -25,7 +25,7 @@ class BodyLimits:
         limits: Of bytes, seconds and memory.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, limits: ServerLimits) -> None:
         self.app = app
         self.limits = limits
         self._held = 0

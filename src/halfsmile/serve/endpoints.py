@@ -18,11 +18,11 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import WebSocketRoute
 from starlette.types import Message
 
-from halfsmile.data.decode import BadImage
+from halfsmile.data.decode import BadImageError
 from halfsmile.serve.batcher import FacePredictor
 from halfsmile.serve.jobs import Job
-from halfsmile.serve.limits import Limits
-from halfsmile.serve.metrics import Metrics
+from halfsmile.serve.limits import ServerLimits
+from halfsmile.serve.metrics import ServerMetrics
 from halfsmile.serve.openapi import LINES, PICTURES_BODY, STOPPING, TEXT, VIDEO_BODY, answers
 from halfsmile.serve.pictures import Sent, claimed_pixels, decode_picture, file_name, read_pictures
 from halfsmile.serve.schema import Health, JobAnswer, JobStarted, ModelAnswer, PredictAnswer
@@ -39,7 +39,7 @@ def services(app: FastAPI) -> Services:
     return found
 
 
-def add_pictures(app: FastAPI, predictor: FacePredictor, limits: Limits) -> None:
+def add_pictures(app: FastAPI, predictor: FacePredictor, limits: ServerLimits) -> None:
     """``/v1/predict``."""
     facts = predictor.model.facts
     model = {"name": facts.name, "labels": list(facts.labels)}
@@ -53,7 +53,7 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: Limits) -> None
         for i, one in enumerate(sent):
             try:
                 claimed[i] = claimed_pixels(one, limits.pixels)
-            except BadImage as error:
+            except BadImageError as error:
                 results[i]["error"] = str(error)
         total = sum(claimed.values())
         if total > limits.queue_pixels:
@@ -67,7 +67,7 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: Limits) -> None
             for i in claimed:
                 try:
                     images[i] = await _in_a_thread(decode_picture, sent[i], limits.pixels)
-                except BadImage as error:
+                except BadImageError as error:
                     results[i]["error"] = str(error)
             found = await batcher.faces(list(images.values()), [sent[i].name for i in images])
         for (i, image), answer in zip(images.items(), found, strict=True):
@@ -188,7 +188,7 @@ def add_videos(app: FastAPI) -> None:
         return Response(status_code=204)
 
 
-def add_server(app: FastAPI, predictor: FacePredictor, limits: Limits, metrics: Metrics) -> None:
+def add_server(app: FastAPI, predictor: FacePredictor, limits: ServerLimits, metrics: ServerMetrics) -> None:
     """``/v1/model``, ``/v1/stream``, health and numbers."""
     facts = predictor.model.facts
 

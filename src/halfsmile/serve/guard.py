@@ -34,7 +34,7 @@ _HEADERS = {
 }
 
 
-class Guard:
+class RequestGuard:
     """Refuses what may not be asked, and more at once than the server serves.
 
     Args:

@@ -17,11 +17,11 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from halfsmile.faces.video.frames import BadVideo, Video, VideoFrame, frames, probe
+from halfsmile.faces.video.frames import BadVideoError, Video, VideoFrame, frames, probe
 from halfsmile.predict.face import Face, NoFace
-from halfsmile.serve.batcher import Busy, FacePredictor, Stopping, Worker
-from halfsmile.serve.limits import MIB, Limits
-from halfsmile.serve.metrics import Metrics
+from halfsmile.serve.batcher import BusyError, FacePredictor, StoppingError, Worker
+from halfsmile.serve.limits import MIB, ServerLimits
+from halfsmile.serve.metrics import ServerMetrics
 
 STEP_SECONDS = 0.1  # of looking at a video before it is others' turn
 UNFINISHED = ("waiting", "running")
@@ -117,7 +117,12 @@ class Jobs:
     """
 
     def __init__(
-        self, predictor: FacePredictor, worker: Worker, limits: Limits, metrics: Metrics, folder: Path
+        self,
+        predictor: FacePredictor,
+        worker: Worker,
+        limits: ServerLimits,
+        metrics: ServerMetrics,
+        folder: Path,
     ) -> None:
         self.predictor = predictor
         self.worker = worker
@@ -141,13 +146,13 @@ class Jobs:
         """A new job whose video is to be written to ``job.path``.
 
         Raises:
-            Busy: If there are too many unfinished ones.
-            Stopping: If the server takes no more work.
+            BusyError: If there are too many unfinished ones.
+            StoppingError: If the server takes no more work.
         """
         if self._is_stopping:
-            raise Stopping
+            raise StoppingError
         if sum(not job.finished for job in self._jobs.values()) >= self.limits.jobs:
-            raise Busy
+            raise BusyError
         job = Job(self.folder / secrets.token_urlsafe(16))
         job.folder.mkdir(mode=0o700)
         self._jobs[job.id] = job
@@ -163,7 +168,7 @@ class Jobs:
         job.results.touch(mode=0o600)
         try:
             job.video = await asyncio.to_thread(probe, job.path, max_pixels=self.limits.pixels)
-        except BadVideo as error:
+        except BadVideoError as error:
             raise ValueError(str(error).replace(str(job.path), name)) from error
         duration = job.video.duration
         if duration is not None and duration > self.limits.video_seconds:

@@ -8,8 +8,8 @@ MIB = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Limits of one server. What exceeds them is refused with a reason, never cut silently.
+class ServerLimits:
+    """ServerLimits of one server. What exceeds them is refused with a reason, never cut silently.
 
     Args:
         body_bytes: Largest body of a request with pictures.

@@ -15,7 +15,7 @@ _PATHS = frozenset(
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 
 
-class Metrics:
+class ServerMetrics:
     """Counters of one application, in a registry of their own."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class MetricsMiddleware:
         metrics: Where to count.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServerMetrics) -> None:
         self.app = app
         self.metrics = metrics
 

@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from halfsmile.data.decode import BadImage, decode
+from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.image_header import image_size
 from halfsmile.data.preprocess import Image
 
@@ -87,19 +87,19 @@ def claimed_pixels(sent: Sent, most: int) -> int:
         most: Largest number of pixels.
 
     Raises:
-        BadImage: If it is of no known format, its header is damaged, or it claims more.
+        BadImageError: If it is of no known format, its header is damaged, or it claims more.
     """
     if not any(sent.data.startswith(magic) for magic in FORMATS):
-        raise BadImage(
+        raise BadImageError(
             f"{sent.name}: not a picture that is read here ({len(sent.data):,} bytes); send JPEG, PNG, WebP, "
             "GIF or BMP."
         )
     size = image_size(sent.data)
     if size is None or min(size) < 1:
-        raise BadImage(f"{sent.name}: damaged or cut short; its header gives no size.")
+        raise BadImageError(f"{sent.name}: damaged or cut short; its header gives no size.")
     width, height = size
     if width * height > most:
-        raise BadImage(
+        raise BadImageError(
             f"{sent.name}: {width:,} × {height:,} pixels are more than the {most:,} taken here; "
             "send it smaller."
         )
@@ -110,9 +110,9 @@ def decode_picture(sent: Sent, most: int) -> Image:
     """Decode a file whose header was checked.
 
     Raises:
-        BadImage: If it is damaged, or holds more pixels than ``most`` after all.
+        BadImageError: If it is damaged, or holds more pixels than ``most`` after all.
     """
     image = decode(sent.data, sent.name)
     if image.shape[0] * image.shape[1] > most:
-        raise BadImage(f"{sent.name}: it holds more pixels than its header claims.")
+        raise BadImageError(f"{sent.name}: it holds more pixels than its header claims.")
     return image

@@ -18,7 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from halfsmile.serve.app import create_app
-from halfsmile.serve.limits import Limits
+from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.services import Services
 from halfsmile.utils.console import make_console
 
@@ -40,7 +40,7 @@ def serve(
     api_key: str | None = None,
     unprotected: bool = False,
     allowed_hosts: Sequence[str] = (),
-    limits: Limits | None = None,
+    limits: ServerLimits | None = None,
     access_log: bool = False,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM; then requests in hand are answered, videos cancelled, files removed.
@@ -87,7 +87,7 @@ def serve(
 
 def make_server(app: FastAPI, *, access_log: bool = False) -> Server:
     """A uvicorn server for the application; ``run(sockets=[…])`` starts it."""
-    limits: Limits = app.state.limits
+    limits: ServerLimits = app.state.limits
     if access_log:
         logger = logging.getLogger("halfsmile.serve")
         logger.setLevel(logging.INFO)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from halfsmile.serve.batcher import Batcher, FacePredictor, Worker
 from halfsmile.serve.jobs import Jobs
-from halfsmile.serve.limits import Limits
-from halfsmile.serve.metrics import Metrics
+from halfsmile.serve.limits import ServerLimits
+from halfsmile.serve.metrics import ServerMetrics
 from halfsmile.serve.stream import Streams
 
 
@@ -21,7 +21,9 @@ class Services:
         folder: Private temporary folder.
     """
 
-    def __init__(self, predictor: FacePredictor, limits: Limits, metrics: Metrics, folder: Path) -> None:
+    def __init__(
+        self, predictor: FacePredictor, limits: ServerLimits, metrics: ServerMetrics, folder: Path
+    ) -> None:
         self.worker = Worker()
         self.batcher = Batcher(predictor, self.worker, limits, metrics)
         self.jobs = Jobs(predictor, self.worker, limits, metrics, folder)

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from halfsmile.data.decode import BadImage
+from halfsmile.data.decode import BadImageError
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.track import Tracker
 from halfsmile.predict.face import Face
-from halfsmile.serve.batcher import Batcher, Busy, Reservation, Stopping
+from halfsmile.serve.batcher import Batcher, BusyError, Reservation, StoppingError
 from halfsmile.serve.guard import SUBPROTOCOL
-from halfsmile.serve.limits import MIB, Limits
-from halfsmile.serve.metrics import Metrics
+from halfsmile.serve.limits import MIB, ServerLimits
+from halfsmile.serve.metrics import ServerMetrics
 from halfsmile.serve.pictures import Sent, claimed_pixels, decode_picture
 
 _RETRY_SECONDS = 0.05
@@ -43,7 +43,7 @@ class Streams:
         metrics: Where to count.
     """
 
-    def __init__(self, batcher: Batcher, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, batcher: Batcher, limits: ServerLimits, metrics: ServerMetrics) -> None:
         self.batcher = batcher
         self.limits = limits
         self.metrics = metrics
@@ -151,9 +151,9 @@ class _Stream:
             with place:
                 image = await asyncio.to_thread(decode_picture, sent, self.limits.frame_pixels)
                 faces = (await self.batcher.faces([image], ["webcam"]))[0]
-        except BadImage as error:
+        except BadImageError as error:
             return {"frame": number, "error": str(error)}
-        except Stopping:
+        except StoppingError:
             return {"frame": number, "error": "The server is stopping."}
         if isinstance(faces, Exception):
             return {"frame": number, "error": "This picture could not be looked at."}
@@ -175,7 +175,7 @@ class _Stream:
         while True:
             try:
                 return self.batcher.reserve([pixels])
-            except Busy:
+            except BusyError:
                 if self.newest is not None:
                     return None
                 await asyncio.sleep(_RETRY_SECONDS)

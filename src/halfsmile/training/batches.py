@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from halfsmile.data.images import Faces
+from halfsmile.data.images import DecodedFaces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import Sampler
 from halfsmile.methods.task import Batch
@@ -21,7 +21,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class ImagePool:
-    """Faces of several arrays under one row number.
+    """DecodedFaces of several arrays under one row number.
 
     Args:
         arrays: Each (N, S, S, C) uint8.
@@ -35,7 +35,7 @@ class ImagePool:
         return int(self.starts[-1])
 
     def __call__(self, rows: Rows) -> Tensor:
-        """Faces of the rows, (B, C, S, S) uint8."""
+        """DecodedFaces of the rows, (B, C, S, S) uint8."""
         if len(self.arrays) == 1:
             taken = self.arrays[0][rows]
         else:
@@ -82,7 +82,7 @@ def unlabeled_batches(pool: ImagePool, sampler: Sampler) -> Callable[[int], Batc
     return lambda step: Batch(images=pool(sampler(step)))
 
 
-def labeled_batches(faces: Faces, targets: Tensor, sampler: Sampler) -> Callable[[int], Batch]:
+def labeled_batches(faces: DecodedFaces, targets: Tensor, sampler: Sampler) -> Callable[[int], Batch]:
     """Batches of faces with targets and boxes."""
     pool, boxes = ImagePool([faces.images]), torch.from_numpy(faces.boxes)
 

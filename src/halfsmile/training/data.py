@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
 from halfsmile.data.frames import Frames
-from halfsmile.data.images import Faces, load_faces
+from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.sets import DataSets
 from halfsmile.data.split import LabelBudget
@@ -26,7 +26,7 @@ class TrainingFaces:
     """Decoded faces of a run, by role.
 
     Args:
-        labeled: Faces whose labels are in the budget.
+        labeled: DecodedFaces whose labels are in the budget.
         unlabeled: The rest of the training rows, without labels.
         held_out: Rows whose labels only watch; may be None.
         test: Test faces.
@@ -35,16 +35,16 @@ class TrainingFaces:
         frames: Videos that train Stage IV; those that train it alone are in no other part.
     """
 
-    labeled: Faces
-    unlabeled: Faces | None
-    held_out: Faces | None
-    test: Faces
-    extra: dict[str, Faces]
+    labeled: DecodedFaces
+    unlabeled: DecodedFaces | None
+    held_out: DecodedFaces | None
+    test: DecodedFaces
+    extra: dict[str, DecodedFaces]
     taxonomy: Taxonomy
     frames: Frames | None = None
 
     @property
-    def parts(self) -> list[Faces]:
+    def parts(self) -> list[DecodedFaces]:
         """All that was decoded."""
         frames = self.frames.faces if self.frames is not None else None
         parts = [self.labeled, self.unlabeled, self.held_out, self.test, *self.extra.values(), frames]
@@ -87,7 +87,7 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     """
     size, channels = recipe.encoder.image_size, recipe.encoder.channels
 
-    def load(manifest: Manifest) -> Faces:
+    def load(manifest: Manifest) -> DecodedFaces:
         return load_faces(manifest, size=size, channels=channels, cache=cache)
 
     roles, people = divide(recipe, sets, budget)

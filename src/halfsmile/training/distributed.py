@@ -13,7 +13,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 _LONGEST_WAIT = timedelta(hours=6)
 """While the main process decodes a data set or evaluates; the launcher sees by itself who has died."""
@@ -92,7 +92,7 @@ def processes(device: str | None = None) -> Iterator[Processes]:
         yield Processes(rank, world_size, place)
         ends_together = True
     except BaseException as error:
-        ends_together = isinstance(error, Interrupted)  # raised by all processes after the same step
+        ends_together = isinstance(error, StopRequestedError)  # raised by all processes after the same step
         traceback.clear_frames(error.__traceback__)
         raise
     finally:

@@ -30,11 +30,11 @@ from halfsmile.training.checkpoint import find_checkpoint, save_checkpoint
 from halfsmile.training.distributed import Processes
 from halfsmile.training.optim import make_optimizer, scheduled_rate, set_rate
 from halfsmile.training.record_writer import RecordWriter
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 from halfsmile.utils.progress import Progress
 
 
-class Diverged(ValueError):  # noqa: N818
+class DivergedError(ValueError):
     """The loss or its gradient is not a finite number."""
 
 
@@ -153,8 +153,8 @@ def train(
         tensorboard: Also write TensorBoard events.
 
     Raises:
-        Interrupted: After Ctrl-C or a termination signal; the state is saved.
-        Diverged: If the loss or its gradient is not finite; the last good checkpoint stays.
+        StopRequestedError: After Ctrl-C or a termination signal; the state is saved.
+        DivergedError: If the loss or its gradient is not finite; the last good checkpoint stays.
         ValueError: If the checkpoints do not fit the task or are all damaged, or ``accumulate`` does not
             divide the batch.
         OSError: If the folder can't be written.
@@ -203,7 +203,7 @@ def train(
         if reading:
             value = float(loss)
             if any(where.agree(not math.isfinite(value) or not math.isfinite(norm))):
-                raise Diverged(
+                raise DivergedError(
                     f"Step {step + 1} has the loss {value} and the gradient norm {float(norm)}. Training "
                     f"stopped; the last good checkpoint is in {checkpoints}. Lower the learning rate "
                     f"({config.optim.learning_rate:g}), clip gradients, or train in float32, in a new "
@@ -265,6 +265,6 @@ def train(
                 save(step + 1)
                 saved = time.monotonic()
             if stopping and not last:
-                raise Interrupted(f"Stopped after step {step + 1} of {config.steps}.")
+                raise StopRequestedError(f"Stopped after step {step + 1} of {config.steps}.")
         if any(where.agree(stop.asked)):
-            raise Interrupted(f"Stopped after the last of {config.steps} steps.")
+            raise StopRequestedError(f"Stopped after the last of {config.steps} steps.")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from halfsmile.data.images import Faces
+from halfsmile.data.images import DecodedFaces
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
 from halfsmile.methods.mae import Autoencoder, random_masking
 from halfsmile.transforms.pixels import to_tensor
@@ -40,7 +40,7 @@ def show_reconstructions(model: Autoencoder, images: Tensor, mask_ratio: float, 
     write_png(path, reconstruction_grid(to_pictures(faces), to_pictures(masked), to_pictures(completed)))
 
 
-def show_mixes(task: FineTuneTask, faces: Faces, targets: Tensor, seed: int, path: Path) -> None:
+def show_mixes(task: FineTuneTask, faces: DecodedFaces, targets: Tensor, seed: int, path: Path) -> None:
     """Write a grid of mixed faces with their boxes, overlaps and the weight of the real images.
 
     Args:

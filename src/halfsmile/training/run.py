@@ -24,12 +24,12 @@ from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.data import describe, load_roles, require_same_faces, unlabeled_images
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
-from halfsmile.training.stages import Run, finetune, pretrain, require_partners, semi, tune
+from halfsmile.training.stages import Trainer, finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal_stage import temporal
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import write_json
 
-TRAINED_BY: Mapping[StageName, Callable[[Run], None]] = {
+TRAINED_BY: Mapping[StageName, Callable[[Trainer], None]] = {
     "pretrain": pretrain,
     "finetune": finetune,
     "semi": semi,
@@ -82,7 +82,7 @@ def train_run(
         recipe: Hyper-parameters; a protocol that is not said is recognized from the data.
         data: Labeled data set.
         unlabeled: Folders or archives of unlabeled faces, for Stage I.
-        out: Run folder.
+        out: Trainer folder.
         where: This process.
         budget: Which labels may be used; drawn by the recipe if None.
         last_stage: Stop after this stage.
@@ -148,7 +148,7 @@ def train_run(
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
         f"({time.monotonic() - started:.0f} s to read)",
     )
-    run = Run(recipe, folder, faces, where, precision, tensorboard)
+    run = Trainer(recipe, folder, faces, where, precision, tensorboard)
     for stage in stages:
         if not folder.finished(stage):
             TRAINED_BY[stage](run)

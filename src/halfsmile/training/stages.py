@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from halfsmile.data.images import Faces
+from halfsmile.data.images import DecodedFaces
 from halfsmile.data.samplers import (
     BalancedSampler,
     Sampler,
@@ -46,7 +46,7 @@ from halfsmile.utils.console import make_console
 
 
 @dataclass(frozen=True)
-class Run:
+class Trainer:
     """What all stages of a run share.
 
     Args:
@@ -108,7 +108,7 @@ class Run:
         evaluate: Callable[[Task], dict[str, float]] | None = None,
         draw: Callable[[], None] | None = None,
     ) -> None:
-        """Run the loop for a stage, draw its pictures, and keep its averaged weights.
+        """Trainer the loop for a stage, draw its pictures, and keep its averaged weights.
 
         How often each class was drawn by ``labeled``, the labeled sampler of all processes together, is kept
         with the result.
@@ -178,7 +178,7 @@ def finish_stage(folder: RunFolder, stage: StageName, model: nn.Module, result: 
 def require_partners(recipe: Recipe, stage: StageName, processes: int) -> None:
     """Refuse a stage that would mix each face with itself.
 
-    Faces are mixed with those that the same process sees in the same part of a batch.
+    DecodedFaces are mixed with those that the same process sees in the same part of a batch.
 
     Raises:
         ValueError: If the stage mixes faces and a process sees one at a time.
@@ -195,7 +195,7 @@ def require_partners(recipe: Recipe, stage: StageName, processes: int) -> None:
         )
 
 
-def pretrain(run: Run) -> None:
+def pretrain(run: Trainer) -> None:
     """Stage I: masked autoencoder on the training faces (labels unseen) and the faces from elsewhere."""
     config = run.recipe.pretrain
     if config is None:
@@ -223,7 +223,7 @@ def pretrain(run: Run) -> None:
     )
 
 
-def finetune(run: Run) -> None:
+def finetune(run: Trainer) -> None:
     """Stage II: FaceMix (or another mixing) on the labeled few, from Stage I, given weights, or scratch."""
     config = run.recipe.finetune
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
@@ -236,7 +236,7 @@ def finetune(run: Run) -> None:
     _supervise(run, "finetune", config, model)
 
 
-def tune(run: Run) -> None:
+def tune(run: Trainer) -> None:
     """Last: the labeled faces again, from the weights of the stage before, head and all."""
     config = run.recipe.tune
     if config is None:
@@ -247,7 +247,7 @@ def tune(run: Run) -> None:
     _supervise(run, "tune", config, model)
 
 
-def _supervise(run: Run, stage: StageName, config: FineTuneConfig, model: Classifier) -> None:
+def _supervise(run: Trainer, stage: StageName, config: FineTuneConfig, model: Classifier) -> None:
     """Train a classifier on the labeled faces."""
     task = finetune_task(config, model)
     labeled = run.faces.labeled
@@ -273,7 +273,7 @@ def _supervise(run: Run, stage: StageName, config: FineTuneConfig, model: Classi
     )
 
 
-def semi(run: Run) -> None:
+def semi(run: Trainer) -> None:
     """Stage III: a semi-supervised method on the unlabeled many, from Stage II."""
     config = run.recipe.semi
     if config is None:
@@ -304,6 +304,6 @@ def semi(run: Run) -> None:
     )
 
 
-def _watch(run: Run) -> Callable[[Task], dict[str, float]] | None:
-    held_out: Faces | None = run.faces.held_out
+def _watch(run: Trainer) -> Callable[[Task], dict[str, float]] | None:
+    held_out: DecodedFaces | None = run.faces.held_out
     return None if held_out is None else watch(held_out, run.faces.taxonomy, device=run.where.device)

@@ -52,7 +52,7 @@ def train_temporal(
     evaluate: Callable[[TemporalNetwork], dict[str, float]] | None = None,
     title: str = "temporal",
 ) -> TemporalNetwork:
-    """Train a network over frames, going on from its newest checkpoint.
+    """Train a network over frames, resuming from its newest checkpoint.
 
     Args:
         config: Hyper-parameters.

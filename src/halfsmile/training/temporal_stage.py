@@ -17,12 +17,12 @@ from halfsmile.runs.stages import STAGE_BY_NAME
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose
 from halfsmile.training.environment import peak_memory
-from halfsmile.training.stages import Run
+from halfsmile.training.stages import Trainer
 from halfsmile.training.temporal import train_temporal
 from halfsmile.utils.files import atomic_write
 
 
-def temporal(run: Run) -> None:
+def temporal(run: Trainer) -> None:
     """Stage IV: a network over the frozen features of the last classifier, from videos with labels.
 
     The classifier is frozen, so features are computed once and kept in ``features.npy``. Which smoothing of
@@ -64,7 +64,7 @@ def temporal(run: Run) -> None:
     run.where.barrier()
 
 
-def _features(run: Run, model: Classifier, frames: Frames, path: Path) -> npt.NDArray[np.float32]:
+def _features(run: Trainer, model: Classifier, frames: Frames, path: Path) -> npt.NDArray[np.float32]:
     """Features of the readable frames, from the file where there is one."""
     if run.where.is_main and not path.exists():
         found = frame_features(model, frames.faces.images, device=run.where.device)
@@ -75,7 +75,7 @@ def _features(run: Run, model: Classifier, frames: Frames, path: Path) -> npt.ND
     return features
 
 
-def _best_smoothing(run: Run, model: Classifier, frames: Frames) -> Smoothing:
+def _best_smoothing(run: Trainer, model: Classifier, frames: Frames) -> Smoothing:
     """The smoothing of single-frame predictions with the best macro F1 on the videos of this stage."""
     found = predict_probabilities(model, frames.faces.images, device=run.where.device, flip=run.recipe.flip)
     spread, present = frames.spread(found), frames.present

@@ -1,5 +1,5 @@
 """What may end a command besides a mistake in its input."""
 
 
-class Interrupted(Exception):  # noqa: N818
+class StopRequestedError(Exception):
     """Training stopped on request, after its state was saved."""

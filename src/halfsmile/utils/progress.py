@@ -51,7 +51,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self.active and self._first:
-            self.console.print(f"{self.title}: going on from {self._first} of {self.total}")
+            self.console.print(f"{self.title}: resuming from {self._first} of {self.total}")
         return self
 
     def __exit__(

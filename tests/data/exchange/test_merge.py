@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from halfsmile.data.decode import read_image
-from halfsmile.data.exchange.merge import Source, merge
+from halfsmile.data.exchange.merge import MergeSource, merge
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.store.read import read
 from halfsmile.data.store.write import StoredFace, StoreWriter
@@ -27,8 +27,8 @@ def manifest(root: Path, labels: list[str | None], taxonomy: object = FERPLUS, *
 def test_names_not_numbers_cross_over(tmp_path: Path) -> None:
     merged = merge(
         [
-            Source("a", manifest(tmp_path / "a", ["fear", "contempt", None]), {"contempt": None}),
-            Source("b", manifest(tmp_path / "b", ["surprise"], RAFDB)),
+            MergeSource("a", manifest(tmp_path / "a", ["fear", "contempt", None]), {"contempt": None}),
+            MergeSource("b", manifest(tmp_path / "b", ["surprise"], RAFDB)),
         ],
         RAFDB,
     )
@@ -46,37 +46,37 @@ def test_names_not_numbers_cross_over(tmp_path: Path) -> None:
 def test_renamed_labels_are_counted_and_votes_move_with_them(tmp_path: Path) -> None:
     votes = np.array([0.1, 0.2, 0.0, 0.0, 0.3, 0.1, 0.0, 0.3])  # neutral, happiness, …, anger, disgust, …
     source = manifest(tmp_path, ["anger"], votes=votes.tolist())
-    merged = merge([Source("a", source, {"contempt": "disgust"})], RAFDB)
+    merged = merge([MergeSource("a", source, {"contempt": "disgust"})], RAFDB)
     expected = {"neutral": 0.1, "happiness": 0.2, "anger": 0.3, "disgust": 0.4}
     assert merged.column("votes")[0] == pytest.approx([expected.get(n, 0.0) for n in RAFDB.labels])
     assert "a: renamed contempt to disgust." in merged.notes
-    without = merge([Source("a", source, {"contempt": None})], RAFDB).column("votes")[0]
+    without = merge([MergeSource("a", source, {"contempt": None})], RAFDB).column("votes")[0]
     expected["disgust"] = 0.1
     assert without == pytest.approx([expected.get(n, 0.0) / 0.7 for n in RAFDB.labels])
 
 
 def test_nothing_is_mapped_silently(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a: 'ferplus' has 'contempt' and 'rafdb'"):
-        merge([Source("a", manifest(tmp_path, ["fear"]))], RAFDB)
+        merge([MergeSource("a", manifest(tmp_path, ["fear"]))], RAFDB)
     with pytest.raises(ValueError, match="say onto which taxonomy"):
-        merge([Source("a", manifest(tmp_path, ["fear"]))], None)
+        merge([MergeSource("a", manifest(tmp_path, ["fear"]))], None)
     with pytest.raises(ValueError, match="different names"):
-        merge([Source("a", manifest(tmp_path, ["fear"]))] * 2, FERPLUS)
+        merge([MergeSource("a", manifest(tmp_path, ["fear"]))] * 2, FERPLUS)
 
 
 def test_the_same_classes_in_another_order(tmp_path: Path) -> None:
     votes = np.eye(8)[AFFECTNET8.index("contempt")].tolist()
-    merged = merge([Source("a", manifest(tmp_path, ["contempt"], AFFECTNET8, votes=votes))], FERPLUS)
+    merged = merge([MergeSource("a", manifest(tmp_path, ["contempt"], AFFECTNET8, votes=votes))], FERPLUS)
     assert merged.column("votes")[0] == np.eye(8)[FERPLUS.index("contempt")].tolist()
 
 
 def test_unlabeled_sources_and_shared_pictures(tmp_path: Path) -> None:
     unlabeled = Manifest.from_rows([{"image": "x.png", "sha256": "s"}], tmp_path / "u")
     labeled = manifest(tmp_path / "l", ["fear"], sha256="s")
-    merged = merge([Source("u", unlabeled), Source("l", labeled)], FERPLUS)
+    merged = merge([MergeSource("u", unlabeled), MergeSource("l", labeled)], FERPLUS)
     assert merged.column("label") == [None, "fear"]
     assert merged.notes[-1].startswith("1 rows have the hash of an earlier row")
-    assert merge([Source("u", unlabeled)], None).taxonomy is None
+    assert merge([MergeSource("u", unlabeled)], None).taxonomy is None
 
 
 def test_pictures_of_all_kinds_of_roots_are_found(tmp_path: Path) -> None:
@@ -88,15 +88,15 @@ def test_pictures_of_all_kinds_of_roots_are_found(tmp_path: Path) -> None:
         writer.add("s", [StoredFace(PNG, 10, 10)])
     merged = merge(
         [
-            Source("f", Manifest.from_rows([{"image": "in/0.png"}], tmp_path / "folder")),
-            Source("z", Manifest.from_rows([{"image": "in/0.png"}], tmp_path / "faces.zip")),
-            Source("s", read(tmp_path / "deep" / "store")),
+            MergeSource("f", Manifest.from_rows([{"image": "in/0.png"}], tmp_path / "folder")),
+            MergeSource("z", Manifest.from_rows([{"image": "in/0.png"}], tmp_path / "faces.zip")),
+            MergeSource("s", read(tmp_path / "deep" / "store")),
         ],
         None,
     )
     away = str(tmp_path / "folder" / "in" / "0.png")
-    other = Source("a", Manifest.from_rows([{"image": away}], tmp_path / "lists"))
-    merged = merge([other, Source("m", merged)], None)
+    other = MergeSource("a", Manifest.from_rows([{"image": away}], tmp_path / "lists"))
+    merged = merge([other, MergeSource("m", merged)], None)
     assert len(merged) == 4
     for locator in merged.column("image"):
         assert read_image(merged.root, locator).shape == (10, 10, 1)

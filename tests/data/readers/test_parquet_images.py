@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.images import load_faces
 from halfsmile.data.readers.parquet_images import read
 from halfsmile.taxonomy import RAFDB, Taxonomy
@@ -123,5 +123,5 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"a\.parquet is not a readable Parquet"):
         read(tmp_path, progress=False)
     for locator in ("a.parquet#0", "none.parquet#0"):
-        with pytest.raises(BadImage, match=locator):
+        with pytest.raises(BadImageError, match=locator):
             read_image(tmp_path, locator)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.readers.recordio import read
 
 MAGIC = struct.pack("<I", 0xCED7230A)
@@ -74,7 +74,7 @@ def test_identities_are_read_instead_of_the_pictures(recordio: Any, tmp_path: Pa
     (tmp_path / "a.rec").write_bytes(data)
     manifest = read(tmp_path, progress=False)
     assert manifest.column("person") == ["0"] * 4 + ["1"] * 4
-    with pytest.raises(BadImage, match=rf"a\.rec@{offsets[2]}: no record begins"):
+    with pytest.raises(BadImageError, match=rf"a\.rec@{offsets[2]}: no record begins"):
         read_image(tmp_path, manifest.column("image")[1])
 
 
@@ -199,5 +199,5 @@ def test_arbitrary_bytes_give_a_manifest_or_a_value_error(data: bytes, index: by
         with suppress(ValueError):
             manifest = read(path, progress=False)
             for locator in manifest.column("image"):
-                with suppress(BadImage):
+                with suppress(BadImageError):
                     read_image(manifest.root, locator)

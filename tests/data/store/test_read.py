@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.images import load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import ShuffledSampler
@@ -159,9 +159,9 @@ def test_an_index_of_another_store_is_noticed(copy: Path, tmp_path: Path) -> Non
     store = FaceStore(copy)
     _, bad = store.images(range(COUNT), size=8, channels=3)
     assert len(bad) > 0.9 * COUNT
-    with pytest.raises(BadImage, match=r"belongs to another shard|cut short"):
+    with pytest.raises(BadImageError, match=r"belongs to another shard|cut short"):
         store.read(bad[0][0])
-    with pytest.raises(BadImage, match=r"belongs to another shard|cut short"):
+    with pytest.raises(BadImageError, match=r"belongs to another shard|cut short"):
         read_image(copy, read(copy).column("image")[bad[0][0]])
     assert len(verify(copy).bad) > 0.9 * COUNT
 

@@ -16,7 +16,7 @@ from halfsmile.data.synthetic import generate
 from halfsmile.faces.align import TEMPLATE_BOX, template
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.prepare.face import (
-    Dropped,
+    DroppedFaceError,
     annotated_face,
     prepare_aligned_face,
     prepare_face,
@@ -77,9 +77,9 @@ def test_a_box_is_clipped_and_grey_stays_grey() -> None:
 
 def test_dropped_faces_say_why() -> None:
     image = np.zeros((50, 50, 3), np.uint8)
-    with pytest.raises(Dropped, match="quality"):
+    with pytest.raises(DroppedFaceError, match="quality"):
         prepare_face(image, Detection(np.array([0, 0, 50, 50], np.float32)), Settings(min_quality=0.1))
-    with pytest.raises(Dropped, match="no place"):
+    with pytest.raises(DroppedFaceError, match="no place"):
         prepare_face(image, Detection(np.array([0, 0, 50, 50]), np.full((5, 2), 7, np.float32)), Settings())
 
 

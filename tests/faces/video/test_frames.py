@@ -18,7 +18,7 @@ import pytest
 from av.video.stream import VideoStream
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.video.frames import BadVideo, VideoFrame, frames, probe
+from halfsmile.faces.video.frames import BadVideoError, VideoFrame, frames, probe
 
 TICKS = 60_000
 HEIGHT, WIDTH = 48, 64
@@ -155,7 +155,7 @@ def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
 def test_stretched_frames_count_as_they_will_be(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", steady(3), aspect=Fraction(3, 2))
     assert next(frames(path, max_pixels=WIDTH * HEIGHT * 3 // 2)).image.shape[1] == 3 * WIDTH // 2
-    with pytest.raises(BadVideo, match=r"1\.5 times as wide as high"):
+    with pytest.raises(BadVideoError, match=r"1\.5 times as wide as high"):
         next(frames(path, max_pixels=WIDTH * HEIGHT * 3 // 2 - 1))
 
 
@@ -262,14 +262,14 @@ def test_whatever_the_damage_there_are_frames_or_one_kind_of_error(
             damaged[place : place + rng.integers(1, 60)] = rng.bytes(int(rng.integers(0, 60)))
         (tmp_path / name).write_bytes(damaged)
         found: list[VideoFrame] = []
-        with suppress(BadVideo):
+        with suppress(BadVideoError):
             found += frames(tmp_path / name, start=float(rng.choice([0.0, 0.2])), problems=[])
         assert all(b.time > a.time and b.index > a.index for a, b in pairwise(found))
 
 
 def test_a_file_cut_before_its_index_says_so(tmp_path: Path) -> None:
     path = cut(write(tmp_path / "a.mp4", steady(50)), 0.5)
-    with pytest.raises(BadVideo, match="cut short before its index"):
+    with pytest.raises(BadVideoError, match="cut short before its index"):
         next(frames(path))
 
 
@@ -288,7 +288,7 @@ def test_sound_alone_is_refused_and_beside_pictures_ignored(tmp_path: Path) -> N
             container.mux(sound.encode(samples))
             for stream in filter(None, (sound, pictures)):
                 container.mux(stream.encode(None))
-    with pytest.raises(BadVideo, match=r"sound\.mp4: there is no video stream, but audio"):
+    with pytest.raises(BadVideoError, match=r"sound\.mp4: there is no video stream, but audio"):
         next(frames(tmp_path / "sound.mp4"))
     problems: list[str] = []
     assert len(list(frames(tmp_path / "both.mkv", problems=problems))) == 25
@@ -302,7 +302,7 @@ def test_a_video_without_frames_is_refused(tmp_path: Path, name: str) -> None:
         stream = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
         container.start_encoding()
-    with pytest.raises(BadVideo, match=r"no frame could be decoded|End of file|no stream|damaged"):
+    with pytest.raises(BadVideoError, match=r"no frame could be decoded|End of file|no stream|damaged"):
         next(frames(path))
 
 
@@ -318,13 +318,13 @@ def test_a_video_without_frames_is_refused(tmp_path: Path, name: str) -> None:
 )
 def test_what_is_no_video_is_refused(tmp_path: Path, name: str, data: bytes, reason: str) -> None:
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(BadVideo, match=reason):
+    with pytest.raises(BadVideoError, match=reason):
         next(frames(tmp_path / name))
 
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.mp4", tmp_path):
-        with pytest.raises(BadVideo, match="there is no such file"):
+        with pytest.raises(BadVideoError, match="there is no such file"):
             next(frames(path))
 
 
@@ -337,14 +337,14 @@ def test_names_are_taken_as_they_are(tmp_path: Path, name: str) -> None:
 
 def test_large_frames_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mkv", steady(3), codec="mpeg4")
-    with pytest.raises(BadVideo, match="larger than the 1000 pixels allowed"):
+    with pytest.raises(BadVideoError, match="larger than the 1000 pixels allowed"):
         next(frames(path, max_pixels=1000))
     data = path.read_bytes()
     sizes = b"\xb0\x81" + bytes([WIDTH]) + b"\xba\x81" + bytes([HEIGHT])
     assert data.count(sizes) == 1
     for side in (12_000, 30_000):
         path.write_bytes(data.replace(sizes, b"\xb0\x82%b\xba\x82%b" % ((side.to_bytes(2, "big"),) * 2)))
-        with pytest.raises(BadVideo, match="larger than the 67108864 pixels allowed"):
+        with pytest.raises(BadVideoError, match="larger than the 67108864 pixels allowed"):
             next(frames(path))
 
 
@@ -354,7 +354,7 @@ def test_frames_that_outgrow_their_header_are_refused_too(tmp_path: Path) -> Non
     sizes = b"\xb0\x82\x02\x80\xba\x82\x01\xe0"
     assert data.count(sizes) == 1
     path.write_bytes(data.replace(sizes, b"\xb0\x82\x00\x40\xba\x82\x00\x30"))
-    with pytest.raises(BadVideo, match=r"a\.mkv"):
+    with pytest.raises(BadVideoError, match=r"a\.mkv"):
         next(frames(path, max_pixels=10_000))
 
 
@@ -394,7 +394,7 @@ def test_a_network_stream_is_read_as_it_comes(tmp_path: Path) -> None:
 def test_a_network_stream_that_does_not_answer_is_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(BadVideo, match="can't be read"):
+    with pytest.raises(BadVideoError, match="can't be read"):
         next(frames(f"tcp://127.0.0.1:{port}"))
 
 
@@ -410,5 +410,5 @@ def test_a_camera_gives_rgb_until_it_stops(tmp_path: Path, monkeypatch: pytest.M
     assert np.abs(images[2].image[2:20, 4:28].astype(int) - (200, 30, 30)).mean() < 10
     assert all(b.time > a.time for a, b in pairwise(images))
     assert problems == ["The camera stopped giving pictures."]
-    with pytest.raises(BadVideo, match="Camera 8 gives no picture"):
+    with pytest.raises(BadVideoError, match="Camera 8 gives no picture"):
         next(frames(8))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from av.stream import Disposition
 
-from halfsmile.faces.video.source import MAX_PIXELS, BadVideo, video_stream
+from halfsmile.faces.video.source import MAX_PIXELS, BadVideoError, video_stream
 
 
 def container(*dispositions: Disposition, sound: bool = False) -> Any:
@@ -30,7 +30,7 @@ def test_cover_art_and_tiles_are_no_video() -> None:
     for piece in (Disposition.attached_pic, Disposition.dependent | Disposition.default):
         found = container(piece, Disposition.default)
         assert video_stream(found, "a.mp4", MAX_PIXELS) is found.streams[1]
-        with pytest.raises(BadVideo, match=r"a\.heic: there is no video stream, but still pictures\."):
+        with pytest.raises(BadVideoError, match=r"a\.heic: there is no video stream, but still pictures\."):
             video_stream(container(piece, piece), "a.heic", MAX_PIXELS)
-    with pytest.raises(BadVideo, match="but audio, still pictures"):
+    with pytest.raises(BadVideoError, match="but audio, still pictures"):
         video_stream(container(Disposition.attached_pic, sound=True), "a.m4a", MAX_PIXELS)

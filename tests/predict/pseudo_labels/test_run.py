@@ -26,7 +26,7 @@ from halfsmile.data.store import read as stores
 from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.pseudo_labels import parts as pseudo_label_parts
-from halfsmile.predict.pseudo_labels.run import Summary, pseudo_label
+from halfsmile.predict.pseudo_labels.run import PseudoLabelSummary, pseudo_label
 from halfsmile.predict.pseudo_labels.work import Labeler
 from halfsmile.taxonomy import from_labels
 
@@ -53,7 +53,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pseudo_label_parts, "PART", 3)
 
 
-def run(store: Path, out: Path, model: Path, **options: Any) -> Summary:
+def run(store: Path, out: Path, model: Path, **options: Any) -> PseudoLabelSummary:
     return pseudo_label(store, out, model=model, progress=False, **{"workers": 0} | options)
 
 

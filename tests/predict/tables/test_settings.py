@@ -1,4 +1,4 @@
-"""How a table was made: told to its readers, and compared when it is gone on with."""
+"""How a table was made: told to its readers, and compared when it is resumed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from halfsmile import __version__
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.tables.settings import (
     Settings,
-    going_on,
     move_settings,
+    resumed_settings,
     settings_of,
     settings_path,
     write_settings,
@@ -48,20 +48,20 @@ def test_all_that_changes_rows_is_told(predictor: Predictor, model_file: Path) -
 
 def test_each_setting_that_differs_is_named(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
-    assert going_on(table, NOW) is None  # a table that has none
+    assert resumed_settings(table, NOW) is None  # a table that has none
     write_settings(table, {**NOW, "every": 5, "smoothing": 0.5})
     with pytest.raises(
         ValueError, match=r"otherwise: every was 5, now 1; smoothing was 0\.5, now none\. Give .*t\.csv\.set"
     ):
-        going_on(table, NOW)
+        resumed_settings(table, NOW)
 
 
 def test_another_version_or_an_unknown_setting_refuses_nothing(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     write_settings(table, {"halfsmile": ["1.0"], "model": "new", "older": 3})
-    assert going_on(table, NOW) == {"halfsmile": ["1.0", "2.0"], "model": "new", "older": 3}
+    assert resumed_settings(table, NOW) == {"halfsmile": ["1.0", "2.0"], "model": "new", "older": 3}
     write_settings(table, NOW)
-    assert going_on(table, NOW) == NOW
+    assert resumed_settings(table, NOW) == NOW
 
 
 @pytest.mark.parametrize("content", [[], {}, {"halfsmile": "1.0"}])
@@ -69,7 +69,7 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path, content: Any) -> N
     table = tmp_path / "t.csv"
     write_json(settings_path(table), content)
     with pytest.raises(ValueError, match=r"t\.csv\.settings\.json holds no settings .*Remove it"):
-        going_on(table, NOW)
+        resumed_settings(table, NOW)
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -87,6 +87,6 @@ def test_settings_belong_to_their_table(tmp_path: Path, suffix: str) -> None:
 def test_settings_become_those_of_the_table_that_is_made(tmp_path: Path) -> None:
     write_settings(tmp_path / "a.csv", NOW)
     move_settings(tmp_path / "a.csv", tmp_path / "b.csv")
-    assert going_on(tmp_path / "b.csv", NOW) == NOW
+    assert resumed_settings(tmp_path / "b.csv", NOW) == NOW
     move_settings(tmp_path / "a.csv", tmp_path / "b.csv")
     assert list(tmp_path.iterdir()) == []

@@ -178,7 +178,7 @@ def test_rows_of_another_model_are_not_mixed_in(tmp_path: Path, suffix: str) -> 
     path = tmp_path / f"table{suffix}"
     write(path, [("a.jpg", 1)])
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"can't be gone on with: .*without --resume"):
+    with pytest.raises(ValueError, match=r"can't be resumed: .*without --resume"):
         open_sink(path, ("anger", "joy"), quality=["size"], resume=True)
     assert path.read_bytes() == before
 
@@ -206,7 +206,7 @@ def test_a_second_run_does_not_touch_a_table_that_is_being_written(
 def test_a_table_that_can_not_be_begun_is_left_to_others(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("other,columns\n")
-    with pytest.raises(ValueError, match="can't be gone on with"):
+    with pytest.raises(ValueError, match="can't be resumed"):
         sink(path, resume=True)
     write(path, [("a.jpg", 1)])
     assert sources(path) == ["a.jpg"]
@@ -227,7 +227,7 @@ def test_a_damaged_line_is_named_and_nothing_is_changed(tmp_path: Path, name: st
     write(tmp_path / name, [("a.jpg", 1), ("b.jpg", 1), ("c.jpg", 1)])
     damaged = (tmp_path / name).read_bytes().replace(b"b.jpg", b"b\r.jpg")
     (tmp_path / name).write_bytes(damaged)
-    message = rf"{name} can't be gone on with: line 3 is damaged \(new-line character seen [a-z ]*\)\. Mend"
+    message = rf"{name} can't be resumed: line 3 is damaged \(new-line character seen [a-z ]*\)\. Mend"
     with pytest.raises(ValueError, match=message):
         sink(tmp_path / "table.csv", resume=True)
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [(name, damaged)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.utils.parallel.tasks import worker
 
-from halfsmile.utils.parallel.pool import OrderedPool, TaskFailed
+from halfsmile.utils.parallel.pool import OrderedPool, TaskError
 
 
 def large() -> Callable[[int], Iterator[bytes]]:
@@ -38,7 +38,7 @@ def test_a_process_that_dies_is_told_with_its_task_and_replaced() -> None:
         found = {}
         for task, pieces in pool.run([1, 13, 2, 13, 3]):
             if task == 13:
-                with pytest.raises(TaskFailed, match=r"its process ended \(signal 9, SIGKILL\)"):
+                with pytest.raises(TaskError, match=r"its process ended \(signal 9, SIGKILL\)"):
                     list(pieces)
             else:
                 found[task] = len(list(pieces))
@@ -49,7 +49,7 @@ def test_an_error_is_told_and_the_process_goes_on() -> None:
     with OrderedPool(worker, workers=1) as pool:
         for task, pieces in pool.run([14, 3]):
             if task == 14:
-                with pytest.raises(TaskFailed, match="ZeroDivisionError: a mistake in the code"):
+                with pytest.raises(TaskError, match="ZeroDivisionError: a mistake in the code"):
                     list(pieces)
             else:
                 assert len(list(pieces)) == 3

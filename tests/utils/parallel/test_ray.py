@@ -26,7 +26,7 @@ from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.predict.pseudo_labels.run import pseudo_label
 from halfsmile.predict.pseudo_labels.work import Labeler
-from halfsmile.utils.parallel.pool import TaskFailed
+from halfsmile.utils.parallel.pool import TaskError
 from halfsmile.utils.parallel.ray import RayPool, require_reachable
 
 if importlib.util.find_spec("ray") is None:
@@ -101,7 +101,7 @@ def test_pieces_come_in_order_and_failures_with_their_task(cluster: str) -> None
         for task, pieces in pool.run(tasks):
             try:
                 found.append(next(pieces, None) if task == 4 else list(pieces))
-            except TaskFailed as failure:
+            except TaskError as failure:
                 found.append(str(failure))
     expected: list[Any] = [[(task, piece) for piece in range(task)] for task in tasks]
     expected[tasks.index(4)] = (4, 0)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from halfsmile.data.check.near_pairs import Rows, near_pairs
 from halfsmile.data.check.phash import SIDE, Hashes, phash, thumbnail
-from halfsmile.data.decode import BadImage, pixel_sha256, read_image
+from halfsmile.data.decode import BadImageError, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image
 from halfsmile.utils.progress import Progress
@@ -136,7 +136,7 @@ def readable(
             return
         try:
             image = read_image(root, locators[row])
-        except BadImage as error:
+        except BadImageError as error:
             bad.append((row, str(error)))
         else:
             yield row, image

@@ -14,7 +14,7 @@ import numpy as np
 
 from halfsmile.data.check.run import Check
 from halfsmile.data.check.subject import Finding
-from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.utils import page
@@ -132,7 +132,7 @@ def _tiles(manifest: Manifest, rows: Sequence[int]) -> list[Image]:
     for image in images:
         try:
             tiles.append(preprocess(read_image(manifest.root, image), _TILE, 3))
-        except BadImage:
+        except BadImageError:
             continue
     return tiles
 

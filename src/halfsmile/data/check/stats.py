@@ -15,7 +15,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.manifest import SPLITS, Manifest
 from halfsmile.utils.console import plain
 from halfsmile.utils.progress import Progress
@@ -141,7 +141,7 @@ def _measure(manifest: Manifest, *, progress: bool) -> tuple[dict[str, Values], 
         for row in rows:
             try:
                 image = read_image(root, locators[row])
-            except BadImage as error:
+            except BadImageError as error:
                 bad[row] = str(error)
                 continue
             grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]

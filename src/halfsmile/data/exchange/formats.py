@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from halfsmile.data.decode import BadImage, decode, read_bytes, read_image
+from halfsmile.data.decode import BadImageError, decode, read_bytes, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.utils.files import atomic_write, write_json
 from halfsmile.utils.progress import Progress
@@ -34,7 +34,7 @@ _MAGIC = {
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedFaces:
     """What was written.
 
     Args:
@@ -48,7 +48,7 @@ class Exported:
     bad: tuple[tuple[str, str], ...] = ()
 
 
-def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> Exported:
+def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> ExportedFaces:
     """Write ``out/labeled/<split>/<label>/0000012.jpg`` and ``out/unlabeled/0000013.jpg``.
 
     The number is the row. Where no labeled row has a split, the folders of the splits are left out.
@@ -75,10 +75,10 @@ def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> E
         return "/".join(["labeled", *([splits[row]] if splits[row] else []), labels[row]])
 
     written, bad = write_pictures(manifest, out, folder, progress=progress)
-    return Exported(Path(out), len(written), bad)
+    return ExportedFaces(Path(out), len(written), bad)
 
 
-def export_csv(manifest: Manifest, path: Path) -> Exported:
+def export_csv(manifest: Manifest, path: Path) -> ExportedFaces:
     """Write a table: one row per face, a column per number of box and landmarks, ``votes_<label>`` for votes.
 
     Missing values are empty. Locators stay relative to the manifest's root.
@@ -93,10 +93,10 @@ def export_csv(manifest: Manifest, path: Path) -> Exported:
             for name, count in (("box", 4), ("landmarks", 10), ("votes", len(labels))):
                 numbers += [""] * count if row[name] is None else row[name]
             writer.writerow([*("" if row[name] is None else row[name] for name in _PLAIN), *numbers])
-    return Exported(Path(path), len(manifest))
+    return ExportedFaces(Path(path), len(manifest))
 
 
-def export_coco(manifest: Manifest, out: Path, *, progress: bool = True) -> Exported:
+def export_coco(manifest: Manifest, out: Path, *, progress: bool = True) -> ExportedFaces:
     """Write ``out/images/0000012.jpg`` and ``out/annotations.json`` in the layout of COCO's keypoint task.
 
     Categories are the classes, counted from 1; a face without a label has ``category_id`` 0, "face". A face
@@ -139,7 +139,7 @@ def export_coco(manifest: Manifest, out: Path, *, progress: bool = True) -> Expo
     ]
     document = {"images": images, "annotations": annotations, "categories": categories}
     write_json(Path(out) / "annotations.json", document)
-    return Exported(Path(out), len(written), bad)
+    return ExportedFaces(Path(out), len(written), bad)
 
 
 def write_pictures(
@@ -157,7 +157,7 @@ def write_pictures(
             shown.advance(1)
             try:
                 data, suffix = picture_file(manifest.root, locator)
-            except BadImage as error:
+            except BadImageError as error:
                 bad.append((locator, str(error)))
                 continue
             path = f"{folder(row)}/{row:07d}{suffix}"
@@ -171,7 +171,7 @@ def picture_file(root: Path, locator: str) -> tuple[bytes, str]:
     """Bytes of a picture as a file, and the suffix that fits them.
 
     Raises:
-        BadImage: If it can't be read or is no image.
+        BadImageError: If it can't be read or is no image.
     """
     if ".csv#" not in locator.lower():
         data = read_bytes(root, locator)

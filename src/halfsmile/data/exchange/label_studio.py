@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from halfsmile.data.exchange.formats import Exported, write_pictures
+from halfsmile.data.exchange.formats import ExportedFaces, write_pictures
 from halfsmile.data.manifest import Manifest
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.files import atomic_write, read_json, write_json
@@ -22,7 +22,7 @@ def export_label_studio(
     taxonomy: Taxonomy | None = None,
     url: str = "/data/local-files/?d=images",
     progress: bool = True,
-) -> Exported:
+) -> ExportedFaces:
     """Write ``out/images``, ``out/tasks.json`` to import, and ``out/config.xml``, the labeling interface.
 
     Labels that the manifest has become predictions, which annotators see and correct. ``data.locator`` of
@@ -58,7 +58,7 @@ def export_label_studio(
     write_json(Path(out) / "tasks.json", tasks)
     with atomic_write(Path(out) / "config.xml") as temporary:
         temporary.write_text(labeling_config(taxonomy), encoding="utf-8")
-    return Exported(Path(out), len(written), bad)
+    return ExportedFaces(Path(out), len(written), bad)
 
 
 def labeling_config(taxonomy: Taxonomy) -> str:

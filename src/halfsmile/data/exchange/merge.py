@@ -16,7 +16,7 @@ from halfsmile.taxonomy import Taxonomy
 
 
 @dataclass(frozen=True)
-class Source:
+class MergeSource:
     """A data set to merge.
 
     Args:
@@ -32,7 +32,7 @@ class Source:
     renames: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def merge(sources: Sequence[Source], taxonomy: Taxonomy | None) -> Manifest:
+def merge(sources: Sequence[MergeSource], taxonomy: Taxonomy | None) -> Manifest:
     """Put data sets one behind the other.
 
     Votes are added up onto the target's classes and scaled to sum 1 again; where all votes were for dropped
@@ -66,7 +66,9 @@ def merge(sources: Sequence[Source], taxonomy: Taxonomy | None) -> Manifest:
     return Manifest.from_rows(rows, root, taxonomy, notes)
 
 
-def _rows(source: Source, taxonomy: Taxonomy | None, root: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def _rows(
+    source: MergeSource, taxonomy: Taxonomy | None, root: Path
+) -> tuple[list[dict[str, Any]], list[str]]:
     manifest = source.manifest
     targets = _targets(source, taxonomy)
     prefix = _prefix(manifest.root, root)
@@ -93,7 +95,7 @@ def _rows(source: Source, taxonomy: Taxonomy | None, root: Path) -> tuple[list[d
     return rows, said
 
 
-def _targets(source: Source, taxonomy: Taxonomy | None) -> dict[str, str | None]:
+def _targets(source: MergeSource, taxonomy: Taxonomy | None) -> dict[str, str | None]:
     own = source.manifest.taxonomy
     if own is None:
         return {}

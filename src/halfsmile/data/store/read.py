@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from halfsmile.data.decode import BadImage, decode
+from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.manifest import SCHEMA, Manifest
 from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.data.store.shards import Shard, shard_name
@@ -166,18 +166,18 @@ class FaceStore:
         """The stored bytes of a face, an image file.
 
         Raises:
-            BadImage: If the index does not match the shard.
+            BadImageError: If the index does not match the shard.
         """
         try:
             return self._shard(int(self._shards[row])).read(int(self._offsets[row]), int(self._lengths[row]))
         except (OSError, ValueError) as error:
-            raise BadImage(f"{self.locator(row)}: {error}") from error
+            raise BadImageError(f"{self.locator(row)}: {error}") from error
 
     def image(self, row: int) -> Image:
         """The pixels of a face: RGB (H, W, 3) or grey (H, W, 1), uint8.
 
         Raises:
-            BadImage: If the index does not match the shard, or the bytes are no image.
+            BadImageError: If the index does not match the shard, or the bytes are no image.
         """
         return decode(self.read(row), self.locator(row))
 
@@ -204,7 +204,7 @@ class FaceStore:
                 row = int(chosen[place])
                 try:
                     images[place] = preprocess(self.image(row), size, channels)
-                except BadImage as error:
+                except BadImageError as error:
                     bad.append((row, str(error)))
             return bad
 

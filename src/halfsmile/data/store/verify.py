@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from halfsmile.data.decode import BadImage, decode
+from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.store.read import read_index
 from halfsmile.data.store.shards import BLOCK, END_MARK, Shard, shard_name, shard_numbers
 from halfsmile.utils.progress import Progress
@@ -93,7 +93,7 @@ def _fault(shard: Shard, face: dict[str, Any], *, pixels: bool) -> str | None:
     if pixels:
         try:
             height, width, _ = decode(data, name).shape
-        except BadImage as error:
+        except BadImageError as error:
             return str(error)
         if (width, height) != (face["width"], face["height"]):
             return f"it is {width} × {height}, the index says {face['width']} × {face['height']}"

@@ -23,7 +23,7 @@ _LABELS = ("label", "votes", "split", "person", "video", "frame")
 _ABOUT_ONE = ("label", "votes", "person", "box", "landmarks")
 
 
-class Dropped(Exception):  # noqa: N818
+class DroppedFaceError(Exception):
     """A face that is not stored; the message is the reason, the same for all faces dropped for it."""
 
 
@@ -76,20 +76,20 @@ def prepare_face(image: Image, face: Detection, settings: Settings, **more: Any)
         more: Further fields of :class:`~halfsmile.data.store.write.StoredFace`.
 
     Raises:
-        Dropped: If the landmarks fix no place, or the quality is too low.
+        DroppedFaceError: If the landmarks fix no place, or the quality is too low.
     """
     side = settings.side
     try:
         matrix = alignment(face, side)
     except ValueError as error:
-        raise Dropped("landmarks that fix no place") from error
+        raise DroppedFaceError("landmarks that fix no place") from error
     pixels = warp(image if image.shape[2] == 3 else np.repeat(image, 3, axis=2), matrix, side)
     scores = quality(face, pixels)
     if scores.worst < settings.min_quality:
-        raise Dropped("quality too low")
+        raise DroppedFaceError("quality too low")
     box = np.clip(_moved_box(face.box, matrix), 0, side)
     if not (box[:2] < box[2:]).all():
-        raise Dropped("landmarks that fix no place")
+        raise DroppedFaceError("landmarks that fix no place")
     points = None if face.landmarks is None else move(face.landmarks, matrix)
     return StoredFace(
         encode(pixels if image.shape[2] == 3 else pixels[:, :, :1], settings),
@@ -109,7 +109,7 @@ def prepare_aligned_face(source: FaceSource, settings: Settings) -> StoredFace:
 
     Raises:
         BadImage: If it can't be read.
-        Dropped: If its quality is too low.
+        DroppedFaceError: If its quality is too low.
     """
     is_table = ".csv#" in source.locator.lower()
     data = b"" if is_table else read_bytes(source.root, source.locator)
@@ -124,7 +124,7 @@ def prepare_aligned_face(source: FaceSource, settings: Settings) -> StoredFace:
         points = None if points is None else place.points(np.reshape(points, (5, 2))).ravel().tolist()
     scores = _quality_of_aligned(image, points, max(height, width))
     if scores.worst < settings.min_quality:
-        raise Dropped("quality too low")
+        raise DroppedFaceError("quality too low")
     if not data.startswith(KEPT):
         data = encode(image, settings)
     return StoredFace(

@@ -24,7 +24,7 @@ from halfsmile.faces.prepare.preparer import Done, FrameCount, Piece, Preparer, 
 from halfsmile.faces.prepare.settings import QUALITY, Settings, require_same_settings, save_settings
 from halfsmile.faces.prepare.sources import FaceSource, FaceSources, find
 from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
-from halfsmile.utils.parallel.pool import OrderedPool, TaskFailed
+from halfsmile.utils.parallel.pool import OrderedPool, TaskError
 from halfsmile.utils.progress import Progress
 
 GROUP = 16  # pictures that a process looks at together
@@ -176,7 +176,7 @@ class _Run:
             for task, pieces in self.pool.run(self._tasks(sources)):
                 try:
                     self._write(task.sources, pieces)
-                except TaskFailed as error:
+                except TaskError as error:
                     self._without(task.sources, str(error))
         processor = time.process_time() - processor
         done_here = 0.0 if self.pool.workers else sum(self.summary.seconds.values())
@@ -187,7 +187,7 @@ class _Run:
         videos = (s for s in sources if s.is_video and s.name not in self.writer)
         lengths = {}
         for task, pieces in self.pool.run(PrepareTask((video,), only_length=True) for video in videos):
-            with contextlib.suppress(TaskFailed):
+            with contextlib.suppress(TaskError):
                 count = sum(piece.count for piece in pieces if isinstance(piece, FrameCount))
                 lengths[task.sources[0].name] = max(1, count)
         return lengths
@@ -243,7 +243,7 @@ class _Run:
             for task, pieces in pool.run(PrepareTask((source,)) for source in rest):
                 try:
                     self._write(task.sources, pieces)
-                except TaskFailed as error:
+                except TaskError as error:
                     self._leave_out(task.sources[0], str(error))
 
     def _leave_out(self, source: FaceSource, reason: str) -> None:

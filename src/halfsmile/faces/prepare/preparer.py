@@ -13,14 +13,14 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from halfsmile.data.decode import BadImage, read_image
+from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.given_faces import GivenFaces
 from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.faces.prepare.face import (
-    Dropped,
+    DroppedFaceError,
     annotated_face,
     label_columns,
     prepare_aligned_face,
@@ -30,7 +30,7 @@ from halfsmile.faces.prepare.face import (
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.faces.prepare.sources import FaceSource
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
-from halfsmile.faces.video.frames import BadVideo, frames, probe
+from halfsmile.faces.video.frames import BadVideoError, frames, probe
 from halfsmile.faces.yunet import YuNet
 
 PIXELS = 2**24  # of pictures that are looked at together
@@ -120,7 +120,7 @@ class Preparer:
             with self._clock("decode"):
                 try:
                     image: Image | str = read_image(source.root, source.locator)
-                except BadImage as error:
+                except BadImageError as error:
                     image = str(error)
             waiting.append((source, image))
             pixels += 0 if isinstance(image, str) else image.shape[0] * image.shape[1]
@@ -148,7 +148,7 @@ class Preparer:
                             image, face, self.settings, score=score, **label_columns(source.said)
                         )
                     yield piece
-                except Dropped as error:
+                except DroppedFaceError as error:
                     dropped[str(error)] += 1
             yield self._done(dropped=dropped)
 
@@ -168,9 +168,9 @@ class Preparer:
             with self._clock("decode"):
                 face = prepare_aligned_face(source, self.settings)
             yield face
-        except BadImage as error:
+        except BadImageError as error:
             yield self._done(failure=str(error))
-        except Dropped as error:
+        except DroppedFaceError as error:
             yield self._done(dropped=Counter([str(error)]))
         else:
             yield self._done()
@@ -190,7 +190,7 @@ class Preparer:
                 number += 1
                 if number % _TOLD == 0:
                     yield FrameCount(_TOLD)
-        except BadVideo as error:
+        except BadVideoError as error:
             yield self._done(failure=str(error))
             return
         yield self._done(dropped=dropped, problems=tuple(problems))
@@ -215,13 +215,13 @@ class Preparer:
                         track=tracks[id(face)],
                     )
                 yield piece
-            except Dropped as error:
+            except DroppedFaceError as error:
                 dropped[str(error)] += 1
 
     def _length(self, source: FaceSource) -> Iterator[Piece]:
         try:
             video = probe(source.root)
-        except BadVideo:
+        except BadVideoError:
             return
         if video.duration and video.rate:
             yield FrameCount(round(video.duration * video.rate / self.settings.every))

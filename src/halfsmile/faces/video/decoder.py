@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.video.source import (
     MAX_PIXELS,
-    BadVideo,
+    BadVideoError,
     is_address,
     open_container,
     origin,
@@ -68,7 +68,7 @@ class VideoDecoder:
         The function is for calling before the next frame is asked for.
 
         Raises:
-            BadVideo: If the source can't be opened, or nothing in it can be decoded.
+            BadVideoError: If the source can't be opened, or nothing in it can be decoded.
         """
         earlier, key = self._before_start()
         index = -1
@@ -103,7 +103,7 @@ class VideoDecoder:
                 yield index, time, functools.partial(self._pixels, frame, aspect)
         if not self._decoded:
             reason = self._first_damage or (str(self._stopped) if self._stopped else "it holds none")
-            raise BadVideo(f"{self.source}: no frame could be decoded ({reason}).")
+            raise BadVideoError(f"{self.source}: no frame could be decoded ({reason}).")
 
     def problems(self) -> list[str]:
         """A sentence for each kind of trouble so far."""
@@ -190,7 +190,7 @@ class VideoDecoder:
         stretched = 0.25 <= aspect <= 4 and abs(aspect - 1) > 0.01
         width = round(frame.width * aspect) if stretched else frame.width
         if width * frame.height > self.max_pixels:
-            raise BadVideo(
+            raise BadVideoError(
                 f"{self.source}: frames of {frame.width} x {frame.height} pixels that are {aspect:g} times "
                 f"as wide as high are larger than the {self.max_pixels} pixels allowed."
             )

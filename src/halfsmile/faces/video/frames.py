@@ -23,9 +23,15 @@ import numpy as np
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.video.decoder import Picture, VideoDecoder
-from halfsmile.faces.video.source import MAX_PIXELS, BadVideo, open_container, stream_duration, video_stream
+from halfsmile.faces.video.source import (
+    MAX_PIXELS,
+    BadVideoError,
+    open_container,
+    stream_duration,
+    video_stream,
+)
 
-__all__ = ["MAX_PIXELS", "BadVideo", "Video", "VideoFrame", "frames", "probe"]
+__all__ = ["MAX_PIXELS", "BadVideoError", "Video", "VideoFrame", "frames", "probe"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +72,7 @@ def probe(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Video:
     """Read the header and the first frame of a video file.
 
     Raises:
-        BadVideo: As :func:`frames` does.
+        BadVideoError: As :func:`frames` does.
     """
     with open_container(source, max_pixels) as container:
         stream = video_stream(container, source, max_pixels)
@@ -105,8 +111,8 @@ def frames(
 
     Raises:
         ValueError: If an argument is out of range.
-        BadVideo: From the first ``next``, if the source can't be opened, is no video, has no video stream, is
-            too large, or no frame of it can be decoded.
+        BadVideoError: From the first ``next``, if the source can't be opened, is no video, has no video
+            stream, is too large, or no frame of it can be decoded.
     """
     if every < 1 or start < 0 or (end is not None and end <= start):
         raise ValueError(
@@ -162,7 +168,7 @@ class _Camera:
                 first = now if first is None else first
                 yield index, now - first, functools.partial(_rgb, np.asarray(image, np.uint8))
             if first is None:
-                raise BadVideo(
+                raise BadVideoError(
                     f"Camera {self.number} gives no picture: not connected, in use, or not permitted."
                 )
         finally:

@@ -19,7 +19,7 @@ _FORMATS = (  # no playlists, which open other files; no still pictures; no text
 )
 
 
-class BadVideo(ValueError):  # noqa: N818
+class BadVideoError(ValueError):
     """A source that no frame can be had from: the message says of which and why."""
 
 
@@ -32,7 +32,7 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     """Open a file, which may then read nothing but itself, or an address.
 
     Raises:
-        BadVideo: If it does not exist, is empty, is no video, or does not answer.
+        BadVideoError: If it does not exist, is empty, is no video, or does not answer.
     """
     options = {"max_pixels": str(max_pixels)}
     if is_address(source):
@@ -41,9 +41,9 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     else:
         path = Path(source)
         if not path.is_file():
-            raise BadVideo(f"{source}: there is no such file.")
+            raise BadVideoError(f"{source}: there is no such file.")
         if not path.stat().st_size:
-            raise BadVideo(f"{source}: the file is empty.")
+            raise BadVideoError(f"{source}: the file is empty.")
         name = f"file:{path}"
         options |= {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     timeout = NETWORK_SECONDS if is_address(source) else None
@@ -52,34 +52,34 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     except FFmpegError as error:
         is_cut_like = isinstance(error, InvalidDataError) and not is_address(source)
         hint = "; an MP4 file cut short before its index looks so" if is_cut_like else ""
-        raise BadVideo(f"{source}: can't be read as a video ({error.strerror}{hint}).") from error
+        raise BadVideoError(f"{source}: can't be read as a video ({error.strerror}{hint}).") from error
 
 
 def video_stream(container: InputContainer, source: str | Path, max_pixels: int) -> VideoStream:
     """The first stream of moving pictures.
 
     Raises:
-        BadVideo: If there is none, it is of an unknown codec, or its frames are too large.
+        BadVideoError: If there is none, it is of an unknown codec, or its frames are too large.
     """
     pieces = Disposition.attached_pic | Disposition.dependent  # cover art, tiles of a HEIC picture
     streams = [stream for stream in container.streams.video if not stream.disposition & pieces]
     if not streams:
         kinds = sorted({s.type.replace("video", "still pictures") for s in container.streams})
-        raise BadVideo(
+        raise BadVideoError(
             f"{source}: there is no video stream, but {', '.join(kinds)}."
             if kinds
             else f"{source}: there is no stream; an MP4 file cut short before its index looks so."
         )
     stream = streams[0]
     if stream.codec_context is None:
-        raise BadVideo(f"{source}: FFmpeg has no decoder for its video stream.")
+        raise BadVideoError(f"{source}: FFmpeg has no decoder for its video stream.")
     if stream.width * stream.height > max_pixels:
-        raise BadVideo(
+        raise BadVideoError(
             f"{source}: frames of {stream.width} x {stream.height} pixels are larger than the {max_pixels} "
             "pixels allowed."
         )
     if not stream.width and not is_address(source):
-        raise BadVideo(f"{source}: frames are damaged, or larger than the {max_pixels} pixels allowed.")
+        raise BadVideoError(f"{source}: frames are damaged, or larger than the {max_pixels} pixels allowed.")
     return stream
 
 

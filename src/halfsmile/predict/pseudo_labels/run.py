@@ -26,7 +26,7 @@ from halfsmile.predict.pseudo_labels.work import Labeled, Labeler
 from halfsmile.predict.tables.sinks import require_table
 from halfsmile.utils.console import plain
 from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
-from halfsmile.utils.parallel.pool import OrderedPool, TaskFailed
+from halfsmile.utils.parallel.pool import OrderedPool, TaskError
 from halfsmile.utils.progress import Progress
 
 THRESHOLD = 0.7
@@ -34,7 +34,7 @@ THRESHOLD = 0.7
 
 
 @dataclass
-class Summary:
+class PseudoLabelSummary:
     """What a run did.
 
     Args:
@@ -100,7 +100,7 @@ def pseudo_label(
     engine: Engine = "local",
     workers: int | None = None,
     progress: bool = True,
-) -> Summary:
+) -> PseudoLabelSummary:
     """Classify every face of a store, and write a table of pseudo-labels.
 
     Stopped at any point and called again with the same store and model, it goes on.
@@ -139,7 +139,9 @@ def pseudo_label(
     _require_shards(store)
     start_worker = functools.partial(Labeler, store.resolve(), data)
     with LabelParts(out, store, data[0], loaded.labels) as parts:
-        summary = Summary(out, loaded.name, loaded.labels, selection, threshold_from, parts.faces, parts.done)
+        summary = PseudoLabelSummary(
+            out, loaded.name, loaded.labels, selection, threshold_from, parts.faces, parts.done
+        )
         if parts.done < parts.faces:
             with open_pool(engine, start_worker, workers=workers) as pool:
                 _classify(parts, pool, start_worker, is_shown=progress)
@@ -175,7 +177,7 @@ def _classify(
         for rows, pieces in pool.run(parts.ranges()):
             try:
                 labeled = next(pieces)
-            except TaskFailed:
+            except TaskError:
                 labeled = _one_by_one(rows, start)
             if labeled.failure is not None:
                 raise OSError(f"A shard can't be opened; all machines must see the store. {labeled.failure}")
@@ -193,7 +195,7 @@ def _one_by_one(rows: pa.Table, start: functools.partial[Labeler]) -> Labeled:
         for place, (_, pieces) in enumerate(pool.run(rows.slice(place, 1) for place in range(len(rows)))):
             try:
                 labeled = next(pieces)
-            except TaskFailed as error:
+            except TaskError as error:
                 found.append(None)
                 bad[place] = str(error)
                 continue

@@ -79,7 +79,7 @@ class Counts:
     first_bad: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Parts(Protocol):
+class RowParts(Protocol):
     """Rows with ``image``, ``p_<label>``, ``reason`` and more, part by part, as often as asked for."""
 
     def tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -87,7 +87,7 @@ class Parts(Protocol):
         ...
 
 
-def write_table(path: Path, parts: Parts, labels: Sequence[str], selection: Selection) -> Counts:
+def write_table(path: Path, parts: RowParts, labels: Sequence[str], selection: Selection) -> Counts:
     """Write the table, which appears whole.
 
     Args:
@@ -157,7 +157,7 @@ def _answers(
     return best, probabilities[np.arange(len(best)), best], is_good
 
 
-def _surest(parts: Parts, labels: Sequence[str], selection: Selection) -> npt.NDArray[np.int64]:
+def _surest(parts: RowParts, labels: Sequence[str], selection: Selection) -> npt.NDArray[np.int64]:
     """Rows of the surest answers of each class, sorted; needs 12 bytes for each of them."""
     kept = {number: (np.zeros(0, np.float32), np.zeros(0, np.int64)) for number in range(len(labels))}
     first_row = 0

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from halfsmile.data.decode import BadImage, decode
+from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.data.store.shards import Shard, shard_name
 from halfsmile.predict.model import ExpressionModel, Floats
@@ -69,7 +69,7 @@ class Labeler:
             try:
                 image = _image(shard, offset, length)
                 crops[place] = preprocess(image, *self._model.crop_shape[1:])
-            except BadImage as error:
+            except BadImageError as error:
                 bad[place] = str(error)
         probabilities = self._model.predict(crops).probabilities
         probabilities[list(bad)] = 0
@@ -80,5 +80,5 @@ def _image(shard: Shard, offset: int, length: int) -> Image:
     try:
         data = shard.read(offset, length)
     except (OSError, ValueError) as error:
-        raise BadImage(str(error)) from error
+        raise BadImageError(str(error)) from error
     return decode(data, f"{shard.path.name}#{offset}+{length}")

@@ -112,7 +112,7 @@ class JsonRows:
     """One JSON object a line, as ``Face.to_dict`` and ``NoFace.to_dict`` give it.
 
     Args:
-        labels: Of the model; rows of another model are refused when a file is gone on with.
+        labels: Of the model; rows of another model are refused when a file is resumed.
     """
 
     labels: Sequence[str]

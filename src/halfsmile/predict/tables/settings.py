@@ -44,7 +44,7 @@ def settings_of(predictor: Predictor, video: VideoOptions, *, frames_without_fac
     }
 
 
-def going_on(table: Path, settings: Settings) -> Settings | None:
+def resumed_settings(table: Path, settings: Settings) -> Settings | None:
     """The settings of a table that a run with these settings goes on with.
 
     Args:
@@ -70,7 +70,7 @@ def going_on(table: Path, settings: Settings) -> Settings | None:
     ]
     if differing:
         raise ValueError(
-            f"{table} can't be gone on with, since its rows were made otherwise: {'; '.join(differing)}. "
+            f"{table} can't be resumed, since its rows were made otherwise: {'; '.join(differing)}. "
             f"Give the settings of {path.name}, choose another --out, or make it anew without --resume."
         )
     return found | {_VERSIONS: list(dict.fromkeys([*found[_VERSIONS], *settings[_VERSIONS]]))}

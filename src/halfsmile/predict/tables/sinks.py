@@ -38,7 +38,7 @@ from halfsmile.predict.tables.row_formats import (
     json_line,
     json_objects,
 )
-from halfsmile.predict.tables.settings import Settings, going_on, move_settings, write_settings
+from halfsmile.predict.tables.settings import Settings, move_settings, resumed_settings, write_settings
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.lock import lock, unlock
@@ -174,7 +174,9 @@ class Sink:
         table = self.path if is_finished else self.partial
         if not table.exists() or not table.stat().st_size:
             return 0
-        write_settings(self.partial, None if self.settings is None else going_on(table, self.settings))
+        write_settings(
+            self.partial, None if self.settings is None else resumed_settings(table, self.settings)
+        )
         if is_finished:
             self.restore()
         try:
@@ -184,7 +186,7 @@ class Sink:
             if is_finished:
                 self.partial.unlink()
                 write_settings(self.partial, None)
-            raise ValueError(f"{table} can't be gone on with: {error}") from error
+            raise ValueError(f"{table} can't be resumed: {error}") from error
         keep(self.partial, begun)
         self.done = begun.done
         length = self.partial.stat().st_size
@@ -218,7 +220,7 @@ class ParquetSink(Sink):
         try:
             table = pq.ParquetFile(self.path)
         except (OSError, ValueError) as error:
-            raise ValueError(f"{self.path} can't be gone on with: it is no Parquet file.") from error
+            raise ValueError(f"{self.path} can't be resumed: it is no Parquet file.") from error
         with table, atomic_write(self.partial) as temporary, temporary.open("wb") as file:
             file.write(json_line(table.schema_arrow.names))
             for batch in table.iter_batches(_ROWS):

@@ -27,7 +27,7 @@ _AHEAD = 8  # tasks for each worker that may be begun before their turn
 _PIECE, _END, _ERROR = b"p", b"e", b"x"
 
 
-class TaskFailed(RuntimeError):  # noqa: N818
+class TaskError(RuntimeError):
     """A task whose process ended or whose function raised an error: the message says which."""
 
 
@@ -79,7 +79,7 @@ class OrderedPool(Generic[Task, Piece]):
         """Each task with its pieces, in the order of the tasks.
 
         Pieces that are left when the next task is asked for are lost. Asking for one raises
-        :class:`TaskFailed` where the process ended or the function raised an error; without processes, that
+        :class:`TaskError` where the process ended or the function raised an error; without processes, that
         error itself.
         """
         if not self.workers:
@@ -148,7 +148,7 @@ class OrderedPool(Generic[Task, Piece]):
                 self._held -= len(data)
                 yield ForkingPickler.loads(data)
             if job.failure is not None:
-                raise TaskFailed(job.failure)
+                raise TaskError(job.failure)
             if job.is_ended:
                 return
             self._receive(job)

@@ -22,7 +22,7 @@ from typing import Any, Generic
 
 import pyarrow as pa
 
-from halfsmile.utils.parallel.pool import OrderedPool, Piece, Task, TaskFailed, Work
+from halfsmile.utils.parallel.pool import OrderedPool, Piece, Task, TaskError, Work
 
 WINDOW = 512
 """Tasks for each actor that are handed to Ray at a time; between two windows actors start anew."""
@@ -83,7 +83,7 @@ class RayPool(Generic[Task, Piece]):
                 try:
                     for _ in pieces:
                         pass
-                except TaskFailed:
+                except TaskError:
                     continue
 
     def close(self) -> None:
@@ -148,7 +148,7 @@ class _Relay:
             for piece in pieces:
                 yield place, number, _PIECE, pickle.dumps(piece)
                 number += 1
-        except TaskFailed as failure:
+        except TaskError as failure:
             yield place, number, _ERROR, str(failure).encode()
         else:
             yield place, number, _END, b""
@@ -163,7 +163,7 @@ def _pieces(rows: Iterator[tuple[int, int, int, bytes]], place: int) -> Iterator
                 f"Ray lost pieces: expected piece {expected} of task {place}, found {number} of {task}."
             )
         if kind == _ERROR:
-            raise TaskFailed(data.decode())
+            raise TaskError(data.decode())
         if kind == _END:
             return
         yield pickle.loads(data)  # noqa: S301 - from our own actors
