@@ -139,7 +139,7 @@ def test_people_are_divided_without_overlap() -> None:
 def test_the_real_set(real_data: Path) -> None:
     root = real_data / "sequences_london"
     if not root.is_dir():
-        pytest.skip(f"no sequences at {root}")
+        pytest.skip(f"no sequences at {root}; set HALFSMILE_DATA")
     found = read(root)
     assert len(found) == 4080
     assert found.manifest.counts() == {"neutral": 2159, "happiness": 1667}
