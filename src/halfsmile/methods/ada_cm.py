@@ -142,12 +142,12 @@ class AdaCMTask(SemiTask):
 
 
 def contrastive_loss(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
-    """SimCLR's NT-Xent: each view finds its partner among all other views, by cosine similarity.
+    """SimCLR's NT-Xent, a scalar: each view finds its partner among all other views, by cosine similarity.
 
     Args:
         first: (M, width) features of one view, M ≥ 2.
         second: (M, width) of the other view of the same faces.
-        temperature: Divides the similarities.
+        temperature: Divides the similarities; above 0.
     """
     with torch.autocast(first.device.type, enabled=False):  # similarities are divided by a small number
         features = F.normalize(torch.cat([first, second]).float(), dim=1)

@@ -62,7 +62,12 @@ def with_fallback(boxes: Tensor | None, *, batch: int, size: int, device: torch.
 
 
 def smooth_targets(targets: Tensor, amount: float) -> Tensor:
-    """Label smoothing: (1 − amount) · targets + amount / classes."""
+    """Label smoothing: (1 − amount) · targets + amount / classes.
+
+    Args:
+        targets: (B, classes), each row a distribution; so is the result.
+        amount: In [0, 1]; 0 changes nothing, 1 leaves uniform targets.
+    """
     return targets * (1.0 - amount) + amount / targets.shape[1]
 
 
@@ -70,10 +75,17 @@ def mix_linear(images: Tensor, targets: Tensor, boxes: Tensor, amount: Tensor) -
     """Blend each image with its partner N − 1 − i: amount · xᵢ + (1 − amount) · x_{N−1−i}, and targets alike.
 
     Args:
-        images: (B, C, H, W).
-        targets: (B, classes).
-        boxes: (B, 4) faces in ``images``, all known.
+        images: (B, C, H, W) float in [0, 1].
+        targets: (B, classes), each row a distribution.
+        boxes: (B, 4) faces in ``images``, xyxy in pixels, all known; see :func:`with_fallback`.
         amount: Scalar λ in [0, 1]; 1 leaves the batch as it is.
+
+    Example:
+        >>> images, targets = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1).expand(2, 1, 8, 8), torch.eye(2)
+        >>> boxes = torch.tensor([[0.0, 0.0, 8.0, 8.0], [0.0, 0.0, 8.0, 4.0]])
+        >>> mixed = mix_linear(images, targets, boxes, torch.tensor(0.75))
+        >>> mixed.images[:, 0, 0, 0].tolist(), mixed.targets.tolist(), mixed.iou.tolist()
+        ([0.25, 0.75], [[0.75, 0.25], [0.25, 0.75]], [0.5, 0.5])
     """
     return Mixed(
         amount * images + (1 - amount) * images.flip(0),
@@ -85,7 +97,15 @@ def mix_linear(images: Tensor, targets: Tensor, boxes: Tensor, amount: Tensor) -
 def mix_cut(
     images: Tensor, targets: Tensor, boxes: Tensor, amount: Tensor, generator: torch.Generator
 ) -> Mixed:
-    """CutMix (arXiv 1905.04899): paste a rectangle of the partner, of area 1 − amount; targets by area."""
+    """CutMix (arXiv 1905.04899): paste a rectangle of the partner, of area 1 − amount; targets by area.
+
+    Args:
+        images: See :func:`mix_linear`, as for ``targets`` and ``boxes``.
+        targets: (B, classes).
+        boxes: (B, 4).
+        amount: Scalar λ in [0, 1]; what the border cuts off the rectangle counts for the targets.
+        generator: Draws the rectangle's middle, the same for the whole batch.
+    """
     _, _, height, width = images.shape
     side = (1 - amount).clamp(min=0).sqrt()
     center = torch.rand(2, generator=generator, device=generator.device).to(images.device)
@@ -99,17 +119,38 @@ def mix_cut(
 
 
 def beta_sample(alpha: float, generator: torch.Generator) -> Tensor:
-    """One draw of Beta(alpha, alpha), by two Gamma draws from the generator."""
+    """One draw of Beta(alpha, alpha), a scalar in [0, 1], by two Gamma draws from the generator.
+
+    Args:
+        alpha: Above 0; 1 is uniform, lower values draw nearer to 0 and 1.
+        generator: The draw is on its device.
+    """
     shape = torch.full((2,), alpha, device=generator.device)
     gammas = torch._standard_gamma(shape, generator=generator)
     return gammas[0] / gammas.sum().clamp(min=1e-12)
+
+
+def facemix_loss(virtual: Tensor, real: Tensor, mixed: Mixed, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The two parts of FaceMix's loss, to be added: of the virtual faces, and of the real ones.
+
+    Args:
+        virtual: (B, classes) logits of ``mixed.images``.
+        real: (B, classes) logits of the images that were mixed.
+        mixed: Of :func:`mix_linear`.
+        targets: (B, classes) of the real images, not smoothed.
+
+    Returns:
+        Two scalars: mean CE(f(x̃), ỹ), and mean 2 (1 − IoU) CE(f(x), y).
+    """
+    of_real = F.cross_entropy(real, targets, reduction="none")
+    return F.cross_entropy(virtual, mixed.targets), (2 * (1 - mixed.iou) * of_real).mean()
 
 
 class FineTuneTask(Task):
     """Supervised step on labeled faces.
 
     Args:
-        model: Classifier that gives logits.
+        model: Classifier: images (B, C, H, W) in [0, 1] to logits (B, classes).
         augment: View of the labeled faces.
         mixing: ``facemix`` (above), ``mixup`` or ``cutmix`` (virtual images only), or ``none``.
         alpha: λ of a batch is drawn from Beta(alpha, alpha).
@@ -139,7 +180,14 @@ class FineTuneTask(Task):
         self.smoothing = smoothing
 
     def mix(self, images: Tensor, targets: Tensor, boxes: Tensor, generator: torch.Generator) -> Mixed:
-        """Mix a batch of views with itself reversed, in the way that was chosen."""
+        """Mix a batch of views with itself reversed, in the way that was chosen.
+
+        Args:
+            images: See :func:`mix_linear`, as for ``targets`` and ``boxes``.
+            targets: (B, classes), smoothed here.
+            boxes: (B, 4).
+            generator: Of λ, and of CutMix's rectangle.
+        """
         amount = beta_sample(self.alpha, generator).to(images.device)
         smoothed = smooth_targets(targets, self.smoothing)
         if self.mixing == "cutmix":
@@ -147,7 +195,11 @@ class FineTuneTask(Task):
         return mix_linear(images, smoothed, boxes, amount)
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
-        """Loss of ``batch.images`` with ``batch.targets``."""
+        """Loss of ``batch.images`` with ``batch.targets``; ``batch.boxes`` may be None.
+
+        Raises:
+            ValueError: If there are no targets.
+        """
         if batch.targets is None:
             raise ValueError("Fine-tuning needs a batch with targets; this one has none.")
         targets = batch.targets
@@ -162,7 +214,6 @@ class FineTuneTask(Task):
             return StepResult(F.cross_entropy(self.model(mixed.images).float(), mixed.targets))
         logits = self.model(torch.cat([mixed.images, views.images])).float()
         virtual, real = logits.chunk(2)
-        virtual_loss = F.cross_entropy(virtual, mixed.targets)
-        real_loss = (2 * (1 - mixed.iou) * F.cross_entropy(real, targets, reduction="none")).mean()
+        virtual_loss, real_loss = facemix_loss(virtual, real, mixed, targets)
         logs = {"virtual": virtual_loss.detach(), "real": real_loss.detach(), "iou": mixed.iou.mean()}
         return StepResult(virtual_loss + real_loss, logs)

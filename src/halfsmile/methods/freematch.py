@@ -109,6 +109,6 @@ def label_histogram(probabilities: Tensor) -> Tensor:
 
 
 def ratio(values: Tensor, histogram: Tensor) -> Tensor:
-    """Norm(values / histogram), both (classes,); 0 where the histogram is."""
+    """Norm(values / histogram), both (classes,): non-negative, sums to 1, 0 where the histogram is."""
     quotient = torch.where(histogram > 0, values / histogram.clamp(min=1e-12), 0.0)
     return quotient / quotient.sum()

@@ -25,9 +25,9 @@ class Masking:
     """Which patches are hidden.
 
     Args:
-        keep: (B, V) indices of the visible patches, in random order.
+        keep: (B, V) int64, indices of the visible patches, in random order.
         mask: (B, N) float, 1 where hidden.
-        restore: (B, N) for each patch its place in the shuffled order, visible ones first.
+        restore: (B, N) int64, for each patch its place in the shuffled order, visible ones first.
     """
 
     keep: Tensor
@@ -38,8 +38,19 @@ class Masking:
 def random_masking(batch: int, num_patches: int, ratio: float, generator: torch.Generator) -> Masking:
     """Hide exactly ``num_patches − int(num_patches · (1 − ratio))`` patches of each image, at random.
 
+    Args:
+        batch: Number of images B.
+        num_patches: N of each, ``encoder.config.num_patches``.
+        ratio: Share of hidden patches, in (0, 1); MAE's is 0.75.
+        generator: Of the choice, which is on its device.
+
     Raises:
         ValueError: If the ratio leaves no visible or no hidden patch.
+
+    Example:
+        >>> masking = random_masking(2, 16, 0.75, torch.Generator().manual_seed(0))
+        >>> masking.keep.shape, masking.mask.sum(dim=1).tolist()
+        (torch.Size([2, 4]), [12.0, 12.0])
     """
     visible = int(num_patches * (1 - ratio))
     if not 0 < visible < num_patches:
@@ -55,6 +66,9 @@ def random_masking(batch: int, num_patches: int, ratio: float, generator: torch.
 
 class Autoencoder(nn.Module):
     """Paints the hidden patches of a face; what its kinds share.
+
+    The encoder is trained along and is what is kept; :func:`~halfsmile.methods.masked_conv.build_autoencoder`
+    makes the kind that fits it.
 
     Args:
         encoder: The network to pre-train.
@@ -81,6 +95,7 @@ class Autoencoder(nn.Module):
     def reconstruct(self, images: Tensor, masking: Masking) -> tuple[Tensor, Tensor]:
         """Pictures to look at: the masked input and the completed one, both (B, C, H, W) in [0, 1].
 
+        Give it faces as they are, (B, C, H, W) in [0, 1], evaluation mode, and no gradients.
         With a normalized target the painted patches get the mean and variance of the true ones back, as MAE's
         own demonstration does; their contrast is therefore borrowed from the truth.
         """
@@ -106,6 +121,16 @@ class MaskedAutoencoder(Autoencoder):
         decoder_depth: Its number of blocks.
         decoder_heads: Its attention heads.
         normalize_target: Standardize each target patch by its own mean and (unbiased) variance.
+
+    Example:
+        >>> from halfsmile.models.vit_config import VitConfig
+        >>> encoder = VisionTransformer(VitConfig(image_size=32, patch_size=8, width=32, depth=2, heads=2))
+        >>> model = MaskedAutoencoder(encoder, decoder_width=16, decoder_depth=1, decoder_heads=2)
+        >>> faces = torch.rand(2, 3, 32, 32)
+        >>> masking = random_masking(2, encoder.config.num_patches, 0.75, torch.Generator().manual_seed(0))
+        >>> painted = model(faces, masking)
+        >>> painted.shape, masked_loss(painted, model.target(faces), masking.mask).shape
+        (torch.Size([2, 16, 192]), torch.Size([]))
     """
 
     encoder: VisionTransformer
@@ -149,11 +174,11 @@ class MaskedAutoencoder(Autoencoder):
 
 
 def masked_loss(painted: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Mean squared error per patch, averaged over the hidden patches (MAE, section 3).
+    """Mean squared error per patch, averaged over the hidden patches (MAE, section 3): a scalar.
 
     Args:
-        painted: (B, N, P).
-        target: (B, N, P).
+        painted: (B, N, P) of the autoencoder, P = p² · C values a patch.
+        target: (B, N, P), see :meth:`Autoencoder.target`.
         mask: (B, N), 1 where hidden.
     """
     per_patch = (painted.float() - target.float()).square().mean(dim=-1)
@@ -177,7 +202,7 @@ class MaeTask(Task):
         self.mask_ratio = mask_ratio
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
-        """Reconstruction loss of ``batch.images``."""
+        """Reconstruction loss of ``batch.images``, (B, C, H, W) uint8 of any size."""
         config = self.model.encoder.config
         images = self.augment(batch.images, out_size=config.image_size, generator=generator).images
         masking = random_masking(len(images), config.num_patches, self.mask_ratio, generator)

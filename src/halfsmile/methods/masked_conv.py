@@ -72,7 +72,15 @@ def build_autoencoder(
     decoder_heads: int,
     normalize_target: bool,
 ) -> Autoencoder:
-    """The autoencoder that fits an encoder; convolutional ones have no heads."""
+    """The autoencoder that fits an encoder, with a new decoder.
+
+    Args:
+        encoder: The network to pre-train; the autoencoder trains it in place.
+        decoder_width: Token dimension of a Transformer's decoder (MAE: 512), channels of a convolutional one.
+        decoder_depth: Blocks (MAE: 8), or 3×3 convolutions.
+        decoder_heads: Attention heads (MAE: 16); convolutional decoders have none and don't look at it.
+        normalize_target: Standardize each target patch by its own mean and variance.
+    """
     if isinstance(encoder, ResNet):
         return MaskedConvAutoencoder(
             encoder,

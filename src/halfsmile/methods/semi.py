@@ -32,11 +32,11 @@ from halfsmile.transforms.augment import Augment
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """What is said of unlabeled faces.
+    """What is said of M unlabeled faces.
 
     Args:
-        probabilities: (M, classes) that the labels are read from.
-        labels: (M,) class indices.
+        probabilities: (M, classes) that the labels are read from, each row summing to 1.
+        labels: (M,) int64 class indices.
         weights: (M,) in [0, 1] in the unlabeled loss; 1 is accepted, 0 is refused.
     """
 
@@ -83,11 +83,15 @@ class SemiSettings(TypedDict):
 
 
 class Method(Protocol):
-    """Hyper-parameters of a semi-supervised method: a frozen dataclass that makes its task."""
+    """Hyper-parameters of a semi-supervised method: a frozen dataclass that makes its task.
+
+    One of your own has a name of its own and is given to :func:`halfsmile.recipes.semi` as an object;
+    ``examples/new_method.py`` is a whole one.
+    """
 
     @property
     def name(self) -> str:
-        """Its key in :data:`halfsmile.methods.family.FAMILY`."""
+        """Its name in recipes; of the package's own, the key in :data:`halfsmile.methods.family.FAMILY`."""
         ...
 
     def task(
@@ -108,7 +112,7 @@ class SemiTask(Task):
     """Base of the semi-supervised tasks.
 
     Args:
-        model: Student; its average is the teacher.
+        model: Student: images (B, C, H, W) in [0, 1] to logits (B, classes). Its average is the teacher.
         weak: See :class:`SemiSettings`, as for all that follow.
         strong: View of what the student must name.
         weight: λ of the unlabeled loss.
@@ -138,7 +142,10 @@ class SemiTask(Task):
         return self.averaged
 
     def pseudo_label(self, logits: Tensor) -> PseudoLabels:
-        """Pseudo-labels from teacher logits (M, classes), by the statistics as they are."""
+        """Pseudo-labels from teacher logits (M, classes), by the statistics as they are.
+
+        The logits are float32 and carry no gradient.
+        """
         raise NotImplementedError
 
     def observe(self, logits: Tensor) -> None:
@@ -150,16 +157,22 @@ class SemiTask(Task):
         return self.pseudo_label(logits)
 
     def labeled_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Cross-entropy of labeled faces with targets (B, classes)."""
+        """Cross-entropy of labeled faces, a scalar, from logits and targets (B, classes)."""
         return F.cross_entropy(logits.float(), smooth_targets(targets, self.smoothing))
 
     def unlabeled_loss(self, logits: Tensor, named: PseudoLabels) -> Tensor:
-        """Weighted cross-entropy of student logits (M, classes) on strong views; λ is not yet in it."""
+        """Weighted cross-entropy of student logits (M, classes) on strong views, a scalar without λ."""
         each = F.cross_entropy(logits.float(), named.labels, reduction="none")
         return (each * named.weights).mean()
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
-        """Loss of ``batch.images`` with ``batch.targets`` and of ``batch.unlabeled``."""
+        """Loss of ``batch.images`` (B) with ``batch.targets`` and of ``batch.unlabeled`` (M).
+
+        The views are made here: pictures come as they are stored, uint8.
+
+        Raises:
+            ValueError: If the batch lacks targets or unlabeled faces.
+        """
         targets, unlabeled = both_kinds(batch)
         weak = self.weak(torch.cat([batch.images, unlabeled]), generator=generator).images
         labeled, weak_unlabeled = weak[: len(targets)], weak[len(targets) :]
@@ -210,8 +223,13 @@ def hard_labels(probabilities: Tensor, thresholds: float | Tensor) -> PseudoLabe
     """The most probable class of each row, accepted where its probability reaches the threshold.
 
     Args:
-        probabilities: (M, classes).
-        thresholds: One for all classes, or (classes,) one for each label that may be given.
+        probabilities: (M, classes), each row summing to 1.
+        thresholds: In [0, 1]: one for all classes, or (classes,) one for each label that may be given.
+
+    Example:
+        >>> named = hard_labels(torch.tensor([[0.6, 0.4], [0.1, 0.9]]), 0.7)
+        >>> named.labels.tolist(), named.weights.tolist()
+        ([0, 1], [0.0, 1.0])
     """
     confidence, labels = probabilities.max(dim=1)
     least = thresholds[labels] if isinstance(thresholds, Tensor) else thresholds

@@ -54,6 +54,10 @@ Phase = Callable[[Batch, torch.Generator], StepResult]
 class Task(nn.Module):
     """Model and loss; every parameter of the task that requires a gradient is trained.
 
+    It needs no trainer. In a loop of one's own a step is: ``task.step(batch, generator).loss.backward()``,
+    the optimizer's step, ``task.after_update()``; at the end, :attr:`averaged` is the network to keep. Of
+    tasks with several :attr:`phases` each one takes the place of ``step``, with an optimizer step of its own.
+
     Args:
         model: The network that is trained.
         ema_decay: Decay of an exponential moving average of the model's weights and statistics (its whole
@@ -77,7 +81,12 @@ class Task(nn.Module):
         self.register_load_state_dict_post_hook(_forget_count)  # type: ignore[no-untyped-call]
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
-        """Loss of a batch; every random number comes from the generator."""
+        """Loss of a batch; every random number comes from the generator.
+
+        Args:
+            batch: What the task needs of it is said by each; on the device of the model.
+            generator: On that device too.
+        """
         raise NotImplementedError
 
     @property

@@ -11,15 +11,24 @@ from halfsmile.taxonomy import Taxonomy
 
 
 class Classifier(nn.Module):
-    """Logits of the classes of a taxonomy.
+    """Logits of the classes of a taxonomy, from images (B, C, H, W) in [0, 1].
 
     Args:
-        encoder: Gives a feature (B, D) per image.
+        encoder: Gives a feature (B, D) per image; see :func:`~halfsmile.models.encoder.build_encoder`.
         taxonomy: Class names, in the order of the logits.
         standardize: Batch norm without parameters on the feature before the head, as in MAE's linear probing
             (arXiv 2111.06377, appendix A.1). The mean over patch tokens is mostly the same for all faces; the
             head learns many times faster from what differs.
-        dropout: Rate on the feature before the head.
+        dropout: Rate on the feature before the head, in [0, 1).
+
+    Example:
+        >>> from halfsmile.models.vit import VisionTransformer
+        >>> from halfsmile.models.vit_config import VitConfig
+        >>> from halfsmile.taxonomy import FERPLUS
+        >>> encoder = VisionTransformer(VitConfig(image_size=32, patch_size=8, width=32, depth=2, heads=2))
+        >>> logits, features = Classifier(encoder, taxonomy=FERPLUS).answer(torch.rand(2, 3, 32, 32))
+        >>> logits.shape, features.shape
+        (torch.Size([2, 8]), torch.Size([2, 32]))
     """
 
     def __init__(

@@ -17,7 +17,10 @@ def build_encoder(config: EncoderConfig, *, drop_path: float | None = None) -> E
 
     Args:
         config: Its shape.
-        drop_path: Takes the place of the configuration's rate.
+        drop_path: Takes the place of the configuration's rate, in [0, 1).
+
+    Returns:
+        A network from images (B, C, H, W) in [0, 1] to features (B, ``config.width``).
     """
     if drop_path is not None:
         config = replace(config, drop_path=drop_path)

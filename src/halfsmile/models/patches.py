@@ -18,8 +18,13 @@ from halfsmile.models.vit_config import VitConfig
 def sincos_positions(width: int, grid: int, *, class_token: bool = True) -> Tensor:
     """Fixed two-dimensional sine-cosine position embeddings as in MAE: half of the width for x, half for y.
 
+    Args:
+        width: Token dimension D, a multiple of 4.
+        grid: Patches along a side.
+        class_token: Put a row of zeros first.
+
     Returns:
-        Shape (1, [1 +] grid², width); the class token's row, where asked for, is zero.
+        Shape (1, [1 +] grid², width), in [−1, 1].
     """
     omega = 1.0 / 10000 ** (torch.arange(width // 4, dtype=torch.float64) / (width / 4))
     steps = torch.arange(grid, dtype=torch.float64)
@@ -50,7 +55,14 @@ def patchify(images: Tensor, patch_size: int, *, channels_first: bool = False) -
 
 
 def unpatchify(patches: Tensor, patch_size: int, channels: int) -> Tensor:
-    """Inverse of :func:`patchify` with channels last: (B, N, p² · C) to (B, C, H, W), for square grids."""
+    """Inverse of :func:`patchify` with channels last: (B, N, p² · C) to (B, C, H, W), for square grids.
+
+    Example:
+        >>> images = torch.rand(2, 3, 32, 32)
+        >>> patches = patchify(images, 8)
+        >>> patches.shape, torch.equal(unpatchify(patches, 8, 3), images)
+        (torch.Size([2, 16, 192]), True)
+    """
     B, N, _ = patches.shape  # noqa: N806
     grid, p = math.isqrt(N), patch_size
     cut = patches.reshape(B, grid, grid, p, p, channels)
@@ -66,7 +78,11 @@ def pixel_mask(keep: Tensor, config: VitConfig) -> Tensor:
 
 
 class PatchEmbed(nn.Module):
-    """Non-overlapping patches, each projected to a token."""
+    """Non-overlapping patches, each projected to a token.
+
+    Args:
+        config: Its ``channels``, ``patch_size`` and ``width`` count.
+    """
 
     def __init__(self, config: VitConfig) -> None:
         super().__init__()
@@ -91,7 +107,11 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class ResidualConv(nn.Module):
-    """Pre-norm residual unit of two 3×3 convolutions."""
+    """Pre-norm residual unit of two 3×3 convolutions.
+
+    Args:
+        width: Channels C.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -111,6 +131,9 @@ class ConvStem(nn.Module):
 
     Stride-2 convolution to the first width, then for each width a residual unit and a stride-2 convolution to
     the next one (the last one to the token width).
+
+    Args:
+        config: Its ``channels``, ``stem`` and ``width`` count.
     """
 
     def __init__(self, config: VitConfig) -> None:

@@ -146,6 +146,9 @@ class ResNet(nn.Module):
         """Images in [0, 1], shape (B, C, H, W), to zero mean and unit deviation per channel.
 
         In training mode smaller ones may be shown, whose side is a multiple of the total stride.
+
+        Raises:
+            ValueError: If the images do not have the configured size and channels.
         """
         expected = (self.config.channels, self.config.image_size, self.config.image_size)
         channels, height, width = images.shape[1:]
@@ -190,7 +193,12 @@ class ResNet(nn.Module):
 
 
 def hide(x: Tensor, visible: Tensor) -> Tensor:
-    """Zero the hidden patches of maps (B, C, H, W), where H is a multiple of the grid; leave coarser maps."""
+    """Zero the hidden patches of maps (B, C, H, W), where H is a multiple of the grid; leave coarser maps.
+
+    Args:
+        x: The maps.
+        visible: (B, grid, grid), 1 for visible patches and 0 for hidden ones.
+    """
     grid = visible.shape[-1]
     if x.shape[-1] < grid:
         return x

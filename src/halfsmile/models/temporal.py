@@ -192,6 +192,9 @@ class TimeBias(nn.Module):
     The curve is piecewise linear over ``sign(Δt) · log(1 + |Δt| / TIME_UNIT)``, flat beyond ``TIME_REACH``.
     At first head k falls by a power law, (1 + |Δt| / TIME_UNIT) to the power of −k / (K − 1): the first head
     looks anywhere and the last one nearby, as with ALiBi's slopes (arXiv 2108.12409).
+
+    Args:
+        heads: K.
     """
 
     def __init__(self, heads: int) -> None:
@@ -212,7 +215,11 @@ class TimeBias(nn.Module):
 
 
 class TemporalBlock(nn.Module):
-    """Pre-norm Transformer block whose attention takes an additive bias."""
+    """Pre-norm Transformer block whose attention takes an additive bias.
+
+    Args:
+        config: Its ``width``, ``heads``, ``mlp_ratio`` and ``dropout`` count.
+    """
 
     def __init__(self, config: TemporalConfig) -> None:
         super().__init__()
@@ -225,7 +232,12 @@ class TemporalBlock(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x_BTD: Tensor, bias_BKTS: Tensor) -> Tensor:  # noqa: N803
-        """Shape (B, T, D) in and out."""
+        """Shape (B, T, D) in and out.
+
+        Args:
+            x_BTD: Tokens.
+            bias_BKTS: Added to the attention of frame T to frame S; minus infinity hides S.
+        """
         B, T, D = x_BTD.shape  # noqa: N806
         qkv = self.qkv(self.norm1(x_BTD)).reshape(B, T, 3, self.heads, D // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)

@@ -29,7 +29,11 @@ SHORT_SEQUENCE = 64
 
 
 class DropPath(nn.Module):
-    """Stochastic depth per sample (arXiv 1603.09382): a residual branch is dropped or scaled up."""
+    """Stochastic depth per sample (arXiv 1603.09382): a residual branch is dropped or scaled up.
+
+    Args:
+        rate: Chance that a sample's branch is dropped in training, in [0, 1).
+    """
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -45,7 +49,12 @@ class DropPath(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention."""
+    """Multi-head self-attention.
+
+    Args:
+        width: Token dimension D.
+        heads: K, divides ``width``.
+    """
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -75,7 +84,13 @@ class Attention(nn.Module):
 
 
 class Mlp(nn.Module):
-    """Two linear layers with a GELU, or CLIP's approximation of it, between them."""
+    """Two linear layers with a GELU, or CLIP's approximation of it, between them.
+
+    Args:
+        width: Token dimension D.
+        hidden: Dimension between the layers.
+        activation: See :class:`VitConfig`.
+    """
 
     def __init__(self, width: int, hidden: int, activation: Activation = "gelu") -> None:
         super().__init__()
@@ -90,7 +105,16 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm Transformer block."""
+    """Pre-norm Transformer block.
+
+    Args:
+        width: Token dimension D.
+        heads: Attention heads, divides ``width``.
+        mlp_ratio: Hidden width of the MLP over D.
+        drop_path: Stochastic-depth rate of both branches, in [0, 1).
+        activation: See :class:`VitConfig`.
+        norm_epsilon: Added to the variance by both layer normalizations.
+    """
 
     def __init__(
         self,
@@ -154,7 +178,11 @@ class VisionTransformer(nn.Module):
         nn.init.normal_(self.cls_token, std=0.02)
 
     def normalize(self, images: Tensor) -> Tensor:
-        """Images in [0, 1], shape (B, C, H, W), to zero mean and unit deviation per channel."""
+        """Images in [0, 1], shape (B, C, H, W), to zero mean and unit deviation per channel.
+
+        Raises:
+            ValueError: If the images do not have the configured size and channels.
+        """
         expected = (self.config.channels, self.config.image_size, self.config.image_size)
         if tuple(images.shape[1:]) != expected:
             raise ValueError(f"Images have shape {tuple(images.shape[1:])}, this encoder takes {expected}.")
