@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import pytest
 
 from halfsmile.methods.debias import DebiasPL
 from halfsmile.methods.freematch import FreeMatch
-from halfsmile.recipes import abaw6, semi, ssfer, supervised, with_semi
+from halfsmile.methods.pseudo_label import FixMatch
+from halfsmile.recipes import abaw6, override, semi, ssfer, supervised, with_semi
 from halfsmile.recipes.config import Preset
 from halfsmile.recipes.serialize import to_json
 from halfsmile.runs.settings import differences
@@ -72,6 +73,40 @@ def test_what_is_not_switched_stays() -> None:
         "natural",
         "all",
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coin(FixMatch):
+    """A method that is none of the package's."""
+
+    name: str = "coin"  # type: ignore[assignment]
+
+
+class Loose:
+    name = "loose"
+    task = FixMatch.task
+
+
+def test_a_method_of_ones_own_is_given_as_an_object() -> None:
+    recipe = semi(Coin(threshold=0.6), "tiny", sampling="balanced")
+    assert recipe.semi is not None
+    assert (recipe.name, recipe.semi.method, recipe.semi.sampling) == (
+        "coin",
+        Coin(threshold=0.6),
+        "balanced",
+    )
+    assert replace(with_semi(ssfer("tiny"), method=Coin()), name="coin") == semi(Coin(), "tiny")
+    assert override(recipe, "semi.method.threshold=0.5").semi == replace(
+        recipe.semi, method=Coin(threshold=0.5)
+    )
+
+
+def test_methods_that_a_run_could_not_name_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Loose is no dataclass, .* Write @dataclass"):
+        semi(Loose())
+    with pytest.raises(ValueError, match="Coin has the name 'debias', which is that of another method"):
+        with_semi(ssfer(), method=Coin(name="debias"))
+    assert semi(FixMatch(threshold=0.95)) == override(semi("fixmatch"), "semi.method.threshold=0.95")
 
 
 def test_switches_that_lead_nowhere_are_refused() -> None:

@@ -16,6 +16,8 @@ from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.named import RENAMED
 from halfsmile.recipes.serialize import from_json, read_recipe, to_json
 from halfsmile.runs.settings import differences
+from halfsmile.taxonomy import FERPLUS
+from halfsmile.training.tasks import new_classifier, semi_task
 from halfsmile.utils.files import write_json
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -63,7 +65,7 @@ def edited(change: dict[str, Any]) -> dict[str, Any]:
         ({"encoder": None}, ["recipe does not fit", "'encoder'"]),
         ({"finetune.epochs": None}, ["recipe.finetune does not fit", "'epochs'"]),
         ({"encoder": "vit"}, ["recipe.encoder does not fit", "vit"]),
-        ({"semi.method.name": "guess"}, ["recipe.semi.method does not fit", "fixmatch", "guess"]),
+        ({"semi.method.name": 7}, ["recipe.semi.method does not fit", "fixmatch", "7"]),
         ({"semi.method": "fixmatch"}, ["recipe.semi.method does not fit", "fixmatch"]),
         ({"semi.method.name": None}, ["recipe.semi.method does not fit", "0.7"]),
         ({"semi.method.name": "debias", "semi.method.warmth": 1}, ["recipe.semi.method does", "'momentum'"]),
@@ -75,6 +77,17 @@ def test_unknown_and_missing_keys_are_named(change: dict[str, Any], named: list[
         from_json(edited(change))
     for text in named:
         assert text in str(caught.value)
+
+
+def test_a_method_of_elsewhere_is_kept_as_it_is_and_trains_nothing() -> None:
+    given = edited({"semi.method": {"name": "guess", "inner": {"depth": 2}, "rates": [0.1, 0.2]}})
+    recipe = from_json(given)
+    assert recipe.semi is not None
+    assert recipe.semi.method.name == "guess"
+    assert json.loads(json.dumps(to_json(recipe))) == given
+    assert from_json(given) == recipe
+    with pytest.raises(ValueError, match="'guess' is none of halfsmile's"):
+        semi_task(recipe.semi, new_classifier(recipe, FERPLUS))
 
 
 OPTIONAL = ("seed", "temporal", "protocol.group", "protocol.test_people", "init", "standardize", "flip")

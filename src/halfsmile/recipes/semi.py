@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 
 from halfsmile.data.protocols import DataSet
 from halfsmile.data.samplers import Sampling
 from halfsmile.methods.ada_cm import AdaCM
 from halfsmile.methods.debias import DebiasPL
-from halfsmile.methods.family import method_named
+from halfsmile.methods.family import FAMILY, method_named
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.semi import Method
 from halfsmile.methods.softmatch import SoftMatch
@@ -30,7 +30,7 @@ _TUNE_EPOCHS: dict[Preset, int] = {"tiny": 12, "cpu": 12, "gpu": 30, "paper": 10
 def with_semi(
     recipe: Recipe,
     *,
-    method: str | None = None,
+    method: str | Method | None = None,
     sampling: Sampling | None = None,
     unlabeled: Unlabeled | None = None,
 ) -> Recipe:
@@ -40,12 +40,15 @@ def with_semi(
 
     Args:
         recipe: Any recipe that has a Stage III.
-        method: Name of a semi-supervised method; it comes with the hyper-parameters of the recipe's preset.
+        method: Name of a semi-supervised method, which comes with the hyper-parameters of the recipe's
+            preset; or the method itself, one of your own as well: a frozen dataclass as
+            :class:`~halfsmile.methods.semi.Method` says.
         sampling: How often each class of the labeled faces is drawn.
         unlabeled: Which unlabeled faces are used.
 
     Raises:
-        ValueError: If the method is unknown, or something is to be changed and there is no Stage III.
+        ValueError: If the method is unknown, one of your own is no dataclass or has the name of another, or
+            something is to be changed and there is no Stage III.
     """
     if method is None and sampling is None and unlabeled is None:
         return recipe
@@ -55,8 +58,7 @@ def with_semi(
         )
     semi = recipe.semi
     if method is not None:
-        chosen = _SMALL_METHODS.get(method) if recipe.preset in _SMALL else None
-        semi = replace(semi, method=chosen or method_named(method))
+        semi = replace(semi, method=_chosen(method, recipe.preset))
     semi = replace(semi, sampling=sampling or semi.sampling, unlabeled=unlabeled or semi.unlabeled)
     tune = None
     if semi.method.name == "feedback":
@@ -66,8 +68,26 @@ def with_semi(
     return replace(recipe, semi=semi, tune=tune)
 
 
+def _chosen(method: str | Method, preset: Preset) -> Method:
+    if isinstance(method, str):
+        small = _SMALL_METHODS.get(method) if preset in _SMALL else None
+        return small or method_named(method)
+    kind = type(method)
+    if not is_dataclass(method):
+        raise ValueError(
+            f"{kind.__name__} is no dataclass, so its hyper-parameters can't be kept with the run. Write "
+            "@dataclass(frozen=True, kw_only=True) above the class."
+        )
+    if FAMILY.get(method.name, kind) is not kind:
+        raise ValueError(
+            f"{kind.__name__} has the name {method.name!r}, which is that of another method. Give it one of "
+            f"its own; taken are {', '.join(FAMILY)}."
+        )
+    return method
+
+
 def semi(
-    method: str,
+    method: str | Method,
     preset: Preset = "cpu",
     *,
     sampling: Sampling = "natural",
@@ -77,14 +97,16 @@ def semi(
     """The stages of :func:`~halfsmile.recipes.ssfer.ssfer`, Stage III by another method.
 
     Args:
-        method: Name of a semi-supervised method, see ``methods/family``.
+        method: Name of a semi-supervised method, see ``methods/family``, or the method itself, as for
+            :func:`with_semi`.
         preset: Size.
         sampling: How often each class of the labeled faces is drawn.
         unlabeled: Which unlabeled faces are used; None for those of SSFER.
         data_set: What it will be trained on.
 
     Raises:
-        ValueError: If the method is unknown.
+        ValueError: If the method is unknown, or one of your own is not as :func:`with_semi` needs it.
     """
-    recipe = replace(ssfer(preset, data_set=data_set), name=method)
+    name = method if isinstance(method, str) else method.name
+    recipe = replace(ssfer(preset, data_set=data_set), name=name)
     return with_semi(recipe, method=method, sampling=sampling, unlabeled=unlabeled)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import types
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, Union, Unpack, get_args, get_origin, get_type_hints
+
+from torch import nn
 
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.methods.family import FAMILY
-from halfsmile.methods.semi import Method
+from halfsmile.methods.semi import Method, SemiSettings
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.named import RENAMED
 from halfsmile.utils.files import read_json
@@ -17,15 +20,49 @@ from halfsmile.utils.files import read_json
 _PROTOCOL = ("label_rule", "test_splits", "group", "test_people")
 
 
+@dataclasses.dataclass(frozen=True)
+class CustomMethod:
+    """A semi-supervised method that is none of this package's, as the recipe of a run names it.
+
+    Enough to evaluate and export the run, whose classifier is made without it; training needs the method
+    itself.
+
+    Args:
+        settings: Its hyper-parameters as plain JSON values, ``name`` among them.
+    """
+
+    settings: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What it calls itself."""
+        return str(self.settings["name"])
+
+    def task(self, model: nn.Module, **settings: Unpack[SemiSettings]) -> NoReturn:
+        """Nothing can be trained with it.
+
+        Raises:
+            ValueError: Always; it says where the method is to be had.
+        """
+        raise ValueError(
+            f"The method {self.name!r} is none of halfsmile's: a recipe.json names it, and only the program "
+            "that defines it can train with it. Run that program, or give the recipe the method as an object."
+        )
+
+
 def to_json(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain JSON values."""
-    return dataclasses.asdict(recipe)
+    value = dataclasses.asdict(recipe)
+    if recipe.semi is not None and isinstance(recipe.semi.method, CustomMethod):
+        value["semi"]["method"] = value["semi"]["method"]["settings"]
+    return value
 
 
 def from_json(value: dict[str, Any]) -> Recipe:
     """The recipe that :func:`to_json` wrote, perhaps before a field was there: that takes its default.
 
-    Recipes from when the name carried the data set are read as today's.
+    Recipes from when the name carried the data set are read as today's. A semi-supervised method that this
+    package does not have becomes a :class:`CustomMethod`.
 
     Raises:
         ValueError: If a key is unknown, or one without a default is missing, with its name.
@@ -74,6 +111,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         origin = get_origin(kind)
     if kind is Method:
         kind = _method(value, where)
+    if kind is CustomMethod:
+        return CustomMethod(value)
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         if not _fits(kind, value):
@@ -111,9 +150,9 @@ def _fits(kind: Any, value: Any) -> bool:
 def _method(value: Any, where: str) -> type[Method]:
     """The dataclass of a semi-supervised method in JSON, by its name."""
     name = value.get("name") if isinstance(value, dict) else None
-    if name not in FAMILY:
+    if not isinstance(name, str):
         raise ValueError(
             f"{where} does not fit this version of halfsmile: expected a name among {', '.join(FAMILY)}, "
             f"found {value}."
         )
-    return FAMILY[name]
+    return FAMILY.get(name, CustomMethod)
