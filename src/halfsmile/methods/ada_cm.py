@@ -42,12 +42,12 @@ class AdaCM:
     """Hyper-parameters.
 
     Args:
-        least: T_min; higher values accept fewer but purer pseudo-labels.
-        scale: a; higher values ask more of the classes that are named surely.
+        least: T_min in [0, 1]; higher values accept fewer but purer pseudo-labels.
+        scale: a in [0, 1]; higher values ask more of the classes that are named surely.
         period: Steps between two settings of the thresholds; parts of steps where a step is computed in
             parts (``accumulate``).
-        contrast: γ; higher values let the unsure faces count more.
-        temperature: Of the contrastive loss; lower values look more at the hardest pairs.
+        contrast: γ, at least 0; higher values let the unsure faces count more.
+        temperature: Of the contrastive loss, above 0; lower values look more at the hardest pairs.
     """
 
     name: Literal["ada-cm"] = "ada-cm"

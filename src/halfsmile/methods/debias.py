@@ -37,9 +37,10 @@ class DebiasPL:
     """Hyper-parameters.
 
     Args:
-        threshold: τ; higher values accept fewer but purer pseudo-labels.
-        strength: t; higher values take more of the prior out of labels and demand a larger margin.
-        momentum: m of the prior; higher values remember longer.
+        threshold: τ in [0, 1]; higher values accept fewer but purer pseudo-labels.
+        strength: t, at least 0; higher values take more of the prior out of labels and demand a larger
+            margin. 0 is FixMatch.
+        momentum: m of the prior, in [0, 1); higher values remember longer.
     """
 
     name: Literal["debias"] = "debias"

@@ -54,7 +54,14 @@ def box_iou(first: Tensor, second: Tensor) -> Tensor:
 
 
 def with_fallback(boxes: Tensor | None, *, batch: int, size: int, device: torch.device) -> Tensor:
-    """Boxes (B, 4) with unknown rows (NaN, or all if None) replaced by :data:`FALLBACK_BOX` at this size."""
+    """Boxes (B, 4) with unknown rows replaced by :data:`FALLBACK_BOX` at this size.
+
+    Args:
+        boxes: (B, 4) xyxy in pixels, a row with NaN where unknown; None where all are.
+        batch: B.
+        size: Side of the images in pixels.
+        device: Where the result shall be, and the boxes are.
+    """
     fallback = torch.tensor(FALLBACK_BOX, device=device) * size
     if boxes is None:
         return fallback.repeat(batch, 1)

@@ -51,8 +51,8 @@ class Feedback:
     """Debiased feedback's hyper-parameters.
 
     Args:
-        temperature: τ of the teacher's soft labels; lower values sharpen them.
-        consistency: λ of the teacher's consistency loss.
+        temperature: τ of the teacher's soft labels, above 0; lower values sharpen them.
+        consistency: λ of the teacher's consistency loss, at least 0.
         feedback: Factor on h; 0 leaves a separate teacher that is never told how its pseudo-labels did.
         per_sample: Weigh each unlabeled face by its own first-order share in h.
         guard: Which unlabeled faces are used.

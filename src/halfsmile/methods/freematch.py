@@ -40,8 +40,8 @@ class FreeMatch:
     """Hyper-parameters.
 
     Args:
-        momentum: m of the statistics; higher values remember longer.
-        fairness: β of the fairness term; higher values push harder against a lopsided student.
+        momentum: m of the statistics, in [0, 1); higher values remember longer.
+        fairness: β of the fairness term, at least 0; higher values push harder against a lopsided student.
     """
 
     name: Literal["freematch"] = "freematch"

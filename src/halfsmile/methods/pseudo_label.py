@@ -25,7 +25,7 @@ class FixMatch:
     """Hyper-parameters.
 
     Args:
-        threshold: τ; higher values accept fewer but purer pseudo-labels.
+        threshold: τ in [0, 1]; higher values accept fewer but purer pseudo-labels.
     """
 
     name: Literal["fixmatch"] = "fixmatch"
@@ -41,7 +41,7 @@ class PseudoLabelTask(SemiTask):
 
     Args:
         model: Student; its average is the teacher.
-        threshold: τ.
+        threshold: τ in [0, 1].
         settings: See :class:`SemiSettings`.
     """
 

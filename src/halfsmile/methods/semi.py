@@ -70,9 +70,9 @@ class SemiSettings(TypedDict):
     Attributes:
         weak: View of labeled faces and of what the teacher sees.
         strong: View of what the student must name.
-        weight: λ of the unlabeled loss.
-        smoothing: Label smoothing of the labeled loss.
-        ema_decay: Decay of the teacher.
+        weight: λ of the unlabeled loss, at least 0.
+        smoothing: Label smoothing of the labeled loss, in [0, 1).
+        ema_decay: Decay of the teacher, in [0, 1); higher values average over more steps.
     """
 
     weak: Augment

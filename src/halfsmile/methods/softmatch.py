@@ -28,8 +28,8 @@ class SoftMatch:
     """Hyper-parameters.
 
     Args:
-        momentum: m of the statistics; higher values remember longer.
-        deviations: n; higher values narrow the Gaussian, so that unsure labels count less.
+        momentum: m of the statistics, in [0, 1); higher values remember longer.
+        deviations: n, above 0; higher values narrow the Gaussian, so that unsure labels count less.
     """
 
     name: Literal["softmatch"] = "softmatch"

@@ -41,7 +41,12 @@ class Batch:
 
 @dataclass(frozen=True)
 class StepResult:
-    """Outcome of a step: a scalar loss to differentiate, and scalars to log."""
+    """Outcome of a step.
+
+    Args:
+        loss: Scalar, to be differentiated.
+        logs: Scalars without gradient, by the name that they are logged under.
+    """
 
     loss: Tensor
     logs: dict[str, Tensor] = field(default_factory=dict)

@@ -60,6 +60,16 @@ class TemporalConvolution(TemporalNetwork):
 
 
 def make_network(config: TemporalConfig, *, features: int, classes: int) -> TemporalNetwork:
-    """The network that a configuration names, with new weights."""
+    """The network that a configuration names, with new weights.
+
+    Args:
+        config: Shape.
+        features: Number of features F of a frame.
+        classes: Number of classes.
+
+    Returns:
+        A network from features (B, T, F), times (B, T) in seconds and presence (B, T) bool to logits
+        (B, T, classes).
+    """
     made = {"transformer": TemporalEncoder, "convolution": TemporalConvolution}[config.kind]
     return made(config, features=features, classes=classes)
