@@ -234,7 +234,7 @@ from halfsmile.recipes import ssfer
 from halfsmile.training import loop
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
-from halfsmile.utils.errors import Interrupted
+from halfsmile.utils.errors import StopRequestedError
 
 torch.set_num_threads(1)
 importlib.import_module("torch._dynamo")  # as the first optimizer does, here for all processes
@@ -277,7 +277,7 @@ def start(name):
             where=Processes(0, 1, torch.device("cpu")),
         )
         code = 0
-    except Interrupted:
+    except StopRequestedError:
         code = 130
     finally:
         os._exit(code)

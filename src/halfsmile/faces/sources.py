@@ -76,7 +76,7 @@ class MediaSource:
         """The pixels of a picture.
 
         Raises:
-            BadImage: If it can't be read.
+            BadImageError: If it can't be read.
         """
         return read_image(self.root, self.locator)
 

@@ -108,7 +108,7 @@ def prepare_aligned_face(source: FaceSource, settings: Settings) -> StoredFace:
     Box and landmarks are those that the data set gives, moved with the pixels, and none where it gives none.
 
     Raises:
-        BadImage: If it can't be read.
+        BadImageError: If it can't be read.
         DroppedFaceError: If its quality is too low.
     """
     is_table = ".csv#" in source.locator.lower()

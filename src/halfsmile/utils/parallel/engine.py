@@ -26,7 +26,7 @@ class Pool(Protocol[Task, Piece_co]):
     workers: int
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Iterator[Piece_co]]]:
-        """Each task with its pieces; asking for one raises ``TaskFailed`` where a process ended."""
+        """Each task with its pieces; asking for one raises ``TaskError`` where a process ended."""
         ...
 
     def __enter__(self) -> Self: ...
