@@ -21,7 +21,8 @@ class Face:
         landmarks: Five points (x, y): eye at image left, eye at image right, nose, mouth corner at image
             left, mouth corner at image right; None where only the box is known.
         score: The detector's confidence that this is a face, 0 to 1.
-        track: The same number for the same person as long as a video shows them; None for a picture.
+        track: The same number for the same person in a video while in view, and mostly when seen again;
+            None for a picture.
         expression: The most probable label.
         probabilities: Of every label, in the model's order; they sum to 1.
         confidence: Probability of ``expression``.

@@ -5,7 +5,7 @@ filter, confident detections are matched to all tracks by overlap, then doubtful
 that a half-hidden face keeps its track. Other than there, doubtful detections continue tracks after a gap,
 and boxes are grown before they are compared, as far as the filter is unsure: faces are small and move by
 their own width in a few frames (buffered overlap: Yang et al., WACV 2023, https://arxiv.org/abs/2211.14317).
-Memory and time per frame depend on the people in view alone.
+Memory and time per frame depend on the people in view, and on the size of the gallery.
 """
 
 from __future__ import annotations
