@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.report.report import write_report
 from halfsmile.report.training import curves_section
 from halfsmile.runs.finished import read_run
@@ -181,3 +183,12 @@ def test_importing_needs_neither_torch_nor_matplotlib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_published_number_stands_beside_one_of_the_same_protocol_only(make_run: MakeRun) -> None:
+    folder = make_run()
+    recipe = json.loads((folder / "recipe.json").read_text())
+    usual = dataclasses.asdict(PROTOCOLS["ferplus"])
+    for protocol, shown in ((usual, True), ({**usual, "test_splits": ["test"]}, False)):
+        (folder / "recipe.json").write_text(json.dumps({**recipe, "labels": "10%", "protocol": protocol}))
+        assert ("SSFER 83.95 %" in write_report(folder).read_text(encoding="utf-8")) is shown

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile import __version__
+from halfsmile.data.protocols import Protocol, published
 from halfsmile.metrics.bootstrap import bootstrap_interval
 from halfsmile.metrics.scores import Metrics
 from halfsmile.report.calibration import calibration_of
@@ -132,7 +133,8 @@ def _result(run: FinishedRun, metrics: Metrics) -> Html:
     if isinstance(labels, str | int | float):
         budget = f"{labels}: {budget}"
     measured = [
-        ("Data", run.data.get("data_set", "not recorded")),
+        ("Protocol", run.data.get("protocol") or run.data.get("data_set", "not recorded")),
+        *_published(run),
         ("Label rule", run.data.get("label_rule") or "as given"),
         ("Split", f"{metrics.count:,} faces, split {' and '.join(sorted(set(run.predictions.splits)))}"),
         ("Label budget", budget),
@@ -163,6 +165,17 @@ def _result(run: FinishedRun, metrics: Metrics) -> Html:
         definitions(measured),
         f'<div class="callout">{paragraph(LIMITS)}</div>',
     )
+
+
+def _published(run: FinishedRun) -> list[tuple[str, str]]:
+    """What others published for exactly this protocol and label budget."""
+    value = run.recipe.get("protocol")
+    if not value:
+        return []
+    protocol = Protocol(**{**value, "test_splits": tuple(value["test_splits"])})
+    found = published(protocol, str(run.recipe.get("labels")))
+    numbers = "; ".join(f"{number.method} {number.value:.2f} % ({number.source})" for number in found)
+    return [("Published for the same", numbers)] if numbers else []
 
 
 def _num_labels(run: FinishedRun) -> int:
