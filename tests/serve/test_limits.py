@@ -1,4 +1,4 @@
-"""ServerLimits that make no sense are refused."""
+"""Limits that make no sense are refused."""
 
 from __future__ import annotations
 

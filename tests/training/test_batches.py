@@ -33,7 +33,7 @@ MOODS = Taxonomy("moods", ("calm", "glad"))
 
 
 def pictures(count: int, first: int = 0, channels: int = 1) -> npt.NDArray[np.uint8]:
-    """DecodedFaces of one gray value each, which tells them apart."""
+    """Faces of one gray value each, which tells them apart."""
     values = np.arange(first, first + count, dtype=np.uint8)
     return np.broadcast_to(values[:, None, None, None], (count, 4, 4, channels)).copy()
 

@@ -154,3 +154,20 @@ def test_a_budget_of_other_data_is_refused(tiny_recipe: Recipe, generated_data: 
     with pytest.raises(ValueError, match="not what this label budget was drawn for"):
         run(tiny_recipe, data, tmp_path / "run", other)
     assert not (tmp_path / "run" / "labels.parquet").exists()
+
+
+@pytest.mark.parametrize("labels", ["10%", "all"])
+def test_a_refused_command_leaves_nothing_in_the_way_of_the_mended_one(
+    labels: str, tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    """With all labels Stage III has no faces; an archive of unlabeled faces may not exist."""
+    unlabeled = [] if labels == "all" else [tmp_path / "nowhere.zip"]
+    with pytest.raises(ValueError, match="needs unlabeled faces|does not exist"):
+        train_run(
+            replace(tiny_recipe, labels=labels),
+            data=generated_data / "labeled",
+            unlabeled=unlabeled,
+            out=tmp_path / "run",
+            where=HERE,
+        )
+    assert not (tmp_path / "run").exists()

@@ -53,7 +53,7 @@ class Submit:
 
 @dataclass(frozen=True)
 class CheckSubmission:
-    """CheckSubmission a submission; exit status 1 if the organizers would refuse it.
+    """Check a submission; exit status 1 if the organizers would refuse it.
 
     Args:
         submission: The file.
@@ -64,7 +64,7 @@ class CheckSubmission:
     example: Path
 
     def run(self) -> None:
-        """CheckSubmission and show every problem with its count."""
+        """Check and show every problem with its count."""
         from halfsmile.evaluation.abaw.submission import check_submission, expected_frames
 
         report = check_submission(self.submission, expected_frames(self.example))

@@ -49,7 +49,7 @@ class CheckData:
     fast: Flag = False
 
     def run(self) -> None:
-        """CheckData, print, and end with the exit status."""
+        """Check, print, and end with the exit status."""
         from halfsmile.data.check.page import write_page
         from halfsmile.data.check.run import check, clean
 
@@ -215,7 +215,7 @@ class Verify:
 
 @dataclass(frozen=True)
 class Data:
-    """CheckData, prepare, split, count, merge, export, import and verify data sets of faces.
+    """Check, prepare, split, count, merge, export, import and verify data sets of faces.
 
     Args:
         action: What to do.

@@ -111,7 +111,7 @@ def calibrate_run(
     mirror: bool = True,
     zoom: float = 1.0,
 ) -> Calibration:
-    """Choose temperature and thresholds of a run's last stage, and judge_answers them.
+    """Choose temperature and thresholds of a run's last stage, and judge them.
 
     Args:
         folder: The run.

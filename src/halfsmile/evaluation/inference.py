@@ -36,7 +36,7 @@ def predict_probabilities(
         images: (N, S, S, C) uint8.
         device: Where to compute.
         flip: Average the probabilities of each face and its mirror image.
-        batch_size: DecodedFaces at a time.
+        batch_size: Faces at a time.
         precision: Number format.
 
     Returns:
@@ -85,7 +85,7 @@ def run_on_faces(
         function: Gives (B, …) of images (B, C, S, S), float in [0, 1].
         images: (N, S, S, C) uint8, N ≥ 1.
         device: Where to compute.
-        batch_size: DecodedFaces at a time.
+        batch_size: Faces at a time.
         precision: Number format.
 
     Returns:
@@ -110,9 +110,9 @@ def network_logits(
 
     Args:
         model: Used in evaluation mode.
-        images: DecodedFaces; may be none.
+        images: Faces; may be none.
         device: Where to compute; the processor by default.
-        batch_size: DecodedFaces at a time.
+        batch_size: Faces at a time.
     """
     if not len(images):
         return np.zeros((0, len(model.taxonomy)), np.float32)

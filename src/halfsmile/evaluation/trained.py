@@ -69,7 +69,7 @@ def trained_classifier(
 
 @dataclass(frozen=True)
 class RunFaces:
-    """DecodedFaces of a run that are needed after training.
+    """Faces of a run that are needed after training.
 
     Args:
         calibration: Labeled faces that trained nothing; None where the run has none.

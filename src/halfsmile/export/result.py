@@ -105,5 +105,11 @@ class Export:
             )
         console.print(table)
         console.print(f"Model: {self.folder / ONNX}", soft_wrap=True)
+        if self.calibration.source is None:
+            console.print(
+                "Not calibrated: the run has no labeled faces that trained nothing, so no answer will be "
+                "called uncertain. Train with fewer --labels, or put some faces into the split valid.",
+                soft_wrap=True,
+            )
         if self.report_problem is not None:
             console.print(f"Exported; the report was not rewritten: {self.report_problem}", soft_wrap=True)

@@ -97,6 +97,11 @@ def _at(name: str, curve: Curve, threshold: float) -> dict[str, tuple[float, flo
 
 def _meaning(found: CalibrationFile | None) -> list[str]:
     """Sentences on the threshold."""
+    if found is not None and found.threshold is None and found.source is None:
+        return [
+            "The export found no labeled faces that trained nothing, so no threshold was chosen. Train with "
+            "fewer labels, or put some faces into the split valid."
+        ]
     if found is None or found.threshold is None:
         return [
             "No threshold was chosen yet. “halfsmile export” chooses the confidence from which an answer "

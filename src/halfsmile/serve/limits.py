@@ -9,7 +9,7 @@ MIB = 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class ServerLimits:
-    """ServerLimits of one server. What exceeds them is refused with a reason, never cut silently.
+    """Limits of one server. What exceeds them is refused with a reason, never cut silently.
 
     Args:
         body_bytes: Largest body of a request with pictures.

@@ -21,7 +21,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class ImagePool:
-    """DecodedFaces of several arrays under one row number.
+    """Faces of several arrays under one row number.
 
     Args:
         arrays: Each (N, S, S, C) uint8.
@@ -35,7 +35,7 @@ class ImagePool:
         return int(self.starts[-1])
 
     def __call__(self, rows: Rows) -> Tensor:
-        """DecodedFaces of the rows, (B, C, S, S) uint8."""
+        """Faces of the rows, (B, C, S, S) uint8."""
         if len(self.arrays) == 1:
             taken = self.arrays[0][rows]
         else:

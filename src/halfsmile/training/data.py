@@ -26,7 +26,7 @@ class TrainingFaces:
     """Decoded faces of a run, by role.
 
     Args:
-        labeled: DecodedFaces whose labels are in the budget.
+        labeled: Faces whose labels are in the budget.
         unlabeled: The rest of the training rows, without labels.
         held_out: Rows whose labels only watch; may be None.
         test: Test faces.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -82,7 +83,7 @@ def train_run(
         recipe: Hyper-parameters; a protocol that is not said is recognized from the data.
         data: Labeled data set.
         unlabeled: Folders or archives of unlabeled faces, for Stage I.
-        out: Trainer folder.
+        out: Run folder.
         where: This process.
         budget: Which labels may be used; drawn by the recipe if None.
         last_stage: Stop after this stage.
@@ -98,13 +99,42 @@ def train_run(
         recipe = replace(recipe, protocol=protocol_of(data))
     if last_stage == "pretrain" and recipe.pretrain is None:
         raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
-    stages = stages_until(last_stage)
-    started = time.monotonic()
     reuse_freed_memory()
+    is_new = not (Path(out) / "recipe.json").exists()
     if where.is_main:
         open_run(out, recipe)
     where.barrier()
     folder = RunFolder.existing(out)
+    try:
+        return _train(recipe, folder, data, unlabeled, where, budget, last_stage, tensorboard, console)
+    except ValueError:
+        if is_new and where.is_main and not any(folder.stage(stage.name).exists() for stage in STAGES):
+            _forget(folder)  # nothing was trained: the mended command may use the same folder
+        raise
+
+
+def _forget(folder: RunFolder) -> None:
+    """Remove what a refused command wrote into its new run folder."""
+    for path in (folder.recipe_path, folder.budget_path, folder.data_path, folder.environment_path):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(folder.path / "cache", ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.path.rmdir()
+
+
+def _train(
+    recipe: Recipe,
+    folder: RunFolder,
+    data: Path,
+    unlabeled: Sequence[Path],
+    where: Processes,
+    budget: LabelBudget | None,
+    last_stage: StageName,
+    tensorboard: bool,
+    console: Console,
+) -> RunFolder:
+    """Read the data, draw the budget, and train one stage after another."""
+    out, stages, started = folder.path, stages_until(last_stage), time.monotonic()
     for stage in stages:
         if not folder.finished(stage):
             require_partners(recipe, stage, where.world_size)

@@ -108,7 +108,7 @@ class Trainer:
         evaluate: Callable[[Task], dict[str, float]] | None = None,
         draw: Callable[[], None] | None = None,
     ) -> None:
-        """Trainer the loop for a stage, draw its pictures, and keep its averaged weights.
+        """Run the loop for a stage, draw its pictures, and keep its averaged weights.
 
         How often each class was drawn by ``labeled``, the labeled sampler of all processes together, is kept
         with the result.
@@ -178,7 +178,7 @@ def finish_stage(folder: RunFolder, stage: StageName, model: nn.Module, result: 
 def require_partners(recipe: Recipe, stage: StageName, processes: int) -> None:
     """Refuse a stage that would mix each face with itself.
 
-    DecodedFaces are mixed with those that the same process sees in the same part of a batch.
+    Faces are mixed with those that the same process sees in the same part of a batch.
 
     Raises:
         ValueError: If the stage mixes faces and a process sees one at a time.
