@@ -162,7 +162,7 @@ def test_a_refused_command_leaves_nothing_in_the_way_of_the_mended_one(
 ) -> None:
     """With all labels Stage III has no faces; an archive of unlabeled faces may not exist."""
     unlabeled = [] if labels == "all" else [tmp_path / "nowhere.zip"]
-    with pytest.raises(ValueError, match="needs unlabeled faces|does not exist"):
+    with pytest.raises(ValueError, match=r"needs unlabeled faces|does not exist"):
         train_run(
             replace(tiny_recipe, labels=labels),
             data=generated_data / "labeled",
