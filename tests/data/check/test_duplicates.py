@@ -13,9 +13,9 @@ import pytest
 from halfsmile.data.check.duplicates import (
     Duplicates,
     across_splits,
-    find_duplicates,
     group_duplicates,
     people_in_two_splits,
+    read_signatures,
     signatures_of,
     without_leaks,
 )
@@ -90,7 +90,7 @@ def test_duplicates_of_files_inside_and_across_splits(faces: Image, tmp_path: Pa
     (tmp_path / "7.png").write_bytes(b"no image")
     rows = [{"image": f"{i}.png", "split": split} for i, split in enumerate([*splits, "train"])]
     manifest = Manifest.from_rows(rows, tmp_path)
-    found = find_duplicates(manifest, progress=False)
+    found = group_duplicates(read_signatures(manifest, progress=False))
     assert found.groups == ((0, 1), (2, 3), (5, 6))
     assert [row for row, _ in found.bad] == [7]
     assert across_splits(manifest, found.groups) == ((0, 1), (2, 3))

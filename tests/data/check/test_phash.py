@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from halfsmile.data.check.phash import SIDE, distances, phash, thumbnail
+from halfsmile.data.check.phash import SIDE, phash, thumbnail
 
 fft = pytest.importorskip("scipy.fft")
 
@@ -26,11 +26,6 @@ def test_bits_are_the_signs_of_low_frequencies() -> None:
 def test_contrast_and_brightness_change_nothing_without_clipping() -> None:
     images = noise(20) // 4
     assert np.array_equal(phash(images), phash(images * 2 + 50))
-
-
-def test_distances_count_bits() -> None:
-    first = np.array([0, 1, 2**64 - 1], np.uint64)
-    assert distances(first, np.zeros(3, np.uint64)).tolist() == [0, 1, 64]
 
 
 def test_thumbnails_of_all_shapes() -> None:

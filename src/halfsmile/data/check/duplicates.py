@@ -75,25 +75,6 @@ class Duplicates:
         return tuple(sorted([*self.near, *(group for group in self.exact if group[0] not in joined)]))
 
 
-def find_duplicates(
-    manifest: Manifest,
-    *,
-    max_distance: int = MAX_DISTANCE,
-    min_correlation: float = MIN_CORRELATION,
-    progress: bool = True,
-) -> Duplicates:
-    """Read all pictures of a manifest and group the duplicates.
-
-    Args:
-        manifest: Rows to compare.
-        max_distance: Bits that the hashes of near duplicates may differ in, 0 to 16.
-        min_correlation: Correlation that their thumbnails must reach.
-        progress: Show progress on standard error when it takes more than two seconds.
-    """
-    signatures = read_signatures(manifest, progress=progress)
-    return group_duplicates(signatures, max_distance=max_distance, min_correlation=min_correlation)
-
-
 def read_signatures(manifest: Manifest, *, progress: bool = True) -> Signatures:
     """Signatures of all pictures of a manifest, read in threads; what can't be read is listed in ``bad``."""
     locators, root = manifest.column("image"), Path(manifest.root)
@@ -161,7 +142,13 @@ def signatures_of(images: Iterable[Image], rows: Sequence[int] | None = None) ->
 def group_duplicates(
     signatures: Signatures, *, max_distance: int = MAX_DISTANCE, min_correlation: float = MIN_CORRELATION
 ) -> Duplicates:
-    """Group signatures; see :func:`find_duplicates`."""
+    """Group signatures.
+
+    Args:
+        signatures: Of all pictures.
+        max_distance: Bits that the hashes of near duplicates may differ in, 0 to 16.
+        min_correlation: Correlation that their thumbnails must reach.
+    """
     copies: dict[int, list[int]] = defaultdict(list)
     for place, value in enumerate(signatures.pixels.tolist()):
         copies[value].append(place)

@@ -41,17 +41,12 @@ def phash(thumbnails: Image) -> Hashes:
         thumbnails: (N, 32, 32), uint8; see :func:`thumbnail`.
 
     Returns:
-        (N,), uint64; two hashes are compared by the number of different bits, see :func:`distances`.
+        (N,), uint64; two hashes are compared by the number of different bits.
     """
     basis = _basis()
     coefficients = (basis @ thumbnails.astype(np.float32) @ basis.T).reshape(len(thumbnails), _LOW * _LOW)
     median = np.median(coefficients[:, 1:], axis=1, keepdims=True)
     return np.packbits(coefficients > median, axis=1).view(np.uint64).ravel()
-
-
-def distances(first: Hashes, second: Hashes) -> npt.NDArray[np.uint8]:
-    """Number of different bits, 0 to 64."""
-    return np.asarray(np.bitwise_count(first ^ second), np.uint8)
 
 
 @cache
