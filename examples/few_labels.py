@@ -5,7 +5,7 @@ SSFER on the same labels and all other faces. Both are evaluated on the test fac
 one gets a report, is exported with calibrated confidence, and says what a picture shows.
 
 Needs the extra ``export``, and faces in folders, ``train/LABEL/*.jpg`` and ``test/LABEL/*.jpg``. Without them
-it draws people who do not exist. Two cores take about four minutes. Stopped with Ctrl-C, the same command
+it draws people who do not exist. Two cores take about two minutes. Stopped with Ctrl-C, the same command
 goes on.
 
     python examples/few_labels.py
