@@ -57,6 +57,16 @@ def test_a_recipe_with_a_protocol_is_for_its_data_set(faces: Path) -> None:
     assert kept.protocol == replace(PROTOCOLS["ferplus"], test_splits=("test",))
 
 
+def test_the_rule_of_a_recipe_stays_where_none_is_asked_for(tmp_path: Path) -> None:
+    own = replace(PROTOCOLS["ferplus"], label_rule="majority", test_splits=("test",))
+    recipe = replace(ssfer(), protocol=own)
+    assert resolve(recipe, data=tmp_path).protocol == own
+    asked = resolve(recipe, data=tmp_path, label_rule="argmax8").protocol
+    assert asked == replace(own, label_rule="argmax8")
+    seven = replace(ssfer(), protocol=replace(PROTOCOLS["affectnet"], num_classes=7))
+    assert resolve(seven, data=tmp_path).resolved_protocol.num_classes == 7
+
+
 def test_a_given_budget_says_amount_and_group(faces: Path) -> None:
     budget = LabelBudget.draw(class_folders.read(faces).split("train"), "3", seed=5)
     assert resolve("ssfer", data=faces, budget=budget).labels == "3"

@@ -59,7 +59,7 @@ def resolve(
         recipe = temporal(preset, from_trained=True)
     if isinstance(recipe, str):
         recipe = recipe_named(recipe, preset, data_set=protocol.data_set)
-    recipe = _with_protocol(recipe, protocol)
+    recipe = _with_protocol(recipe, protocol, label_rule, num_classes)
     recipe = replace(recipe, labels=labels or recipe.labels, seed=recipe.seed if seed is None else seed)
     if budget is not None:
         if labels is not None:
@@ -75,8 +75,12 @@ def resolve(
     return override(recipe, *settings)
 
 
-def _with_protocol(recipe: Recipe, protocol: Protocol) -> Recipe:
+def _with_protocol(
+    recipe: Recipe, protocol: Protocol, label_rule: str | None, num_classes: int | None
+) -> Recipe:
     """The recipe with the protocol of its data, unless it has one of its own for this data set.
+
+    Its own rule and number of classes stay where none is asked for.
 
     Raises:
         ValueError: If it has one for another data set.
@@ -89,4 +93,5 @@ def _with_protocol(recipe: Recipe, protocol: Protocol) -> Recipe:
             f"The recipe {recipe.name} is for {own.title}; the data are recognized as {protocol.title}. Give "
             "other data or another method."
         )
-    return replace(recipe, protocol=replace(own, label_rule=protocol.label_rule))
+    kept = replace(own, label_rule=label_rule or own.label_rule, num_classes=num_classes or own.num_classes)
+    return replace(recipe, protocol=kept)
