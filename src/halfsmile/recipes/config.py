@@ -51,6 +51,9 @@ class PretrainConfig:
     decoder_depth: int = 8
     decoder_heads: int = 16
 
+    def __post_init__(self) -> None:
+        _require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuneConfig:
@@ -90,6 +93,9 @@ class FineTuneConfig:
     ema_decay: float | None = 0.999
     small_side: int | None = None
     small_share: float = 0.6
+
+    def __post_init__(self) -> None:
+        _require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +139,14 @@ class SemiConfig:
     dropout: float = 0.0
     ema_decay: float = 0.999
 
+    def __post_init__(self) -> None:
+        _require_positive(
+            epochs=self.epochs,
+            labeled_batch=self.labeled_batch,
+            unlabeled_batch=self.unlabeled_batch,
+            accumulate=self.accumulate,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalStageConfig:
@@ -170,6 +184,7 @@ class TemporalStageConfig:
     own_share: float = 0.0
 
     def __post_init__(self) -> None:
+        _require_positive(steps=self.steps, batch_size=self.batch_size, hop=self.hop)
         if not 0 <= self.own_share < 1:
             raise ValueError(f"own_share must lie in [0, 1), found {self.own_share}.")
 
@@ -231,6 +246,12 @@ class Recipe:
         for config in (self.finetune, self.tune):
             if config is not None and config.small_side is not None:
                 _require_small(config.small_side, config.small_share, self.encoder)
+
+
+def _require_positive(**lengths: float) -> None:
+    for name, value in lengths.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0, found {value}.")
 
 
 def _require_small(side: int, share: float, network: EncoderConfig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
@@ -131,8 +132,11 @@ def _parsed(kind: Any, text: str, name: str) -> Any:
         raise ValueError(f"{name} is true or false, found {text!r}.")
     if kind in (int, float):
         try:
-            return kind(text)
-        except ValueError:
+            number = kind(text)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
+        except (ValueError, OverflowError):
             what = "a whole number" if kind is int else "a number"
             raise ValueError(f"{name} is {what}, found {text!r}.") from None
     if kind is str:
