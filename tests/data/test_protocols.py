@@ -188,3 +188,15 @@ def test_test_people_are_drawn_by_the_seed(tmp_path: Path) -> None:
         read_videos(replace(protocol, test_people=None), tmp_path, seed=0)
     with pytest.raises(ValueError, match="expected pictures without time"):
         read_stills(protocol, tmp_path)
+
+
+def test_a_folder_that_only_wraps_the_data_is_read_as_it_is_recognized(tmp_path: Path) -> None:
+    clips = (generate_sequence("fear", person=person, frames=8, size=24) for person in range(4))
+    write_sequences(clips, tmp_path / "clips/inner")
+    write_rafdb(tmp_path / "raf/inner", train=1)
+    videos = protocol_of(tmp_path / "clips")
+    assert videos == PROTOCOLS["sequences"]
+    assert len(read_videos(videos, tmp_path / "clips", seed=0)) == 32
+    stills = protocol_of(tmp_path / "raf")
+    assert stills == PROTOCOLS["rafdb"]
+    assert len(read_stills(stills, tmp_path / "raf")) == 14

@@ -228,6 +228,12 @@ def _layout(path: Path) -> Layout | None:
     return layout if layout.is_certain else None
 
 
+def _root(path: Path) -> Path:
+    """The folder to read: the path, or the one below that it only wraps."""
+    layout = _layout(path)
+    return path if layout is None else layout.root
+
+
 def read_stills(protocol: Protocol, path: Path) -> Manifest:
     """The labeled faces of a data set of pictures.
 
@@ -236,13 +242,12 @@ def read_stills(protocol: Protocol, path: Path) -> Manifest:
     """
     if protocol.is_video:
         raise ValueError(f"{path} holds {protocol.title}; expected pictures without time.")
-    layout = _layout(path)
-    name = None if layout is None else layout.name
     if protocol.data_set == "faces":
         return _read_faces(path)
-    if name in ("store", "manifest"):
+    layout = _layout(path)
+    if layout is not None and layout.name in ("store", "manifest"):
         return _read_prepared(protocol, path)
-    root = path if layout is None else layout.root
+    root = _root(path)
     if protocol.data_set == "ferplus":
         return ferplus.read(root, rule=protocol.label_rule or "argmax")
     if protocol.data_set == "rafdb":
@@ -282,9 +287,9 @@ def read_labeled(protocol: Protocol, path: Path) -> Manifest:
         ValueError: If the path does not hold the protocol's data set.
     """
     if protocol.data_set == "affwild2":
-        return affwild2.read(path)
+        return affwild2.read(_root(path))
     if protocol.data_set == "sequences":
-        return sequences.read(path).manifest
+        return sequences.read(_root(path)).manifest
     return read_stills(protocol, path)
 
 
@@ -322,11 +327,11 @@ def read_videos(protocol: Protocol, path: Path, *, seed: int) -> Sequences:
         ValueError: If the path does not hold the data set, or there are too few people to divide.
     """
     if protocol.data_set == "affwild2":
-        manifest = affwild2.read(path)
+        manifest = affwild2.read(_root(path))
         times = np.array(manifest.column("frame"), np.float64) / FRAMES_PER_SECOND
         unknown = np.full(len(manifest), np.nan, np.float32)
         return Sequences(manifest, times, unknown, np.zeros(len(manifest), np.bool_))
-    table = sequences.read(path)
+    table = sequences.read(_root(path))
     people = table.manifest.column("person")
     if protocol.test_people is None:
         raise ValueError(
