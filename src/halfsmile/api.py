@@ -43,7 +43,7 @@ def train(
     labels: str | None = None,
     budget: LabelBudget | PathLike | None = None,
     seed: int | None = None,
-    preset: Preset = "cpu",
+    preset: Preset | None = None,
     data_set: DataSet | None = None,
     label_rule: str | None = None,
     num_classes: int | None = None,
@@ -65,7 +65,7 @@ def train(
         labels: Label budget: a share of each class (``10%``), a number per class (``40``), or ``all``.
         budget: Which labels may be used, or the file of ``halfsmile data split``; in place of ``labels``.
         seed: Of the budget and of all training; that of the recipe, or 0.
-        preset: Size, where the recipe is given by name.
+        preset: Size, where the recipe is given by name; ``cpu`` by default.
         data_set: Takes the place of what is recognized.
         label_rule: Label rule of FERPlus.
         num_classes: Classes of AffectNet, 7 or 8.

@@ -18,6 +18,9 @@ ROWS = [
     *(("AffectNet", labels, 7, 7) for labels in ("1%", "5%", "10%")),
     *(("AffectNet", labels, 8, 8) for labels in ("1%", "5%", "10%")),
 ]
+PER_CLASS = 20
+"""Training faces of each class, so that 5, 10 and 25 % are 1, 2 and 5 of them."""
+
 SMALL = [
     "encoder.width=16",
     "encoder.heads=2",
@@ -36,13 +39,13 @@ SMALL = [
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("trees")
-    writers: dict[str, Callable[[Path], None]] = {
+    writers: dict[str, Callable[..., None]] = {
         "RAF-DB": write_rafdb,
         "FERPlus": write_ferplus,
         "AffectNet": write_affectnet,
     }
     for name, write in writers.items():
-        write(root / name)
+        write(root / name, train=PER_CLASS)
     return root
 
 
@@ -75,7 +78,8 @@ def test_a_row_is_one_command(
     assert "published for the same: SSFER" in shown
     facts = json.loads((tmp_path / "run/data.json").read_text())
     assert len(facts["taxonomy"]) == count
-    assert set(facts["labeled"].values()) == {1}
+    share = float(labels.removesuffix("%")) / 100
+    assert set(facts["labeled"].values()) == {max(1, round(share * PER_CLASS))}
     recipe = json.loads((tmp_path / "run/recipe.json").read_text())
     assert recipe["protocol"]["num_classes"] == (classes if data == "AffectNet" else None)
     assert (tmp_path / "run/report.html").is_file()

@@ -43,6 +43,9 @@ def test_a_recipe_is_taken_as_it_is(faces: Path) -> None:
     assert resolve(own, data=faces) == replace(own, protocol=PROTOCOLS["faces"])
     assert resolve(own, data=faces, seed=0).seed == 0
     assert resolve(own, data=faces, labels="all").labels == "all"
+    assert resolve(own, data=faces, preset="tiny").preset == "tiny"
+    with pytest.raises(ValueError, match="ssfer is of the preset tiny, and paper was asked for"):
+        resolve(own, data=faces, preset="paper")
 
 
 def test_settings_come_last(faces: Path) -> None:

@@ -88,7 +88,7 @@ def test_stage_four_is_planned_on_videos_alone(generated_data: Path, tmp_path: P
 
 
 def test_a_stage_three_without_faces_is_told_now(tiny_recipe: Recipe, generated_data: Path) -> None:
-    with pytest.raises(ValueError, match="takes the unlabeled faces 'own', and there are none"):
+    with pytest.raises(ValueError, match="Stage III needs unlabeled faces, but the label budget covers all"):
         plan_run(
             replace(tiny_recipe, labels="all"), data=generated_data / "labeled", unlabeled=[], where=HERE
         )

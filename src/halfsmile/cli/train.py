@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -12,6 +12,10 @@ from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.options import Classes, DataSetName, Device, Text
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console
+
+if TYPE_CHECKING:
+    from halfsmile.data.split import LabelBudget
+    from halfsmile.recipes.config import Recipe
 
 METHOD_NAMES = (
     "supervised",
@@ -94,45 +98,13 @@ class Train:
     tensorboard: bool = False
 
     def run(self) -> None:
-        """Train, evaluate and report."""
+        """Train, evaluate and report, or show what would be trained."""
         from halfsmile import api
-
-        if self.dry_run:
-            self.show_plan()
-            return
-        if self.out is None:
-            raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")
-        run = api.train(
-            self.method,
-            data=self.data,
-            out=self.out,
-            unlabeled=self.unlabeled,
-            labels=self.labels,
-            budget=self.budget,
-            seed=self.seed,
-            preset=self.preset,
-            data_set=self.data_set,
-            label_rule=self.label_rule,
-            num_classes=self.classes,
-            init=self.init,
-            init_network=self.init_network,
-            settings=self.settings,
-            last_stage=self.last_stage,
-            device=self.device,
-            tensorboard=self.tensorboard,
-        )
-        if not run.is_main or self.last_stage == "pretrain":
-            return
-        show_metrics(run.evaluate_stages(device=self.device), run.protocol, run.recipe.labels)
-        make_console().print(f"Report: {run.report()}", soft_wrap=True)
-
-    def show_plan(self) -> None:
-        """Show what would be trained."""
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
-        from halfsmile.training.distributed import processes
-        from halfsmile.training.plan import plan_run
 
+        if self.out is None and not self.dry_run:
+            raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")
         budget = None if self.budget is None else LabelBudget.load(self.budget)
         recipe = resolve(
             self.method,
@@ -148,6 +120,28 @@ class Train:
             init_network=self.init_network,
             settings=self.settings,
         )
+        if self.out is None or self.dry_run:
+            self._show_plan(recipe, budget)
+            return
+        run = api.train(
+            recipe,
+            data=self.data,
+            out=self.out,
+            unlabeled=self.unlabeled,
+            budget=budget,
+            last_stage=self.last_stage,
+            device=self.device,
+            tensorboard=self.tensorboard,
+        )
+        if not run.is_main or self.last_stage == "pretrain":
+            return
+        show_metrics(run.evaluate_stages(device=self.device), run.protocol, run.recipe.labels)
+        make_console().print(f"Report: {run.report()}", soft_wrap=True)
+
+    def _show_plan(self, recipe: Recipe, budget: LabelBudget | None) -> None:
+        from halfsmile.training.distributed import processes
+        from halfsmile.training.plan import plan_run
+
         with processes(self.device) as where:
             plan = plan_run(recipe, data=self.data, unlabeled=self.unlabeled, budget=budget, where=where)
         plan.show(make_console())

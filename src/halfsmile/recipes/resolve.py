@@ -19,7 +19,7 @@ def resolve(
     recipe: str | Recipe,
     *,
     data: Path,
-    preset: Preset = "cpu",
+    preset: Preset | None = None,
     data_set: DataSet | None = None,
     label_rule: str | None = None,
     num_classes: int | None = None,
@@ -36,7 +36,7 @@ def resolve(
         recipe: A method by name, one of :data:`~halfsmile.recipes.named.METHODS`, then made for the data; or
             a recipe, then taken as it is.
         data: Labeled data set; its protocol is recognized, see :func:`~halfsmile.data.protocols.protocol_of`.
-        preset: Size, where the recipe is given by name.
+        preset: Size, where the recipe is given by name; ``cpu`` by default.
         data_set: Takes the place of what is recognized.
         label_rule: Label rule of FERPlus.
         num_classes: Classes of AffectNet.
@@ -52,6 +52,12 @@ def resolve(
     """
     if isinstance(recipe, Recipe) and recipe.protocol is not None:
         data_set = data_set or recipe.protocol.data_set
+    if isinstance(recipe, Recipe) and preset not in (None, recipe.preset):
+        raise ValueError(
+            f"The recipe {recipe.name} is of the preset {recipe.preset}, and {preset} was asked for. Give "
+            "the preset where the recipe is made, or name the method instead."
+        )
+    preset = preset or "cpu"
     if isinstance(recipe, str):
         recipe_named(recipe, preset)  # an unknown name is told before the data are looked at
     protocol = protocol_of(data, data_set=data_set, label_rule=label_rule, num_classes=num_classes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from halfsmile.recipes.config import Recipe
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.frames import temporal_groups, training_frames
 from halfsmile.utils.files import read_json
+
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,23 @@ class TrainingFaces:
         frames = self.frames.faces if self.frames is not None else None
         parts = [self.labeled, self.unlabeled, self.held_out, self.test, *self.extra.values(), frames]
         return [part for part in parts if part is not None]
+
+
+def draw_budget(recipe: Recipe, sets: DataSets, given: LabelBudget | None = None) -> LabelBudget:
+    """Which labels may be used: the given budget, or one drawn by the recipe.
+
+    Raises:
+        ValueError: If the given one is of other data, or a class would be left without a label.
+    """
+    drawn = given or LabelBudget.draw(
+        sets.train,
+        recipe.labels,
+        seed=recipe.seed,
+        held_out=recipe.held_out,
+        group=recipe.resolved_protocol.group,
+    )
+    drawn.require_same_data(sets.train)
+    return drawn
 
 
 def divide(recipe: Recipe, sets: DataSets, budget: LabelBudget) -> tuple[dict[str, Manifest], frozenset[str]]:
@@ -116,14 +135,24 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
 
 
 def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[np.uint8]]:
-    """The unlabeled faces of Stage III: of the training split, from elsewhere, or what there is of both.
+    """The unlabeled faces of Stage III, see :func:`unlabeled_parts`."""
+    own = [] if faces.unlabeled is None else [faces.unlabeled.images]
+    return unlabeled_parts(recipe, own, [part.images for part in faces.extra.values()])
+
+
+def unlabeled_parts(recipe: Recipe, own: list[Part], extra: list[Part]) -> list[Part]:
+    """What Stage III learns from: of the training split, from elsewhere, or what there is of both.
+
+    Args:
+        recipe: Its ``semi.unlabeled`` chooses.
+        own: Faces, or their number, of the training split; empty where the budget covers all of it.
+        extra: The same of each source elsewhere.
 
     Raises:
         ValueError: If the recipe asks for faces that are not there.
     """
     choice = recipe.semi.unlabeled if recipe.semi is not None else "own"
-    own = [faces.unlabeled.images] if choice != "extra" and faces.unlabeled is not None else []
-    found = own + ([part.images for part in faces.extra.values()] if choice != "own" else [])
+    found = (own if choice != "extra" else []) + (extra if choice != "own" else [])
     if found:
         return found
     if choice == "extra":

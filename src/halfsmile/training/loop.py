@@ -112,7 +112,12 @@ def _accumulation(module: nn.Module, last: bool) -> contextlib.AbstractContextMa
     return contextlib.nullcontext()
 
 
-def _split(batch: Batch, parts: int) -> Iterator[Batch]:
+def split_batch(batch: Batch, parts: int) -> Iterator[Batch]:
+    """Equal parts of a batch, in order.
+
+    Raises:
+        ValueError: If the number does not divide it.
+    """
     if parts == 1:
         yield batch
         return
@@ -237,7 +242,7 @@ def train(
             logging |= evaluating
             saving |= last or stopping
             reading = device.type == "cpu" or logging or saving
-            parts = list(_split(batch, config.accumulate))
+            parts = list(split_batch(batch, config.accumulate))
             updates = [
                 update(step, phase, parts, saving=saving, reading=reading)
                 for phase in range(len(task.phases))

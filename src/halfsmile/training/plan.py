@@ -26,8 +26,9 @@ from halfsmile.recipes.overrides import field_values
 from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import shrink
-from halfsmile.training.data import divide
+from halfsmile.training.data import divide, draw_budget, unlabeled_parts
 from halfsmile.training.distributed import Processes
+from halfsmile.training.loop import split_batch
 from halfsmile.training.optim import make_optimizer
 from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
 from halfsmile.utils.console import plain
@@ -143,7 +144,7 @@ def plan_run(
 ) -> Plan:
     """Read the lists of the data, draw the label budget, and time a few steps of each stage.
 
-    No picture is decoded and nothing is written.
+    No face is decoded for training and nothing is written.
 
     Args:
         recipe: Resolved, see :func:`~halfsmile.recipes.resolve.resolve`.
@@ -156,12 +157,7 @@ def plan_run(
         ValueError: If the data don't fit the recipe.
     """
     sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
-    group = recipe.resolved_protocol.group
-    drawn = budget or LabelBudget.draw(
-        sets.train, recipe.labels, seed=recipe.seed, held_out=recipe.held_out, group=group
-    )
-    drawn.require_same_data(sets.train)
-    roles, _ = divide(recipe, sets, drawn)
+    roles, _ = divide(recipe, sets, draw_budget(recipe, sets, budget))
     extra = {source: len(manifest) for source, manifest in sets.extra.items()}
     precision = choose_precision(where.device).precision
     clock = _Clock(recipe, sets.taxonomy, where, precision)
@@ -175,7 +171,8 @@ def plan_run(
     labeled = len(roles["labeled"])
     stages.append(_supervised("finetune", recipe.finetune, labeled, clock))
     if (semi := recipe.semi) is not None:
-        rows = _pool(recipe, len(roles["unlabeled"]), sum(extra.values()))
+        left = len(roles["unlabeled"])
+        rows = sum(unlabeled_parts(recipe, [left] if left else [], list(extra.values())))
         batch = clock.faces(semi.labeled_batch, semi.unlabeled_batch)
         model = clock.classifier(semi.drop_path, semi.dropout)
         seconds = clock.seconds(semi_task(semi, model), batch, semi.optim, semi.accumulate)
@@ -197,17 +194,6 @@ def plan_run(
         stages=tuple(stages),
         precision=precision,
     )
-
-
-def _pool(recipe: Recipe, own: int, extra: int) -> int:
-    choice = recipe.semi.unlabeled if recipe.semi is not None else "own"
-    rows = {"own": own, "extra": extra, "all": own + extra}[choice]
-    if not rows:
-        raise ValueError(
-            f"Stage III takes the unlabeled faces {choice!r}, and there are none. Give fewer --labels, or "
-            "faces from elsewhere: --unlabeled FACES --set semi.unlabeled=extra."
-        )
-    return rows
 
 
 def _stage(name: StageName, rows: int, epochs: float, batch_size: int, seconds: float) -> StagePlan:
@@ -269,18 +255,24 @@ class _Clock:
         )
 
     def seconds(self, task: Task, batch: Batch, optim: OptimConfig, parts: int) -> float:
-        """Mean time of a step after a first one."""
+        """Mean time of a step after a first one; each batch is computed in so many parts."""
         device = self.where.device
         task.to(device).to(memory_format=torch.channels_last).train()
         optimizer = make_optimizer(task, optim)
         generator = torch.Generator(device=device).manual_seed(0)
         batch = batch.to(device)
 
+        chunks = list(split_batch(batch, parts))
+        trained = [p for p in task.parameters() if p.requires_grad]
+
         def step() -> None:
             for phase in range(len(task.phases)):
-                with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-                    loss, _ = task(batch, generator, phase)
-                loss.backward()
+                for chunk in chunks:
+                    with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+                        loss, _ = task(chunk, generator, phase)
+                    (loss / parts).backward()
+                if optim.clip is not None:
+                    nn.utils.clip_grad_norm_(trained, optim.clip)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
             task.after_update()

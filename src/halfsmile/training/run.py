@@ -22,7 +22,7 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.settings import differences
 from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
-from halfsmile.training.data import describe, load_roles, require_same_faces, unlabeled_images
+from halfsmile.training.data import describe, draw_budget, load_roles, require_same_faces, unlabeled_images
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.stages import Trainer, finetune, pretrain, require_partners, semi, tune
@@ -140,15 +140,7 @@ def _train(
             require_partners(recipe, stage, where.world_size)
     sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
     if where.is_main and not folder.budget_path.exists():
-        drawn = budget or LabelBudget.draw(
-            sets.train,
-            recipe.labels,
-            seed=recipe.seed,
-            held_out=recipe.held_out,
-            group=recipe.resolved_protocol.group,
-        )
-        drawn.require_same_data(sets.train)
-        drawn.save(folder.budget_path)
+        draw_budget(recipe, sets, budget).save(folder.budget_path)
     where.barrier()
     kept = LabelBudget.load(folder.budget_path)
     if budget is not None and budget != kept:
