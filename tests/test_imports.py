@@ -53,8 +53,9 @@ def test_arrows_point_to_rooms_further_up() -> None:
 
 
 def test_the_picture_is_made_from_the_imports() -> None:
-    text = (rooms.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    assert rooms.picture() in text, "python -m tests.rooms prints the picture as it should be"
+    drawn = rooms.PICTURE.read_text(encoding="utf-8")
+    assert drawn == rooms.picture(), "python -m tests.rooms draws it as it should be"
+    assert "docs/images/rooms.svg" in (rooms.ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def test_light_rooms_import_without_torch() -> None:
