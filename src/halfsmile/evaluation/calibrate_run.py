@@ -89,7 +89,7 @@ class Calibration:
         write_json(folder / "calibration.json", {**self.to_dict(), "assurance": ASSURANCE})
 
 
-def require_shares(**shares: float) -> None:
+def require_open_shares(**shares: float) -> None:
     """Refuse settings that do not lie between 0 and 1.
 
     Raises:
@@ -127,7 +127,7 @@ def calibrate_run(
     Raises:
         ValueError: If a number is out of range, the run has no classifier, or its data have changed.
     """
-    require_shares(target_error=target_error, set_coverage=set_coverage)
+    require_open_shares(target_error=target_error, set_coverage=set_coverage)
     model = trained_classifier(folder, mirror=mirror, zoom=zoom)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from halfsmile.data.images import DecodedFaces, load_faces
-from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_shares
+from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_open_shares
 from halfsmile.evaluation.inference import network_logits
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.export.card import short_card
@@ -94,7 +94,7 @@ def export_run(
             "where `halfsmile predict --model RUN` looks first, or give another folder."
         )
     require_place(out, names)
-    require_shares(target_error=target_error, set_coverage=set_coverage)
+    require_open_shares(target_error=target_error, set_coverage=set_coverage)
     model, run_data = trained_classifier(folder, mirror=mirror, zoom=zoom), folder.data()
     if TEMPORAL in names:
         _require_newest_features(folder)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from halfsmile.models.winograd import Conv3x3
+from halfsmile.utils.ranges import require_positive, require_shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,9 @@ class ResNetConfig:
     std: tuple[float, ...] = (0.25,)
 
     def __post_init__(self) -> None:
+        require_positive(image_size=self.image_size, channels=self.channels)
+        require_positive(**{f"widths[{i}]": width for i, width in enumerate(self.widths)})
+        require_shares(drop_path=self.drop_path)
         if not self.widths or len(self.widths) != len(self.depths) or min(self.depths) < 1:
             raise ValueError(
                 f"widths {self.widths} and depths {self.depths} need one positive number a stage each."

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from halfsmile.utils.ranges import require_positive, require_shares
+
 Activation = Literal["gelu", "quick_gelu"]
 
 
@@ -52,6 +54,9 @@ class VitConfig:
     std: tuple[float, ...] = (0.228, 0.202, 0.190)
 
     def __post_init__(self) -> None:
+        require_positive(image_size=self.image_size, patch_size=self.patch_size, channels=self.channels)
+        require_positive(width=self.width, depth=self.depth, heads=self.heads, mlp_ratio=self.mlp_ratio)
+        require_shares(drop_path=self.drop_path)
         if self.image_size % self.patch_size:
             raise ValueError(
                 f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}; "

@@ -15,6 +15,7 @@ from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.transforms.augment import Augment
+from halfsmile.utils.ranges import require_positive, require_shares
 
 Preset = Literal["tiny", "cpu", "gpu", "paper"]
 Unlabeled = Literal["own", "extra", "all"]
@@ -52,7 +53,9 @@ class PretrainConfig:
     decoder_heads: int = 16
 
     def __post_init__(self) -> None:
-        _require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
+        require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
+        require_positive(decoder_width=self.decoder_width, decoder_depth=self.decoder_depth)
+        require_positive(decoder_heads=self.decoder_heads)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +98,10 @@ class FineTuneConfig:
     small_share: float = 0.6
 
     def __post_init__(self) -> None:
-        _require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
+        require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
+        require_positive(alpha=self.alpha)
+        require_shares(smoothing=self.smoothing, vote_share=self.vote_share, drop_path=self.drop_path)
+        require_shares(dropout=self.dropout, ema_decay=self.ema_decay)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +146,14 @@ class SemiConfig:
     ema_decay: float = 0.999
 
     def __post_init__(self) -> None:
-        _require_positive(
+        require_positive(
             epochs=self.epochs,
             labeled_batch=self.labeled_batch,
             unlabeled_batch=self.unlabeled_batch,
             accumulate=self.accumulate,
         )
+        require_shares(smoothing=self.smoothing, vote_share=self.vote_share, drop_path=self.drop_path)
+        require_shares(dropout=self.dropout, ema_decay=self.ema_decay)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +192,8 @@ class TemporalStageConfig:
     own_share: float = 0.0
 
     def __post_init__(self) -> None:
-        _require_positive(steps=self.steps, batch_size=self.batch_size, hop=self.hop)
+        require_positive(steps=self.steps, batch_size=self.batch_size, hop=self.hop)
+        require_shares(smoothing=self.smoothing, ema_decay=self.ema_decay)
         if not 0 <= self.own_share < 1:
             raise ValueError(f"own_share must lie in [0, 1), found {self.own_share}.")
 
@@ -243,15 +252,12 @@ class Recipe:
         return self.protocol
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"The seed must be 0 or above, found {self.seed}.")
+        require_shares(held_out=self.held_out)
         for config in (self.finetune, self.tune):
             if config is not None and config.small_side is not None:
                 _require_small(config.small_side, config.small_share, self.encoder)
-
-
-def _require_positive(**lengths: float) -> None:
-    for name, value in lengths.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be above 0, found {value}.")
 
 
 def _require_small(side: int, share: float, network: EncoderConfig) -> None:

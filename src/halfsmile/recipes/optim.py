@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from halfsmile.utils.ranges import require_positive, require_shares
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,3 +35,13 @@ class OptimConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     layer_decay: float = 1.0
     clip: float | None = None
+
+    def __post_init__(self) -> None:
+        require_shares(warmup=self.warmup, decay_until=self.decay_until)
+        require_shares(**{f"betas[{i}]": beta for i, beta in enumerate(self.betas)})
+        require_positive(layer_decay=self.layer_decay, clip=1.0 if self.clip is None else self.clip)
+        if not 0 <= self.learning_rate < math.inf or self.weight_decay < 0:
+            raise ValueError(
+                "learning_rate must be finite and at least 0, and so must weight_decay, found "
+                f"{self.learning_rate} and {self.weight_decay}."
+            )
