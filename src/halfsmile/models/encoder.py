@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from halfsmile.models.face_network import FaceNetwork, FaceNetworkConfig
 from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 
-Encoder = VisionTransformer | ResNet
-EncoderConfig = VitConfig | ResNetConfig
+Encoder = VisionTransformer | ResNet | FaceNetwork
+EncoderConfig = VitConfig | ResNetConfig | FaceNetworkConfig
 
 
 def build_encoder(config: EncoderConfig, *, drop_path: float | None = None) -> Encoder:
@@ -24,4 +25,6 @@ def build_encoder(config: EncoderConfig, *, drop_path: float | None = None) -> E
     """
     if drop_path is not None:
         config = replace(config, drop_path=drop_path)
+    if isinstance(config, FaceNetworkConfig):
+        return FaceNetwork(config)
     return ResNet(config) if isinstance(config, ResNetConfig) else VisionTransformer(config)

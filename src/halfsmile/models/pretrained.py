@@ -7,6 +7,7 @@
 | FaRL (``FacePerceiver/FaRL``) | ``state_dict``: CLIP's names below ``visual.`` | ``farl`` |
 | timm's ``VisionTransformer`` | flat | ``augreg`` for those of that name; else its card says |
 | a halfsmile run | ``pretrain/model.safetensors`` | the same recipe's |
+| dlib's face network | ``face`` (the package's), ``.dat``, face-api's manifest | ``FaceNetworkConfig`` |
 
 The mean and std, and the number of heads, leave no trace in the weights: they must be set as in the training
 that made them. Grey encoders get the sum of a color projection's weights over its channels, which is exact
@@ -31,6 +32,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from halfsmile.models.encoder import Encoder, EncoderConfig
+from halfsmile.models.face_files import is_face_file, read_face_file
+from halfsmile.models.face_network import MEAN, FaceNetwork
 from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
@@ -52,6 +55,11 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "farl": FARL,
 }
 """What the encoder of published weights needs besides its size."""
+
+FACE = "face"
+"""Names the face network that the package brings as the source of weights."""
+
+FACE_FILE = Path(__file__).parent / "files" / "face_network.safetensors"
 
 _TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt")
 _RUN_WEIGHTS = Path("pretrain") / "model.safetensors"
@@ -121,8 +129,9 @@ def load_pretrained(encoder: Encoder, source: str, *, cache: Path | None = None)
 
     Args:
         encoder: Changed in place, and not at all if an error is raised.
-        source: A ``.safetensors`` file; a ``.pth``, ``.pt``, ``.bin`` or ``.ckpt`` file of tensors; a
-            halfsmile run folder; or an ``http(s)`` address of such a file, with ``#sha256=…`` to verify it.
+        source: ``face``, the package's face network; a ``.safetensors`` file; a ``.pth``, ``.pt``, ``.bin``
+            or ``.ckpt`` file of tensors; a file of :mod:`~halfsmile.models.face_files`; a halfsmile run
+            folder; or an ``http(s)`` address of a file, with ``#sha256=…`` to verify it.
         cache: Folder for downloads; ``~/.cache/halfsmile`` or ``$XDG_CACHE_HOME/halfsmile`` by default.
 
     Raises:
@@ -130,7 +139,9 @@ def load_pretrained(encoder: Encoder, source: str, *, cache: Path | None = None)
             of the encoder must all be set and must compute what those of the source do.
     """
     tensors = _by_encoder_name(read_weights(source, cache=cache))
-    if isinstance(encoder, ResNet):
+    if isinstance(encoder, FaceNetwork):
+        tensors = _with_stem_for(encoder, tensors)
+    if not isinstance(encoder, VisionTransformer):
         return _load_whole(encoder, tensors, source)
     wanted = dict(encoder.named_parameters())
     found = {name: (key, value) for name, (key, value) in tensors.items() if name in wanted}
@@ -158,15 +169,36 @@ def load_pretrained(encoder: Encoder, source: str, *, cache: Path | None = None)
     return LoadReport(loaded, tuple(name for name in wanted if name not in values), unused, interpolated)
 
 
-def _load_whole(encoder: ResNet, tensors: dict[str, tuple[str, Tensor]], source: str) -> LoadReport:
+def _with_stem_for(
+    encoder: FaceNetwork, tensors: dict[str, tuple[str, Tensor]]
+) -> dict[str, tuple[str, Tensor]]:
+    """The face network's tensors with a first convolution for the encoder's number of channels.
+
+    That convolution has no padding, so the difference between a mean per color and one of gray is a constant
+    for each of its outputs and goes into the bias.
+    """
+    if encoder.config.channels == 3 or "patch_embed.weight" not in tensors:
+        return tensors
+    (key, weight), (bias_key, bias) = tensors["patch_embed.weight"], tensors["patch_embed.bias"]
+    if weight.shape[1] == 1:
+        return tensors
+    offsets = (encoder.config.mean[0] * 255 - torch.tensor(MEAN)) / 256
+    bias = bias.float() + (weight.float().sum(dim=(2, 3)) * offsets).sum(dim=1)
+    gray = weight.float().sum(dim=1, keepdim=True)
+    return {**tensors, "patch_embed.weight": (key, gray), "patch_embed.bias": (bias_key, bias)}
+
+
+def _load_whole(
+    encoder: ResNet | FaceNetwork, tensors: dict[str, tuple[str, Tensor]], source: str
+) -> LoadReport:
     """Set all weights and statistics of a convolutional encoder, or none."""
     wanted = encoder.state_dict()
     missing = [name for name in wanted if name not in tensors]
     if missing:
         raise ValueError(
             f"{source} has no weights for {len(missing)} of {len(wanted)} tensors of this convolutional "
-            f"encoder (widths {encoder.config.widths}, depths {encoder.config.depths}); the first is "
-            f"{missing[0]}. The source begins with {_outline(tensors)}."
+            f"encoder ({_shape(encoder)}); the first is {missing[0]}. The source begins with "
+            f"{_outline(tensors)}."
         )
     values = {name: tensors[name][1] for name in wanted}
     _require_shapes(values, wanted, source)
@@ -175,12 +207,20 @@ def _load_whole(encoder: ResNet, tensors: dict[str, tuple[str, Tensor]], source:
     return LoadReport(tuple(wanted), (), unused, interpolated=False)
 
 
+def _shape(encoder: ResNet | FaceNetwork) -> str:
+    if isinstance(encoder, FaceNetwork):
+        return "the face network: give --init face"
+    return f"widths {encoder.config.widths}, depths {encoder.config.depths}"
+
+
 def read_weights(source: str, *, cache: Path | None = None) -> dict[str, Tensor]:
     """All tensors of a source by their keys there, wrappers (``model``, ``state_dict``, ``module.``) removed.
 
     Raises:
         ValueError: If the source can't be found or read, or holds more than tensors.
     """
+    if source == FACE:
+        return load_file(FACE_FILE)
     path = download(source, cache=cache) if is_url(source) else Path(source).expanduser()
     if path.is_dir():
         path = path / _RUN_WEIGHTS
@@ -197,8 +237,10 @@ def read_weights(source: str, *, cache: Path | None = None) -> dict[str, Tensor]
             return load_file(path)
         except SafetensorError as error:
             raise ValueError(f"{path} is not a whole safetensors file: {error}") from error
+    if is_face_file(path):
+        return read_face_file(path)
     if path.suffix not in _TORCH_FILES:
-        raise ValueError(f"{path} must end in .safetensors or one of {', '.join(_TORCH_FILES)}.")
+        raise ValueError(f"{path} must end in .safetensors, .dat or one of {', '.join(_TORCH_FILES)}.")
     value = _torch_load(path)
     for wrapper in ("model", "state_dict"):
         if isinstance(value, Mapping) and isinstance(value.get(wrapper), Mapping):

@@ -129,7 +129,7 @@ def _add_patches(patches: Tensor, maps: Tensor) -> None:
 
 
 class Conv3x3(nn.Conv2d):
-    """A 3×3 convolution, zeros around, no bias: trained by Winograd's products where they are faster.
+    """A 3×3 convolution, zeros around: trained by Winograd's products where they are faster.
 
     That is in float32 on a processor with AVX2 and nothing wider, from 64 channels on: 1.2 to 2 times as
     fast there (``benchmarks/convolutions.py``). Everywhere else, and where nothing is learned, it is torch's.
@@ -137,16 +137,18 @@ class Conv3x3(nn.Conv2d):
     Args:
         channels_in: Channels C of the input.
         channels_out: Channels O of the output.
+        bias: Whether each channel of the output has one.
     """
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
-        super().__init__(channels_in, channels_out, 3, padding=1, bias=False)
+    def __init__(self, channels_in: int, channels_out: int, *, bias: bool = False) -> None:
+        super().__init__(channels_in, channels_out, 3, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, H, W) to (B, O, H, W)."""
         worth = self.training and torch.is_grad_enabled() and min(self.weight.shape[:2]) >= _LEAST_CHANNELS
         if worth and _without_matrix_units(x):
-            return Winograd.apply(x, self.weight)  # type: ignore[no-any-return]
+            y: Tensor = Winograd.apply(x, self.weight)
+            return y if self.bias is None else y + self.bias[:, None, None]
         return super().forward(x)
 
 
