@@ -121,7 +121,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
         f"{data['data_set']}{rule}: {sum(data['labeled'].values()):,} labeled faces "
         f"({', '.join(f'{label} {count:,}' for label, count in data['labeled'].items())}), "
         f"{data['unlabeled']:,} of the training split without their labels, {max(0, elsewhere):,} unlabeled "
-        "faces from elsewhere.",
+        "faces from other sources.",
         *(f"* {note}" for note in data["notes"]),
     ]
 

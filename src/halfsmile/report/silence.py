@@ -112,7 +112,7 @@ def _meaning(found: CalibrationFile | None) -> list[str]:
     chose = f"Asked for {asked}, {found.count:,} {_source(found)} chose the threshold."
     if found.assurance:
         chose += (
-            " It is the lowest of many that were looked at, so the assurance of the choice is somewhat less."
+            " It is the lowest of many that were compared, so the assurance of the choice is somewhat less."
         )
     if found.certain is None or found.certain_error is None:
         return [chose, "No confidence meets that, so every answer is called uncertain."]

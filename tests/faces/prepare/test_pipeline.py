@@ -167,7 +167,7 @@ def test_a_labeled_set_keeps_bytes_and_labels(tmp_path: Path) -> None:
 
 
 def test_a_video_gives_tracks_and_times(tmp_path: Path) -> None:
-    """Two people that move; every third frame is looked at."""
+    """Two people that move; every third frame is processed."""
     people = generate(2, size=120, seed=3, people=2, difficulty=0.5)
     video = tmp_path / "clip.mp4"
     with write_video(video) as write:

@@ -126,7 +126,7 @@ def readable(
 def signatures_of(images: Iterable[Image], rows: Sequence[int] | None = None) -> Signatures:
     """Signatures of pictures, RGB (H, W, 3) or grey (H, W, 1); ``rows`` counts from 0 by default.
 
-    One picture is looked at after the other, and ``rows`` last, so that both may come as pictures are read.
+    One picture is processed after the other, and ``rows`` last, so that both may come as pictures are read.
     """
     pixels, thumbnails = [], []
     for image in images:

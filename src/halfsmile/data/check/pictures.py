@@ -1,4 +1,4 @@
-"""One look at every picture of a manifest: its size, its light, and what it is compared by."""
+"""Measures of every picture of a manifest, read once: its size, its light, and what it is compared by."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Pictures:
         return self.signatures.bad
 
 
-def look_at(manifest: Manifest, *, progress: bool = True) -> Pictures:
+def measure_pictures(manifest: Manifest, *, progress: bool = True) -> Pictures:
     """Read every picture of a manifest once, in threads.
 
     Args:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from halfsmile.data.check.duplicates import Duplicates, group_duplicates, without_leaks
 from halfsmile.data.check.findings import find_all
-from halfsmile.data.check.pictures import Pictures, look_at
+from halfsmile.data.check.pictures import Pictures, measure_pictures
 from halfsmile.data.check.stats import Stats, describe
 from halfsmile.data.check.subject import Finding, Subject
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
@@ -171,7 +171,7 @@ def check(
     if found.name == "store":
         options = {"skip_damaged": True, **options}
     manifest = read_any(found.root if layout is None else path, found.name, **options)
-    pictures = look_at(manifest, progress=progress) if pixels else None
+    pictures = measure_pictures(manifest, progress=progress) if pixels else None
     duplicates = None if pictures is None else group_duplicates(pictures.signatures)
     findings = find_all(Subject(manifest, pictures, duplicates))
     findings = (*_container_findings(found, manifest), *findings)

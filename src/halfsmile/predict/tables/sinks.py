@@ -57,7 +57,7 @@ class Sink:
         path: The table.
         rows: What its rows look like.
         resume: Go on with the partial file, or with the finished table, if there is one.
-        again: Sources that are then looked at again if they could not be read.
+        again: Sources that are then processed again if they could not be read.
         settings: How the rows are made, to be written beside the table; see
             :mod:`halfsmile.predict.tables.settings`.
 
@@ -276,7 +276,7 @@ def open_sink(
         quality: Names of the quality scores that the faces have.
         table_format: ``openface`` writes a CSV file with OpenFace's columns.
         resume: Go on with what an earlier run left.
-        again: Sources that are then looked at again if they could not be read.
+        again: Sources that are then processed again if they could not be read.
         settings: How the rows are made, to be written beside the table.
 
     Raises:
