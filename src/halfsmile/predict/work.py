@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -20,6 +18,7 @@ from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.sinks import Printer, Sink
 from halfsmile.predict.video_options import VideoOptions
+from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
@@ -208,25 +207,13 @@ class Work:
 def read_ahead(sources: Iterable[MediaSource]) -> Iterator[Picture]:
     """Read pictures in their order, some of them while others are worked on."""
 
-    def read(source: MediaSource) -> Image | str:
+    def read(source: MediaSource) -> Picture:
         try:
-            return source.read()
+            return source, source.read()
         except BadImageError as error:
-            return str(error).removeprefix(f"{source.locator}: ")
+            return source, str(error).removeprefix(f"{source.locator}: ")
 
-    waiting: deque[tuple[MediaSource, Future[Image | str]]] = deque()
-    with ThreadPoolExecutor(2) as pool:
-        try:
-            for source in sources:
-                waiting.append((source, pool.submit(read, source)))
-                if len(waiting) > AHEAD:
-                    ready, future = waiting.popleft()
-                    yield ready, future.result()
-            while waiting:
-                ready, future = waiting.popleft()
-                yield ready, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return map_in_threads(read, sources, threads=2, ahead=AHEAD)
 
 
 def batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
