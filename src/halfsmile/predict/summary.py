@@ -12,6 +12,7 @@ from rich.table import Table
 
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.utils.console import plain
+from halfsmile.utils.percent import percent_number
 
 
 @dataclass(kw_only=True)
@@ -82,7 +83,7 @@ class PredictSummary:
         if self.faces:
             table = Table(box=None, pad_edge=False, show_header=False)
             for label, count in self.expressions.most_common():
-                table.add_row(*plain((label, f"{count:,}", f"{count / self.faces:.0%}")))
+                table.add_row(*plain((label, f"{count:,}", f"{percent_number(count / self.faces, 0)}%")))
             console.print(table)
         if self.skipped:
             say(f"{_plural(self.skipped, 'source')} had been done before.")

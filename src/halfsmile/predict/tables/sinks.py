@@ -42,6 +42,7 @@ from halfsmile.predict.tables.settings import Settings, move_settings, resumed_s
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.lock import lock, unlock
+from halfsmile.utils.percent import percent_number
 
 TableFormat = Literal["auto", "openface"]
 SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
@@ -246,7 +247,7 @@ class Printer:
             else:
                 who = "" if result.track is None else f"person {result.track}: "
                 doubt = ", uncertain" if result.uncertain else ""
-                what = f"{who}{result.expression} {result.confidence:.0%}{doubt}"
+                what = f"{who}{result.expression} {percent_number(result.confidence, 0)}%{doubt}"
             self.console.print(f"{where}: {what}", markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
