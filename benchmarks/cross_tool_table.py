@@ -177,7 +177,7 @@ def crop_tables(results: Results, truth: Sequence[str], fer2013: Sequence[str | 
         found, names = np.array(result["probabilities"], np.float64), result["labels"]
         seven, eight = (confusion(found, names, truth, taxonomy) for taxonomy in (SEVEN, EIGHT))
         if not is_order_right(seven):
-            warnings.append(f"{title}: another order of its labels fits better; look at the mapping.")
+            warnings.append(f"{title}: another order of its labels fits better; check the mapping.")
         old = _scores(confusion(found, names, fer2013, SEVEN))[0] if any(fer2013) else "–"
         rates = [f"{result[name]:.0f}" for name in ("single_rate", "batched_rate")]
         sizes = [size(result[name]) for name in ("peak_bytes", "install_bytes")]

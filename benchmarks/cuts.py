@@ -159,7 +159,7 @@ class Score:
 
 @dataclass
 class Remembering:
-    """A detector that looks at each picture once, for all rules."""
+    """A detector that searches each picture once, for all rules."""
 
     detector: Detector
     known: dict[tuple[int, int], list[Detection]] = field(default_factory=dict)

@@ -40,7 +40,7 @@ GREEN, RED = (0, 200, 0), (230, 0, 0)
 
 @dataclass(frozen=True)
 class Options:
-    """What to look at.
+    """What to search for faces.
 
     Args:
         sources: Folders or zip archives of pictures.

@@ -46,7 +46,7 @@ class Options:
         limit: Pictures per source, spread evenly over it.
         side: Make all pictures squares of this side.
         pad: Share of a side that is added all around before that.
-        every: Look at every n-th frame of a video.
+        every: Take every n-th frame of a video.
         folder: Where the store is made.
     """
 

@@ -36,7 +36,7 @@ class Options:
     Args:
         store: A face store.
         model: An exported model; that in the box if missing.
-        faces: Faces that are looked at, from the beginning of the store.
+        faces: Faces that are labeled, from the beginning of the store.
         repeats: The fastest of so many counts.
         sizes: Sides of faces whose bytes are counted.
     """

@@ -60,7 +60,7 @@ class Arguments:
         init: Run folder whose Stage I is shared.
         out: Folder of ``<table>.md`` and of the runs, which are in ``<table>/``.
         table: Which table.
-        unlabeled: Faces from elsewhere; the table ``elsewhere`` needs them.
+        unlabeled: Unlabeled faces from other sources; the table ``elsewhere`` needs them.
         labels: Label budget.
         seeds: Seeds.
         epochs: Passes of Stage III over the unlabeled faces.

@@ -49,7 +49,7 @@ from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.sequences.metrics import SequenceTruth, evaluate_sequences
 from halfsmile.sequences.smoothing import FrameProbabilities
-from halfsmile.sequences.smoothing_choice import choose
+from halfsmile.sequences.smoothing_choice import choose_smoothing
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
@@ -329,7 +329,7 @@ class Rows:
             found += there.predict(self.fit(f"{PER_FRAME}-half-{number}", ALONE, here))
             labels += [there.table.labels[track.rows] for track in there.tracks]
             shown += [str(track.person) for track in there.tracks]
-        best = choose(found, labels, shown, training_people=people)
+        best = choose_smoothing(found, labels, shown, training_people=people)
         alone = self.test.predict(self.fit(PER_FRAME, ALONE, self.training))
         scores = self.test.measure([best.apply(s.probabilities, s.times) for s in alone])
         return {**scores, "chosen": f"{best.kind} {best.width:g} s"}

@@ -11,7 +11,6 @@ the copy does not know FER2013's own label; the reader does not use it.
 from __future__ import annotations
 
 import csv
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +21,7 @@ import tyro
 
 from halfsmile.data.readers.ferplus import COLUMNS, FOLDERS, USAGES
 from halfsmile.utils.files import atomic_write
+from halfsmile.utils.parallel.threads import map_in_threads
 
 NUM_ROWS = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
 
@@ -64,8 +64,7 @@ def write_folders(out: Path, data: dict[str, npt.NDArray[Any]], images: npt.NDAr
             if not cv2.imwrite(str(path), images[i]):
                 raise OSError(f"{path} could not be written.")
 
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(write, rows))
+        list(map_in_threads(write, rows.tolist()))
         with atomic_write(out / folder / "label.csv") as path, path.open("w", newline="") as file:
             writer = csv.writer(file)
             for i in rows:

@@ -14,6 +14,7 @@ goes on.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import tyro
@@ -24,6 +25,7 @@ from halfsmile.evaluation.compare import compare
 from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.recipes.config import Preset
 from halfsmile.utils.console import make_console
+from halfsmile.utils.errors import StopRequestedError
 
 
 def main(
@@ -109,4 +111,7 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    try:
+        tyro.cli(main)
+    except (KeyboardInterrupt, StopRequestedError):
+        sys.exit(130)

@@ -17,6 +17,7 @@ goes on.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -31,6 +32,7 @@ from halfsmile.evaluation.compare import compare
 from halfsmile.methods import PseudoLabels, SemiSettings, SemiTask
 from halfsmile.recipes.config import Preset
 from halfsmile.utils.console import make_console
+from halfsmile.utils.errors import StopRequestedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,4 +120,7 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    try:
+        tyro.cli(main)
+    except (KeyboardInterrupt, StopRequestedError):
+        sys.exit(130)

@@ -113,4 +113,7 @@ def film_two_people(path: Path, *, frames: int) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    try:
+        tyro.cli(main)
+    except KeyboardInterrupt:
+        sys.exit(130)

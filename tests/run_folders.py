@@ -172,7 +172,7 @@ def _write_stage(folder: Path, stage: str, taxonomy: Taxonomy, seed: int) -> Non
 
 
 def random_pictures(count: int, size: int, seed: int) -> npt.NDArray[np.uint8]:
-    """Smooth random blobs (count, size, size, 1): something to look at that shows nobody."""
+    """Smooth random blobs (count, size, size, 1): pictures that show nobody."""
     generator = np.random.default_rng(seed)
     small = generator.uniform(30, 225, (count, 6, 6)).astype(np.float32)
     pictures = [cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC) for picture in small]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import halfsmile.predict
+from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.main import main
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.synthetic import generate, write_folders
+from halfsmile.metrics.scores import Metrics, evaluate_predictions
 from halfsmile.runs.folder import RunFolder
+from halfsmile.taxonomy import RAFDB
 
 BOX = Path(halfsmile.predict.__file__).parent / "models/default.onnx"
 
@@ -111,3 +116,15 @@ def test_options_of_models_are_refused_for_runs(
     text = message(capsys, run_folder, "--data", faces, "--split", "test", "--label-rule", "majority")
     assert "--split, --label-rule are for models" in text
     assert f"`halfsmile evaluate {run_folder}/export/model.onnx --data DATA`" in text
+
+
+def test_a_stage_that_scores_below_an_earlier_one_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def scores(*predicted: int) -> Metrics:
+        return evaluate_predictions(np.eye(7, dtype=np.float32)[list(predicted)], np.arange(4), RAFDB)
+
+    found = {"finetune": scores(0, 1, 2, 3), "semi": scores(0, 1, 2, 2)}
+    show_metrics(found, PROTOCOLS["rafdb"], "all")
+    told = "semi scores below an earlier stage on the same faces: accuracy 75.00 % after 100.00 % (finetune)"
+    assert told in capsys.readouterr().out
+    show_metrics(dict(reversed(found.items())), PROTOCOLS["rafdb"], "all")
+    assert "below an earlier stage" not in capsys.readouterr().out

@@ -82,7 +82,7 @@ def test_the_numbers_are_there() -> None:
         "48 × 48 pixels, grey",
         "f" * 64,
         "1,030 labeled faces (calm 1,000, glad 30), 500 of the training split",
-        "470 unlabeled faces from elsewhere",
+        "470 unlabeled faces from other sources",
         "* 2 rows were dropped.",
         "Test faces (valid and test): 4",
         "Accuracy 75.00%",

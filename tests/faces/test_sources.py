@@ -62,12 +62,12 @@ def test_a_folder_gives_everything_below_it_in_the_order_of_names(tree: Path) ->
     assert any("climbs out" in note for note in found.notes)
 
 
-def test_what_is_named_twice_is_looked_at_once(tree: Path) -> None:
+def test_what_is_named_twice_is_processed_once(tree: Path) -> None:
     one = str(tree / "b" / "one.png")
     assert kinds([one, tree / "b", one]) == [("picture", one), ("video", str(tree / "b" / "clip.mp4"))]
 
 
-def test_other_names_of_the_same_things_are_not_looked_at_again(
+def test_other_names_of_the_same_things_are_not_processed_again(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tree.parent)
@@ -210,7 +210,7 @@ def test_what_the_run_itself_writes_is_left_out(tree: Path) -> None:
         find_sources([tree / "*" / "*"], leave_out=[tree / "b"])
 
 
-def test_what_is_named_is_looked_at_where_results_are_written_there_or_above(tree: Path) -> None:
+def test_what_is_named_is_processed_where_results_are_written_there_or_above(tree: Path) -> None:
     whole = find_sources([tree])
     for folder in (tree, tree.parent):
         assert find_sources([tree], leave_out=[folder]) == whole

@@ -78,7 +78,7 @@ def test_normalized_targets_are_standardized_per_patch() -> None:
     torch.testing.assert_close(raw[0, 0], ((images[0, 0, :4, :4] - 0.5) / 0.25).flatten())
 
 
-def test_painting_never_looks_at_hidden_pixels() -> None:
+def test_painting_never_uses_hidden_pixels() -> None:
     model = autoencoder().eval()
     images = torch.rand(2, 1, 16, 16, generator=generator())
     masking = random_masking(2, 16, 0.75, generator())

@@ -141,7 +141,7 @@ def test_a_video_without_a_face_says_so(model_file: Path, tmp_path: Path) -> Non
 
 
 class Stopping(FramedSquares):
-    """Ctrl-C comes while the detector looks at its nth picture; with 0 never."""
+    """Ctrl-C comes while the detector sees its nth picture; with 0 never."""
 
     def __init__(self, at: int) -> None:
         self.left = at
@@ -226,7 +226,7 @@ def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet", "openface.csv"])
-def test_what_could_not_be_read_is_looked_at_again(model_file: Path, tmp_path: Path, name: str) -> None:
+def test_what_could_not_be_read_is_processed_again(model_file: Path, tmp_path: Path, name: str) -> None:
     a, b = tmp_path / "in" / "a.png", tmp_path / "in" / "b.mp4"
     c = write_picture(tmp_path / "in" / "c.png", scene([(20, 30, 160)]))
     empty = write_picture(tmp_path / "in" / "empty.png", scene([]))
@@ -293,7 +293,7 @@ def test_a_stopped_run_is_gone_on_with_by_its_own_settings(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", "in", "t.csv", "t.csv.settings.json"]
 
 
-def test_a_video_of_which_no_frame_is_looked_at_has_a_row_and_stops_nothing(
+def test_a_video_of_which_no_frame_is_processed_has_a_row_and_stops_nothing(
     tree: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(video_module, "frames", lambda *_, **__: iter(()))
@@ -307,7 +307,7 @@ def test_a_video_of_which_no_frame_is_looked_at_has_a_row_and_stops_nothing(
     assert [path.name for path in (tmp_path / "ann").iterdir()] == ["a.png"]
 
 
-def test_a_named_file_is_looked_at_wherever_it_lies(tree: Path, model_file: Path, tmp_path: Path) -> None:
+def test_a_named_file_is_processed_wherever_it_lies(tree: Path, model_file: Path, tmp_path: Path) -> None:
     run([tree / "a.png", tree / "e.mp4"], model_file, out=tmp_path / "t.csv", plot=tree)
     assert {Path(row["source"]).name for row in rows(tmp_path / "t.csv")} == {"a.png", "e.mp4"}
     before = (tree / "a.png").read_bytes()
@@ -318,7 +318,7 @@ def test_a_named_file_is_looked_at_wherever_it_lies(tree: Path, model_file: Path
     assert (tmp_path / "a.png").is_file()
 
 
-def test_a_folder_is_looked_at_where_results_are_written_above_it(
+def test_a_folder_is_processed_where_results_are_written_above_it(
     tree: Path, model_file: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "t.csv"
@@ -381,7 +381,7 @@ def test_sources_that_are_done_are_known_by_any_of_their_names(
     before = rows(tmp_path / "t.csv")
     summary = run([tree, "../in/a.png"], model_file, out=tmp_path / "t.csv", resume=True)
     assert summary.skipped == 4
-    (broken,) = [row for row in before if row["source"] == "d.png"]  # is looked at again
+    (broken,) = [row for row in before if row["source"] == "d.png"]  # is processed again
     assert rows(tmp_path / "t.csv") == [
         *(row for row in before if row is not broken),
         broken | {"source": str(tree / "d.png")},
@@ -465,11 +465,11 @@ def test_a_copy_is_not_blamed_for_what_happens_to_the_answers(
     assert str(caught.value) == "[Errno 32] Broken pipe"
 
 
-def refuse_to_look(*_: object, **__: object) -> None:
-    raise AssertionError("A picture was looked at.")
+def refuse_to_predict(*_: object, **__: object) -> None:
+    raise AssertionError("A picture was processed.")
 
 
-def test_mistakes_are_told_before_anything_is_looked_at(
+def test_mistakes_are_told_before_anything_is_processed(
     tree: Path, model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cases: list[tuple[dict[str, Any], str]] = [
@@ -486,7 +486,7 @@ def test_mistakes_are_told_before_anything_is_looked_at(
         ({"annotate": tree / "f.txt"}, "can't be made a folder"),
     ]
     with monkeypatch.context() as patch:
-        patch.setattr(Predictor, "look", refuse_to_look)
+        patch.setattr(Predictor, "predict_batch", refuse_to_predict)
         for options, message in cases:
             with pytest.raises(ValueError, match=message):
                 run([tree], model_file, **options)

@@ -17,7 +17,7 @@ from halfsmile.predict.face import Face, Faces
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.temporal import PATIENCE, open_temporal, relate_tracks
 from halfsmile.predict.temporal_model import TemporalFacts, TemporalModel
-from halfsmile.predict.video import Seen, look_at_video
+from halfsmile.predict.video import Seen, predict_video
 from halfsmile.sequences.windowed import FrameFeatures, frame_logits
 
 torch = pytest.importorskip("torch")
@@ -62,7 +62,7 @@ def two_people(index: int) -> list[tuple[int, int, int]]:
 def looked(
     predictor: Predictor, frames: list[VideoFrame] | Iterator[VideoFrame], **options: object
 ) -> Iterator[Seen]:
-    return look_at_video(predictor, frames, detect_every=1, **options)  # type: ignore[arg-type]
+    return predict_video(predictor, frames, detect_every=1, **options)  # type: ignore[arg-type]
 
 
 def rows(seen: list[Seen], track: int) -> dict[int, list[float]]:

@@ -10,7 +10,7 @@ from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.temporal import MAX_GAP, smooth_tracks
-from halfsmile.predict.video import look_at_video
+from halfsmile.predict.video import predict_video
 from halfsmile.sequences.smoothing import Smoothing
 
 RNG = np.random.default_rng(3)
@@ -60,7 +60,7 @@ def test_frames_that_lie_far_apart_are_averaged_too(predictor: Predictor) -> Non
 
 
 def test_nothing_is_averaged_across_a_cut_though_the_number_stays(predictor: Predictor) -> None:
-    raw = list(look_at_video(predictor, film(lambda i: [(20, 20, 32 if i < 10 else 40)], 20), detect_every=1))
+    raw = list(predict_video(predictor, film(lambda i: [(20, 20, 32 if i < 10 else 40)], 20), detect_every=1))
     parts = [replace(seen, shot=int(seen.frame.index >= 10)) for seen in raw]
     averaged = [seen.faces[0] for seen in smooth_tracks(iter(parts), predictor, width=0.4, delay=0.2)]
     assert {face.track for face in averaged} == {1}
@@ -86,7 +86,7 @@ def test_frames_come_out_once_in_order_and_not_too_late(predictor: Predictor) ->
         return film(two_people, 90)
 
     def noted() -> object:
-        for seen in look_at_video(predictor, frames(), detect_every=1):
+        for seen in predict_video(predictor, frames(), detect_every=1):
             given.append(seen.frame.time)
             yield seen
 
@@ -101,7 +101,7 @@ def test_without_look_ahead_every_frame_comes_at_once(predictor: Predictor) -> N
     given: list[int] = []
 
     def noted() -> object:
-        for seen in look_at_video(predictor, film(two_people, 90), detect_every=1):
+        for seen in predict_video(predictor, film(two_people, 90), detect_every=1):
             given.append(seen.frame.index)
             yield seen
 

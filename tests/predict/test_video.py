@@ -18,11 +18,11 @@ from halfsmile.faces.video.writer import write_video
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.video import look_at_video
+from halfsmile.predict.video import predict_video
 
 
 class Counting(FramedSquares):
-    """Notes how many pictures were looked at."""
+    """Notes how many pictures were searched for faces."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -90,7 +90,7 @@ def test_someone_who_leaves_is_not_made_up(predictor: Predictor) -> None:
     assert [row.frame for row in predictor.video(frames)] == list(range(10))
 
 
-def test_only_every_nth_frame_is_looked_at(predictor: Predictor, tmp_path: Path) -> None:
+def test_only_every_nth_frame_is_processed(predictor: Predictor, tmp_path: Path) -> None:
     with write_video(tmp_path / "a.mp4") as write:
         for frame in film(lambda i: [(20 + i, 20, 100)], 20, rate=10):
             write(frame.image, frame.time)
@@ -108,13 +108,13 @@ def test_frames_are_held_only_until_the_next_detection(predictor: Predictor) -> 
             given.append(frame.index)
             yield frame
 
-    for seen in look_at_video(predictor, frames(), detect_every=3):
+    for seen in predict_video(predictor, frames(), detect_every=3):
         assert given[-1] - seen.frame.index <= 3
 
 
 def test_what_the_detector_saw_is_kept_though_nobody_is_followed_yet(predictor: Predictor) -> None:
     frames = film(lambda i: [(20, 20, 100)] if i >= 3 else [], 9)
-    seen = list(look_at_video(predictor, frames, detect_every=3))
+    seen = list(predict_video(predictor, frames, detect_every=3))
     assert [len(s.faces) for s in seen] == [0, 0, 0, 0, 0, 0, 1, 1, 1]  # sure from the second detection on
     assert [len(s.detections) for s in seen] == [0, 0, 0, 1, 0, 0, 1, 0, 0]
 

@@ -1,4 +1,4 @@
-"""Numbers that no video can be looked at with."""
+"""Numbers that no video can be processed with."""
 
 from __future__ import annotations
 

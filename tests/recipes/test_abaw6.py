@@ -5,7 +5,7 @@ from __future__ import annotations
 from halfsmile.recipes import abaw6, temporal
 
 
-def test_abaw6_is_balanced_feedback_on_faces_from_elsewhere() -> None:
+def test_abaw6_is_balanced_feedback_on_faces_from_other_sources() -> None:
     recipe = abaw6()
     assert recipe.semi is not None
     assert (recipe.semi.method.name, recipe.semi.sampling, recipe.semi.unlabeled) == (

@@ -90,7 +90,7 @@ def test_weights_take_the_place_of_stage_one(faces: Path, clips: Path) -> None:
     assert settled.finetune.optim.learning_rate < scratch.finetune.optim.learning_rate
 
 
-def test_what_can_not_be_is_told_before_the_data_are_looked_at(tmp_path: Path) -> None:
+def test_what_can_not_be_is_told_before_the_data_are_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"Unknown method 'sfer'.* Did you mean ssfer"):
         resolve("sfer", data=tmp_path / "nowhere")
     with pytest.raises(ValueError, match="nowhere does not exist"):

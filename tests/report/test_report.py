@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from tests import run_folders
 
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.report.report import write_report
@@ -192,3 +193,20 @@ def test_a_published_number_stands_beside_one_of_the_same_protocol_only(make_run
     for protocol, shown in ((usual, True), ({**usual, "test_splits": ["test"]}, False)):
         (folder / "recipe.json").write_text(json.dumps({**recipe, "labels": "10%", "protocol": protocol}))
         assert ("SSFER 83.95 %" in write_report(folder).read_text(encoding="utf-8")) is shown
+
+
+def test_a_stage_that_scores_below_an_earlier_one_is_told(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "below an earlier stage" not in write_report(make_run("rising")).read_text()
+    monkeypatch.setitem(run_folders.SKILL, "semi", 1.0)
+    page = write_report(make_run("falling")).read_text()
+    assert re.search(
+        r"<p>Semi.* scores below an earlier stage on the same faces: accuracy [\d.]+ % after", page
+    )
+
+
+def test_stages_that_saw_other_test_faces_are_not_put_side_by_side(make_run: MakeRun) -> None:
+    made, other = make_run("made"), make_run("other", prefix="else.csv#", skill=3.0)
+    shutil.copy(other / "finetune/predictions.parquet", made / "finetune/predictions.parquet")
+    assert "below an earlier stage" not in write_report(made).read_text()

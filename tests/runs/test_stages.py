@@ -15,6 +15,7 @@ from halfsmile.runs.stages import (
     STAGES,
     Stage,
     StageName,
+    setbacks,
     stages_until,
 )
 
@@ -53,3 +54,23 @@ def test_stages_until_one_go_with_it() -> None:
 def test_every_stage_is_explained_to_readers(stage: Stage) -> None:
     assert stage.title.strip()
     assert stage.purpose.endswith(".")
+
+
+def test_a_later_stage_below_an_earlier_one_is_told_with_the_best_earlier_one() -> None:
+    scores = {
+        "Pretraining": {"accuracy": 0.7, "macro F1": 0.5},
+        "Fine-tuning": {"accuracy": 0.75, "macro F1": 0.6},
+        "Semi": {"accuracy": 0.74, "macro F1": 0.61},
+        "Tune": {"accuracy": 0.745, "macro F1": 0.6},
+    }
+    assert setbacks(scores) == [
+        "Semi scores below an earlier stage on the same faces: accuracy 74.00 % after 75.00 % (Fine-tuning).",
+        "Tune scores below an earlier stage on the same faces: accuracy 74.50 % after 75.00 % (Fine-tuning), "
+        "macro F1 60.00 % after 61.00 % (Semi).",
+    ]
+
+
+def test_what_rises_or_stays_is_no_setback() -> None:
+    assert setbacks({}) == setbacks({"a": {"accuracy": 0.5}}) == []
+    assert setbacks({"a": {"accuracy": 0.1 + 0.2}, "b": {"accuracy": 0.3}}) == []
+    assert setbacks({"a": {"accuracy": 0.3}, "b": {"accuracy": 0.4}}) == []

@@ -58,7 +58,7 @@ def test_a_video_from_upload_to_deletion(client: TestClient, clip: bytes) -> Non
         assert client.get(path).status_code == 404
 
 
-def test_results_come_while_the_video_is_looked_at(serve: Serve, predictor: StandIn, clip: bytes) -> None:
+def test_results_come_while_the_video_is_analyzed(serve: Serve, predictor: StandIn, clip: bytes) -> None:
     predictor.seconds = 0.3
     with serve() as url, httpx.Client(base_url=url, timeout=20) as client:
         job = start(client, clip)
@@ -119,7 +119,7 @@ def test_a_video_that_waits_is_deleted_at_once(
         start(client, clip)  # the turn was given back
 
 
-def test_a_video_whose_sender_has_left_is_not_looked_at(
+def test_a_video_whose_sender_has_left_is_not_analyzed(
     serve: Serve, predictor: StandIn, clip: bytes, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predictor.seconds = 1.0
@@ -141,7 +141,7 @@ def test_a_video_whose_sender_has_left_is_not_looked_at(
     assert predictor.threads == set()
 
 
-def test_the_video_goes_when_it_has_been_looked_at(predictor: StandIn, clip: bytes, temporary: Path) -> None:
+def test_the_video_goes_when_it_has_been_analyzed(predictor: StandIn, clip: bytes, temporary: Path) -> None:
     with TestClient(create_app(predictor), base_url="http://localhost") as client:
         job = start(client, clip)
         finished(client, job)

@@ -202,7 +202,7 @@ def test_what_became_of_the_files_is_said_and_can_be_cleared(serve: Serve, page:
         page.goto(url)
         holds(page, "document.getElementById('model').textContent !== ''")
         drop(page, "broken.jpg", "image/jpeg", b"no picture")
-        page.wait_for_selector("text=1 file: 1 not looked at.")
+        page.wait_for_selector("text=1 file: 1 not analyzed.")
         drop(page, "me.jpg", "image/jpeg", photo, copies=3)
         page.wait_for_selector("text=3 files: 3 faces.")
         drop(page, "wall.png", "image/png", encode(np.full((40, 60, 3), 99, np.uint8)))
@@ -397,7 +397,7 @@ def test_what_is_no_video_has_neither_player_nor_timeline(serve: Serve, context:
         page.wait_for_timeout(300)
         assert page.locator(".card .error").count() == 1
         assert page.locator(".card video, .timeline, .card .hint").count() == 0
-        page.wait_for_selector("text=1 file: 1 not looked at.")
+        page.wait_for_selector("text=1 file: 1 not analyzed.")
 
 
 def test_clear_stops_what_is_still_to_be_sent(

@@ -91,7 +91,7 @@ def test_a_request_that_takes_too_long_gives_503(serve: Serve, predictor: StandI
         assert "retry-after" in answer.headers
 
 
-def test_a_killed_client_is_not_looked_at(serve: Serve, predictor: StandIn, photo: bytes) -> None:
+def test_a_killed_client_is_not_analyzed(serve: Serve, predictor: StandIn, photo: bytes) -> None:
     predictor.gate.clear()
     with serve(ServerLimits(batch=1)) as url:
         first = threading.Thread(

@@ -181,7 +181,7 @@ def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path
     for choice in ("own", "all"):
         with pytest.raises(ValueError, match="the label budget covers all"):
             unlabeled_images(with_semi(RECIPE, unlabeled=choice), without)
-    with pytest.raises(ValueError, match=r"from elsewhere \(unlabeled: extra\), and none are given"):
+    with pytest.raises(ValueError, match=r"from other sources \(unlabeled: extra\), and none are given"):
         unlabeled_images(with_semi(RECIPE, unlabeled="extra"), without)
 
 

@@ -1,4 +1,4 @@
-"""Stages of a run with balanced batches, faces from elsewhere and methods that remember."""
+"""Stages of a run with balanced batches, unlabeled faces from other sources and methods that remember."""
 
 from __future__ import annotations
 
@@ -146,7 +146,9 @@ def test_every_number_of_the_recipe_reaches_its_task(
         loop = loops[stage]
         assert (loop.optim, loop.accumulate, loop.batch_size) == (part.optim, part.accumulate, size)
     seen = loops["pretrain"].epoch_steps * 32
-    assert seen == 160 + 64 - 24  # the training faces and those from elsewhere, but none that are held out
+    assert (
+        seen == 160 + 64 - 24
+    )  # the training faces and those from other sources, but none that are held out
 
 
 @pytest.mark.parametrize(("unlabeled", "faces"), [("own", 96), ("extra", 64), ("all", 160)])
@@ -255,7 +257,7 @@ def test_stage_two_begins_with_small_faces(
     assert sides == [16] * half + [32] * (steps - half)
 
 
-def test_missing_faces_from_elsewhere_are_refused_before_anything_is_trained(
+def test_missing_faces_from_other_sources_are_refused_before_anything_is_trained(
     recipe: Recipe, generated_data: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ValueError, match="none are given"):

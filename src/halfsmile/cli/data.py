@@ -93,7 +93,7 @@ class Prepare:
         min_score: Drop faces with a lower score of the detector.
         min_quality: Drop faces whose size, sharpness, frontality or exposure is lower, 0 to 1.
         largest_only: Keep only the largest face of each picture or frame.
-        every: Look at every n-th frame of a video.
+        every: Take every n-th frame of a video.
         lossless: Store PNG instead of JPEG files.
         layout: How to read the sources; folder takes pictures and videos and no labels.
         label_rule: Label rule of FERPlus.

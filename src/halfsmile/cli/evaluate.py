@@ -197,17 +197,19 @@ def show_metrics(found: dict[str, Metrics], protocol: Protocol, labels: str) -> 
     from rich.table import Table
 
     from halfsmile.data.protocols import published
+    from halfsmile.runs.stages import setbacks
+    from halfsmile.utils.percent import percent
 
     table = Table(title="Test split (last step, averaged weights; nothing was selected on it)")
     for column in ("stage", "accuracy", "balanced accuracy", "macro F1", "NLL", "ECE"):
         table.add_column(column, justify="left" if column == "stage" else "right")
     for stage, metrics in found.items():
         values = (metrics.accuracy, metrics.balanced_accuracy, metrics.macro_f1)
-        table.add_row(
-            stage, *(f"{100 * v:.2f} %" for v in values), f"{metrics.nll:.3f}", f"{metrics.ece:.3f}"
-        )
+        table.add_row(stage, *(percent(v, 2) for v in values), f"{metrics.nll:.3f}", f"{metrics.ece:.3f}")
     console = make_console()
     console.print(table)
+    for sentence in setbacks({stage: metrics.shares for stage, metrics in found.items()}):
+        console.print(sentence, style="yellow", highlight=False, soft_wrap=True)
     console.print(f"{protocol.describe()} · {labels} of the labels", soft_wrap=True)
     for number in published(protocol, labels):
         console.print(

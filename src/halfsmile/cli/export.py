@@ -25,7 +25,7 @@ class ExportRun:
             all faces. Higher values make larger sets.
         mirror: Average the answers for a face and its mirror image, as `halfsmile evaluate` does; --no-mirror
             is twice as fast and a little less accurate.
-        zoom: Above 1, look at the face and its mirror image so many times closer too, which takes twice as
+        zoom: Above 1, view the face and its mirror image so many times closer too, which takes twice as
             long and may be more accurate. Choose it on faces that are not tested on.
         name: What the model calls itself; the recipe's name by default.
         data: Where the labeled data set is now, if it has moved.

@@ -31,7 +31,7 @@ class Predict:
         threshold: Confidence from which an answer counts as certain.
         smoothing: Seconds over which a person's probabilities are averaged.
         temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.
-        every: Look at every n-th frame only.
+        every: Take every n-th frame only.
         detect_every: Frames from one detection to the next.
         frames_without_face: Write rows for frames without a face, too.
         quality: Score size, sharpness, exposure and pose.

@@ -49,10 +49,10 @@ class Train:
 
     Args:
         method: What to train: ssfer is masked pre-training, FaceMix and pseudo-labels; supervised the
-            baseline on labels alone; abaw6 class-balanced sampling and debiased feedback on faces from
-            elsewhere, on videos with a Temporal Encoder over the frames; temporal that encoder alone;
-            fixmatch to feedback are ssfer with another semi-supervised method; default-model makes the model
-            that the package brings, default-model-enlarged its second part.
+            baseline on labels alone; abaw6 class-balanced sampling and debiased feedback on unlabeled
+            faces from other sources, on videos with a Temporal Encoder over the frames; temporal that
+            encoder alone; fixmatch to feedback are ssfer with another semi-supervised method; default-model
+            makes the model that the package brings, default-model-enlarged its second part.
         data: Labeled data set: FERPlus, RAF-DB, AffectNet, Aff-Wild2, class folders train/<label>/ and
             test/<label>/, a face store, or any other layout that `halfsmile data check` recognizes.
         out: Run folder.

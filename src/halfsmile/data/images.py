@@ -6,7 +6,6 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,8 @@ import numpy.typing as npt
 from halfsmile.data.decode import BadImageError, decode, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, placement, preprocess
-from halfsmile.utils.cpu import processors
 from halfsmile.utils.files import atomic_write
+from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
 __all__ = [
@@ -236,17 +235,10 @@ def _array(shape: tuple[int, ...], path: Path | None) -> Iterator[Image]:
 
 
 def _run(load: Callable[[range], int], rows: int, progress: bool) -> None:
-    """Call ``load`` on chunks of the rows in a thread pool, and show how far it is."""
+    """Call ``load`` on chunks of the rows in threads, and show how far it is."""
     chunks = [range(start, min(start + _CHUNK, rows)) for start in range(0, rows, _CHUNK)]
     begin, done = time.monotonic(), 0
-    with (
-        ThreadPoolExecutor(min(16, processors())) as pool,
-        Progress("reading images", total=rows, active=progress) as shown,
-    ):
-        try:
-            for finished in as_completed([pool.submit(load, chunk) for chunk in chunks]):
-                count = finished.result()
-                done += count
-                shown.advance(count, note=f"{done / max(time.monotonic() - begin, 1e-9):,.0f} images/s")
-        finally:
-            pool.shutdown(cancel_futures=True)
+    with Progress("reading images", total=rows, active=progress) as shown:
+        for count in map_in_threads(load, chunks):
+            done += count
+            shown.advance(count, note=f"{done / max(time.monotonic() - begin, 1e-9):,.0f} images/s")

@@ -1,4 +1,4 @@
-"""The lists of a run: labeled rows to train on, rows to test on, unlabeled faces from elsewhere."""
+"""The lists of a run: labeled rows to train on, rows to test on, unlabeled faces from other sources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DataSets:
         train: Training rows with all their labels; only a :class:`~halfsmile.data.split.LabelBudget` hands
             them out.
         test: Test rows with a label.
-        extra: Unlabeled faces from elsewhere, by source.
+        extra: Unlabeled faces from other sources, by source.
         taxonomy: Classes.
         videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
             training rows again are handed out by :class:`~halfsmile.data.split.LabelBudget` only.

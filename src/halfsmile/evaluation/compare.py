@@ -22,6 +22,7 @@ from halfsmile.utils.console import plain
 from halfsmile.utils.markdown import markdown_table
 from halfsmile.utils.page import page, section
 from halfsmile.utils.page import table as html_table
+from halfsmile.utils.percent import percent_number
 
 SCORES = {
     "accuracy": "Accuracy %",
@@ -312,14 +313,15 @@ def _require_same_test_set(
 
 
 def _spread(group: Group, score: str) -> str:
-    scale, digits = (1, 3) if score == "nll" else (100, 1)
-    text = f"{scale * group.mean(score):.{digits}f}"
+    def shown(value: float) -> str:
+        return f"{value:.3f}" if score == "nll" else percent_number(value)
+
     deviation = group.deviation(score)
-    return text if deviation is None else f"{text} ± {scale * deviation:.{digits}f}"
+    text = shown(group.mean(score))
+    return text if deviation is None else f"{text} ± {shown(deviation)}"
 
 
 def _difference(paired: PairedDifference | None) -> tuple[str, str]:
     if paired is None:
         return "", ""
-    text = f"{100 * paired.difference:+.1f} [{100 * paired.low:+.1f}, {100 * paired.high:+.1f}]"
-    return text, f"{paired.p:.3f}"
+    return paired.text, f"{paired.p:.3f}"

@@ -24,7 +24,7 @@ class FrameTable:
     """Frames with their features, and the tracks that they belong to.
 
     Args:
-        features: (N, F) float32; rows without a face are not looked at.
+        features: (N, F) float32; rows without a face are not used.
         present: (N,) bool, False where there is no face or its picture could not be read.
         labels: (N,) int64 class indices, −1 without a label.
         tracks: Frames of one person in one video, in order, as rows of the above.

@@ -106,7 +106,7 @@ def network_logits(
     device: torch.device | None = None,
     batch_size: int = 256,
 ) -> npt.NDArray[np.float32]:
-    """Logits (N, classes) of faces (N, S, S, C) uint8 by a model that says itself how it looks at them.
+    """Logits (N, classes) of faces (N, S, S, C) uint8 by a model that says itself how it views them.
 
     Args:
         model: Used in evaluation mode.

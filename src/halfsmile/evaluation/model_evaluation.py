@@ -19,7 +19,8 @@ from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.runs.predictions import Predictions, write_predictions
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import read_json, write_json
-from halfsmile.utils.page import percent, plural
+from halfsmile.utils.page import plural
+from halfsmile.utils.percent import percent
 
 STATISTICS: Final[dict[str, Statistic]] = {
     "accuracy": "accuracy",

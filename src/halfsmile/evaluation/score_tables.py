@@ -10,7 +10,8 @@ from rich.table import Table
 from halfsmile.metrics.bootstrap import Interval
 from halfsmile.metrics.scores import Metrics
 from halfsmile.utils.console import plain
-from halfsmile.utils.page import percent, plural
+from halfsmile.utils.page import plural
+from halfsmile.utils.percent import percent, percent_number
 
 
 def score_table(metrics: Metrics, intervals: Mapping[str, Interval]) -> Table:
@@ -19,7 +20,7 @@ def score_table(metrics: Metrics, intervals: Mapping[str, Interval]) -> Table:
     for column in ("", "value", "95 % interval"):
         table.add_column(column, justify="right" if column else "left")
     for name, interval in intervals.items():
-        ends = f"{100 * interval.low:.1f} to {100 * interval.high:.1f}"
+        ends = f"{percent_number(interval.low)} to {percent_number(interval.high)}"
         table.add_row(name, percent(interval.estimate, 2), ends)
     table.add_row("NLL", f"{metrics.nll:.3f}", "")
     table.add_row("ECE", f"{metrics.ece:.3f}", "")

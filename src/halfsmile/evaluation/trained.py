@@ -52,8 +52,8 @@ def trained_classifier(
 
     Args:
         folder: The run.
-        mirror: Let it look at mirror images too, if the run's evaluation does.
-        zoom: Above 1, let it look at both so many times closer too.
+        mirror: Let it view mirror images too, if the run's evaluation does.
+        zoom: Above 1, let it view both so many times closer too.
 
     Raises:
         ValueError: If there is none yet, its weights are damaged, or the zoom is out of range or for nothing.
@@ -61,7 +61,7 @@ def trained_classifier(
     recipe = read_recipe(folder.recipe_path)
     if zoom != 1 and not (mirror and recipe.flip):
         raise ValueError(
-            f"The zoom {zoom:g} is for models that look at mirror images too; this one looks once."
+            f"The zoom {zoom:g} is for models that view mirror images too; this one has a single view."
         )
     model = load_classifier(folder, folder.last_stage())
     return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()

@@ -10,6 +10,7 @@ from halfsmile.export.gate import Parity
 from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.utils.markdown import markdown_table
+from halfsmile.utils.percent import percent_number
 
 FEW_FACES = 200
 USES = """\
@@ -34,9 +35,10 @@ def short_card(labels: Sequence[str], facts: Mapping[str, Any], metrics: Mapping
     """
     return (
         f"Names the visible expression of an aligned face: {', '.join(labels)}. {what}, data set "
-        f"{facts['data_set']}. Test split ({metrics['count']:,} faces): accuracy {metrics['accuracy']:.1%}, "
-        f"macro F1 {metrics['macro_f1']:.1%}. It says what a face shows, not what a person feels; not for "
-        "decisions about people."
+        f"{facts['data_set']}. Test split ({metrics['count']:,} faces): "
+        f"accuracy {percent_number(metrics['accuracy'])}%, "
+        f"macro F1 {percent_number(metrics['macro_f1'])}%. It says what a face shows, not what a "
+        "person feels; not for decisions about people."
     )
 
 
@@ -81,14 +83,19 @@ def card(
         "## How good it is",
         "",
         f"Test faces ({' and '.join(data['test_splits'])}): {metrics['count']:,}, each seen "
-        f"{_looks(calibration)}. Accuracy {metrics['accuracy']:.2%}, "
-        f"balanced accuracy {metrics['balanced_accuracy']:.2%}, macro F1 {metrics['macro_f1']:.2%}. "
+        f"{_looks(calibration)}. Accuracy {percent_number(metrics['accuracy'], 2)}%, "
+        f"balanced accuracy {percent_number(metrics['balanced_accuracy'], 2)}%, "
+        f"macro F1 {percent_number(metrics['macro_f1'], 2)}%. "
         "Differences between groups of people were not measured.",
         "",
         markdown_table(
             ["expression", "precision", "recall", "F1", "test faces"],
             [
-                [label, *(f"{s[score]:.1%}" for score in ("precision", "recall", "f1")), f"{s['support']:,}"]
+                [
+                    label,
+                    *(f"{percent_number(s[score])}%" for score in ("precision", "recall", "f1")),
+                    f"{s['support']:,}",
+                ]
                 for label, s in metrics["per_class"].items()
             ],
         ),
@@ -121,7 +128,7 @@ def _data(data: Mapping[str, Any]) -> list[str]:
         f"{data['data_set']}{rule}: {sum(data['labeled'].values()):,} labeled faces "
         f"({', '.join(f'{label} {count:,}' for label, count in data['labeled'].items())}), "
         f"{data['unlabeled']:,} of the training split without their labels, {max(0, elsewhere):,} unlabeled "
-        "faces from elsewhere.",
+        "faces from other sources.",
         *(f"* {note}" for note in data["notes"]),
     ]
 
@@ -151,22 +158,24 @@ def _certainty(calibration: Calibration) -> list[str]:
         ),
         "",
     ]
-    target = f"{calibration.target_error:.0%} wrong"
+    target = f"{percent_number(calibration.target_error, 0)}% wrong"
     if calibration.threshold >= NEVER:
         lines.append(f"No confidence leaves at most {target}, so every answer is marked as uncertain.")
     else:
         certain = judged["certain"]
-        error = "none" if certain["error"] is None else f"{certain['error']:.1%}"
+        error = "none" if certain["error"] is None else f"{percent_number(certain['error'])}%"
         lines.append(
             f"Answers of confidence {calibration.threshold:.3f} or more count as certain, chosen for at most "
-            f"{target}: {certain['share']:.1%} of the test answers, {error} of them wrong."
+            f"{target}: {percent_number(certain['share'])}% of the test answers, {error} of them wrong."
         )
     if calibration.sets is not None:
         sets = judged["sets"]
         lines.append(
             f"The most probable expression and all of probability {calibration.sets.floor:.3f} or more make "
-            f"a set meant to hold the true one in {calibration.sets.coverage:.0%} of the cases: "
-            f"{sets['coverage']:.1%} on the test split, with {sets['mean_size']:.1f} expressions on average. "
+            f"a set meant to hold the true one in "
+            f"{percent_number(calibration.sets.coverage, 0)}% of the cases: "
+            f"{percent_number(sets['coverage'])}% on the test split, "
+            f"with {sets['mean_size']:.1f} expressions on average. "
             f"This holds over all faces together and not for each expression{_least_held(sets)}."
         )
     return lines
@@ -175,7 +184,7 @@ def _certainty(calibration: Calibration) -> list[str]:
 def _least_held(sets: Mapping[str, Any]) -> str:
     held = {label: share for label, share in sets["per_class"].items() if share is not None}
     least = min(held, key=lambda label: held[label])
-    return f": faces of {least} have it in their sets in {held[least]:.1%} of the cases"
+    return f": faces of {least} have it in their sets in {percent_number(held[least])}% of the cases"
 
 
 def _files(comparisons: Mapping[str, Parity], sizes: Mapping[str, int], latency: Sequence[Latency]) -> str:
@@ -186,5 +195,5 @@ def _files(comparisons: Mapping[str, Parity], sizes: Mapping[str, int], latency:
     for name, found in comparisons.items():
         cells = [f"{times[name, batch]:.2f}" if (name, batch) in times else "" for batch in batches]
         size = f"{sizes[name] / 1e6:.1f}"
-        rows.append([name, size, f"{found.difference:.1e}", f"{found.agreement:.2%}", *cells])
+        rows.append([name, size, f"{found.difference:.1e}", f"{percent_number(found.agreement, 2)}%", *cells])
     return markdown_table(header, rows)

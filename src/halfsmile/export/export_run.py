@@ -34,7 +34,7 @@ from halfsmile.report.report import write_report
 from halfsmile.runs.folder import RunFolder
 
 GATE_FACES = 512
-"""Training faces that the gate looks at where a run has no labeled faces that trained nothing."""
+"""Training faces that the gate compares on where a run has no labeled faces that trained nothing."""
 
 RANGE_FACES = 256
 """Training faces that ranges for 8 bits are measured on."""
@@ -71,7 +71,7 @@ def export_run(
         data: Where the labeled data set is now; None takes the place that the run was trained from.
         mirror: Average the probabilities of a face and its mirror image, if the run's evaluation does.
             Without it the files are twice as fast and answer a little worse.
-        zoom: Above 1, look at both so many times closer too, see
+        zoom: Above 1, view both so many times closer too, see
             :class:`~halfsmile.models.classifier.MirroredClassifier`. Takes twice as long.
         seconds: Time for each row of the latency table.
 

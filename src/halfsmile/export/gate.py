@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from halfsmile.predict.model import Crops, Prediction
 from halfsmile.predict.model_facts import ModelFacts
+from halfsmile.utils.percent import percent_number
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
@@ -89,13 +90,15 @@ class Parity:
             )
         if not self.agreement >= limits.agreement:
             found.append(
-                f"{self.agreement:.2%} of the faces get the same expression (limit {limits.agreement:.2%})"
+                f"{percent_number(self.agreement, 2)}% of the faces get the same expression "
+                f"(limit {percent_number(limits.agreement, 2)}%)"
             )
         if self.accuracy is not None and self.reference_accuracy is not None:
             drop = self.reference_accuracy - self.accuracy
             if drop > max(limits.accuracy_drop, 1.001 / self.count):
                 found.append(
-                    f"accuracy falls from {self.reference_accuracy:.2%} to {self.accuracy:.2%} "
+                    f"accuracy falls from {percent_number(self.reference_accuracy, 2)}% "
+                    f"to {percent_number(self.accuracy, 2)}% "
                     f"(limit {100 * limits.accuracy_drop:g} points)"
                 )
         return found

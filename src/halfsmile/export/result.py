@@ -17,6 +17,7 @@ from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.training.environment import processor_name
 from halfsmile.utils.files import write_json
+from halfsmile.utils.percent import percent_number
 
 ONNX, INT8, OPENVINO = "model.onnx", "model-int8.onnx", "openvino/model.xml"
 TEMPORAL = "temporal.onnx"
@@ -101,7 +102,7 @@ class Export:
                 f"{row.median_ms:.2f}",
                 f"{row.faces_per_second:,.0f}",
                 f"{found.difference:.1e}",
-                f"{found.agreement:.2%}",
+                f"{percent_number(found.agreement, 2)}%",
             )
         console.print(table)
         console.print(f"Model: {self.folder / ONNX}", soft_wrap=True)

@@ -47,7 +47,13 @@ class AlignedFaces:
     """Every picture is one face that is aligned already.
 
     Box and landmarks are those of the template in a square about the picture, so that alignment leaves the
-    face as it is and only changes its size.
+    face as it is and only changes its size. A predictor with this detector takes faces that were cut out
+    before: ``Predictor(detector=AlignedFaces())``.
+
+    Example:
+        >>> ((face,),) = AlignedFaces().detect([np.zeros((112, 112, 3), np.uint8)])
+        >>> face.box.tolist()
+        [0.0, 0.0, 112.0, 112.0]
     """
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:

@@ -1,7 +1,7 @@
 """How good an aligned face is: size, sharpness, pose and exposure, each from 0 (useless) to 1 (good).
 
-The scores order pictures of the same kind; they are no probabilities. Thresholds belong to the data set: look
-at the faces on both sides of one before using it.
+The scores order pictures of the same kind; they are no probabilities. Thresholds belong to the data set:
+inspect the faces on both sides of one before using it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From what a user names to what can be looked at: pictures, videos, cameras and streams.
+"""From what a user names to what can be processed: pictures, videos, cameras and streams.
 
 ======================  ==================================================================================
 ``photo.jpg``           a picture: JPEG, PNG, WebP, GIF, BMP, TIFF, PNM, JPEG 2000
@@ -46,7 +46,7 @@ _SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*
 
 @dataclass(frozen=True)
 class MediaSource:
-    """One thing to look at.
+    """One thing to process.
 
     Args:
         kind: ``picture``, ``video`` (a file), ``camera`` or ``stream``; the last two need not end.
@@ -144,7 +144,7 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
 
     Raises:
         ValueError: If there is no such file, a pattern matches nothing, an address is of an unknown kind, or
-            nothing can be looked at.
+            nothing can be processed.
     """
     given = [str(name) for name in names]
     if not given:

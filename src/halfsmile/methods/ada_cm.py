@@ -8,7 +8,7 @@ the two weak views are drawn together by SimCLR's loss (arXiv 2002.05709):
     L_u = mean( 1[p_ŷ ≥ T_ŷ] · CE(f(strong), ŷ) ) + γ · NTXent(features of the others, temperature 0.07)
     T_c = max( T_min, a · mean{ max p : labeled face of class c, named right } / (1 + e^{−k}) )
 
-T_c starts at T_min and is set anew after each period k = 1, 2, …. The paper looks at all labeled faces with
+T_c starts at T_min and is set anew after each period k = 1, 2, …. The paper evaluates all labeled faces with
 the averaged model after each epoch of 800 steps; here the means run over the weak views of the labeled
 batches of the period, as the averaged model sees them when they come by, so no extra pass is needed. A class
 of which nothing was named right keeps T_min. Published: T_min = 0.8, a = 0.97, and 0.5 L_l + L_u with

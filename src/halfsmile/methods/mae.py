@@ -93,7 +93,7 @@ class Autoencoder(nn.Module):
         raise NotImplementedError
 
     def reconstruct(self, images: Tensor, masking: Masking) -> tuple[Tensor, Tensor]:
-        """Pictures to look at: the masked input and the completed one, both (B, C, H, W) in [0, 1].
+        """Pictures for people: the masked input and the completed one, both (B, C, H, W) in [0, 1].
 
         Give it faces as they are, (B, C, H, W) in [0, 1], evaluation mode, and no gradients.
         With a normalized target the painted patches get the mean and variance of the true ones back, as MAE's

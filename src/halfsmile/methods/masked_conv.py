@@ -78,7 +78,7 @@ def build_autoencoder(
         encoder: The network to pre-train; the autoencoder trains it in place.
         decoder_width: Token dimension of a Transformer's decoder (MAE: 512), channels of a convolutional one.
         decoder_depth: Blocks (MAE: 8), or 3×3 convolutions.
-        decoder_heads: Attention heads (MAE: 16); convolutional decoders have none and don't look at it.
+        decoder_heads: Attention heads (MAE: 16); convolutional decoders have none and ignore it.
         normalize_target: Standardize each target patch by its own mean and variance.
     """
     if isinstance(encoder, ResNet):

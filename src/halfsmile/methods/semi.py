@@ -1,7 +1,7 @@
 """What all semi-supervised methods share, so that runs of two of them differ in nothing but the method.
 
 Each step sees labeled faces x_l with targets y_l and unlabeled faces x_u. The teacher, an exponential moving
-average of the student, looks at the weak view of x_u; a method makes of its logits pseudo-labels ŷ with
+average of the student, sees the weak view of x_u; a method makes of its logits pseudo-labels ŷ with
 weights w in [0, 1]; the student is taught them on the strong view of the same faces:
 
     L = CE(f(x_l), y_l) + λ · mean( w · CE(f(strong), ŷ) )

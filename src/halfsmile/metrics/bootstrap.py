@@ -19,6 +19,7 @@ from halfsmile.metrics.scores import (
     macro_f1,
     macro_f1_of_truth,
 )
+from halfsmile.utils.percent import percent_number
 
 Statistic = Literal["accuracy", "balanced_accuracy", "macro_f1", "macro_f1_of_truth"]
 
@@ -47,6 +48,14 @@ class PairedDifference:
     low: float
     high: float
     p: float
+
+    @property
+    def text(self) -> str:
+        """Difference and interval in points of per cent."""
+        difference, low, high = (
+            percent_number(value, sign=True) for value in (self.difference, self.low, self.high)
+        )
+        return f"{difference} [{low}, {high}]"
 
 
 def bootstrap_interval(

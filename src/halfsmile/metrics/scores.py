@@ -57,6 +57,15 @@ class Metrics:
     nll: float
     ece: float
 
+    @property
+    def shares(self) -> dict[str, float]:
+        """The three scores that are told first, by the names that people read."""
+        return {
+            "accuracy": self.accuracy,
+            "balanced accuracy": self.balanced_accuracy,
+            "macro F1": self.macro_f1,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """The same as plain Python values, ready for JSON."""
         return {

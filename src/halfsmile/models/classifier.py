@@ -68,13 +68,13 @@ class Classifier(nn.Module):
 
 
 class MirroredClassifier(nn.Module):
-    """A trained classifier that looks at each face and at its mirror image and averages the probabilities.
+    """A trained classifier that views each face and its mirror image and averages the probabilities.
 
     All views go through the network as one batch. The answer to a face and to its mirror image is the same.
 
     Args:
         classifier: What looks.
-        zoom: Above 1, it looks at both a second time, so many times closer: a border of whole pixels is cut
+        zoom: Above 1, it views both a second time, so many times closer: a border of whole pixels is cut
             off, and the rest enlarged to the same size; the attribute ``zoom`` is what came of it. Random
             crops show a network larger faces than it is tested on (arXiv 1906.06423), so a closer look may
             see more.

@@ -45,7 +45,7 @@ class TemporalConfig:
     Args:
         kind: ``transformer``, or ``convolution`` for the baseline of models/temporal_convolution.
         width: Token dimension D.
-        depth: Number of blocks; none makes a network that looks at each frame by itself.
+        depth: Number of blocks; none makes a network that sees each frame by itself.
         heads: Attention heads; divides ``width``. Unused by the convolution.
         mlp_ratio: Hidden width of a block's MLP over D. Unused by the convolution.
         dropout: Rate on features, branches and the input of the last layer.
@@ -154,7 +154,7 @@ class TemporalNetwork(nn.Module):
         self.feature_std.copy_(torch.where(spread > 1e-6, spread, torch.ones_like(spread)))
 
     def embed(self, features_BTF: Tensor, present_BT: Tensor) -> Tensor:  # noqa: N803
-        """Tokens (B, T, D); the features of absent frames are never looked at and may be NaN.
+        """Tokens (B, T, D); the features of absent frames are never used and may be NaN.
 
         Raises:
             ValueError: If the features have another size than the network was made for.

@@ -120,7 +120,7 @@ class Predictor:
 
         Args:
             paths: Files.
-            batch_size: Pictures that are looked at together; more are faster and need more memory.
+            batch_size: Pictures of one batch; more are faster and need more memory.
         """
         remaining = map(str, paths)
         while batch := list(islice(remaining, batch_size)):
@@ -130,7 +130,7 @@ class Predictor:
                     found.append(read_image(path.parent, path.name))
                 except BadImageError as error:
                     found.append(str(error).removeprefix(f"{path.name}: "))
-            for results in self.look(found, batch):
+            for results in self.predict_batch(found, batch):
                 yield from results
 
     def video(
@@ -148,7 +148,7 @@ class Predictor:
 
         Args:
             source: A file, an address, the number of a camera, or frames.
-            every: Look at each frame whose number is a multiple of this.
+            every: Take each frame whose number is a multiple of this.
             detect_every: Frames from one detection to the next; between them faces move on straight lines.
                 Larger values are faster and lose faces that move wildly.
             smoothing: Seconds over which each person's probabilities are averaged, half before and half after
@@ -163,9 +163,9 @@ class Predictor:
                 fit the model.
             BadVideoError: From the first ``next``, if nothing of the source can be decoded.
         """
-        from halfsmile.predict.video import look_at_video
+        from halfsmile.predict.video import predict_video
 
-        looked = look_at_video(
+        frames = predict_video(
             self,
             source,
             every=every,
@@ -177,11 +177,13 @@ class Predictor:
         )
         return (
             result
-            for seen in looked
+            for seen in frames
             for result in (seen.faces or ([seen.no_face()] if frames_without_face else ()))
         )
 
-    def look(self, pictures: Sequence[Image | str], sources: Sequence[str]) -> list[Faces | list[NoFace]]:
+    def predict_batch(
+        self, pictures: Sequence[Image | str], sources: Sequence[str]
+    ) -> list[Faces | list[NoFace]]:
         """What is to be said of pictures, or of why they could not be read: never an empty list.
 
         Args:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from halfsmile.faces.detect import Detector, DetectorName
 from halfsmile.faces.sources import Named, find_sources
-from halfsmile.predict.drawing.originals import require_originals_kept
-from halfsmile.predict.drawing.places import Places, places_after
+from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.summary import PredictSummary
@@ -50,7 +49,7 @@ def predict_run(
     threads: int | None = None,
     progress: bool = True,
 ) -> PredictSummary:
-    """Look at everything that is named and write what is said of every face.
+    """Predict for everything that is named and write a row for every face.
 
     Args:
         paths: Pictures, videos, folders, archives, patterns, camera numbers, addresses; see
@@ -98,7 +97,7 @@ def predict_run(
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)
     copies = {"annotate": _folder(annotate), "explain": _folder(explain)}
-    require_originals_kept(sources.items, Places(), **copies)
+    require_originals_kept(sources.items, OutputPaths(), **copies)
     table = None if out is None else require_table(out, table_format)
     predictor = Predictor(model, detector=detector, threshold=threshold, quality=quality, threads=threads)
     video: VideoOptions = {
@@ -138,14 +137,14 @@ def predict_run(
         with sink, Progress("looking", total=total, done=summary.skipped, active=progress) as shown:
             before = _in_order(sink)
             if before:
-                require_originals_kept(sources.items, places_after(before, sources.items), **copies)
+                require_originals_kept(sources.items, output_paths_after(before, sources.items), **copies)
             work = Work(
                 predictor=predictor,
                 sink=sink,
                 summary=summary,
                 video=video,
                 frames_without_face=frames_without_face,
-                places=places_after(before, sources.items),
+                paths=output_paths_after(before, sources.items),
                 annotate=_folder(annotate),
                 plot=_folder(plot),
                 explain=_folder(explain),

@@ -1,4 +1,4 @@
-"""What a run looked at and found, counted while it goes on."""
+"""What a run processed and found, counted while it goes on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.utils.console import plain
+from halfsmile.utils.percent import percent_number
 
 
 @dataclass(kw_only=True)
@@ -19,9 +20,9 @@ class PredictSummary:
     """Counts of a run.
 
     Attributes:
-        pictures: That were looked at.
-        videos: Files, cameras and streams that were looked at.
-        frames: Of the videos, that were looked at.
+        pictures: That were processed.
+        videos: Files, cameras and streams that were processed.
+        frames: Of the videos, that were processed.
         faces: In pictures and frames.
         people: Tracks in the videos.
         expressions: Faces by expression.
@@ -29,7 +30,7 @@ class PredictSummary:
         without_face: Pictures and videos that were read and show no face.
         skipped: Sources that an earlier run had done.
         failures: Source and reason of what could not be read.
-        ignored: Name and reason of files that are nothing to look at.
+        ignored: Name and reason of files that are neither picture nor video.
         notes: What else should be known.
         written: Files and folders with the results.
         seconds: Of wall-clock time.
@@ -72,17 +73,17 @@ class PredictSummary:
         def say(text: str, style: str | None = None) -> None:
             console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
-        looked = [_plural(self.pictures, "picture")] if self.pictures or not self.videos else []
+        processed = [_plural(self.pictures, "picture")] if self.pictures or not self.videos else []
         if self.videos:
-            looked.append(f"{_plural(self.videos, 'video')} ({_plural(self.frames, 'frame')})")
+            processed.append(f"{_plural(self.videos, 'video')} ({_plural(self.frames, 'frame')})")
         found = _plural(self.faces, "face")
         found += f", {self.uncertain:,} of them uncertain" if self.faces else ""
         found += f"; {_plural(self.people, 'person', 'people')} in videos" if self.videos else ""
-        say(f"{' and '.join(looked)} in {self.seconds:.1f} s: {found}.")
+        say(f"{' and '.join(processed)} in {self.seconds:.1f} s: {found}.")
         if self.faces:
             table = Table(box=None, pad_edge=False, show_header=False)
             for label, count in self.expressions.most_common():
-                table.add_row(*plain((label, f"{count:,}", f"{count / self.faces:.0%}")))
+                table.add_row(*plain((label, f"{count:,}", f"{percent_number(count / self.faces, 0)}%")))
             console.print(table)
         if self.skipped:
             say(f"{_plural(self.skipped, 'source')} had been done before.")

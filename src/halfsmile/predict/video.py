@@ -54,7 +54,7 @@ class Seen:
         return NoFace(source=self.source, frame=self.frame.index, time=self.frame.time)
 
 
-def look_at_video(
+def predict_video(
     predictor: Predictor,
     source: str | Path | int | Iterable[VideoFrame],
     *,
@@ -71,7 +71,7 @@ def look_at_video(
     Args:
         predictor: Its detector and model are used.
         source: A file, an address, the number of a camera, or frames.
-        every: Look at each frame whose number is a multiple of this.
+        every: Take each frame whose number is a multiple of this.
         detect_every: Frames of the video from one detection to the next.
         smoothing: Seconds over which each person's probabilities are averaged; None for none.
         temporal: Network over frames, see :func:`halfsmile.predict.temporal.open_temporal`.
@@ -91,7 +91,7 @@ def look_at_video(
         pictures: Iterable[VideoFrame] = frames(source, every=every, problems=problems)
     else:
         pictures = source
-    found = _look(
+    found = _name_expressions(
         predictor, follow(pictures, predictor.detector, detect_every=detect_every), name or "frames"
     )
     if not keep_pictures:
@@ -103,7 +103,9 @@ def look_at_video(
     return smooth_tracks(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
 
 
-def _look(predictor: Predictor, followed: Iterable[Sequence[FollowedFrame]], source: str) -> Iterator[Seen]:
+def _name_expressions(
+    predictor: Predictor, followed: Iterable[Sequence[FollowedFrame]], source: str
+) -> Iterator[Seen]:
     """Name the expressions in the frames that are given together."""
     for frames_together in followed:
         placed = [[(person, person.detection) for person in seen.people] for seen in frames_together]

@@ -1,4 +1,4 @@
-"""How a video is looked at."""
+"""How a video is processed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class VideoOptions(TypedDict):
 
 
 def require_video_options(*, every: int, detect_every: int, smoothing: float | None) -> None:
-    """Refuse what no video can be looked at with.
+    """Refuse options that no video can be processed with.
 
     Raises:
         ValueError: If a number is out of range.

@@ -1,10 +1,8 @@
-"""Looking at sources one after the other: rows, annotated copies, timelines and counts."""
+"""Sources one after the other: rows, annotated copies, timelines and counts."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -14,20 +12,21 @@ from typing import TYPE_CHECKING
 from halfsmile.data.decode import BadImageError
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.sources import MediaSource
-from halfsmile.predict.drawing.places import Places, annotated
+from halfsmile.predict.drawing.output_paths import OutputPaths, copy_path
 from halfsmile.predict.face import NO_FACE, Face, NoFace
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.sinks import Printer, Sink
 from halfsmile.predict.video_options import VideoOptions
+from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
     from halfsmile.predict.video import Seen
 
-BATCH = 8  # pictures that are looked at together
+BATCH = 8  # pictures of one batch
 BATCH_PIXELS = 1 << 25  # after which a batch is full
-AHEAD = 4  # pictures that are read while others are looked at
+AHEAD = 4  # pictures that are read while others are processed
 
 Picture = tuple[MediaSource, Image | str]
 """A source with its pixels, or the reason why there are none."""
@@ -35,15 +34,15 @@ Picture = tuple[MediaSource, Image | str]
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """Looks at sources and hands on what it finds.
+    """Predicts for sources and hands on the results.
 
     Args:
         predictor: Finds faces and names expressions.
         sink: Gets the rows.
         summary: Counts.
-        video: How videos are looked at.
+        video: How videos are processed.
         frames_without_face: Whether they have rows, too.
-        places: Where what is written about a source goes.
+        paths: Where what is written about a source goes.
         annotate: Folder for annotated copies.
         plot: Folder for timelines.
         explain: Folder for explanations.
@@ -56,7 +55,7 @@ class Work:
     summary: PredictSummary
     video: VideoOptions
     frames_without_face: bool = False
-    places: Places
+    paths: OutputPaths
     annotate: Path | None = None
     plot: Path | None = None
     explain: Path | None = None
@@ -64,15 +63,17 @@ class Work:
     progress: Progress
 
     def pictures(self, sources: Iterable[MediaSource]) -> Iterator[MediaSource]:
-        """Look at pictures; give each source when its rows are written."""
+        """Predict for pictures; give each source when its rows are written."""
         for batch in batches(read_ahead(sources)):
-            looked = self.predictor.look([picture for _, picture in batch], [s.name for s, _ in batch])
-            for (source, picture), results in zip(batch, looked, strict=True):
+            found = self.predictor.predict_batch(
+                [picture for _, picture in batch], [s.name for s, _ in batch]
+            )
+            for (source, picture), results in zip(batch, found, strict=True):
                 faces = [result for result in results if isinstance(result, Face)]
                 if isinstance(picture, str):
                     self.summary.fail(source.name, picture)
                 else:
-                    self.places.of(source)
+                    self.paths.of(source)
                     self._annotate(source, picture, faces)
                     self._explain(source, picture, faces)
                     self.summary.pictures += 1
@@ -82,12 +83,12 @@ class Work:
                 yield source
 
     def video_source(self, source: MediaSource) -> None:
-        """Look at a video, camera or stream."""
+        """Predict for a video, camera or stream."""
         from halfsmile.faces.video.frames import BadVideoError
-        from halfsmile.predict.video import look_at_video
+        from halfsmile.predict.video import predict_video
 
         problems: list[str] = []
-        looked = look_at_video(
+        seen_frames = predict_video(
             self.predictor,
             source.video,
             keep_pictures=self.annotate is not None or self.explain is not None,
@@ -96,7 +97,7 @@ class Work:
             **self.video,
         )
         try:
-            first = next(looked, None)  # what can't be read shall leave no files
+            first = next(seen_frames, None)  # what can't be read shall leave no files
             if first is None:
                 raise BadVideoError(f"{source.video}: no frame whose number is a multiple of --every.")
         except BadVideoError as error:
@@ -105,11 +106,11 @@ class Work:
             self.sink.write([NoFace(source=source.name, reason=reason)])
         else:
             self.summary.videos += 1
-            self._watch(source, chain([first], looked))
+            self._watch(source, chain([first], seen_frames))
             self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
         self.progress.advance(1, note=source.name)
 
-    def _watch(self, source: MediaSource, looked: Iterable[Seen]) -> None:
+    def _watch(self, source: MediaSource, seen_frames: Iterable[Seen]) -> None:
         """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
         from halfsmile.predict.drawing.annotate import annotated_video
         from halfsmile.predict.drawing.explain_files import PeopleOfVideo
@@ -118,16 +119,16 @@ class Work:
         timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
         explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
         people: set[int | None] = set()
-        place = self.places.of(source)
+        place = self.paths.of(source)
         frames = rows = 0
         with ExitStack() as stack:
             draw, copy = None, Path()
             if self.annotate is not None:
-                copy = self.annotate / annotated(source, place)
+                copy = self.annotate / copy_path(source, place)
                 with self._writing(copy):
                     draw = stack.enter_context(annotated_video(copy, hide_faces=self.blur_faces))
             try:
-                for seen in looked:
+                for seen in seen_frames:
                     results: Sequence[Face | NoFace] = seen.faces
                     if self.frames_without_face and not seen.faces:
                         results = [seen.no_face()]
@@ -172,7 +173,7 @@ class Work:
             return
         from halfsmile.predict.drawing.annotate import write_picture
 
-        path = self.annotate / annotated(source, self.places.of(source))
+        path = self.annotate / copy_path(source, self.paths.of(source))
         with self._writing(path):
             write_picture(path, picture, faces, hide_faces=self.blur_faces)
 
@@ -199,32 +200,20 @@ class Work:
         return lambda what: self.progress.advance(0, note=f"{source.name}: {what}")
 
     def _path(self, folder: Path, source: MediaSource, suffix: str = "") -> Path:
-        place = self.places.of(source)
+        place = self.paths.of(source)
         return folder / place.parent / f"{place.name}{suffix}"
 
 
 def read_ahead(sources: Iterable[MediaSource]) -> Iterator[Picture]:
     """Read pictures in their order, some of them while others are worked on."""
 
-    def read(source: MediaSource) -> Image | str:
+    def read(source: MediaSource) -> Picture:
         try:
-            return source.read()
+            return source, source.read()
         except BadImageError as error:
-            return str(error).removeprefix(f"{source.locator}: ")
+            return source, str(error).removeprefix(f"{source.locator}: ")
 
-    waiting: deque[tuple[MediaSource, Future[Image | str]]] = deque()
-    with ThreadPoolExecutor(2) as pool:
-        try:
-            for source in sources:
-                waiting.append((source, pool.submit(read, source)))
-                if len(waiting) > AHEAD:
-                    ready, future = waiting.popleft()
-                    yield ready, future.result()
-            while waiting:
-                ready, future = waiting.popleft()
-                yield ready, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return map_in_threads(read, sources, threads=2, ahead=AHEAD)
 
 
 def batches(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:

@@ -111,8 +111,8 @@ class SemiConfig:
     Args:
         method: Which one, with its hyper-parameters, see ``methods/family``.
         sampling: How often each class of the labeled faces is drawn, see ``data/samplers``.
-        unlabeled: ``own`` takes the rest of the training split, ``extra`` the unlabeled faces from elsewhere,
-            ``all`` what there is of both.
+        unlabeled: ``own`` takes the rest of the training split, ``extra`` the unlabeled faces from
+            other sources, ``all`` what there is of both.
         epochs: Passes over the unlabeled faces.
         labeled_batch: Labeled faces of a step.
         unlabeled_batch: Unlabeled faces of a step.

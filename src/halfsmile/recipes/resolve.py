@@ -59,7 +59,7 @@ def resolve(
         )
     preset = preset or "cpu"
     if isinstance(recipe, str):
-        recipe_named(recipe, preset)  # an unknown name is told before the data are looked at
+        recipe_named(recipe, preset)  # an unknown name is told before the data are read
     protocol = protocol_of(data, data_set=data_set, label_rule=label_rule, num_classes=num_classes)
     if recipe == "temporal" and init is not None:
         recipe = temporal(preset, from_trained=True)

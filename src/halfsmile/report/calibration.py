@@ -8,7 +8,8 @@ from halfsmile.metrics.selective import Curve, risk_coverage
 from halfsmile.runs.calibration import CalibrationFile
 from halfsmile.runs.finished import FinishedRun
 from halfsmile.runs.predictions import Predictions
-from halfsmile.utils.page import Html, bar, paragraph, percent, table
+from halfsmile.utils.page import Html, bar, paragraph, table
+from halfsmile.utils.percent import percent
 
 ANSWERED = (1.0, 0.9, 0.75, 0.5, 0.25)
 SCALINGS = {
@@ -43,7 +44,7 @@ def silent_table(predictions: Predictions, found: CalibrationFile | None) -> Htm
         words += " Confidences are those of the network as trained, before temperature." if found else ""
     places = np.searchsorted(curve.coverage, np.array(ANSWERED) - 1e-6)
     rows = [
-        (f"{100 * curve.coverage[i]:.0f} %", f"{curve.threshold[i]:.2f}", bar(float(1 - curve.risk[i])))
+        (percent(curve.coverage[i], 0), f"{curve.threshold[i]:.2f}", bar(float(1 - curve.risk[i])))
         for i in dict.fromkeys(np.minimum(places, len(curve.coverage) - 1).tolist())
     ]
     return Html(

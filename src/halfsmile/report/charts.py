@@ -19,6 +19,7 @@ import numpy.typing as npt
 from halfsmile.metrics.bootstrap import Interval
 from halfsmile.metrics.scores import ReliabilityBins
 from halfsmile.utils.page import Html
+from halfsmile.utils.percent import percent_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,10 +83,10 @@ def stage_bars(stages: Sequence[str], scores: Mapping[str, Sequence[Interval]]) 
         low, high = (100 * np.array([getattr(v, end) for v in intervals]) for end in ("low", "high"))
         axes.bar(x, values, width * 0.9, color=SERIES[j], label=name)
         axes.vlines(x, low, high, color=INK, linewidth=1)
-        for position, value, top in zip(x, values, high, strict=True):
+        for position, interval, top in zip(x, intervals, high, strict=True):
             axes.annotate(
-                f"{value:.1f}", (position, top), (0, 3), textcoords="offset points", ha="center",
-                fontsize=8.5, color=INK,
+                percent_number(interval.estimate), (position, top), (0, 3), textcoords="offset points",
+                ha="center", fontsize=8.5, color=INK,
             )  # fmt: skip
     axes.set_xticks(range(len(stages)), stages)
     axes.set_ylim(0, min(110.0, axes.get_ylim()[1] * 1.08))

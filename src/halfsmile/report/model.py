@@ -26,11 +26,11 @@ from halfsmile.utils.page import (
     html,
     page,
     paragraph,
-    percent,
     plural,
     section,
     table,
 )
+from halfsmile.utils.percent import percent, percent_number
 from halfsmile.utils.pictures import encode_png, mistakes_grid
 
 LISTED = 200
@@ -100,7 +100,7 @@ def _data_name(found: ModelEvaluation) -> str:
 def _result(found: ModelEvaluation) -> Html:
     cards = []
     for name, interval in found.intervals.items():
-        note = f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f}"
+        note = f"95 % interval {percent_number(interval.low)} to {percent_number(interval.high)}"
         title = TITLES[name]
         cards.append(score_card(title[0].upper() + title[1:], interval.estimate, note))
     likelihood = f"negative log-likelihood {found.metrics.nll:.3f}"

@@ -39,10 +39,10 @@ from halfsmile.utils.page import (
     html,
     page,
     paragraph,
-    percent,
     plural,
     section,
 )
+from halfsmile.utils.percent import percent, percent_number
 
 LIMITS = (
     "This model recognizes facial expressions: what a face shows, as annotators named it. It does not "
@@ -120,7 +120,7 @@ def _result(run: FinishedRun, metrics: Metrics) -> Html:
     cards = []
     for score, name in SCORE_NAMES.items():
         interval = bootstrap_interval(score, metrics.confusion, seed=SEED, resamples=RESAMPLES)
-        note = f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f}"
+        note = f"95 % interval {percent_number(interval.low)} to {percent_number(interval.high)}"
         cards.append(score_card(name[0].upper() + name[1:], interval.estimate, note))
     cards.append(_calibration_card(run, metrics))
 

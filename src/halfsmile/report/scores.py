@@ -22,11 +22,11 @@ from halfsmile.utils.page import (
     grid,
     html,
     paragraph,
-    percent,
     picture,
     section,
     table,
 )
+from halfsmile.utils.percent import percent, percent_number
 
 WELL_CALIBRATED = 0.02
 STRONG = 0.68  # from this share on, the shade of a cell asks for the other text color
@@ -35,7 +35,7 @@ STRONG = 0.68  # from this share on, the shade of a cell asks for the other text
 def score_card(name: str, share: float, note: str) -> str:
     """A score in [0, 1] in large type, with a note below."""
     return (
-        f'<p class="label">{name}</p><p class="number">{100 * share:.1f}<small> %</small></p>'
+        f'<p class="label">{name}</p><p class="number">{percent_number(share)}<small> %</small></p>'
         f'<p class="quiet">{note}</p>'
     )
 
@@ -153,7 +153,7 @@ def _verdict(metrics: Metrics) -> str:
 def _reliability_table(bins: ReliabilityBins) -> Html:
     """The reliability diagram in numbers, where nothing can be drawn."""
     rows = [
-        (f"{100 * low:.0f} to {100 * high:.0f} %", f"{count:,}", percent(sure), percent(right))
+        (f"{percent_number(low, 0)} to {percent(high, 0)}", f"{count:,}", percent(sure), percent(right))
         for low, high, count, sure, right in zip(
             bins.edges[:-1], bins.edges[1:], bins.counts, bins.confidence, bins.accuracy, strict=True
         )
@@ -176,7 +176,7 @@ def _confusion(metrics: Metrics) -> Html:
             kind = ' class="strong"' if share > STRONG else ""
             cells += (
                 f'<td{kind} style="background:rgb(var(--heat) / {share:.2f})">'
-                f"{100 * share:.0f}<small>{count:,}</small></td>"
+                f"{percent_number(share, 0)}<small>{count:,}</small></td>"
             )
         lines.append(f'<tr><th scope="row">{html(label)}</th>{cells}</tr>')
     columns = f'<colgroup><col><col span="{len(labels)}"></colgroup>'

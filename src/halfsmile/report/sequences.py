@@ -12,7 +12,8 @@ from halfsmile.runs.finished import FinishedRun
 from halfsmile.runs.frame_predictions import FramePredictions, read_frame_predictions
 from halfsmile.sequences.metrics import SequenceMetrics
 from halfsmile.utils.colors import color, rgb
-from halfsmile.utils.page import Html, figure, html, paragraph, percent, section, table
+from halfsmile.utils.page import Html, figure, html, paragraph, section, table
+from halfsmile.utils.percent import percent
 
 TITLES = {"per_frame": "Each frame by itself", "smoothed": "Smoothed", "temporal": "Temporal Encoder"}
 SHOWN = 6

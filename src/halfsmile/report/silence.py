@@ -9,7 +9,8 @@ from halfsmile.metrics.selective import Curve, risk_coverage
 from halfsmile.report import charts
 from halfsmile.runs.calibration import CalibrationFile
 from halfsmile.runs.predictions import Predictions
-from halfsmile.utils.page import Html, figure, grid, paragraph, percent
+from halfsmile.utils.page import Html, figure, grid, paragraph
+from halfsmile.utils.percent import percent
 
 SOURCES = {"held_out": "held-out faces", "valid": "validation faces"}
 TEST = "test"
@@ -112,13 +113,13 @@ def _meaning(found: CalibrationFile | None) -> list[str]:
     chose = f"Asked for {asked}, {found.count:,} {_source(found)} chose the threshold."
     if found.assurance:
         chose += (
-            " It is the lowest of many that were looked at, so the assurance of the choice is somewhat less."
+            " It is the lowest of many that were compared, so the assurance of the choice is somewhat less."
         )
     if found.certain is None or found.certain_error is None:
         return [chose, "No confidence meets that, so every answer is called uncertain."]
     return [
         chose,
-        f"From a confidence of {100 * found.threshold:.0f} % on, the model calls its answer certain; below, "
+        f"From a confidence of {percent(found.threshold, 0)} on, the model calls its answer certain; below, "
         "it says that it is not sure.",
         f"On the test faces, which chose nothing, it is certain of {percent(found.certain)}, and "
         f"{percent(found.certain_error)} of these answers are wrong. Of all answers together "

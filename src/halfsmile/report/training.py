@@ -8,6 +8,7 @@ from halfsmile.metrics.bootstrap import Interval, Statistic, bootstrap_interval,
 from halfsmile.report import charts
 from halfsmile.runs.finished import FinishedRun
 from halfsmile.runs.predictions import Predictions
+from halfsmile.runs.stages import setbacks
 from halfsmile.utils.page import (
     Html,
     definitions,
@@ -17,12 +18,12 @@ from halfsmile.utils.page import (
     grid,
     html,
     paragraph,
-    percent,
     picture,
     plural,
     section,
     table,
 )
+from halfsmile.utils.percent import percent
 
 SCORE_NAMES: Final[dict[Statistic, str]] = {
     "accuracy": "accuracy",
@@ -102,10 +103,12 @@ def stages_section(run: FinishedRun) -> Html:
     titles = [(html(stage.title), stage.purpose) for stage in run.stages]
     purposes = "".join(f"<h3>{title}</h3>{paragraph(purpose)}" for title, purpose in titles)
     cards = [purposes]
+    lower = [paragraph(sentence) for sentence in setbacks(_scores(run))]
     if len(evaluated) > 1:
         chart = charts.stage_bars(evaluated, intervals)
         cards.insert(0, figure(chart, "Lines: 95 % bootstrap intervals.", "Test scores"))
-    return section("stages", "What each stage added", table(header, rows, caption=caption), grid(*cards))
+    numbers = table(header, rows, caption=caption)
+    return section("stages", "What each stage added", numbers, *lower, grid(*cards))
 
 
 def reconstruction_section(run: FinishedRun) -> Html | None:
@@ -191,6 +194,16 @@ def curves_section(run: FinishedRun) -> Html | None:
     return section("curves", "Training curves", *blocks) if blocks else None
 
 
+def _scores(run: FinishedRun) -> dict[str, dict[str, float]]:
+    """Scores of the stages that were tested on the same faces as the last one."""
+    tested = [(stage.title, stage.predictions) for stage in run.stages if stage.predictions is not None]
+    return {
+        title: predictions.metrics().shares
+        for title, predictions in tested
+        if predictions.images == tested[-1][1].images
+    }
+
+
 def _gain(predictions: Predictions, previous: Predictions | None) -> str:
     """Paired difference in accuracy to the stage before, in points, if both saw the same test faces."""
     if previous is None or predictions.images != previous.images:
@@ -203,4 +216,4 @@ def _gain(predictions: Predictions, previous: Predictions | None) -> str:
         seed=SEED,
         resamples=RESAMPLES,
     )
-    return f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+    return gain.text

@@ -6,11 +6,17 @@ recipe and for the function that trains it (``training/run.py``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from halfsmile.utils.percent import percent
+
 StageName = Literal["pretrain", "finetune", "semi", "tune", "temporal"]
 """Name of a stage: of its folder in a run, of its part of a recipe, and for ``--last-stage``."""
+
+
+ROUNDING = 1e-9  # what floating point may add to a score
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,3 +91,29 @@ def stages_until(last: StageName) -> tuple[StageName, ...]:
     if last not in names:
         raise ValueError(f"There is no stage {last!r}; a run may stop after {', '.join(names)}.")
     return names[: names.index(last) + 1]
+
+
+def setbacks(scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Where a later stage scores below an earlier one, in words.
+
+    Args:
+        scores: Of each stage, by its name and in the order of the stages: shares in [0, 1] by name of the
+            score, all on the same test faces.
+
+    Returns:
+        A sentence for each such stage, with the best of the earlier ones.
+
+    Example:
+        >>> setbacks({"finetune": {"accuracy": 0.8}, "semi": {"accuracy": 0.79}})
+        ['semi scores below an earlier stage on the same faces: accuracy 79.00 % after 80.00 % (finetune).']
+    """
+    found = []
+    for place, (stage, values) in enumerate(scores.items()):
+        lower = []
+        for score, value in values.items():
+            best = max(list(scores)[: place + 1], key=lambda name: scores[name][score])
+            if scores[best][score] - value > ROUNDING:
+                lower.append(f"{score} {percent(value, 2)} after {percent(scores[best][score], 2)} ({best})")
+        if lower:
+            found.append(f"{stage} scores below an earlier stage on the same faces: {', '.join(lower)}.")
+    return found

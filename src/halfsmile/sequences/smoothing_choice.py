@@ -18,10 +18,10 @@ GRID: tuple[Smoothing, ...] = (
     Smoothing("none"),
     *(Smoothing(kind, width) for kind, width in product(KINDS, WIDTHS)),
 )
-"""Candidates for :func:`choose`, from the mildest on; all fill gaps of up to a second."""
+"""Candidates for :func:`choose_smoothing`, from the mildest on; all fill gaps of up to a second."""
 
 
-def score(
+def smoothing_macro_f1(
     smoothing: Smoothing, sequences: Sequence[FrameProbabilities], labels: Sequence[npt.NDArray[Any]]
 ) -> float:
     """Macro F1 over the C classes of a smoothing's labels, on all labeled rows of all sequences together.
@@ -58,7 +58,7 @@ def score(
     return float(class_scores(counts)[2][:num_classes].mean())
 
 
-def choose(
+def choose_smoothing(
     sequences: Sequence[FrameProbabilities],
     labels: Sequence[npt.NDArray[Any]],
     people: Sequence[str],
@@ -78,7 +78,8 @@ def choose(
         training_people: Whose labels may decide.
 
     Raises:
-        ValueError: If no sequence shows a training person, the grid is empty, or :func:`score` refuses.
+        ValueError: If no sequence shows a training person, the grid is empty, or
+            :func:`smoothing_macro_f1` refuses.
     """
     if not len(sequences) == len(labels) == len(people):
         raise ValueError(
@@ -93,4 +94,4 @@ def choose(
             f"people, and the grid has {len(candidates)} candidates; both must be at least 1."
         )
     chosen = [sequences[i] for i in usable], [labels[i] for i in usable]
-    return max(candidates, key=lambda candidate: score(candidate, *chosen))
+    return max(candidates, key=lambda candidate: smoothing_macro_f1(candidate, *chosen))

@@ -29,7 +29,7 @@ from halfsmile.serve.services import Services
 _KEY = re.compile(r"[!-~]+")
 STATIC = Path(__file__).parent / "static"
 DESCRIPTION = """Facial expressions in pictures, videos and streams. What a face shows is named, not what a
-person feels. Pictures are kept in memory, videos in a temporary folder until they have been looked at;
+person feels. Pictures are kept in memory, videos in a temporary folder until they have been analyzed;
 nothing else is stored, and nothing is sent anywhere. WebSocket `/v1/stream` takes webcam pictures."""
 
 

@@ -1,4 +1,4 @@
-"""Pictures of many requests looked at together, by one thread that alone touches the predictor.
+"""Pictures of many requests in shared batches, analyzed by one thread that alone touches the predictor.
 
 While the thread is busy, pictures gather; the next batch takes what is there. A batch waits for others only a
 few milliseconds.
@@ -82,7 +82,7 @@ class _Waiting:
     image: Image
     source: str
     answer: asyncio.Future[list[Face]]
-    is_over: asyncio.Event  # answered or skipped; nothing looks at the image any more
+    is_over: asyncio.Event  # answered or skipped; nothing uses the image any more
 
 
 class Batcher:

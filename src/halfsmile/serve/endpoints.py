@@ -121,7 +121,7 @@ def add_videos(app: FastAPI) -> None:
 
     @app.post(
         "/v1/video",
-        summary="Start to look at a video",
+        summary="Start to analyze a video",
         tags=["videos"],
         status_code=202,
         responses=answers(JobStarted, 400, 408, 413, 415, 429, 503, status=202),
@@ -172,7 +172,7 @@ def add_videos(app: FastAPI) -> None:
         responses=answers(None, 404, 429) | LINES,
     )
     async def video_results(job_id: JobId) -> Response:
-        """All results from the first on; while the video is looked at, new ones follow."""
+        """All results from the first on; while the video is analyzed, new ones follow."""
         return StreamingResponse(found(job_id).lines(), media_type="application/x-ndjson")
 
     @app.delete(

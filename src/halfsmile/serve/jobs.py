@@ -1,7 +1,7 @@
-"""Videos in hand: looked at step by step, results as JSON Lines on disk, everything removed in the end.
+"""Videos in hand: analyzed step by step, results as JSON Lines on disk, everything removed in the end.
 
 A job is one folder in the server's private temporary folder. The uploaded video goes as soon as it has been
-looked at; the results go when they are deleted, have expired, or the server stops.
+analyzed; the results go when they are deleted, have expired, or the server stops.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from halfsmile.serve.batcher import BusyError, FacePredictor, StoppingError, Wor
 from halfsmile.serve.limits import MIB, ServerLimits
 from halfsmile.serve.metrics import ServerMetrics
 
-STEP_SECONDS = 0.1  # of looking at a video before it is others' turn
+STEP_SECONDS = 0.1  # of analyzing a video before it is others' turn
 UNFINISHED = ("waiting", "running")
 _CHUNK = 2**16
 _log = logging.getLogger("halfsmile.serve")
@@ -63,7 +63,7 @@ class Job:
 
     @property
     def progress(self) -> float:
-        """Share of the video looked at, 0 to 1."""
+        """Share of the video analyzed, 0 to 1."""
         if self.status == "done":
             return 1.0
         duration = self.video.duration if self.video else None
@@ -109,7 +109,7 @@ class Jobs:
     """All videos in hand.
 
     Args:
-        predictor: Looks at them.
+        predictor: Analyzes them.
         worker: Its thread.
         limits: Of number, length, size and time.
         metrics: Where to count.
@@ -159,7 +159,7 @@ class Jobs:
         return job
 
     async def begin(self, job: Job, name: str) -> None:
-        """Check the video of a job and start to look at it; the oldest finished one makes place if it must.
+        """Check the video of a job and start to analyze it; the oldest finished one makes place if it must.
 
         Raises:
             ValueError: If it is no video, or longer or larger than the limits.

@@ -18,9 +18,9 @@ class ServerLimits:
         memory_bytes: Bodies held in memory at once, of all requests together.
         files: Pictures in a request.
         pixels: Largest picture, by its header.
-        queue_pixels: Pixels of all pictures that wait or are looked at; one byte per color each.
+        queue_pixels: Pixels of all pictures that wait or are analyzed; one byte per color each.
         queue: Pictures that wait; more give 429.
-        batch: Pictures looked at together.
+        batch: Pictures of one batch.
         batch_seconds: How long an idle server waits for a batch to fill.
         request_seconds: Longest time from body to answer; then 503.
         concurrency: Requests being served at once; more give 429.
@@ -29,7 +29,7 @@ class ServerLimits:
         frames: Frames of a video.
         video_seconds: Length of a video.
         jobs: Videos in hand, finished ones included; more give 429, but finished ones make place.
-        running_jobs: Videos looked at in turn at the same time.
+        running_jobs: Videos analyzed in turn at the same time.
         results_bytes: Results of one video on disk.
         keep_seconds: How long results of a finished video stay.
         streams: WebSocket connections at once.
@@ -74,7 +74,7 @@ class ServerLimits:
         if self.queue_pixels < max(self.pixels, self.frame_pixels):
             raise ValueError(
                 f"queue_pixels is {self.queue_pixels:,}, less than the largest picture of "
-                f"{max(self.pixels, self.frame_pixels):,} pixels; no such picture could ever be looked at."
+                f"{max(self.pixels, self.frame_pixels):,} pixels; no such picture could ever be analyzed."
             )
         if self.queue < self.files:
             raise ValueError(

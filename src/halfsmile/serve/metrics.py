@@ -29,15 +29,15 @@ class ServerMetrics:
         )  # fmt: skip
         self.in_flight = Gauge("halfsmile_requests_in_flight", "Requests being served.", registry=registry)
         self.faces = Counter("halfsmile_faces", "Faces found in pictures.", registry=registry)
-        self.pictures = Counter("halfsmile_pictures", "Pictures looked at.", registry=registry)
+        self.pictures = Counter("halfsmile_pictures", "Pictures analyzed.", registry=registry)
         self.batch = Histogram(
             "halfsmile_batch_pictures",
-            "Pictures looked at together.",
+            "Pictures of a batch.",
             buckets=(1, 2, 4, 8, 16, 32),
             registry=registry,
         )
         self.batch_seconds = Histogram(
-            "halfsmile_batch_seconds", "Time to look at a batch.", buckets=_SECONDS, registry=registry
+            "halfsmile_batch_seconds", "Time to analyze a batch.", buckets=_SECONDS, registry=registry
         )
         self.waiting = Gauge("halfsmile_queue_pictures", "Pictures that wait.", registry=registry)
         self.refused = Counter(

@@ -142,7 +142,7 @@ class JobAnswer(Answer):
     progress: float = Field(ge=0, le=1)
     width: int = Field(description="Pixels of an upright frame.")
     height: int
-    frames: int = Field(description="Frames looked at so far.")
+    frames: int = Field(description="Frames analyzed so far.")
     error: str | None = Field(description="Why it failed; null where it did not.")
     problems: list[str] = Field(description="What could not be read of the video, known at its end.")
 

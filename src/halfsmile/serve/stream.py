@@ -38,7 +38,7 @@ class Streams:
     """All open streams.
 
     Args:
-        batcher: Looks at the frames.
+        batcher: Analyzes the frames.
         limits: Of streams and frames.
         metrics: Where to count.
     """
@@ -156,7 +156,7 @@ class _Stream:
         except StoppingError:
             return {"frame": number, "error": "The server is stopping."}
         if isinstance(faces, Exception):
-            return {"frame": number, "error": "This picture could not be looked at."}
+            return {"frame": number, "error": "This picture could not be analyzed."}
         self.metrics.frames.inc()
         return {
             "frame": number,

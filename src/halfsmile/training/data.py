@@ -32,7 +32,7 @@ class TrainingFaces:
         unlabeled: The rest of the training rows, without labels.
         held_out: Rows whose labels only watch; may be None.
         test: Test faces.
-        extra: Unlabeled faces from elsewhere.
+        extra: Unlabeled faces from other sources.
         taxonomy: Classes.
         frames: Videos that train Stage IV; those that train it alone are in no other part.
     """
@@ -101,7 +101,7 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     """Decode every face of a run once, at the encoder's size.
 
     Raises:
-        ValueError: If a class has no readable labeled face, unlabeled faces from elsewhere contain test
+        ValueError: If a class has no readable labeled face, unlabeled faces from other sources contain test
             faces, or Stage IV has nobody to learn from.
     """
     size, channels = recipe.encoder.image_size, recipe.encoder.channels
@@ -141,12 +141,12 @@ def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[n
 
 
 def unlabeled_parts(recipe: Recipe, own: list[Part], extra: list[Part]) -> list[Part]:
-    """What Stage III learns from: of the training split, from elsewhere, or what there is of both.
+    """What Stage III learns from: of the training split, from other sources, or what there is of both.
 
     Args:
         recipe: Its ``semi.unlabeled`` chooses.
         own: Faces, or their number, of the training split; empty where the budget covers all of it.
-        extra: The same of each source elsewhere.
+        extra: The same of each other source.
 
     Raises:
         ValueError: If the recipe asks for faces that are not there.
@@ -157,12 +157,12 @@ def unlabeled_parts(recipe: Recipe, own: list[Part], extra: list[Part]) -> list[
         return found
     if choice == "extra":
         raise ValueError(
-            f"Stage III of the recipe {recipe.name} takes unlabeled faces from elsewhere (unlabeled: "
+            f"Stage III of the recipe {recipe.name} takes unlabeled faces from other sources (unlabeled: "
             f"{choice}), and none are given. Name a folder or an archive of them with --unlabeled."
         )
     raise ValueError(
         "Stage III needs unlabeled faces, but the label budget covers all of the training split. Give fewer "
-        "--labels, or faces from elsewhere: --unlabeled FACES --set semi.unlabeled=extra."
+        "--labels, or unlabeled faces from other sources: --unlabeled FACES --set semi.unlabeled=extra."
     )
 
 

@@ -191,7 +191,7 @@ def train(
         where.barrier()
 
     def update(step: int, phase: int, parts: list[Batch], *, saving: bool, reading: bool) -> Update:
-        """One optimizer step; the loss is read (which waits for a GPU) and looked at only when asked."""
+        """One optimizer step; the loss is read (which waits for a GPU) and checked only when asked."""
         loss, logs, value = torch.zeros((), device=device), dict[str, Tensor](), math.nan
         for i, part in enumerate(parts):
             with (

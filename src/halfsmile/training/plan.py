@@ -98,7 +98,7 @@ class Plan:
             )
         console.print(_count_table(self.counts))
         console.print(
-            f"{self.unlabeled:,} more training faces without their labels; from elsewhere: "
+            f"{self.unlabeled:,} more training faces without their labels; from other sources: "
             + (", ".join(f"{count:,} of {source}" for source, count in self.extra.items()) or "none"),
             soft_wrap=True,
         )

@@ -166,7 +166,7 @@ def _train(
     console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     console.print(
         f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
-        f"{sum(map(len, faces.extra.values())):,} from elsewhere, {len(faces.test):,} test faces"
+        f"{sum(map(len, faces.extra.values())):,} from other sources, {len(faces.test):,} test faces"
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
         f"({time.monotonic() - started:.0f} s to read)",
     )

@@ -196,7 +196,7 @@ def require_partners(recipe: Recipe, stage: StageName, processes: int) -> None:
 
 
 def pretrain(run: Trainer) -> None:
-    """Stage I: masked autoencoder on the training faces (labels unseen) and the faces from elsewhere."""
+    """Stage I: masked autoencoder on the training faces (labels unseen) and the extra ones."""
     config = run.recipe.pretrain
     if config is None:
         return

@@ -15,7 +15,7 @@ from halfsmile.evaluation.trained import load_classifier
 from halfsmile.models.classifier import Classifier
 from halfsmile.runs.stages import STAGE_BY_NAME
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
-from halfsmile.sequences.smoothing_choice import choose
+from halfsmile.sequences.smoothing_choice import choose_smoothing
 from halfsmile.training.environment import peak_memory
 from halfsmile.training.stages import Trainer
 from halfsmile.training.temporal import train_temporal
@@ -81,7 +81,7 @@ def _best_smoothing(run: Trainer, model: Classifier, frames: Frames) -> Smoothin
     spread, present = frames.spread(found), frames.present
     labels = np.where(present, frames.labels, -1)
     people = [str(number) for number in range(len(frames.tracks))]
-    return choose(
+    return choose_smoothing(
         [FrameProbabilities(spread[track.rows], track.times) for track in frames.tracks],
         [labels[track.rows] for track in frames.tracks],
         people,

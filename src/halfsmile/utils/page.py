@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from halfsmile.utils.percent import percent
+
 STYLE = Path(__file__).with_name("page.css")
 
 
@@ -101,16 +103,6 @@ def picture(png: Path | bytes, description: str) -> Html:
 def bar(share: float) -> Html:
     """A share in [0, 1] as per cent above a thin bar."""
     return Html(f'{percent(share)}<span class="bar"><i style="width:{100 * share:.1f}%"></i></span>')
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share in [0, 1] as text.
-
-    Example:
-        >>> percent(0.5)
-        '50.0 %'
-    """
-    return f"{100 * share:.{digits}f} %"
 
 
 def plural(count: int, noun: str) -> str:

@@ -17,7 +17,7 @@ from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.images import load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import ShuffledSampler
-from halfsmile.data.store.read import FaceStore, is_store, read, read_index, read_sources
+from halfsmile.data.store.read import FaceStore, is_store, read, read_index
 from halfsmile.data.store.verify import verify
 from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.taxonomy import RAFDB
@@ -110,7 +110,7 @@ def test_the_index_is_complete(made: Path) -> None:
     table, _ = read_index(made / "store")
     assert table["width"].to_pylist() == [encoded(row)[1] for row in range(COUNT)]
     assert table["source"].to_pylist() == [f"s{row // 5}" for row in range(COUNT)]
-    assert read_sources(made / "store")["faces"].to_pylist() == [5] * (COUNT // 5)
+    assert pq.read_table(made / "store" / "sources.parquet")["faces"].to_pylist() == [5] * (COUNT // 5)
     assert len(set(table["shard"].to_pylist())) > 2
     assert is_store(made / "store")
     assert not is_store(made / "files")

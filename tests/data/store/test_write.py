@@ -16,7 +16,7 @@ import pytest
 
 from halfsmile.data.store import parts as store_parts
 from halfsmile.data.store.parts import Parts
-from halfsmile.data.store.read import FaceStore, read, read_index, read_sources
+from halfsmile.data.store.read import FaceStore, read, read_index
 from halfsmile.data.store.verify import verify
 from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.taxonomy import FERPLUS, RAFDB
@@ -141,7 +141,7 @@ def test_the_store_is_as_expected(unbroken: Path) -> None:
     assert table["label"].to_pylist() == [FERPLUS.labels[i] for i in expected]
     assert set(table["quality_size"].to_pylist()) == {3.0}
     assert set(table["quality_blur"].to_pylist()) == {None}
-    sources = read_sources(unbroken).to_pylist()
+    sources = pq.read_table(unbroken / "sources.parquet").to_pylist()
     assert [s["source"] for s in sources] == [f"bild {n}·图.jpg" for n in range(25)]
     assert [s["faces"] for s in sources] == [0 if n % 7 == 3 else n % 4 for n in range(25)]
     assert [s["reason"] for s in sources] == ["cut short" if n % 7 == 3 else None for n in range(25)]
@@ -233,7 +233,10 @@ def test_a_source_that_failed_can_be_tried_again(tmp_path: Path) -> None:
         assert "a" not in writer
         assert "b" in writer
         writer.add("a", [face(2)])
-    found = [(s["source"], s["faces"], s["reason"]) for s in read_sources(tmp_path).to_pylist()]
+    found = [
+        (s["source"], s["faces"], s["reason"])
+        for s in pq.read_table(tmp_path / "sources.parquet").to_pylist()
+    ]
     assert found == [("b", 1, None), ("a", 1, None)]
     assert len(read(tmp_path)) == 2
 

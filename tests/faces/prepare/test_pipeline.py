@@ -13,12 +13,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
 from halfsmile.data.decode import decode
 from halfsmile.data.preprocess import Image
-from halfsmile.data.store.read import FaceStore, read, read_index, read_sources
+from halfsmile.data.store.read import FaceStore, read, read_index
 from halfsmile.data.store.verify import verify
 from halfsmile.data.synthetic import generate, write_folders
 from halfsmile.data.synthetic.folders import encode_png
@@ -75,7 +76,7 @@ def test_faces_are_found_and_what_is_bad_is_listed(
     assert verify(store, pixels=True).ok
     table, _ = read_index(store)
     rows = table.to_pylist()
-    per_source = {row["source"]: row for row in read_sources(store).to_pylist()}
+    per_source = {row["source"]: row for row in pq.read_table(store / "sources.parquet").to_pylist()}
     bad = {name.rpartition("/")[2]: reason for name, reason in summary.left_out.items()}
     assert set(bad) == {"cut.png", "empty.jpg", "text.jpg", "clip.mp4", "huge.png"}
     assert "30,000 × 30,000" in bad["huge.png"]
@@ -167,7 +168,7 @@ def test_a_labeled_set_keeps_bytes_and_labels(tmp_path: Path) -> None:
 
 
 def test_a_video_gives_tracks_and_times(tmp_path: Path) -> None:
-    """Two people that move; every third frame is looked at."""
+    """Two people that move; every third frame is processed."""
     people = generate(2, size=120, seed=3, people=2, difficulty=0.5)
     video = tmp_path / "clip.mp4"
     with write_video(video) as write:

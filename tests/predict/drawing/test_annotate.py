@@ -11,7 +11,7 @@ from halfsmile.data.decode import read_image
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.predict.drawing.annotate import annotated_video, write_picture
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.video import look_at_video
+from halfsmile.predict.video import predict_video
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -33,7 +33,7 @@ def test_an_annotated_video_has_the_frames_and_times_of_its_source(
 ) -> None:
     source = [VideoFrame(f.index, f.time**1.2, f.image) for f in film(lambda i: [(20 + i, 40, 100)], 20)]
     with annotated_video(tmp_path / "a.mp4") as add:
-        for seen in look_at_video(predictor, source):
+        for seen in predict_video(predictor, source):
             add(seen)
     written = list(frames(tmp_path / "a.mp4"))
     assert [f.time for f in written] == pytest.approx([f.time for f in source], abs=1e-3)
@@ -54,7 +54,7 @@ def test_no_frame_shows_a_face_that_shall_be_hidden(
         if squares(frame.index):
             frame.image[44:76, 64:96] = frame.image[44:76, 64:96] - checks.astype(np.uint8)
     with annotated_video(tmp_path / "a.mp4", hide_faces=True) as add:
-        for seen in look_at_video(predictor, source, detect_every=1):
+        for seen in predict_video(predictor, source, detect_every=1):
             add(seen)
     written = list(frames(tmp_path / "a.mp4"))
     assert len(written) == 30
@@ -68,6 +68,6 @@ def test_a_stream_that_changes_its_size_is_scaled(predictor: Predictor, tmp_path
     sizes = [(120, 200), (120, 200), (60, 100), (240, 400)]
     source = [VideoFrame(i, i / 10, scene([], size=size)) for i, size in enumerate(sizes)]
     with annotated_video(tmp_path / "a.mp4") as add:
-        for seen in look_at_video(predictor, source):
+        for seen in predict_video(predictor, source):
             add(seen)
     assert [frame.image.shape for frame in frames(tmp_path / "a.mp4")] == [(120, 200, 3)] * 4

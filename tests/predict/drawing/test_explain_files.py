@@ -11,7 +11,7 @@ from halfsmile.predict.drawing import explain_files
 from halfsmile.predict.drawing.explain_files import PeopleOfVideo, explain_picture
 from halfsmile.predict.drawing.explain_picture import HEIGHT, WIDTH
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.video import look_at_video
+from halfsmile.predict.video import predict_video
 
 
 def test_every_face_of_a_picture_gets_its_file(predictor: Predictor, tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_every_face_of_a_picture_gets_its_file(predictor: Predictor, tmp_path: P
 def watch(predictor: Predictor, people: PeopleOfVideo, frames: int = 30) -> None:
     """The first person is clearest in frame 20, the second is there for ten frames."""
     bright = [90] * 20 + [96] + [90] * (frames - 21)
-    for seen in look_at_video(
+    for seen in predict_video(
         predictor,
         film(lambda i: [(20, 30, bright[i])] + ([(120, 30, 224)] if i < 10 else []), frames),
         detect_every=1,
@@ -57,7 +57,7 @@ def test_people_are_limited_to_those_who_are_seen_longest(
     assert [path.name for path in people.write(tmp_path / "clip", say=lambda _: None)] == [
         "clip-person-1-frame-20.png"
     ]
-    monkeypatch.setattr(explain_files, "FOLLOWED", 0)
+    monkeypatch.setattr(explain_files, "SLOTS", 0)
     people = PeopleOfVideo(predictor)
     watch(predictor, people)
     assert people.write(tmp_path / "clip", say=lambda _: None) == []

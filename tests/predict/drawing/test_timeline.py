@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.predict.drawing.test_overlay import FACE
 
-from halfsmile.predict.drawing.timeline import BINS, FOLLOWED, PEOPLE, Timeline
+from halfsmile.predict.drawing.timeline import BINS, PEOPLE, SLOTS, Timeline
 from halfsmile.predict.face import Face
 
 LABELS = ("neutral", "happiness", "fear")
@@ -73,9 +73,9 @@ def test_the_picture_is_sound_and_tells_who_and_when(tmp_path: Path) -> None:
 def test_crowds_are_cut_to_those_who_are_seen_longest() -> None:
     timeline = Timeline(LABELS, "crowd")
     for i in range(3):
-        timeline.add([face(track, 0.5) for track in range(1, FOLLOWED + 50) if track % 3 <= i], i / 25)
+        timeline.add([face(track, 0.5) for track in range(1, SLOTS + 50) if track % 3 <= i], i / 25)
     assert timeline.people.longest(PEOPLE) == [3 * i for i in range(1, PEOPLE + 1)]
-    assert f"{FOLLOWED + 49 - PEOPLE} people who are seen less are not shown" in timeline.svg()
+    assert f"{SLOTS + 49 - PEOPLE} people who are seen less are not shown" in timeline.svg()
 
 
 def test_who_comes_late_in_a_long_film_and_stays_is_shown() -> None:

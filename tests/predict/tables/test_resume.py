@@ -1,4 +1,4 @@
-"""What an earlier run left: what is done, what is looked at again, and which bytes stay."""
+"""What an earlier run left: what is done, what is processed again, and which bytes stay."""
 
 from __future__ import annotations
 

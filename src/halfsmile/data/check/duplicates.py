@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from halfsmile.data.check.phash import SIDE, Hashes, phash, thumbnail
 from halfsmile.data.decode import BadImageError, pixel_sha256, read_image
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image
+from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
 MAX_DISTANCE = 8
@@ -91,12 +91,9 @@ def read_signatures(manifest: Manifest, *, progress: bool = True) -> Signatures:
         return signatures_of(images(), rows)
 
     parts = [signatures_of([])]
-    with (
-        ThreadPoolExecutor() as pool,
-        Progress("comparing pictures", total=len(locators), active=progress) as shown,
-    ):
+    with Progress("comparing pictures", total=len(locators), active=progress) as shown:
         starts = range(0, len(locators), _CHUNK)
-        for start, part in zip(starts, pool.map(load, starts), strict=True):
+        for start, part in zip(starts, map_in_threads(load, starts), strict=True):
             parts.append(part)
             shown.advance(min(_CHUNK, len(locators) - start))
     return Signatures(
@@ -126,7 +123,7 @@ def readable(
 def signatures_of(images: Iterable[Image], rows: Sequence[int] | None = None) -> Signatures:
     """Signatures of pictures, RGB (H, W, 3) or grey (H, W, 1); ``rows`` counts from 0 by default.
 
-    One picture is looked at after the other, and ``rows`` last, so that both may come as pictures are read.
+    One picture is processed after the other, and ``rows`` last, so that both may come as pictures are read.
     """
     pixels, thumbnails = [], []
     for image in images:

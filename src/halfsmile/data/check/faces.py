@@ -128,7 +128,7 @@ def looks(subject: Subject) -> Iterator[Finding]:
     yield from of_rows(
         small,
         f"Pictures smaller than {MIN_SIDE} pixels",
-        "Look at some: faces so small tell little.",
+        "Inspect some: faces so small tell little.",
         images,
         is_problem=False,
     )

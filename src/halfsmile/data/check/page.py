@@ -1,4 +1,4 @@
-"""A check as one self-contained page: what was found, and faces to look at."""
+"""A check as one self-contained page: what was found, and faces to inspect."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _classes(check: Check) -> list[page.Html]:
             title = name or ("no label" if manifest.taxonomy else "")
             figure = page.figure(_sheet(tiles, title or "faces"), caption, title)
             figures.append(page.Html(f'<div style="margin-bottom:28px">{figure}</div>'))
-    return [page.section("faces", "Faces to look at", *figures)] if figures else []
+    return [page.section("faces", "Faces to inspect", *figures)] if figures else []
 
 
 def _code(text: str) -> page.Html:

@@ -1,9 +1,8 @@
-"""One look at every picture of a manifest: its size, its light, and what it is compared by."""
+"""Measures of every picture of a manifest, read once: its size, its light, and what it is compared by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from halfsmile.data.check.duplicates import Signatures, readable, signatures_of
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image
+from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
 _CHUNK = 256
@@ -48,7 +48,7 @@ class Pictures:
         return self.signatures.bad
 
 
-def look_at(manifest: Manifest, *, progress: bool = True) -> Pictures:
+def measure_pictures(manifest: Manifest, *, progress: bool = True) -> Pictures:
     """Read every picture of a manifest once, in threads.
 
     Args:
@@ -57,7 +57,7 @@ def look_at(manifest: Manifest, *, progress: bool = True) -> Pictures:
     """
     locators, root = manifest.column("image"), Path(manifest.root)
 
-    def look(start: int) -> Pictures:
+    def measure(start: int) -> Pictures:
         rows, measures = [], []
         bad: list[tuple[int, str]] = []
 
@@ -78,11 +78,8 @@ def look_at(manifest: Manifest, *, progress: bool = True) -> Pictures:
 
     starts = range(0, max(1, len(locators)), _CHUNK)
     parts = []
-    with (
-        ThreadPoolExecutor() as pool,
-        Progress("reading pictures", total=len(locators), active=progress) as shown,
-    ):
-        for start, part in zip(starts, pool.map(look, starts), strict=True):
+    with Progress("reading pictures", total=len(locators), active=progress) as shown:
+        for start, part in zip(starts, map_in_threads(measure, starts), strict=True):
             parts.append(part)
             shown.advance(min(_CHUNK, len(locators) - start))
     return _joined(parts)

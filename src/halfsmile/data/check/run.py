@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,29 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from halfsmile.data.check import faces as check_faces
+from halfsmile.data.check import labels as check_labels
 from halfsmile.data.check.duplicates import Duplicates, group_duplicates, without_leaks
-from halfsmile.data.check.findings import find_all
-from halfsmile.data.check.pictures import Pictures, look_at
+from halfsmile.data.check.pictures import Pictures, measure_pictures
 from halfsmile.data.check.stats import Stats, describe
 from halfsmile.data.check.subject import Finding, Subject
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.registry import LAYOUTS, Layout, read_any, recognize
 from halfsmile.utils.console import plain
+
+FINDERS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    check_faces.unreadable,
+    check_labels.repeated_rows,
+    check_labels.classes,
+    check_labels.splits,
+    check_faces.copies,
+    check_labels.people,
+    check_faces.places,
+    check_labels.votes,
+    check_faces.looks,
+)
+"""All that can be wrong with a data set: one function for each thing, each with how to mend it."""
 
 _SHOWN = 3
 
@@ -171,11 +185,13 @@ def check(
     if found.name == "store":
         options = {"skip_damaged": True, **options}
     manifest = read_any(found.root if layout is None else path, found.name, **options)
-    pictures = look_at(manifest, progress=progress) if pixels else None
+    pictures = measure_pictures(manifest, progress=progress) if pixels else None
     duplicates = None if pictures is None else group_duplicates(pictures.signatures)
-    findings = find_all(Subject(manifest, pictures, duplicates))
-    findings = (*_container_findings(found, manifest), *findings)
-    return Check(path, found, manifest, describe(manifest), pictures, duplicates, findings)
+    subject = Subject(manifest, pictures, duplicates)
+    findings = [finding for finder in FINDERS for finding in finder(subject)]
+    findings.sort(key=lambda finding: not finding.is_problem)
+    findings = [*_container_findings(found, manifest), *findings]
+    return Check(path, found, manifest, describe(manifest), pictures, duplicates, tuple(findings))
 
 
 def clean(found: Check) -> Manifest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from rich.table import Table
 from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.manifest import SPLITS, Manifest
 from halfsmile.utils.console import plain
+from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
 PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
@@ -149,11 +149,8 @@ def _measure(manifest: Manifest, *, progress: bool) -> tuple[dict[str, Values], 
             values[row] = image.shape[1], image.shape[0], mean.item(), deviation.item()
         return len(rows)
 
-    with (
-        ThreadPoolExecutor() as pool,
-        Progress("measuring pictures", total=len(locators), active=progress) as shown,
-    ):
-        for count in pool.map(load, range(0, len(locators), _CHUNK)):
+    with Progress("measuring pictures", total=len(locators), active=progress) as shown:
+        for count in map_in_threads(load, range(0, len(locators), _CHUNK)):
             shown.advance(count)
     kept = values[~np.isnan(values[:, 0])]
     names = ("width", "height", "brightness", "contrast")

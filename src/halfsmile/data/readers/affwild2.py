@@ -167,6 +167,17 @@ def read_test(root: Path, frames: Path, *, crops: Crops = "cropped_aligned") -> 
 
     Raises:
         ValueError: If the list or the pictures are missing, or nothing is left.
+
+    Example:
+        >>> import tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> root = Path(folder.name)
+        >>> (root / "cropped_aligned/video59").mkdir(parents=True)
+        >>> (root / "cropped_aligned/video59/00001.jpg").touch()
+        >>> _ = (root / "test.txt").write_text("video59")
+        >>> read_test(root, root / "test.txt").column("image")
+        ['cropped_aligned/video59/00001.jpg']
+        >>> folder.cleanup()
     """
     root = Path(root)
     wanted = read_frame_list(frames)

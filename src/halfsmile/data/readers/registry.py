@@ -1,6 +1,6 @@
 """Which reader fits a path, and why: for people who have a data set and no wish to name its layout.
 
-Recognizing looks at names and headers only, at most :data:`MAX_ENTRIES` of a folder and
+Recognizing reads names and headers only, at most :data:`MAX_ENTRIES` of a folder and
 :data:`MAX_INNER` of those below it, and opens no picture.
 Layouts with files of their own are certain; folders of pictures are guessed from the folders' names.
 """

@@ -20,7 +20,6 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,7 @@ from halfsmile.data.manifest import SCHEMA, Manifest
 from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.data.store.shards import Shard, shard_name
 from halfsmile.taxonomy import Taxonomy, from_labels
-from halfsmile.utils.cpu import processors
+from halfsmile.utils.parallel.threads import default_threads, map_in_threads
 
 INDEX_NAME = "index.parquet"
 SOURCES_NAME = "sources.parquet"
@@ -118,18 +117,6 @@ def read_index(root: Path, columns: Sequence[str] | None = None) -> tuple[pa.Tab
     return table.replace_schema_metadata(None), from_labels(labels) if labels else None
 
 
-def read_sources(root: Path) -> pa.Table:
-    """What became of each source: ``source``, ``faces``, and ``reason`` where it was left out.
-
-    Raises:
-        ValueError: If there is no finished store.
-    """
-    try:
-        return pq.read_table(Path(root) / SOURCES_NAME, partitioning=None)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ValueError(f"{root} is not a finished face store: {error}") from error
-
-
 class FaceStore:
     """Faces of a store by row number, read at random; needs 20 bytes of memory a face.
 
@@ -142,6 +129,22 @@ class FaceStore:
 
     Raises:
         ValueError: If there is no finished store, or a shard is missing or short.
+
+    Example:
+        >>> import tempfile
+        >>> import cv2
+        >>> from halfsmile.data.store.write import StoredFace, StoreWriter
+        >>> from halfsmile.data.synthetic import generate
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with StoreWriter(Path(folder.name)) as writer:
+        ...     for i, image in enumerate(generate(3, size=48, seed=0).images):
+        ...         data = cv2.imencode(".png", image)[1].tobytes()
+        ...         _ = writer.add(f"generated-{i}", [StoredFace(data, width=48, height=48)])
+        >>> store = FaceStore(Path(folder.name))
+        >>> images, bad = store.images([2, 0, 2], size=32, channels=1)
+        >>> len(store), images.shape, bad
+        (3, (3, 32, 32, 1), ())
+        >>> folder.cleanup()
     """
 
     def __init__(self, root: Path, *, threads: int | None = None) -> None:
@@ -152,8 +155,7 @@ class FaceStore:
             np.array(table[name].to_numpy()) for name in ("shard", "offset", "length")
         )
         self._shard = functools.lru_cache(_OPEN_SHARDS)(lambda number: Shard(self.root / shard_name(number)))
-        self._threads = threads or min(16, processors())
-        self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self._threads = threads or default_threads()
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -209,7 +211,8 @@ class FaceStore:
             return bad
 
         starts = range(0, len(chosen), _CHUNK)
-        found = self._pool.map(load, starts) if self._pool and len(starts) > 1 else map(load, starts)
+        in_threads = self._threads > 1 and len(starts) > 1
+        found = map_in_threads(load, starts, threads=self._threads) if in_threads else map(load, starts)
         return images, tuple(item for bad in found for item in bad)
 
 

@@ -1,7 +1,7 @@
 """Photos, folders, archives, videos and data sets become a store of aligned, scored faces.
 
 What is written depends on the sources and the settings alone, not on the engine, the number of processes nor
-on when a run was stopped: sources are looked at in fixed groups and written in their order.
+on when a run was stopped: sources are processed in fixed groups and written in their order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
 from halfsmile.utils.parallel.pool import OrderedPool, TaskError
 from halfsmile.utils.progress import Progress
 
-GROUP = 16  # pictures that a process looks at together
+GROUP = 16  # pictures of a process's batch
 _SHOWN = 5
 
 
@@ -39,7 +39,7 @@ class PrepareSummary:
         store: The store.
         faces: Faces in it now.
         new_faces: Faces that this run added.
-        sources: Sources that this run looked at.
+        sources: Sources that this run processed.
         known_sources: Sources that were in the store before.
         without_face: Sources of this run that could be read and gave no face.
         left_out: Reason by source, of those that could not be read, in this run or before.
@@ -166,7 +166,7 @@ class _Run:
         self.summary = summary
 
     def work(self, sources: FaceSources, *, is_shown: bool) -> None:
-        """Look at all sources that are not in the store yet."""
+        """Process all sources that are not in the store yet."""
         self.begin, self.faces_before = time.monotonic(), len(self.writer)
         self.lengths = self._lengths(sources)
         known = self.summary.known_sources = sum(source.name in self.writer for source in sources)
@@ -183,7 +183,7 @@ class _Run:
         self.summary.seconds["write"] = processor - done_here
 
     def _lengths(self, sources: Iterable[FaceSource]) -> dict[str, int]:
-        """Number of frames to be looked at, of the videos that are still to do."""
+        """Number of frames to be processed, of the videos that are still to do."""
         videos = (s for s in sources if s.is_video and s.name not in self.writer)
         lengths = {}
         for task, pieces in self.pool.run(PrepareTask((video,), only_length=True) for video in videos):
@@ -234,7 +234,7 @@ class _Run:
                 return
 
     def _without(self, group: Sequence[FaceSource], reason: str) -> None:
-        """Look at the sources of a group one by one, since one of them ends the process, and leave it out."""
+        """Process the sources of a group one by one, since one of them ends the process, and leave it out."""
         rest = [source for source in group if source.name not in self.writer]
         if len(group) == 1:
             self._leave_out(group[0], reason)

@@ -33,7 +33,7 @@ from halfsmile.faces.tracking.follow import FollowedFrame, follow
 from halfsmile.faces.video.frames import BadVideoError, frames, probe
 from halfsmile.faces.yunet import YuNet
 
-PIXELS = 2**24  # of pictures that are looked at together
+PIXELS = 2**24  # of the pictures of a batch
 NOT_WANTED = "score too low, or not the one face that is wanted"
 T = TypeVar("T")
 _TOLD = 20  # frames between two pieces that say how far a video is
@@ -45,7 +45,7 @@ class PrepareTask:
 
     Args:
         sources: Pictures, or one video.
-        only_length: Say how many frames of the video will be looked at, and no more.
+        only_length: Say how many frames of the video will be processed, and no more.
     """
 
     sources: tuple[FaceSource, ...]
@@ -54,7 +54,7 @@ class PrepareTask:
 
 @dataclass(frozen=True)
 class FrameCount:
-    """So many frames of a video more were looked at, or are to be."""
+    """So many frames of a video more were processed, or are to be."""
 
     count: int
 

@@ -108,7 +108,7 @@ def find(
         names: Files, folders, archives, patterns, data sets.
         layout: Of all names, one of :data:`~halfsmile.data.readers.registry.LAYOUTS`; ``folder`` takes the
             pictures and videos and nothing else. None recognizes each.
-        leave_out: Folders whose contents are not looked at, except files that are named themselves.
+        leave_out: Folders whose contents are left out, except files that are named themselves.
         options: For the reader.
 
     Raises:

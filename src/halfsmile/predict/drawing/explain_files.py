@@ -17,12 +17,12 @@ from halfsmile.data.preprocess import Image
 from halfsmile.predict.drawing.explain_picture import draw_explanation
 from halfsmile.predict.explain import Explanation, explain_answer
 from halfsmile.predict.face import Face
-from halfsmile.predict.followed import Followed
+from halfsmile.predict.person_slots import PersonSlots
 from halfsmile.predict.predictor import Predictor
 from halfsmile.utils.files import atomic_write
 
 PEOPLE = 30  # of a video that are explained: those who are seen longest
-FOLLOWED = 300  # people of whom a crop is kept at a time
+SLOTS = 300  # people of whom a crop is kept at a time
 
 Say = Callable[[str], None]
 """Is told which face is being explained."""
@@ -71,12 +71,12 @@ class PeopleOfVideo:
     """Keeps the surest frame of each person while a video runs.
 
     Args:
-        predictor: The one that looks at it.
+        predictor: The one that finds the faces.
     """
 
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
-        self._people: Followed[_Person] = Followed(FOLLOWED)
+        self._people: PersonSlots[_Person] = PersonSlots(SLOTS)
 
     def add(self, image: Image, faces: Sequence[Face]) -> None:
         """Take a frame (H, W, 3) and its faces."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.predict.face import Face
-from halfsmile.predict.followed import Followed
+from halfsmile.predict.person_slots import PersonSlots
 from halfsmile.utils.colors import color
 from halfsmile.utils.files import atomic_write
 
@@ -23,7 +23,7 @@ Values = npt.NDArray[np.float64]
 
 BINS = 1024
 PEOPLE = 30  # that get a row: those who are seen longest
-FOLLOWED = 300  # people that are followed at a time
+SLOTS = 300  # people that are followed at a time
 BRIDGED = 0.5  # seconds out of sight that are drawn over
 _LEFT, _RIGHT, _WIDTH, _BAND, _STRIP, _GAP, _HEAD = 92, 16, 1000, 76, 7, 26, 58
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400)
@@ -44,7 +44,7 @@ class Timeline:
         self.seconds = seconds
         self.end = 0.0
         # of each (BINS, classes + 2): probabilities, certain, faces
-        self.people: Followed[Values] = Followed(FOLLOWED)
+        self.people: PersonSlots[Values] = PersonSlots(SLOTS)
         self._first: float | None = None
         self._frames = 0
 

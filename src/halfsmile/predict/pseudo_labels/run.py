@@ -27,6 +27,7 @@ from halfsmile.predict.tables.sinks import require_table
 from halfsmile.utils.console import plain
 from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
 from halfsmile.utils.parallel.pool import OrderedPool, TaskError
+from halfsmile.utils.percent import percent_number
 from halfsmile.utils.progress import Progress
 
 THRESHOLD = 0.7
@@ -73,7 +74,7 @@ class PseudoLabelSummary:
         sums = (sum(self.counts.classes.values()), sum(self.counts.accepted.values()))
         rows = [(name, self.counts.classes[name], self.counts.accepted[name]) for name in self.labels]
         for name, faces, accepted in [*rows, ("all", *sums)]:
-            share = f"{accepted / faces:.0%}" if faces else ""
+            share = f"{percent_number(accepted / faces, 0)}%" if faces else ""
             table.add_row(*plain((name, f"{faces:,}", f"{accepted:,}", share)))
         console.print(table)
         source = {"given": "as given", "model": "the model's own", "default": "the model has none"}

@@ -27,7 +27,7 @@ class Labeled:
     Args:
         probabilities: (N, classes), calibrated; 0 for faces that can't be read.
         bad: Why a face can't be read, by its place among the N.
-        failure: Why none of them could be looked at: this machine does not see the store.
+        failure: Why none of them could be read: this machine does not see the store.
     """
 
     probabilities: Floats

@@ -1,7 +1,7 @@
 """What an earlier run left of a table: which sources are done, and which rows have to go.
 
 Rows may be missing of the last source of an unfinished table, so it is done again. What could not be read is
-looked at again, too: a disk may be there now, a file whole. A video that broke off has rows like any other
+processed again, too: a disk may be there now, a file whole. A video that broke off has rows like any other
 and is done.
 """
 
@@ -24,7 +24,7 @@ class Begun:
     """What is there.
 
     Args:
-        done: Sources that need not be looked at.
+        done: Sources that need no processing.
         failures: First byte and end of each row to drop.
         end: Where the rows to keep end; None where all of the file is kept.
     """
@@ -40,7 +40,7 @@ def find_begun(file: BinaryIO, rows: RowFormat, again: Container[str], *, is_fin
     Args:
         file: The table.
         rows: What its rows look like.
-        again: Sources to look at again if they could not be read; the rows of others stay.
+        again: Sources to process again if they could not be read; the rows of others stay.
         is_finished: Whether rows of its last source can't be missing.
 
     Raises:

@@ -42,6 +42,7 @@ from halfsmile.predict.tables.settings import Settings, move_settings, resumed_s
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.lock import lock, unlock
+from halfsmile.utils.percent import percent_number
 
 TableFormat = Literal["auto", "openface"]
 SUFFIXES = (".csv", ".jsonl", ".ndjson", ".parquet")
@@ -57,7 +58,7 @@ class Sink:
         path: The table.
         rows: What its rows look like.
         resume: Go on with the partial file, or with the finished table, if there is one.
-        again: Sources that are then looked at again if they could not be read.
+        again: Sources that are then processed again if they could not be read.
         settings: How the rows are made, to be written beside the table; see
             :mod:`halfsmile.predict.tables.settings`.
 
@@ -246,7 +247,7 @@ class Printer:
             else:
                 who = "" if result.track is None else f"person {result.track}: "
                 doubt = ", uncertain" if result.uncertain else ""
-                what = f"{who}{result.expression} {result.confidence:.0%}{doubt}"
+                what = f"{who}{result.expression} {percent_number(result.confidence, 0)}%{doubt}"
             self.console.print(f"{where}: {what}", markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
@@ -276,7 +277,7 @@ def open_sink(
         quality: Names of the quality scores that the faces have.
         table_format: ``openface`` writes a CSV file with OpenFace's columns.
         resume: Go on with what an earlier run left.
-        again: Sources that are then looked at again if they could not be read.
+        again: Sources that are then processed again if they could not be read.
         settings: How the rows are made, to be written beside the table.
 
     Raises:

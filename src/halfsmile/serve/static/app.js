@@ -47,11 +47,11 @@ async function work() {
 function report() {
   const { files, done, faces, people, videos, unread, strange } = tally;
   const left = strange ? `${some(strange, "file is", "files are")} neither picture nor video and left out.` : "";
-  if (done < files) return say(`${done} of ${some(files, "file")} looked at… ${left}`.trim(), strange > 0);
+  if (done < files) return say(`${done} of ${some(files, "file")} analyzed… ${left}`.trim(), strange > 0);
   const found = [
     files - videos - unread > 0 ? some(faces, "face") : "",
     videos ? `${some(people, "person", "people")} in ${some(videos, "video")}` : "",
-    unread ? `${unread} not looked at` : "",
+    unread ? `${unread} not analyzed` : "",
   ].filter(Boolean).join(", ");
   say(`${files ? `${some(files, "file")}: ${found}.` : ""} ${left}`.trim(), strange + unread > 0);
   tally = null;

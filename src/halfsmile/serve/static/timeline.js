@@ -14,7 +14,7 @@ export class Timeline {
     this.plan([], 0, 0);
   }
 
-  /** What is to be painted: lanes of faces in order of time, seconds in all, seconds looked at. */
+  /** What is to be painted: lanes of faces in order of time, seconds in all, seconds analyzed. */
   plan(lanes, duration, until) {
     Object.assign(this, { lanes, duration, until, isStale: true });
   }

@@ -1,4 +1,4 @@
-// One video: sent, followed while the server looks at it, and played with its faces and a timeline.
+// One video: sent, followed while the server analyzes it, and played with its faces and a timeline.
 import { element } from "./dom.js";
 import { color, drawFaces, faceArticle, percent, verdict } from "./draw.js";
 import { addRow, newCard, onClear, shown } from "./results.js";
@@ -210,7 +210,7 @@ function play(parts, file) {
     remark(text, bad = false) {
       strip.after(element("p", { className: bad ? "wide error" : "wide hint", textContent: text }));
     },
-    /** No more results come, of a video that was looked at as a whole or not. */
+    /** No more results come, of a video that was analyzed as a whole or not. */
     end(isWhole) {
       isEnded = true;
       if (isWhole) until = duration();
@@ -221,10 +221,10 @@ function play(parts, file) {
         const patch = element("i");
         patch.style.background = color(label);
         return element("span", {}, patch, label);
-      }), element("span", { textContent: "height: confidence · striped: not sure · black: not looked at" }));
+      }), element("span", { textContent: "height: confidence · striped: not sure · black: not analyzed" }));
       if (lanes.size > LANES) player.remark(`The timeline has the ${LANES} of ${lanes.size} people seen longest; the table has all.`);
       if (!lanes.size) {
-        const where = isWhole ? "in this video" : "in what was looked at";
+        const where = isWhole ? "in this video" : "in what was analyzed";
         parts.faces.replaceChildren(element("p", { textContent: `No face was found ${where}.` }));
       }
       if (video.error) sayUnplayable();

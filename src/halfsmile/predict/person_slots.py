@@ -1,4 +1,4 @@
-"""Who of a video's people something is kept of: as many as there is room for, those who are seen longest."""
+"""Slots for the people of a video: as many as there is room for, given to those who are seen longest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Followed(Generic[T]):
+class PersonSlots(Generic[T]):
     """Something about each person, for a limited number of them.
 
     When a new person comes and there is no room, they take the place of the one who was seen in the fewest
