@@ -6,8 +6,10 @@ import json
 import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors import SafetensorError
@@ -18,17 +20,21 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.freematch import FreeMatch
+from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.task import Task
 from halfsmile.models import weights
+from halfsmile.models.pretrained import FACE_FILE
 from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.recipes import with_semi
 from halfsmile.recipes.config import Recipe, Unlabeled
+from halfsmile.recipes.resolve import resolve
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.records import read_records
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.training import stages
 from halfsmile.training.batches import paired_batches, soft_targets
 from halfsmile.training.distributed import Processes
+from halfsmile.training.naming import NAMES
 from halfsmile.training.run import train_run
 from halfsmile.utils.errors import StopRequestedError
 
@@ -308,3 +314,53 @@ def test_a_full_disk_does_not_finish_a_stage(tmp_path: Path, monkeypatch: pytest
     stages.finish_stage(folder, "semi", model, {"steps": 3})
     assert folder.result("semi") == {"stage": "semi", "steps": 3}
     assert torch.equal(load_file(folder.trained_weights("semi"))["weight"], model.weight)
+
+
+@pytest.mark.parametrize("start", ["fresh", "teacher"])
+def test_a_noisy_student_learns_what_stage_two_said_and_a_stopped_one_ends_in_the_same_bits(
+    recipe: Recipe,
+    generated_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    start: Literal["fresh", "teacher"],
+) -> None:
+    chosen = with_semi(recipe, method=NoisyStudent(start=start), unlabeled="all")
+    unbroken = run(chosen, generated_data, tmp_path / "unbroken")
+    said = pq.read_table(unbroken.stage("semi") / NAMES)
+    assert len(said) == 160
+    assert np.allclose(np.array(said["probabilities"].to_pylist()).sum(axis=1), 1, atol=1e-5)
+
+    def stopping(*parts: object) -> object:
+        draw = paired_batches(*parts)  # type: ignore[arg-type]
+
+        def batch(step: int) -> object:
+            if step == 4:
+                signal.raise_signal(signal.SIGINT)
+            return draw(step)
+
+        return batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "paired_batches", stopping)
+        with pytest.raises(StopRequestedError):
+            run(chosen, generated_data, tmp_path / "broken")
+    broken = run(chosen, generated_data, tmp_path / "broken")
+    first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert list(evaluate_run(unbroken, device=torch.device("cpu"))) == ["finetune", "semi"]
+
+
+def test_all_stages_from_the_face_network(generated_data: Path, tmp_path: Path) -> None:
+    recipe = resolve(
+        "ssfer",
+        data=generated_data / "labeled",
+        preset="tiny",
+        init="face",
+        settings=["finetune.epochs=1", "semi.epochs=1", "labels=25%"],
+    )
+    folder = run(recipe, generated_data, tmp_path / "run")
+    start, after = load_file(FACE_FILE), load_file(folder.stage("semi") / "model.safetensors")
+    stem = "encoder.patch_embed.weight"
+    moved = (after[stem] - start[stem].float()).norm() / start[stem].float().norm()
+    assert 0 < moved < 0.02  # the first layer learns slowest
+    assert list(evaluate_run(folder, device=torch.device("cpu"))) == ["finetune", "semi"]

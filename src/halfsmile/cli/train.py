@@ -29,6 +29,7 @@ METHOD_NAMES = (
     "ada-cm",
     "mean-teacher",
     "feedback",
+    "noisy-student",
     "default-model",
     "default-model-enlarged",
 )
@@ -51,8 +52,8 @@ class Train:
         method: What to train: ssfer is masked pre-training, FaceMix and pseudo-labels; supervised the
             baseline on labels alone; abaw6 class-balanced sampling and debiased feedback on unlabeled
             faces from other sources, on videos with a Temporal Encoder over the frames; temporal that
-            encoder alone; fixmatch to feedback are ssfer with another semi-supervised method; default-model
-            makes the model that the package brings, default-model-enlarged its second part.
+            encoder alone; fixmatch to noisy-student are ssfer with another semi-supervised method;
+            default-model makes the model that the package brings, default-model-enlarged its second part.
         data: Labeled data set: FERPlus, RAF-DB, AffectNet, Aff-Wild2, class folders train/<label>/ and
             test/<label>/, a face store, or any other layout that `halfsmile data check` recognizes.
         out: Run folder.
@@ -70,7 +71,8 @@ class Train:
         data_set: What the data are, where that is not recognized or recognized wrongly.
         label_rule: Label rule of FERPlus: argmax, argmax8, majority, probability or multi_target.
         classes: Classes of AffectNet: 7, or 8 with contempt.
-        init: Start from these weights instead of Stage I: a run folder, a file, or an address.
+        init: Start from these weights instead of Stage I: a run folder, a file, an address, or face for the
+            face-recognition network that the package brings.
         init_network: Whose Vision Transformer the weights of --init are: sets mean, std and what else the
             weights don't say. augreg are timm's of that name.
         last_stage: Stop after this stage; a later call without it goes on.

@@ -7,6 +7,7 @@ from halfsmile.methods.debias import DebiasPL
 from halfsmile.methods.feedback import Feedback
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.mean_teacher import MeanTeacher
+from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import Method
 from halfsmile.methods.softmatch import SoftMatch
@@ -19,6 +20,7 @@ FAMILY: dict[str, type[Method]] = {
     "ada-cm": AdaCM,
     "mean-teacher": MeanTeacher,
     "feedback": Feedback,
+    "noisy-student": NoisyStudent,
 }
 
 

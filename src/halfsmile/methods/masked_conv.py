@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from halfsmile.methods.mae import Autoencoder, MaskedAutoencoder, Masking
 from halfsmile.models.encoder import Encoder
+from halfsmile.models.face_network import FaceNetwork
 from halfsmile.models.resnet import ResNet, hide
 from halfsmile.models.winograd import Conv3x3
 
@@ -80,7 +81,15 @@ def build_autoencoder(
         decoder_depth: Blocks (MAE: 8), or 3×3 convolutions.
         decoder_heads: Attention heads (MAE: 16); convolutional decoders have none and ignore it.
         normalize_target: Standardize each target patch by its own mean and variance.
+
+    Raises:
+        ValueError: If the encoder is the face network, which is not pre-trained by masking.
     """
+    if isinstance(encoder, FaceNetwork):
+        raise ValueError(
+            "The face network has seen enough faces and is not pre-trained by masking. Leave Stage I out: "
+            "--init face."
+        )
     if isinstance(encoder, ResNet):
         return MaskedConvAutoencoder(
             encoder,

@@ -19,12 +19,15 @@ class Batch:
         targets: (B, classes) float, each row a distribution.
         boxes: (B, 4) float, xyxy in pixels of ``images``; NaN where unknown.
         unlabeled: (M, C, H, W) uint8.
+        unlabeled_targets: (M, classes) float, where unlabeled faces were named before; each row a
+            distribution.
     """
 
     images: Tensor
     targets: Tensor | None = None
     boxes: Tensor | None = None
     unlabeled: Tensor | None = None
+    unlabeled_targets: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from halfsmile.data.protocols import DataSet, Protocol, protocol_of
 from halfsmile.data.split import LabelBudget
-from halfsmile.models.pretrained import published_encoder
+from halfsmile.models.face_network import FaceNetworkConfig
+from halfsmile.models.pretrained import FACE, published_encoder
 from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.named import recipe_named
 from halfsmile.recipes.overrides import override
 from halfsmile.recipes.sequences import temporal
@@ -43,7 +45,8 @@ def resolve(
         labels: Label budget; the recipe's by default.
         budget: Which labels may be used, in place of ``labels``.
         seed: Of the budget and of every stage; the recipe's by default.
-        init: Weights in place of Stage I.
+        init: Weights in place of Stage I; ``face`` is the face network that the package brings, and changes
+            the recipe as :func:`~halfsmile.recipes.face.with_face_network` says.
         init_network: Whose Vision Transformer they are, see :data:`~halfsmile.models.pretrained.PUBLISHED`.
         settings: See :func:`~halfsmile.recipes.overrides.override`; they come last.
 
@@ -72,7 +75,9 @@ def resolve(
             raise ValueError("--labels and --budget both say which labels may be used; give one of them.")
         drawn_by = replace(recipe.resolved_protocol, group=budget.group)
         recipe = replace(recipe, labels=budget.amount, protocol=drawn_by)
-    if init is not None:
+    if init == FACE and not isinstance(recipe.encoder, FaceNetworkConfig):
+        recipe = with_face_network(recipe, data_set=protocol.data_set)
+    elif init is not None:
         recipe = replace(recipe, init=init, pretrain=None)
     if init_network is not None:
         if init is None:

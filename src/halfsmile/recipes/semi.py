@@ -36,7 +36,8 @@ def with_semi(
 ) -> Recipe:
     """The same recipe with another Stage III; what is None stays.
 
-    The student of ``feedback`` sees no label, so it is fine-tuned on the labeled faces afterwards.
+    The student of ``feedback`` sees no label, so it is fine-tuned on the labeled faces afterwards. With
+    ``noisy-student`` each pseudo-labeled face counts as much as a labeled one.
 
     Args:
         recipe: Any recipe that has a Stage III.
@@ -60,6 +61,8 @@ def with_semi(
     if method is not None:
         semi = replace(semi, method=_chosen(method, recipe.preset))
     semi = replace(semi, sampling=sampling or semi.sampling, unlabeled=unlabeled or semi.unlabeled)
+    if method is not None and semi.method.name == "noisy-student":
+        semi = replace(semi, weight=1.0)
     tune = None
     if semi.method.name == "feedback":
         epochs = _TUNE_EPOCHS[recipe.preset]

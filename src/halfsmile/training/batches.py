@@ -95,14 +95,23 @@ def labeled_batches(faces: DecodedFaces, targets: Tensor, sampler: Sampler) -> C
 
 
 def paired_batches(
-    labeled: Callable[[int], Batch], pool: ImagePool, sampler: Sampler
+    labeled: Callable[[int], Batch], pool: ImagePool, sampler: Sampler, targets: Tensor | None = None
 ) -> Callable[[int], Batch]:
-    """Labeled batches with unlabeled faces beside them."""
+    """Labeled batches with unlabeled faces beside them.
+
+    Args:
+        labeled: Gives the labeled batch of a step.
+        pool: Unlabeled faces.
+        sampler: Their rows of a step.
+        targets: (N, classes) of the pool's faces where they were named before.
+    """
 
     def batch(step: int) -> Batch:
-        first = labeled(step)
-        return Batch(
-            images=first.images, targets=first.targets, boxes=first.boxes, unlabeled=pool(sampler(step))
+        rows = sampler(step)
+        return replace(
+            labeled(step),
+            unlabeled=pool(rows),
+            unlabeled_targets=None if targets is None else targets[torch.from_numpy(rows)],
         )
 
     return batch

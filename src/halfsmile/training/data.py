@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
 from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
 from halfsmile.data.frames import Frames
 from halfsmile.data.images import DecodedFaces, load_faces
@@ -134,10 +131,10 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     )
 
 
-def unlabeled_images(recipe: Recipe, faces: TrainingFaces) -> list[npt.NDArray[np.uint8]]:
+def unlabeled_faces(recipe: Recipe, faces: TrainingFaces) -> list[DecodedFaces]:
     """The unlabeled faces of Stage III, see :func:`unlabeled_parts`."""
-    own = [] if faces.unlabeled is None else [faces.unlabeled.images]
-    return unlabeled_parts(recipe, own, [part.images for part in faces.extra.values()])
+    own = [] if faces.unlabeled is None else [faces.unlabeled]
+    return unlabeled_parts(recipe, own, list(faces.extra.values()))
 
 
 def unlabeled_parts(recipe: Recipe, own: list[Part], extra: list[Part]) -> list[Part]:

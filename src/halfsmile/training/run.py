@@ -22,7 +22,7 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.settings import differences
 from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
-from halfsmile.training.data import describe, draw_budget, load_roles, require_same_faces, unlabeled_images
+from halfsmile.training.data import describe, draw_budget, load_roles, require_same_faces, unlabeled_faces
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.stages import Trainer, finetune, pretrain, require_partners, semi, tune
@@ -153,7 +153,7 @@ def _train(
     with where.main_first():
         faces = load_roles(recipe, sets, budget, cache=out / "cache")
     if recipe.semi is not None and "semi" in stages:
-        unlabeled_images(recipe, faces)  # missing ones are refused now, not after the stages before
+        unlabeled_faces(recipe, faces)  # missing ones are refused now, not after the stages before
     precision = _precision(folder, where, console)
     if where.is_main:
         facts = describe(recipe, sets, faces, data=data)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from halfsmile.data.images import DecodedFaces
 from halfsmile.data.samplers import (
@@ -18,10 +19,11 @@ from halfsmile.data.samplers import (
     class_frequencies,
 )
 from halfsmile.evaluation.inference import watch
+from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.precision import Precision
-from halfsmile.models.pretrained import load_pretrained
+from halfsmile.models.pretrained import LoadReport, load_pretrained
 from halfsmile.models.weights import load_weights, save_weights
 from halfsmile.recipes.config import FineTuneConfig, Recipe
 from halfsmile.recipes.optim import OptimConfig
@@ -36,10 +38,11 @@ from halfsmile.training.batches import (
     soft_targets,
     unlabeled_batches,
 )
-from halfsmile.training.data import TrainingFaces, unlabeled_images
+from halfsmile.training.data import TrainingFaces, unlabeled_faces
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import peak_memory
 from halfsmile.training.loop import LoopConfig, train
+from halfsmile.training.naming import name_faces
 from halfsmile.training.pictures import show_mixes, show_reconstructions
 from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
 from halfsmile.utils.console import make_console
@@ -227,13 +230,19 @@ def finetune(run: Trainer) -> None:
     """Stage II: FaceMix (or another mixing) on the labeled few, from Stage I, given weights, or scratch."""
     config = run.recipe.finetune
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
-    if run.recipe.init is not None:
-        report = load_pretrained(model.encoder, run.recipe.init)
-        if run.where.is_main:
-            make_console(stderr=True).print(report.summary())
-    elif run.recipe.pretrain is not None:
-        load_pretrained(model.encoder, str(run.folder.path))
+    report = _start(run, model)
+    if report is not None and run.where.is_main:
+        make_console(stderr=True).print(report.summary())
     _supervise(run, "finetune", config, model)
+
+
+def _start(run: Trainer, model: Classifier) -> LoadReport | None:
+    """Give an encoder the weights that the recipe starts from; None where nothing is to be told of them."""
+    if run.recipe.init is not None:
+        return load_pretrained(model.encoder, run.recipe.init)
+    if run.recipe.pretrain is not None:
+        load_pretrained(model.encoder, str(run.folder.path))
+    return None
 
 
 def tune(run: Trainer) -> None:
@@ -278,9 +287,16 @@ def semi(run: Trainer) -> None:
     config = run.recipe.semi
     if config is None:
         return
-    pool = ImagePool(unlabeled_images(run.recipe, run.faces))
+    parts = unlabeled_faces(run.recipe, run.faces)
+    pool = ImagePool([part.images for part in parts])
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
     load_weights(run.folder.trained_weights("finetune"), model)
+    named = None
+    if isinstance(config.method, NoisyStudent):
+        named = _named(run, config.method, model, parts, pool)
+        if config.method.start == "fresh":
+            model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
+            _start(run, model)
     task = semi_task(config, model)
     labeled = run.faces.labeled
     targets = soft_targets(labeled.manifest, config.vote_share)
@@ -289,6 +305,7 @@ def semi(run: Trainer) -> None:
         labeled_batches(labeled, targets, sampler),
         pool,
         run.sampler(len(pool), config.unlabeled_batch, "semi", stream=1),
+        named,
     )
     run.train(
         "semi",
@@ -302,6 +319,23 @@ def semi(run: Trainer) -> None:
         labeled=run.labeled_sampler(config.labeled_batch, "semi", config.sampling, whole=True),
         evaluate=_watch(run),
     )
+
+
+def _named(
+    run: Trainer, method: NoisyStudent, teacher: Classifier, parts: Sequence[DecodedFaces], pool: ImagePool
+) -> Tensor:
+    """Targets (N, classes) of the pool's faces, named by the network of Stage II."""
+    said = name_faces(
+        run.folder.stage("semi"),
+        method,
+        teacher,
+        pool,
+        [image for part in parts for image in part.manifest.column("image")],
+        where=run.where,
+        precision=run.precision,
+    )
+    counts = torch.tensor(list(run.faces.labeled.manifest.counts().values()), dtype=torch.float32)
+    return method.targets(torch.from_numpy(said), counts / counts.sum())
 
 
 def _watch(run: Trainer) -> Callable[[Task], dict[str, float]] | None:

@@ -1,0 +1,77 @@
+"""Any recipe from the face network instead of from scratch or from Stage I."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from halfsmile.data.protocols import DataSet
+from halfsmile.methods.noisy_student import NoisyStudent
+from halfsmile.models.face_network import FaceNetworkConfig
+from halfsmile.models.pretrained import FACE
+from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.optim import OptimConfig
+
+_SIZES: dict[Preset, int] = {"tiny": 67, "cpu": 99, "gpu": 99}
+_EPOCHS: dict[Preset, float] = {"tiny": 12, "cpu": 24, "gpu": 40}
+_STUDENT_EPOCHS: dict[Preset, float] = {"tiny": 2, "cpu": 4, "gpu": 20}
+
+
+def with_face_network(recipe: Recipe, *, data_set: DataSet | None = None) -> Recipe:
+    """The same recipe, from dlib's face network (``--init face``).
+
+    It needs no Stage I. Its layers learn at rates that fall towards the picture, since it has seen more faces
+    than the labels can show it, and few epochs are enough. SSFER's Stage III becomes
+    :class:`~halfsmile.methods.noisy_student.NoisyStudent`; another method that was asked for stays.
+
+    Args:
+        recipe: Of the presets ``tiny``, ``cpu`` or ``gpu``.
+        data_set: What it will be trained on; the faces of FERPlus are gray, and so is the encoder then.
+
+    Raises:
+        ValueError: If the recipe is of the preset ``paper``, whose network is another one, or is of videos.
+    """
+    if recipe.preset not in _SIZES:
+        raise ValueError(
+            f"The preset {recipe.preset} is the published Vision Transformer; the face network is another "
+            "network. Give --preset cpu or gpu with --init face, or other weights."
+        )
+    optim = OptimConfig(
+        learning_rate=2e-3,
+        final_learning_rate=1e-5,
+        layer_decay=0.8,
+        clip=5.0,
+        betas=recipe.finetune.optim.betas,
+    )
+    finetune = replace(
+        recipe.finetune,
+        epochs=_EPOCHS[recipe.preset],
+        optim=optim,
+        mixing="mixup",
+        alpha=0.4,
+        dropout=0.3,
+        drop_path=0.0,
+        small_side=None,
+    )
+    semi = recipe.semi and replace(recipe.semi, optim=optim, dropout=0.3, drop_path=0.0)
+    if semi is not None and recipe.name == "ssfer":
+        semi = replace(
+            semi,
+            method=NoisyStudent(),
+            epochs=_STUDENT_EPOCHS[recipe.preset],
+            labeled_batch=semi.unlabeled_batch // 4,
+            unlabeled_batch=3 * semi.unlabeled_batch // 4,
+            strong=replace(semi.strong, num_operations=1, erase=0.25),
+            weight=1.0,
+            ema_decay=0.998,
+        )
+    return replace(
+        recipe,
+        init=FACE,
+        encoder=FaceNetworkConfig(
+            image_size=_SIZES[recipe.preset], channels=1 if data_set == "ferplus" else 3
+        ),
+        standardize=True,
+        pretrain=None,
+        finetune=finetune,
+        semi=semi,
+    )

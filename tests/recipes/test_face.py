@@ -1,0 +1,65 @@
+"""Recipes that start from the face network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from halfsmile.methods.noisy_student import NoisyStudent
+from halfsmile.models.face_network import FaceNetworkConfig
+from halfsmile.recipes import ssfer, supervised
+from halfsmile.recipes.config import Preset
+from halfsmile.recipes.face import with_face_network
+from halfsmile.recipes.resolve import resolve
+from halfsmile.recipes.semi import semi
+from halfsmile.recipes.serialize import from_json, to_json
+
+
+@pytest.fixture
+def faces(generated_data: Path) -> Path:
+    return generated_data / "labeled"
+
+
+@pytest.mark.parametrize("preset", ["tiny", "cpu", "gpu"])
+def test_stage_one_is_replaced_and_stage_three_learns_soft_names(preset: Preset) -> None:
+    recipe = with_face_network(ssfer(preset))
+    assert (recipe.init, recipe.pretrain, recipe.standardize) == ("face", None, True)
+    assert isinstance(recipe.encoder, FaceNetworkConfig)
+    assert recipe.semi is not None
+    assert recipe.semi.method == NoisyStudent()
+    assert recipe.semi.optim == recipe.finetune.optim
+    assert recipe.finetune.optim.layer_decay < 1
+    assert from_json(to_json(recipe)) == recipe
+
+
+def test_faces_of_ferplus_are_gray() -> None:
+    assert with_face_network(supervised(), data_set="ferplus").encoder.channels == 1
+    assert with_face_network(supervised(), data_set="rafdb").encoder.channels == 3
+
+
+def test_a_method_that_was_asked_for_stays() -> None:
+    recipe = with_face_network(semi("freematch"))
+    assert recipe.semi is not None
+    assert recipe.semi.method.name == "freematch"
+    assert with_face_network(supervised()).semi is None
+
+
+def test_the_published_network_is_another_one() -> None:
+    with pytest.raises(ValueError, match="--preset cpu or gpu with --init face"):
+        with_face_network(ssfer("paper"))
+
+
+def test_the_command_line_names_it(faces: Path) -> None:
+    recipe = resolve("ssfer", data=faces, preset="tiny", init="face", settings=["finetune.epochs=3"])
+    assert recipe.encoder == FaceNetworkConfig(image_size=67)
+    assert recipe.finetune.epochs == 3
+    again = resolve(recipe, data=faces, init="face")
+    assert again == recipe
+
+
+def test_each_pseudo_label_counts_as_much_as_a_label() -> None:
+    for preset in ("tiny", "cpu", "gpu", "paper"):
+        recipe = semi("noisy-student", preset)  # type: ignore[arg-type]
+        assert recipe.semi is not None
+        assert recipe.semi.weight == 1
