@@ -82,6 +82,7 @@ def main(
     autoencoder = build_autoencoder(
         encoder, decoder_width=64, decoder_depth=2, decoder_heads=4, normalize_target=True
     )
+    patches = autoencoder.encoder.config.num_patches
     optimizer = torch.optim.AdamW(autoencoder.parameters(), betas=(0.9, 0.95), weight_decay=0.05)
     steps = math.ceil(epochs * len(pool) / BATCH)
 
@@ -92,7 +93,7 @@ def main(
             group["lr"] = LEARNING_RATE * warmup * decay
         rows = torch.randint(len(pool), (BATCH,), generator=generator)
         images = VIEW(pool[rows], generator=generator).images  # (B, C, S, S) float in [0, 1]
-        masking = random_masking(BATCH, config.num_patches, MASK_RATIO, generator)
+        masking = random_masking(BATCH, patches, MASK_RATIO, generator)
         painted = autoencoder(images, masking)  # (B, N, p² · C)
         loss = masked_loss(painted, autoencoder.target(images), masking.mask)
         optimizer.zero_grad()
@@ -105,7 +106,7 @@ def main(
     autoencoder.eval()
     some = pool[:9].float() / 255
     with torch.inference_mode():
-        masking = random_masking(len(some), config.num_patches, MASK_RATIO, generator)
+        masking = random_masking(len(some), patches, MASK_RATIO, generator)
         masked, completed = autoencoder.reconstruct(some, masking)
     shown = [(255 * part).round().byte().permute(0, 2, 3, 1).numpy() for part in (some, masked, completed)]
     out.mkdir(parents=True, exist_ok=True)

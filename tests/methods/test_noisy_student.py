@@ -63,7 +63,8 @@ def test_without_mixing_the_loss_is_the_weighted_mean(
 ) -> None:
     targets = names(len(both.unlabeled))  # type: ignore[arg-type]
     batch = replace(both, unlabeled_targets=targets)
-    task = NoisyStudent(alpha=0.0).task(model, **{**settings, "weight": 0.5, "smoothing": 0.1}).eval()
+    settings |= {"weight": 0.5, "smoothing": 0.1}
+    task = NoisyStudent(alpha=0.0).task(model, **settings).eval()
     result = task.step(batch, torch.Generator().manual_seed(0))
 
     views = task.strong(
@@ -94,7 +95,8 @@ def test_mixing_one_face_with_itself_changes_nothing(settings: SemiSettings) -> 
         unlabeled=face.repeat(5, 1, 1, 1),
         unlabeled_targets=target.repeat(5, 1),
     )
-    task = NoisyStudent(alpha=1.0).task(Bright(), **{**settings, "weight": 1.0, "smoothing": 0.0})
+    settings |= {"weight": 1.0}
+    task = NoisyStudent(alpha=1.0).task(Bright(), **settings)
     expected = F.cross_entropy(Bright()(face / 255), target)
     for seed in range(3):
         found = task.step(batch, torch.Generator().manual_seed(seed)).loss

@@ -4,15 +4,15 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from safetensors.torch import load_file
 
-from halfsmile.models.encoder import build_encoder
 from halfsmile.models.face_files import main, read_face_file
-from halfsmile.models.face_network import WIDTHS, FaceEmbedding, FaceNetworkConfig
+from halfsmile.models.face_network import WIDTHS, FaceEmbedding, FaceNetwork, FaceNetworkConfig
 from halfsmile.models.pretrained import load_pretrained
 
 Floats = npt.NDArray[np.float32]
@@ -86,7 +86,7 @@ def write_manifest(path: Path) -> Path:
         }
     arrays["fc"] = MATRIX
     for name, values in arrays.items():
-        entry = {"name": name, "shape": list(values.shape), "dtype": "float32"}
+        entry: dict[str, Any] = {"name": name, "shape": list(values.shape), "dtype": "float32"}
         if name.endswith("biases"):
             content.append(values.astype("<f4").tobytes())
         else:
@@ -125,11 +125,11 @@ def test_scales_and_shifts_are_folded_into_the_convolutions(
 @pytest.mark.parametrize("write", [dat, manifest])
 def test_both_files_are_taken_as_weights(write: Callable[[Path], Path], tmp_path: Path) -> None:
     path = write(tmp_path)
-    encoder = build_encoder(FaceNetworkConfig(channels=3))
+    encoder = FaceNetwork(FaceNetworkConfig(channels=3))
     report = load_pretrained(encoder, str(path))
     assert not report.missing
     expected = read_face_file(path)["encoder.patch_embed.weight"]
-    assert encoder.patch_embed.weight.equal(expected)  # type: ignore[union-attr]
+    assert encoder.patch_embed.weight.equal(expected)
 
 
 def test_the_program_writes_half_precision(tmp_path: Path) -> None:

@@ -77,9 +77,8 @@ def test_a_grey_picture_gets_the_features_of_its_colors() -> None:
 def test_a_halving_block_fills_up_with_zeros_at_the_end() -> None:
     block = Block(1, 2, halves=True)
     with torch.no_grad():
-        for parameter in block.parameters():
-            parameter.zero_()
-        block.conv2.bias.copy_(torch.tensor([1.0, 2.0]))
+        for name, parameter in block.named_parameters():
+            parameter.copy_(torch.tensor([1.0, 2.0]) if name == "conv2.bias" else 0 * parameter)
     x = torch.ones(1, 1, 8, 8)  # the convolution leaves 3 × 3, the shortcut 4 × 4
     found = block(x)[0]
     assert found[0].tolist() == [[2, 2, 2, 1], [2, 2, 2, 1], [2, 2, 2, 1], [1, 1, 1, 1]]

@@ -98,7 +98,7 @@ def _split(values: Floats | None, first: int, second: int, name: str) -> tuple[F
     found = 0 if values is None else len(values)
     if values is None or found != first + second:
         raise ValueError(f"{name} has {found:,} numbers, expected {first + second:,}.")
-    return values[:first].astype(np.float64), values[first:].astype(np.float64)  # type: ignore[return-value]
+    return values[:first].astype(np.float64), values[first:].astype(np.float64)
 
 
 def _read_dat(path: Path) -> Iterator[Floats]:

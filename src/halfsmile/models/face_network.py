@@ -84,6 +84,11 @@ class FaceNetworkConfig:
         """Per-channel mean that is subtracted from images in [0, 1]."""
         return tuple(value / 255 for value in MEAN) if self.channels == 3 else (sum(MEAN) / 3 / 255,)
 
+    @property
+    def std(self) -> tuple[float, ...]:
+        """What they are divided by then: 256 gray levels, not their deviation."""
+        return (256 / 255,) * self.channels
+
 
 class Block(nn.Module):
     """Two 3 × 3 convolutions and a shortcut.
@@ -139,6 +144,7 @@ class FaceNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)
         self.patch_embed = nn.Conv2d(config.channels, WIDTHS[0], 7, stride=2)
         rates = torch.linspace(0, config.drop_path, config.depth, device="cpu").tolist()
         self.blocks = nn.ModuleList()
@@ -147,12 +153,11 @@ class FaceNetwork(nn.Module):
             block = Block(width, WIDTHS[i], halves=i in HALVES, drop_path=rates[i])
             self.blocks.append(block)
             width = WIDTHS[i]
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module.bias)
-        for block in self.blocks:
-            nn.init.zeros_(block.conv2.weight)
+        for name, parameter in self.named_parameters():
+            if name.endswith(("bias", "conv2.weight")):  # a block is idle at first
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.kaiming_normal_(parameter, mode="fan_out", nonlinearity="relu")
 
     def normalize(self, images: Tensor) -> Tensor:
         """Images in [0, 1], shape (B, C, H, W), less the mean face, in units of 256 gray levels.
@@ -163,7 +168,7 @@ class FaceNetwork(nn.Module):
         expected = (self.config.channels, self.config.image_size, self.config.image_size)
         if tuple(images.shape[1:]) != expected:
             raise ValueError(f"Images have shape {tuple(images.shape[1:])}, this encoder takes {expected}.")
-        return (images - self.mean) * (255 / 256)  # type: ignore[operator]
+        return (images - self.mean) / self.std  # type: ignore[operator]
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """The map after each block, of images (B, C, H, W) in [0, 1]."""
