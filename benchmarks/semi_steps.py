@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from halfsmile.data.samplers import BalancedSampler, ShuffledSampler
 from halfsmile.methods.family import method_named
-from halfsmile.methods.feedback import Feedback
+from halfsmile.methods.feedback.debiased import Feedback
 from halfsmile.methods.semi import Method
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier

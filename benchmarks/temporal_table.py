@@ -53,7 +53,7 @@ from halfsmile.sequences.smoothing_choice import choose_smoothing
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.temporal import (
+from halfsmile.training.temporal.features import (
     train_temporal,
 )
 from halfsmile.transforms.augment import Augment

@@ -69,9 +69,10 @@ def train(
         data_set: Takes the place of what is recognized.
         label_rule: Label rule of FERPlus.
         num_classes: Classes of AffectNet, 7 or 8.
-        init: Weights in place of Stage I: a run folder, a file, or an address.
-        init_network: Whose Vision Transformer they are, where the weights don't say: ``ssfer``, ``mae``,
-            ``augreg`` or ``farl``.
+        init: Weights in place of Stage I: a run folder, a file, an address, or ``face`` for the face network
+            that the package brings.
+        init_network: Whose network they are, where the weights don't say: ``ssfer``, ``mae``, ``augreg``,
+            ``farl``, ``resnet18`` or ``resnet34``.
         settings: Fields to replace, ``stage.field=value``, see :func:`halfsmile.recipes.override`.
         last_stage: Stop after this stage; a later call goes on.
         device: Where to compute; what is there by default.

@@ -14,9 +14,9 @@ from halfsmile.data.images import DecodedFaces
 from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation.inference import predict_probabilities, pseudo_label_quality, watch
 from halfsmile.methods.debias import DebiasPL
-from halfsmile.methods.feedback import Feedback
+from halfsmile.methods.feedback.debiased import Feedback
+from halfsmile.methods.feedback.guard import GuardConfig
 from halfsmile.methods.freematch import FreeMatch
-from halfsmile.methods.guard import GuardConfig
 from halfsmile.methods.pseudo_label import PseudoLabelTask
 from halfsmile.methods.task import Task
 from halfsmile.taxonomy import Taxonomy

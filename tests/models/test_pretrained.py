@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from timm.models.vision_transformer import _convert_openai_clip
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfsmile.methods.mae import MaskedAutoencoder
@@ -132,6 +133,7 @@ def test_published_encoders_differ_from_the_recipes_in_what_weights_do_not_say(n
     }
     assert changed <= {"mean", "std", "pre_norm", "activation", "norm_epsilon"}
     assert (config == TINY) is (name == "ssfer")
+    assert isinstance(config, VitConfig)
     assert config.pre_norm is (name == "farl")
 
 
@@ -324,3 +326,36 @@ def test_summary_counts() -> None:
         "not in the weights (1): c",
         "unused (2): x, y",
     ]
+
+
+@pytest.mark.parametrize(("name", "wrap"), [("resnet18", False), ("resnet18", True), ("resnet34", False)])
+def test_residual_networks_with_names_of_torchvision_give_its_features(
+    name: str, wrap: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    theirs = getattr(torchvision.models, name)(num_classes=10).eval()
+    for module in theirs.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean, std=0.1)  # type: ignore[arg-type]
+    tensors = theirs.state_dict()
+    kept = {"state_dict": {f"module.{key}": value for key, value in tensors.items()}} if wrap else tensors
+    torch.save(kept, tmp_path / "network.pth")
+
+    config = published_encoder(ResNetConfig(image_size=48), name)
+    assert config.image_size == 64
+    encoder = build_encoder(config).eval()
+    report = load_pretrained(encoder, str(tmp_path / "network.pth"))
+    assert report.unused == ("fc.weight", "fc.bias")
+    assert not report.missing
+    images = torch.rand(2, 3, 64, 64)
+    theirs.fc = nn.Identity()
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (config.mean, config.std))
+    with torch.inference_mode():
+        torch.testing.assert_close(encoder(images), theirs((images - mean) / std), atol=1e-4, rtol=1e-4)
+
+
+def test_a_residual_network_of_another_depth_is_refused(tmp_path: Path) -> None:
+    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "network.pth")
+    encoder = build_encoder(published_encoder(ResNetConfig(), "resnet34"))
+    with pytest.raises(ValueError, match=r"no weights for \d+ of \d+ tensors.*depths \(3, 4, 6, 3\)"):
+        load_pretrained(encoder, str(tmp_path / "network.pth"))

@@ -37,10 +37,10 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.frame_predictions import METHODS, read_frame_predictions
 from halfsmile.runs.predictions import read_predictions
 from halfsmile.sequences.smoothing import Smoothing
-from halfsmile.training import temporal as training
 from halfsmile.training.data import load_roles
 from halfsmile.training.distributed import Processes
 from halfsmile.training.run import train_run
+from halfsmile.training.temporal import features as training
 from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))

@@ -29,8 +29,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.feedback import Feedback
-from halfsmile.methods.guard import GuardConfig
+from halfsmile.methods.feedback.debiased import Feedback
+from halfsmile.methods.feedback.guard import GuardConfig
 from halfsmile.methods.task import Batch, Task
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.runs.records import read_records

@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from halfsmile.data.samplers import ShuffledSampler
-from halfsmile.methods.feedback import Feedback, FeedbackTask
-from halfsmile.methods.guard import GuardConfig
+from halfsmile.methods.feedback.debiased import Feedback, FeedbackTask
+from halfsmile.methods.feedback.guard import GuardConfig
 from halfsmile.methods.task import Batch, Phase, StepResult, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer

@@ -35,8 +35,10 @@ METHOD_NAMES = (
 )
 Method = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="{" + ",".join(METHOD_NAMES) + "}")]
 Network = Annotated[
-    Literal["ssfer", "mae", "augreg", "farl"] | None,
-    tyro.conf.arg(metavar="{ssfer,mae,augreg,farl}", help_behavior_hint="(default: the recipe's)"),
+    Literal["ssfer", "mae", "augreg", "farl", "resnet18", "resnet34"] | None,
+    tyro.conf.arg(
+        metavar="{ssfer,mae,augreg,farl,resnet18,resnet34}", help_behavior_hint="(default: the recipe's)"
+    ),
 ]
 Settings = Annotated[
     tuple[str, ...],
@@ -73,8 +75,9 @@ class Train:
         classes: Classes of AffectNet: 7, or 8 with contempt.
         init: Start from these weights instead of Stage I: a run folder, a file, an address, or face for the
             face-recognition network that the package brings.
-        init_network: Whose Vision Transformer the weights of --init are: sets mean, std and what else the
-            weights don't say. augreg are timm's of that name.
+        init_network: Whose network the weights of --init are: sets its shape, mean, std and what else the
+            weights don't say. augreg are timm's of that name; resnet18 and resnet34 have torchvision's names,
+            as those of MS-Celeb-1M that many papers start from.
         last_stage: Stop after this stage; a later call without it goes on.
         device: Where to compute.
         tensorboard: Also write TensorBoard events.

@@ -42,9 +42,9 @@ from halfsmile.methods.facemix import (
     with_fallback,
 )
 from halfsmile.methods.family import FAMILY, method_named
-from halfsmile.methods.feedback import Feedback, FeedbackTask
+from halfsmile.methods.feedback.debiased import Feedback, FeedbackTask
+from halfsmile.methods.feedback.guard import GuardConfig, OutOfDistributionGuard
 from halfsmile.methods.freematch import FreeMatch, FreeMatchTask
-from halfsmile.methods.guard import GuardConfig, OutOfDistributionGuard
 from halfsmile.methods.mae import (
     Autoencoder,
     MaeTask,

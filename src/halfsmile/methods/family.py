@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from halfsmile.methods.ada_cm import AdaCM
 from halfsmile.methods.debias import DebiasPL
-from halfsmile.methods.feedback import Feedback
+from halfsmile.methods.feedback.debiased import Feedback
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.mean_teacher import MeanTeacher
 from halfsmile.methods.noisy_student import NoisyStudent

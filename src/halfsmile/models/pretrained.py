@@ -6,6 +6,7 @@
 | MAE (``facebookresearch/mae``) | ``model``: MAE's names, with or without decoder | ``mae`` |
 | FaRL (``FacePerceiver/FaRL``) | ``state_dict``: CLIP's names below ``visual.`` | ``farl`` |
 | timm's ``VisionTransformer`` | flat | ``augreg`` for those of that name; else its card says |
+| ResNet-18 and -34 with torchvision's names | flat | ``resnet18``, ``resnet34`` |
 | a halfsmile run | ``pretrain/model.safetensors`` | the same recipe's |
 | dlib's face network | ``face`` (the package's), ``.dat``, face-api's manifest | ``FaceNetworkConfig`` |
 
@@ -34,7 +35,7 @@ from torch.nn import functional as F
 from halfsmile.models.encoder import Encoder, EncoderConfig
 from halfsmile.models.face_files import is_face_file, read_face_file
 from halfsmile.models.face_network import MEAN, FaceNetwork
-from halfsmile.models.resnet import ResNet
+from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.utils.download import download, is_url
@@ -54,7 +55,10 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "augreg": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)},
     "farl": FARL,
 }
-"""What the encoder of published weights needs besides its size."""
+"""What a Vision Transformer of published weights needs besides its size."""
+
+RESNETS: Mapping[str, tuple[int, ...]] = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
+"""Blocks of each stage of the residual networks whose published weights can be loaded."""
 
 FACE = "face"
 """Names the face network that the package brings as the source of weights."""
@@ -63,6 +67,7 @@ FACE_FILE = Path(__file__).parent / "files" / "face_network.safetensors"
 
 _TORCH_FILES = (".pth", ".pt", ".bin", ".ckpt")
 _RUN_WEIGHTS = Path("pretrain") / "model.safetensors"
+_BLOCK = re.compile(r"layer(\d+)\.(\d+)\.")
 _CLIP_NAMES = (
     (r"^visual\.class_embedding$", "cls_token"),
     (r"^visual\.positional_embedding$", "pos_embed"),
@@ -104,18 +109,30 @@ class LoadReport:
         return "\n".join(lines)
 
 
-def published_encoder(config: EncoderConfig, name: str) -> VitConfig:
+def published_encoder(config: EncoderConfig, name: str) -> EncoderConfig:
     """The same encoder with what published weights need that they can't say themselves.
 
     Args:
-        config: Of a Vision Transformer for RGB.
-        name: One of :data:`PUBLISHED`.
+        config: Of a Vision Transformer for RGB; for one of :data:`RESNETS` any, of which the size of the
+            pictures is kept as nearly as its stride of 32 px allows.
+        name: One of :data:`PUBLISHED` or :data:`RESNETS`.
 
     Raises:
         ValueError: If the encoder is another network, grey, or the name unknown.
     """
+    if name in RESNETS:
+        return ResNetConfig(
+            image_size=max(2, round(config.image_size / 32)) * 32,
+            patch_size=32,
+            channels=3,
+            widths=(64, 128, 256, 512),
+            depths=RESNETS[name],
+            stem="published",
+            **PUBLISHED["mae"],
+        )
     if name not in PUBLISHED:
-        raise ValueError(f"Unknown published network {name!r}; known are {', '.join(PUBLISHED)}.")
+        known = ", ".join((*PUBLISHED, *RESNETS))
+        raise ValueError(f"Unknown published network {name!r}; known are {known}.")
     if not isinstance(config, VitConfig) or config.channels != 3:
         raise ValueError(
             f"The weights of {name} are of a Vision Transformer for RGB; the recipe's encoder is a "
@@ -138,7 +155,9 @@ def load_pretrained(encoder: Encoder, source: str, *, cache: Path | None = None)
         ValueError: If the source can't be found or read, holds more than tensors, or does not fit: the blocks
             of the encoder must all be set and must compute what those of the source do.
     """
-    tensors = _by_encoder_name(read_weights(source, cache=cache))
+    weights = read_weights(source, cache=cache)
+    counted = isinstance(encoder, ResNet) and "layer1.0.conv1.weight" in weights
+    tensors = _by_block(weights) if counted else _by_encoder_name(weights)
     if isinstance(encoder, FaceNetwork):
         tensors = _with_stem_for(encoder, tensors)
     if not isinstance(encoder, VisionTransformer):
@@ -278,6 +297,20 @@ def _by_encoder_name(tensors: dict[str, Tensor]) -> dict[str, tuple[str, Tensor]
             )
         elif key.startswith("fc_norm.") and "norm.weight" not in tensors:
             name = key.removeprefix("fc_")
+        named[name] = (key, value)
+    return named
+
+
+def _by_block(tensors: dict[str, Tensor]) -> dict[str, tuple[str, Tensor]]:
+    """Tensors of a residual network with torchvision's names, whose blocks are counted in each stage anew."""
+    places = [tuple(map(int, found.groups())) for key in tensors if (found := _BLOCK.match(key))]
+    before = {stage: len({place for place in places if place[0] < stage}) for stage, _ in places}
+    named = {}
+    for key, value in tensors.items():
+        name = re.sub(r"^conv1\.", "patch_embed.0.", re.sub(r"^bn1\.", "patch_embed.1.", key))
+        if found := _BLOCK.match(key):
+            stage, block = map(int, found.groups())
+            name = f"blocks.{before[stage] + block}.{key[found.end() :]}"
         named[name] = (key, value)
     return named
 

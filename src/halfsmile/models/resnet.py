@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,8 @@ class ResNetConfig:
         channels: 1 for grey, 3 for RGB.
         widths: Channels of each stage.
         depths: Basic blocks of each stage.
+        stem: ``light`` is one 3×3 convolution of stride 2; ``published`` the 7×7 one and its pooling, as in
+            the paper and in torchvision, whose weights then fit.
         drop_path: Stochastic-depth rate of the last block; rises linearly from 0 (arXiv 1603.09382).
         mean: Per-channel mean that is subtracted from images in [0, 1].
         std: Per-channel standard deviation that they are divided by.
@@ -48,6 +51,7 @@ class ResNetConfig:
     channels: int = 1
     widths: tuple[int, ...] = (32, 64, 128, 256)
     depths: tuple[int, ...] = (1, 2, 2, 2)
+    stem: Literal["light", "published"] = "light"
     drop_path: float = 0.0
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
@@ -80,7 +84,7 @@ class ResNetConfig:
     @property
     def stride(self) -> int:
         """Pixels of a side of the input for one of the last map."""
-        return int(2 ** len(self.widths))
+        return int(2 ** (len(self.widths) + (self.stem == "published")))
 
     @property
     def width(self) -> int:
@@ -120,11 +124,14 @@ class ResNet(nn.Module):
         self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)
         first = config.widths[0]
+        side = 3 if config.stem == "light" else 7
         self.patch_embed = nn.Sequential(
-            nn.Conv2d(config.channels, first, 3, stride=2, padding=1, bias=False),
+            nn.Conv2d(config.channels, first, side, stride=2, padding=side // 2, bias=False),
             nn.BatchNorm2d(first),
             nn.ReLU(),
         )
+        if config.stem == "published":
+            self.patch_embed.append(nn.MaxPool2d(3, stride=2, padding=1))
         rates = iter(torch.linspace(0, config.drop_path, sum(config.depths), device="cpu").tolist())
         self.blocks = nn.ModuleList()
         width = first

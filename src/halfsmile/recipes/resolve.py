@@ -47,7 +47,7 @@ def resolve(
         seed: Of the budget and of every stage; the recipe's by default.
         init: Weights in place of Stage I; ``face`` is the face network that the package brings, and changes
             the recipe as :func:`~halfsmile.recipes.face.with_face_network` says.
-        init_network: Whose Vision Transformer they are, see :data:`~halfsmile.models.pretrained.PUBLISHED`.
+        init_network: Whose network they are, see :func:`~halfsmile.models.pretrained.published_encoder`.
         settings: See :func:`~halfsmile.recipes.overrides.override`; they come last.
 
     Raises:

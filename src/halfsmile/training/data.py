@@ -14,7 +14,7 @@ from halfsmile.data.sets import DataSets
 from halfsmile.data.split import LabelBudget
 from halfsmile.recipes.config import Recipe
 from halfsmile.taxonomy import Taxonomy
-from halfsmile.training.frames import temporal_groups, training_frames
+from halfsmile.training.temporal.frames import temporal_groups, training_frames
 from halfsmile.utils.files import read_json
 
 Part = TypeVar("Part")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.special import logsumexp, softmax
 
-from halfsmile.methods.guard import GuardConfig, OutOfDistributionGuard, Score
+from halfsmile.methods.feedback.guard import GuardConfig, OutOfDistributionGuard, Score
 
 LOGITS = torch.tensor([[4.0, 0.0, 0.0], [0.5, 0.4, 0.6], [-3.0, -3.0, 1.0], [9.0, 9.0, 8.0]])
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.methods.feedback import Feedback, FeedbackTask
-from halfsmile.methods.guard import GuardConfig
+from halfsmile.methods.feedback.debiased import Feedback, FeedbackTask
+from halfsmile.methods.feedback.guard import GuardConfig
 from halfsmile.methods.task import Batch
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer

@@ -22,10 +22,10 @@ from halfsmile.recipes.config import TemporalStageConfig
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training import loop
-from halfsmile.training import temporal as module
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import StopRequest
-from halfsmile.training.temporal import (
+from halfsmile.training.temporal import features as module
+from halfsmile.training.temporal.features import (
     train_temporal,
     window_batches,
 )

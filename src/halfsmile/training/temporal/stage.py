@@ -18,7 +18,7 @@ from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose_smoothing
 from halfsmile.training.environment import peak_memory
 from halfsmile.training.stages import Trainer
-from halfsmile.training.temporal import train_temporal
+from halfsmile.training.temporal.features import train_temporal
 from halfsmile.utils.files import atomic_write
 
 

@@ -24,7 +24,7 @@ Chosen here, and not known from the sources:
   unlabeled faces.
 * T names faces in evaluation mode, as an averaged teacher does.
 * Faces that a guard rejects get no loss; means run over all unlabeled faces, rejected or not.
-* A feedback per face (off by default), see ``methods/sample_feedback``.
+* A feedback per face (off by default), see ``methods/feedback/per_sample``.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from halfsmile.methods.guard import ACCEPT_ALL, GuardConfig, OutOfDistributionGuard
-from halfsmile.methods.sample_feedback import HeadGradient, head_gradient, sample_feedback, with_features
+from halfsmile.methods.feedback.guard import ACCEPT_ALL, GuardConfig, OutOfDistributionGuard
+from halfsmile.methods.feedback.per_sample import HeadGradient, head_gradient, sample_feedback, with_features
 from halfsmile.methods.semi import PseudoLabels, SemiSettings, SemiTask, both_kinds, over_processes
 from halfsmile.methods.task import Batch, Phase, StepResult
 

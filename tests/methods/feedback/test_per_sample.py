@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from halfsmile.methods.sample_feedback import head_gradient, sample_feedback, with_features
+from halfsmile.methods.feedback.per_sample import head_gradient, sample_feedback, with_features
 
 
 class Small(nn.Module):

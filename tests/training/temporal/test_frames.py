@@ -22,7 +22,7 @@ from halfsmile.recipes import temporal
 from halfsmile.recipes.config import Recipe
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.data import load_roles
-from halfsmile.training.frames import temporal_groups
+from halfsmile.training.temporal.frames import temporal_groups
 
 MOODS = Taxonomy("moods", ("neutral", "glad", "sad"))
 RECIPE = replace(temporal(), protocol=PROTOCOLS["sequences"])
