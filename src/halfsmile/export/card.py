@@ -123,12 +123,15 @@ def _looks(calibration: Calibration) -> str:
 
 def _data(data: Mapping[str, Any]) -> list[str]:
     rule = f", label rule {data['label_rule']}" if data.get("label_rule") else ""
-    elsewhere = sum(data["pretrain_images"].values()) - data["unlabeled"] - sum(data["labeled"].values())
+    pseudo = sum((data.get("pseudo_labeled") or {}).values())
+    known = data["unlabeled"] + sum(data["labeled"].values()) + pseudo
+    elsewhere = sum(data["pretrain_images"].values()) - known
+    named = f", {pseudo:,} faces labeled by another model" if pseudo else ""
     return [
         f"{data['data_set']}{rule}: {sum(data['labeled'].values()):,} labeled faces "
         f"({', '.join(f'{label} {count:,}' for label, count in data['labeled'].items())}), "
-        f"{data['unlabeled']:,} of the training split without their labels, {max(0, elsewhere):,} unlabeled "
-        "faces from other sources.",
+        f"{data['unlabeled']:,} of the training split without their labels{named}, "
+        f"{max(0, elsewhere):,} unlabeled faces from other sources.",
         *(f"* {note}" for note in data["notes"]),
     ]
 
