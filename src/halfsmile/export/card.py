@@ -141,7 +141,7 @@ def _certainty(calibration: Calibration) -> list[str]:
     if calibration.source is None or calibration.threshold is None:
         return [
             "Not calibrated: the run has no labeled faces that trained nothing. Confidences are those of the "
-            "network, and no answer is marked as uncertain."
+            "network, and of no answer it is known whether it is certain."
         ]
     titles = {"before": "as trained", "temperature": "**exported**", "vector": "vector scaling"}
     few = ", which are few" if calibration.count < FEW_FACES else ""
