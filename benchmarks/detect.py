@@ -46,6 +46,8 @@ class Options:
         sources: Folders or zip archives of pictures.
         model: YuNet's ONNX file; downloaded once if not given.
         limit: Pictures per source, spread evenly over it.
+        canvas: Paste every picture onto a gray square so many pixels large, at a place that its number draws.
+        size: Longer side of the pictures that are pasted.
         pad: Add this share of each side around every picture, with copies of its edge (for tight crops).
         faces: How many faces every picture holds, if that is known.
         min_face: MTCNN's smallest face in pixels.
@@ -55,6 +57,8 @@ class Options:
     sources: Annotated[tuple[Path, ...], tyro.conf.Positional]
     model: Path | None = None
     limit: int = 400
+    canvas: int | None = None
+    size: int = 64
     pad: float = 0.0
     faces: int | None = None
     min_face: int = 40
@@ -92,7 +96,7 @@ def pictures(source: Path, options: Options) -> Iterator[Image | None]:
         names = zipfile.ZipFile(source).namelist()
     names = sorted(name for name in names if name.lower().endswith(SUFFIXES))
     rows = np.linspace(0, len(names) - 1, min(options.limit, len(names))).astype(int)
-    for name in [names[row] for row in rows]:
+    for row, name in [(int(row), names[row]) for row in rows]:
         try:
             image = read_image(source, name)
         except ValueError:
@@ -100,7 +104,20 @@ def pictures(source: Path, options: Options) -> Iterator[Image | None]:
             continue
         image = np.repeat(image, 3, 2) if image.shape[2] == 1 else image
         y, x = (round(options.pad * side) for side in image.shape[:2])
-        yield np.pad(image, ((y, y), (x, x), (0, 0)), "edge")
+        image = np.pad(image, ((y, y), (x, x), (0, 0)), "edge")
+        yield image if options.canvas is None else pasted(image, options.size, options.canvas, seed=row)
+
+
+def pasted(image: Image, size: int, canvas: int, *, seed: int) -> Image:
+    """A picture, ``size`` pixels large, somewhere on a gray square of ``canvas`` pixels."""
+    scale = size / max(image.shape[:2])
+    height, width = (max(1, round(scale * side)) for side in image.shape[:2])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    small = cv2.resize(image, (width, height), interpolation=method)
+    left, top = np.random.default_rng(seed).integers(0, canvas - size, 2, endpoint=True)
+    found = np.full((canvas, canvas, 3), 128, np.uint8)
+    found[top : top + height, left : left + width] = small
+    return found
 
 
 def match(first: Sequence[Detection], second: Sequence[Detection]) -> list[tuple[int, int]]:

@@ -40,6 +40,7 @@ def train(
     data: PathLike,
     out: PathLike,
     unlabeled: Sequence[PathLike] = (),
+    pseudo_labels: Sequence[PathLike] = (),
     labels: str | None = None,
     budget: LabelBudget | PathLike | None = None,
     seed: int | None = None,
@@ -62,6 +63,8 @@ def train(
         data: Labeled data set in any layout that ``halfsmile data check`` recognizes.
         out: Run folder.
         unlabeled: Folders, archives or stores of unlabeled faces.
+        pseudo_labels: Tables of ``halfsmile pseudo-label``, or lists of ``halfsmile data import``, whose
+            faces train together with the labeled ones and are never tested on.
         labels: Label budget: a share of each class (``10%``), a number per class (``40``), or ``all``.
         budget: Which labels may be used, or the file of ``halfsmile data split``; in place of ``labels``.
         seed: Of the budget and of all training; that of the recipe, or 0.
@@ -111,6 +114,7 @@ def train(
             resolved,
             data=Path(data),
             unlabeled=[Path(path) for path in unlabeled],
+            pseudo_labels=[Path(path) for path in pseudo_labels],
             out=Path(out),
             where=where,
             budget=budget,

@@ -23,9 +23,17 @@ def test_a_store_becomes_a_labeled_list(tmp_path: Path, capsys: pytest.CaptureFi
     shown = capsys.readouterr().out
     assert "Accepted from a confidence of 0.000 (as given), at most 3 of a class." in shown
     assert ExpressionModel.load(threads=1).name in shown
-    main(["data", "import", store, table, "--taxonomy", "ferplus", "--out", labeled])
-    counts = Manifest.load(Path(labeled)).counts()
-    assert max(counts.values()) == 3
+    assert f"halfsmile train METHOD --data DATA --pseudo-labels {table} --out RUN" in shown
+    main(["data", "import", store, table, "--out", labeled])
+    assert "labeled rows have no split" in capsys.readouterr().out
+    manifest = Manifest.load(Path(labeled))
+    assert max(manifest.counts().values()) == 3
+    assert manifest.taxonomy is not None
+    assert manifest.taxonomy.labels == ExpressionModel.load(threads=1).labels
+    main(["data", "import", store, table, "--out", labeled, "--split", "train"])
+    assert "have no split" not in capsys.readouterr().out
+    again = Manifest.load(Path(labeled))
+    assert [s == "train" for s in again.column("split")] == [n is not None for n in again.column("label")]
     with pytest.raises(SystemExit):
         main(["pseudo-label", store, "--out", table, *local])
     assert "labels.csv exists" in capsys.readouterr().err

@@ -8,7 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from halfsmile.data.copies import copies_of, notes_on_test_faces, require_no_test_faces
+from halfsmile.data.copies import (
+    copies_of,
+    notes_on_test_faces,
+    require_no_test_faces,
+    without_copies,
+)
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.readers import folder
 
@@ -43,3 +48,17 @@ def test_one_gray_level_makes_another_face(tmp_path: Path) -> None:
     require_no_test_faces("web", changed, test)
     assert notes_on_test_faces([changed, None], test) == []
     assert copies_of(test, test) == [("a.png", "a.png")]
+
+
+def test_copies_are_left_out_with_a_line_for_each_kind(tmp_path: Path) -> None:
+    test, labeled = faces(tmp_path / "test", a__png=1), faces(tmp_path / "labeled", b__png=2, c__png=1)
+    others = faces(tmp_path / "others", u__png=3, v__png=2, w__bmp=1, x__png=4)
+    kept, notes = without_copies("web", others, {"test faces": test, "none": None, "labeled faces": labeled})
+    assert kept.manifest.column("image") == ["u.png", "x.png"]
+    np.testing.assert_array_equal(kept.images, others.images[[0, 3]])
+    assert notes == [
+        "1 faces of web have the pixels of test faces and were left out.",
+        "1 faces of web have the pixels of labeled faces and were left out.",
+    ]
+    again, none = without_copies("web", kept, {"test faces": test})
+    assert (len(again), none) == (2, [])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +9,6 @@ import pytest
 
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
-
-MODEL = "models/face_detection_yunet_2026may.onnx"
-
 
 Scene = tuple[Image, npt.NDArray[np.float32]]
 
@@ -31,12 +26,3 @@ def scenes() -> list[Scene]:
         points = np.stack((large.landmarks[index] + (40, 60), small.landmarks[index] + (270, 120)))
         made.append((np.asarray(cv2.GaussianBlur(image, (0, 0), 0.7), np.uint8), points))
     return [*made, (np.full((300, 420, 3), 128, np.uint8), np.empty((0, 5, 2), np.float32))]
-
-
-@pytest.fixture(scope="session")
-def yunet_model(real_data: Path) -> Path:
-    """YuNet's model file."""
-    path = real_data / MODEL
-    if not path.is_file():
-        pytest.skip(f"no YuNet model at {path}")
-    return path

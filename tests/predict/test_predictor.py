@@ -61,9 +61,12 @@ def test_uncertain_means_below_the_threshold(model: ExpressionModel, brightness:
         assert predictor.is_uncertain(1.0) == (used == 1.0), "1 is for models that are never sure enough"
 
 
-def test_without_any_threshold_nothing_is_called_uncertain(tmp_path: Path) -> None:
-    predictor = Predictor(brightness_model(tmp_path / "m.onnx", threshold=None), detector=FramedSquares())
-    assert not predictor.predict(scene([(20, 30, 64)]))[0].uncertain
+def test_without_any_threshold_nobody_knows_what_is_certain(tmp_path: Path) -> None:
+    model = brightness_model(tmp_path / "m.onnx", threshold=None)
+    predictor = Predictor(model, detector=FramedSquares())
+    assert predictor.predict(scene([(20, 30, 64)]))[0].uncertain is None
+    assert predictor.is_uncertain(1.0) is None
+    assert Predictor(model, detector=FramedSquares(), threshold=1.0).is_uncertain(0.99)
 
 
 @pytest.mark.parametrize("brightness", [32, 60, 64, 70])

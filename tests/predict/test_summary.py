@@ -28,6 +28,18 @@ def test_faces_are_counted_by_expression() -> None:
     assert [line.split() for line in shown.splitlines()[1:3]] == [["joy", "2", "67%"], ["calm", "1", "33%"]]
 
 
+def test_the_detector_is_named_and_unknown_certainty_is_told() -> None:
+    summary = PredictSummary(pictures=1, detector="YuNet")
+    assert "0 faces." in rendered(summary)
+    summary.count([replace(FACE, uncertain=None), replace(FACE, uncertain=None)])
+    shown = rendered(summary)
+    assert "1 picture in 0.0 s: 2 faces found by YuNet." in shown
+    assert "uncertain" not in shown
+    assert "Certainty unknown: the model was not calibrated. --threshold" in shown
+    summary.count([replace(FACE, uncertain=True)])
+    assert "3 faces found by YuNet, 1 of them uncertain." in rendered(summary)
+
+
 def test_failures_are_told_by_reason_with_an_example() -> None:
     summary = PredictSummary(videos=1, frames=1000, people=1, without_face=1, skipped=3)
     summary.failures += [("[a].jpg", "empty"), ("b.jpg", "empty"), ("c.mp4", "no video")]

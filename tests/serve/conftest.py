@@ -22,8 +22,10 @@ from fastapi.testclient import TestClient
 
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
+from halfsmile.faces.detect import Detector
 from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.faces.video.writer import write_video
+from halfsmile.faces.yunet import YuNet
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.serve.app import create_app
@@ -61,6 +63,7 @@ class StandIn:
     seconds: float = 0.0
     model: StandInModel = field(default_factory=StandInModel)
     threshold: float | None = 0.6
+    detector: Detector = field(default_factory=lambda: YuNet())
     batches: list[int] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
     gate: threading.Event = field(default_factory=threading.Event)
@@ -103,7 +106,7 @@ class StandIn:
                 expression=LABELS[best],
                 probabilities=probabilities,
                 confidence=confidence,
-                uncertain=self.threshold is not None and confidence < self.threshold,
+                uncertain=None if self.threshold is None else confidence < self.threshold,
             )
         ]
 

@@ -134,6 +134,7 @@ def test_model_health_metrics_and_description(client: TestClient, photo: bytes) 
     model = ModelAnswer.model_validate(client.get("/v1/model").json())
     assert (model.name, model.threshold, model.card) == (FACTS.name, 0.6, FACTS.card)
     assert model.limits["pixels"] == 40_000_000
+    assert model.detector == "YuNet"
     assert client.get("/healthz").json() == {"status": "ok"}
     client.post("/v1/predict", files={"files": ("secret-name.jpg", photo)})
     text = client.get("/metrics").text

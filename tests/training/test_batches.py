@@ -105,7 +105,7 @@ def test_tensors_have_channels_first() -> None:
 def test_labeled_batches_keep_faces_targets_and_boxes_together() -> None:
     faces, targets = labeled_faces(), soft_targets(labeled_rows(), 0.5)
     sampler = ShuffledSampler(3, batch_size=4, seed=0)
-    batch = labeled_batches(faces, targets, sampler)(5)
+    batch = labeled_batches([faces], targets, sampler)(5)
     assert batch.targets is not None
     assert batch.boxes is not None
     rows = batch.images[:, 0, 0, 0].tolist()
@@ -116,7 +116,7 @@ def test_labeled_batches_keep_faces_targets_and_boxes_together() -> None:
 
 def test_paired_batches_hold_both_kinds() -> None:
     labeled = labeled_batches(
-        labeled_faces(), soft_targets(labeled_rows(), 0), ShuffledSampler(3, batch_size=2, seed=0)
+        [labeled_faces()], soft_targets(labeled_rows(), 0), ShuffledSampler(3, batch_size=2, seed=0)
     )
     pool, sampler = ImagePool([pictures(10, first=100)]), ShuffledSampler(10, batch_size=6, seed=1)
     batch = paired_batches(labeled, pool, sampler)(3)
@@ -148,7 +148,7 @@ def test_groups_are_people_else_videos_else_nobody() -> None:
 
 def test_small_faces_come_first_and_keep_targets_boxes_and_brightness() -> None:
     sampler = ShuffledSampler(3, batch_size=3, seed=0)
-    whole = labeled_batches(labeled_faces(), soft_targets(labeled_rows(), 0.5), sampler)
+    whole = labeled_batches([labeled_faces()], soft_targets(labeled_rows(), 0.5), sampler)
     batches = small_first(whole, side=2, until=2)
     for step in range(4):
         found, expected = batches(step), whole(step)

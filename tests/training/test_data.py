@@ -13,6 +13,7 @@ import pytest
 
 from halfsmile.data.decode import read_bytes
 from halfsmile.data.images import DecodedFaces, load_faces
+from halfsmile.data.manifest import Manifest
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers import class_folders
 from halfsmile.data.samplers import BalancedSampler
@@ -30,6 +31,7 @@ from halfsmile.training.batches import (
     soft_targets,
 )
 from halfsmile.training.data import (
+    TrainingFaces,
     describe,
     load_roles,
     require_same_faces,
@@ -125,6 +127,78 @@ def test_the_description_counts_every_face_once(data: Path, tmp_path: Path) -> N
     assert facts["fingerprint"] == sets.train.fingerprint() != facts["test_fingerprint"]
 
 
+def with_pseudo_labels(data: Path, root: Path) -> tuple[Any, TrainingFaces]:
+    """Faces that a model labeled, among them a test face, a held-out or labeled one, and two new ones."""
+    write_faces(root / "named", [50, 1, 2, 3, 4, 5, 6, 7, 8, 30, 130])
+    rows = [
+        {"image": f"{value:03d}.png", "label": "glad" if value > 100 else "calm", "votes": [0.75, 0.25]}
+        for value in (50, 1, 2, 3, 4, 5, 6, 7, 8, 30, 130)
+    ]
+    Manifest.from_rows(rows, root / "named", MOODS).save(root / "list.parquet")
+    sets = read_data(RECIPE.resolved_protocol, data / "labeled", pseudo_labels=[root / "list.parquet"])
+    budget = LabelBudget.draw(sets.train, RECIPE.labels, seed=RECIPE.seed, held_out=RECIPE.held_out)
+    return sets, load_roles(RECIPE, sets, budget, cache=root)
+
+
+def test_pseudo_labeled_faces_train_and_nothing_else(data: Path, tmp_path: Path) -> None:
+    """Those that are test, held-out or labeled faces are left out with a line."""
+    _, without = load(RECIPE, data, tmp_path)
+    sets, faces = with_pseudo_labels(data, tmp_path)
+    (pseudo,) = faces.pseudo.values()
+    unlabeled = [value for value in gray_values(faces.unlabeled) if value < 100]
+    assert gray_values(pseudo) == sorted([*unlabeled, 30, 130])
+    assert [gray_values(part) for part in faces.supervised.values()] == [
+        gray_values(without.labeled),
+        gray_values(pseudo),
+    ]
+    for part in ("labeled", "held_out", "test", "unlabeled"):
+        assert gray_values(getattr(faces, part)) == gray_values(getattr(without, part))
+    assert faces.pseudo_counts() == {"calm": len(unlabeled) + 1, "glad": 1}
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    assert json.loads(json.dumps(facts)) == facts
+    assert facts["pseudo_labeled"] == faces.pseudo_counts()
+    (table,) = facts["pseudo_labels"]
+    assert (table["path"], table["faces"]) == (str(tmp_path / "list.parquet"), len(pseudo))
+    assert list(facts["pretrain_images"].values()) == [13, len(pseudo)]
+    notes = [note for note in facts["notes"] if "left out" in note]
+    assert [note.split(" have the ")[1] for note in notes] == [
+        "pixels of test faces and were left out.",
+        "pixels of held-out faces and were left out.",
+        "pixels of labeled faces and were left out.",
+    ]
+    assert [int(note.split()[0]) for note in notes] == [1, 3, 2]
+
+
+def test_a_run_goes_on_with_the_pseudo_labels_it_began_with(data: Path, tmp_path: Path) -> None:
+    sets, faces = with_pseudo_labels(data, tmp_path)
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    write_json(tmp_path / "data.json", facts)
+    require_same_faces(tmp_path / "data.json", facts)
+    (table,) = facts["pseudo_labels"]
+    with pytest.raises(ValueError, match="a table given by --pseudo-labels has changed since"):
+        require_same_faces(tmp_path / "data.json", {**facts, "pseudo_labels": [{**table, "sha256": "0"}]})
+    sets, faces = load(RECIPE, data, tmp_path / "none")
+    with pytest.raises(ValueError, match=r"differs in pseudo_labeled .*--pseudo-labels to go on"):
+        require_same_faces(tmp_path / "data.json", describe(RECIPE, sets, faces, data=data / "labeled"))
+
+
+def test_rows_without_a_split_are_counted(data: Path, tmp_path: Path) -> None:
+    labeled = class_folders.read(data / "labeled")
+    rows = labeled.table.to_pylist()
+    for row in rows[-3:]:
+        row["split"] = None
+    Manifest.from_rows(rows, labeled.root, labeled.taxonomy).save(tmp_path / "some.parquet")
+    sets = read_data(RECIPE.resolved_protocol, tmp_path / "some.parquet")
+    assert "3 of 23 rows are without a split and take no part." in sets.train.notes
+    Manifest.from_rows([{**row, "split": None} for row in rows], labeled.root, labeled.taxonomy).save(
+        tmp_path / "none.parquet"
+    )
+    with pytest.raises(
+        ValueError, match=r"0 test rows \(test\), and 23 rows without a split.*(.|\n)*--pseudo-labels .*none"
+    ):
+        read_data(RECIPE.resolved_protocol, tmp_path / "none.parquet")
+
+
 def test_a_class_without_a_readable_labeled_face_is_named(data: Path, tmp_path: Path) -> None:
     for path in (data / "labeled/train/glad").iterdir():
         path.write_bytes(b"no picture")
@@ -160,7 +234,7 @@ def test_a_class_with_one_labeled_face_is_enough(data: Path, tmp_path: Path) -> 
     assert faces.labeled.manifest.counts() == {"calm": 1, "glad": 3}
     classes = faces.labeled.manifest.class_indices()
     sampler = BalancedSampler(classes, groups(faces.labeled.manifest), batch_size=8, seed=0)
-    batch = labeled_batches(faces.labeled, soft_targets(faces.labeled.manifest, 0.0), sampler)(3)
+    batch = labeled_batches([faces.labeled], soft_targets(faces.labeled.manifest, 0.0), sampler)(3)
     assert batch.targets is not None
     assert batch.targets.sum(dim=0).tolist() == [4.0, 4.0]
 
@@ -219,7 +293,8 @@ def test_a_run_goes_on_with_the_faces_it_began_with(data: Path, tmp_path: Path) 
     moved = {**facts, "path": "/elsewhere", "pretrain_images": {"/elsewhere": 13, "/others": 3}}
     require_same_faces(path, moved)
     with pytest.raises(
-        ValueError, match=r"differs in pretrain_images .*Give the same --data and --unlabeled"
+        ValueError,
+        match=r"differs in pretrain_images .*Give the same --data, --unlabeled and --pseudo-labels",
     ):
         require_same_faces(path, {**facts, "pretrain_images": {"/elsewhere": 13}})
     with pytest.raises(ValueError, match=r"differs in unlabeled \(8 / 7\)"):

@@ -61,7 +61,9 @@ def test_another_recipe_is_refused_and_the_difference_named(tmp_path: Path) -> N
     other = replace(RECIPE, labels="25%", finetune=replace(RECIPE.finetune, mixing="cutmix"))
     with pytest.raises(ValueError, match="another recipe") as caught:
         open_run(tmp_path, other)
-    assert "finetune.mixing (facemix / cutmix), labels (10% / 25%) (there / asked for)" in str(caught.value)
+    lines = str(caught.value).splitlines()
+    assert lines[0].endswith("What differs (there / asked for):")
+    assert lines[1:3] == ["  finetune.mixing (facemix / cutmix)", "  labels (10% / 25%)"]
     assert "Use a new folder for --out" in str(caught.value)
     assert read_recipe(folder.recipe_path) == RECIPE
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers import folder as folder_reader
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.freematch import FreeMatch
@@ -31,6 +33,7 @@ from halfsmile.recipes.resolve import resolve
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.records import read_records
 from halfsmile.runs.stages import LAST_STAGE, StageName
+from halfsmile.taxonomy import FERPLUS
 from halfsmile.training import stages
 from halfsmile.training.batches import paired_batches, soft_targets
 from halfsmile.training.distributed import Processes
@@ -364,3 +367,47 @@ def test_all_stages_from_the_face_network(generated_data: Path, tmp_path: Path) 
     moved = (after[stem] - start[stem].float()).norm() / start[stem].float().norm()
     assert 0 < moved < 0.02  # the first layer learns slowest
     assert list(evaluate_run(folder, device=torch.device("cpu"))) == ["finetune", "semi"]
+
+
+def test_pseudo_labeled_faces_train_every_stage_that_takes_labels(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their targets are the model's probabilities; the others keep theirs."""
+    sides = folder_reader.read(generated_data / "unlabeled.zip")
+    labels = ("happiness", "anger")
+    rows = [
+        {
+            "image": name,
+            "label": labels[i % 2],
+            "votes": [0.75 if label == labels[i % 2] else 0.25 / 7 for label in FERPLUS.labels],
+        }
+        for i, name in enumerate(sides.column("image"))
+    ]
+    Manifest.from_rows(rows, sides.root, FERPLUS).save(tmp_path / "named.parquet")
+    seen: dict[str, tuple[float, float]] = {}
+
+    def spy(task: Task, batches: Any, config: Any, folder: Path, **options: object) -> None:
+        found = [batches(step) for step in range(math.ceil(config.epoch_steps))]
+        targets = [batch.targets for batch in found if batch.targets is not None]
+        soft = torch.cat(targets).amax(dim=1).sub(0.75).abs().lt(1e-6) if targets else torch.zeros(1)
+        seen[folder.name] = (config.epoch_steps * config.batch_size, float(soft.float().mean()))
+
+    monkeypatch.setattr(stages, "train", spy)
+    recipe = replace(tiny_recipe, labels="50%", held_out=0.0, tune=tiny_recipe.finetune)
+    folder = train_run(
+        recipe,
+        data=generated_data / "labeled",
+        unlabeled=[],
+        pseudo_labels=[tmp_path / "named.parquet"],
+        out=tmp_path / "run",
+        where=HERE,
+    )
+    facts = json.loads((folder.path / "data.json").read_text())
+    labeled = sum(facts["labeled"].values())
+    assert sum(facts["pseudo_labeled"].values()) == 64
+    assert seen["pretrain"][0] == labeled + facts["unlabeled"] + 64
+    assert seen["finetune"][0] == seen["tune"][0] == labeled + 64
+    assert seen["semi"][0] == facts["unlabeled"]
+    for stage in ("finetune", "semi", "tune"):
+        assert seen[stage][1] == pytest.approx(64 / (labeled + 64), abs=0.15)
+    assert seen["pretrain"][1] == 0

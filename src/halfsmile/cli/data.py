@@ -85,9 +85,9 @@ class Prepare:
     Args:
         sources: Pictures, videos, folders, archives, patterns, data sets.
         out: The store: a new folder, or one to go on with.
-        detector: Who finds the faces: YuNet, MTCNN, auto (YuNet where a model is given or was downloaded
-            before), or given: the boxes and landmarks of the data set.
-        model: YuNet's ONNX file or its address.
+        detector: What finds the faces: yunet, mtcnn, auto, which is yunet, or given: the boxes and landmarks
+            of the data set.
+        model: Another ONNX file of YuNet, or its address.
         aligned: Every picture is one aligned face already; nothing is detected.
         size: Side of the faces in pixels; aligned pictures keep theirs unless this is given.
         min_score: Drop faces with a lower score of the detector.

@@ -14,12 +14,14 @@ from halfsmile.cli.data_options import (
     Layout,
     Renames,
     SourceNames,
+    SplitName,
     TaxonomyName,
     named_path,
     read,
     renames,
     roles_table,
     say,
+    say_without_split,
     taxonomy_named,
 )
 from halfsmile.utils.console import make_console
@@ -63,6 +65,7 @@ class Split:
 
         manifest = read(self.path, self.layout, self.label_rule)
         if "train" in manifest.column("split"):
+            say_without_split(manifest)
             manifest = manifest.split("train")
         budget = LabelBudget.draw(
             manifest, self.labels, seed=self.seed, held_out=self.held_out, group=self.by
@@ -84,6 +87,7 @@ class Merge:
             commas between.
         rename: What becomes of labels that it lacks: contempt=none drops them, happy=happiness renames; for
             one data set only: ferplus:contempt=none.
+        split: Split of the labeled rows that have none, of all sources.
         label_rule: Label rule of FERPlus.
     """
 
@@ -91,6 +95,7 @@ class Merge:
     out: Path
     taxonomy: TaxonomyName = None
     rename: Renames = ()
+    split: SplitName = None
     label_rule: LabelRule = None
 
     def run(self) -> None:
@@ -109,10 +114,13 @@ class Merge:
             found = [s.manifest.taxonomy for s in sources if s.manifest.taxonomy is not None]
             taxonomy = found[0] if found else None
         merged = merge(sources, taxonomy)
+        if self.split is not None:
+            merged = merged.with_split(self.split)
         merged.save(self.out)
         for note in merged.notes:
             say(note)
         say(f"{self.out}: {len(merged):,} rows")
+        say_without_split(merged)
 
 
 @dataclass(frozen=True)
@@ -170,6 +178,7 @@ class Import:
         out: The list to write (.parquet).
         taxonomy: Classes of the labels: a known name or the labels with commas between.
         rename: Labels that are called otherwise: happy=happiness; unsure=none ignores them.
+        split: Split of the labeled rows that have none.
         layout: How to read the data set.
         label_rule: Label rule of FERPlus.
     """
@@ -179,6 +188,7 @@ class Import:
     out: Path
     taxonomy: TaxonomyName = None
     rename: Renames = ()
+    split: SplitName = None
     layout: Layout = None
     label_rule: LabelRule = None
 
@@ -188,9 +198,14 @@ class Import:
 
         manifest = read(self.path, self.layout, self.label_rule)
         labeled = import_labels(
-            manifest, self.labels, taxonomy=taxonomy_named(self.taxonomy), renames=renames(self.rename)
+            manifest,
+            self.labels,
+            taxonomy=taxonomy_named(self.taxonomy),
+            renames=renames(self.rename),
+            split=self.split,
         )
         labeled.save(self.out)
         say(labeled.notes[-1])
         counts = ", ".join(f"{name} {count:,}" for name, count in labeled.counts().items())
         say(f"{self.out}: {len(labeled):,} rows; {counts}")
+        say_without_split(labeled)

@@ -45,12 +45,25 @@ SourceNames = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(met
 Renames = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="OLD=NEW [OLD=NEW ...]", help_behavior_hint="(default: none)")
 ]
+SplitName = Annotated[
+    Literal["train", "valid", "test"] | None,
+    tyro.conf.arg(metavar="{train,valid,test}", help_behavior_hint="(default: they stay without)"),
+]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 
 def say(text: str) -> None:
     """Print one line, however long."""
     make_console().print(text, soft_wrap=True)
+
+
+def say_without_split(manifest: Manifest) -> None:
+    """Say how many labeled rows no training and no test will take."""
+    if count := manifest.without_split():
+        say(
+            f"{count:,} labeled rows have no split, so training and testing leave them out; give them one, "
+            "for example with --split train of `halfsmile data import` or `data merge`."
+        )
 
 
 def silence_opencv() -> None:

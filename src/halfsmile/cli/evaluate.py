@@ -51,7 +51,7 @@ class Evaluate:
         rename: What labels of the data are for the model, as happy=happiness; none leaves their rows out.
         aligned: Take pictures as they are, each as one face. So are FERPlus, RAF-DB, AffectNet of 2021,
             Aff-Wild2 and face stores, whose faces were cut out already, unless a detector is named.
-        detector: How faces are found: auto takes YuNet where it was downloaded before, else MTCNN.
+        detector: What finds the faces; auto is yunet.
         data_set: What the data are, where that is not recognized or recognized wrongly.
         label_rule: Label rule of FERPlus: argmax, argmax8, majority, probability or multi_target.
         classes: Classes of AffectNet: 7, or 8 with contempt.

@@ -21,7 +21,7 @@ class Predict:
         paths: Pictures, videos, folders, archives, 'patterns', a camera number, an rtsp:// address.
         out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
         model: ONNX file or exported run folder instead of the model in the box.
-        detector: How faces are found: auto takes YuNet where it was downloaded before, else MTCNN.
+        detector: What finds the faces; auto is yunet.
         format: openface writes a CSV file with OpenFace's columns.
         annotate: Folder for annotated pictures and videos.
         plot: Folder for a timeline (SVG) of each video.

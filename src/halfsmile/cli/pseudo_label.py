@@ -16,8 +16,9 @@ from halfsmile.utils.console import make_console
 class PseudoLabel:
     """Name the expressions of all faces of a store, and write down which are sure enough to be labels.
 
-    Stopped at any point, the same command goes on and ends with the same table. `halfsmile data import STORE
-    TABLE --out list.parquet` makes a labeled list of it.
+    Stopped at any point, the same command goes on and ends with the same table. `halfsmile train METHOD
+    --data DATA --pseudo-labels TABLE --out RUN` trains on the labeled faces of DATA and on these; `halfsmile
+    data import STORE TABLE --out list.parquet` makes a labeled list of it.
 
     Args:
         store: The store, see `halfsmile data prepare`.

@@ -19,7 +19,7 @@ class Serve:
         model: Exported model or run folder; the model in the box if none is given.
         host: Address to listen on; others than loopback need a key or --unprotected.
         port: Port to listen on.
-        detector: How faces are found: auto takes YuNet where it was downloaded before, else MTCNN.
+        detector: What finds the faces; auto is yunet.
         threshold: Confidence from which an answer counts as certain.
         threads: Threads of the model.
         unprotected: Listen to other machines without a key.

@@ -61,6 +61,9 @@ class Train:
         out: Run folder.
         unlabeled: Folders, archives or stores of unlabeled faces: for pre-training, and for Stage III where
             it takes them.
+        pseudo_labels: Tables of `halfsmile pseudo-label` (or lists of `halfsmile data import`) whose
+            accepted faces train together with the labeled ones. They are never tested on, and the model's
+            probabilities are their targets.
         labels: Label budget: a share of each class (10%), a number per class (40), or all.
         budget: File of `halfsmile data split` that says which labels may be used; in place of --labels.
         seed: Seed of all training, and of the budget that is drawn for --labels.
@@ -87,6 +90,7 @@ class Train:
     data: Path
     out: Path | None = None
     unlabeled: tuple[Path, ...] = ()
+    pseudo_labels: tuple[Path, ...] = ()
     labels: Text = None
     budget: Path | None = None
     seed: int = 0
@@ -133,6 +137,7 @@ class Train:
             data=self.data,
             out=self.out,
             unlabeled=self.unlabeled,
+            pseudo_labels=self.pseudo_labels,
             budget=budget,
             last_stage=self.last_stage,
             device=self.device,
@@ -148,5 +153,12 @@ class Train:
         from halfsmile.training.plan import plan_run
 
         with processes(self.device) as where:
-            plan = plan_run(recipe, data=self.data, unlabeled=self.unlabeled, budget=budget, where=where)
+            plan = plan_run(
+                recipe,
+                data=self.data,
+                unlabeled=self.unlabeled,
+                pseudo_labels=self.pseudo_labels,
+                budget=budget,
+                where=where,
+            )
         plan.show(make_console())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from halfsmile.data.images import DecodedFaces, pixel_sha256
 from halfsmile.utils.progress import Progress
@@ -21,6 +23,32 @@ def copies_of(faces: DecodedFaces, others: DecodedFaces) -> list[tuple[str, str]
         for locator, digest in zip(locators, _hashes(faces), strict=True)
         if digest in known
     ]
+
+
+def without_copies(
+    source: str, faces: DecodedFaces, known: Mapping[str, DecodedFaces | None]
+) -> tuple[DecodedFaces, list[str]]:
+    """Faces whose decoded pixels are none of others', and a line for each kind of those left out.
+
+    Args:
+        source: Where the faces come from, for the lines.
+        faces: To be trained on.
+        known: What they must not be copies of, by what it is called; None is passed over.
+    """
+    hashes = _hashes(faces)
+    kept = np.ones(len(faces), np.bool_)
+    notes = []
+    for name, others in known.items():
+        if others is None:
+            continue
+        theirs = set(_hashes(others))
+        same = kept & np.array([digest in theirs for digest in hashes], np.bool_)
+        if same.any():
+            notes.append(
+                f"{int(same.sum()):,} faces of {source} have the pixels of {name} and were left out."
+            )
+            kept &= ~same
+    return faces.take(np.flatnonzero(kept)), notes
 
 
 def require_no_test_faces(source: str, faces: DecodedFaces, test: DecodedFaces) -> None:

@@ -56,6 +56,11 @@ class DecodedFaces:
     def __len__(self) -> int:
         return len(self.images)
 
+    def take(self, rows: npt.NDArray[np.int64]) -> DecodedFaces:
+        """Some of the faces, in the given order."""
+        manifest = self.manifest.take(rows)
+        return DecodedFaces(self.images[rows], self.boxes[rows], self.landmarks[rows], manifest, self.bad)
+
 
 def load_faces(
     manifest: Manifest,

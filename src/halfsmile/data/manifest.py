@@ -157,6 +157,25 @@ class Manifest:
             table = table.set_column(position, column, pa.nulls(len(self), column.type))
         return Manifest(table, self.root, self.taxonomy, self.notes)
 
+    def with_split(self, name: str) -> Manifest:
+        """The same rows, where those with a label and without a split belong to the given one.
+
+        Raises:
+            ValueError: If there is no such split.
+        """
+        splits = [
+            name if split is None and label is not None else split
+            for split, label in zip(self.column("split"), self.column("label"), strict=True)
+        ]
+        field = SCHEMA.field("split")
+        table = self.table.set_column(SCHEMA.get_field_index("split"), field, pa.array(splits, field.type))
+        return Manifest(table, self.root, self.taxonomy, self.notes)
+
+    def without_split(self) -> int:
+        """Number of labeled rows that belong to no split, so that training and testing leave them out."""
+        pairs = zip(self.column("split"), self.column("label"), strict=True)
+        return sum(split is None and label is not None for split, label in pairs)
+
     def class_indices(self) -> npt.NDArray[np.int64]:
         """Index of each row's label in the taxonomy, −1 where there is none. Shape (rows,)."""
         lookup = {name: i for i, name in enumerate(self.taxonomy.labels)} if self.taxonomy else {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from halfsmile.data.exchange.pseudo_labels import PseudoLabels, read_pseudo_labels
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.protocols import Protocol, read_stills, read_videos
 from halfsmile.data.readers import folder
@@ -17,6 +18,11 @@ from halfsmile.taxonomy import Taxonomy
 
 UNLABELED_LAYOUTS = ("manifest", "store", "recordio", "parquet_images")
 """Layouts that pictures are read from by their own reader; all other places are searched for pictures."""
+
+LABELS_OF_A_MODEL = (
+    "\nIf a model gave these labels, train on them beside data that have a test split: --data DATA "
+    "--pseudo-labels {}"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class DataSets:
         taxonomy: Classes.
         videos: Where the data set is one of videos, all its frames with their times and splits; the labels of
             training rows again are handed out by :class:`~halfsmile.data.split.LabelBudget` only.
+        pseudo: Faces that a model has labeled, by source; only ever trained on.
     """
 
     train: Manifest
@@ -38,9 +45,17 @@ class DataSets:
     extra: dict[str, Manifest]
     taxonomy: Taxonomy
     videos: Sequences | None = None
+    pseudo: dict[str, PseudoLabels] = field(default_factory=dict)
 
 
-def read_data(protocol: Protocol, data: Path, unlabeled: Sequence[Path] = (), *, seed: int = 0) -> DataSets:
+def read_data(
+    protocol: Protocol,
+    data: Path,
+    unlabeled: Sequence[Path] = (),
+    *,
+    seed: int = 0,
+    pseudo_labels: Sequence[Path] = (),
+) -> DataSets:
     """Read the manifests of a run.
 
     Args:
@@ -48,11 +63,12 @@ def read_data(protocol: Protocol, data: Path, unlabeled: Sequence[Path] = (), *,
         data: Labeled data set.
         unlabeled: Folders, archives or stores of unlabeled faces.
         seed: Draws the people that are tested, where the protocol says so.
+        pseudo_labels: Tables of ``halfsmile pseudo-label``, or labeled lists, to train on beside the data.
 
     Raises:
         ValueError: If a path does not hold what the protocol says, or a split is empty.
     """
-    for path in (data, *unlabeled):
+    for path in (data, *unlabeled, *pseudo_labels):
         if not Path(path).exists():
             raise ValueError(f"{path} does not exist.")
     videos = read_videos(protocol, data, seed=seed) if protocol.is_video else None
@@ -63,17 +79,25 @@ def read_data(protocol: Protocol, data: Path, unlabeled: Sequence[Path] = (), *,
         note = f"{len(test) - len(known)} test rows have no label and were left out."
         train = train if videos is not None else replace(train, notes=(*train.notes, note))
         test = test.take(known)
+    without = manifest.table["split"].null_count
     if not len(train) or not len(test) or manifest.taxonomy is None:
+        lacking = f", and {without:,} rows without a split" if without else ""
         raise ValueError(
             f"{data} has {len(train)} training and {len(test)} test rows "
-            f"({', '.join(protocol.test_splits)}); both are needed. Class folders are laid out as "
+            f"({', '.join(protocol.test_splits)}){lacking}; both are needed. Class folders are laid out as "
             "train/<label>/… and test/<label>/…"
+            + (LABELS_OF_A_MODEL.format(data) if without == len(manifest) and without else "")
         )
+    if without:
+        note = f"{without:,} of {len(manifest):,} rows are without a split and take no part."
+        train = replace(train, notes=(*train.notes, note))
     extra = {
         str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
         for path in unlabeled
     }
-    return DataSets(train, test, extra, manifest.taxonomy, videos)
+    taxonomy = manifest.taxonomy
+    pseudo = {str(path): read_pseudo_labels(path, taxonomy) for path in pseudo_labels}
+    return DataSets(train, test, extra, taxonomy, videos, pseudo)
 
 
 def _layout(path: Path) -> str | None:

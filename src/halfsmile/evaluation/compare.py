@@ -231,7 +231,14 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
     """Recipes of runs; where equal ones were run otherwise, with what they saw and where they stopped."""
     recipes = completed([run.recipe for run in runs])
     keys = [json.dumps({**recipe, "seed": None}, sort_keys=True) for recipe in recipes]
-    beyond = [{"unlabeled_elsewhere": _elsewhere(run), "last_stage": run.stages[-1].name} for run in runs]
+    beyond = [
+        {
+            "unlabeled_elsewhere": _elsewhere(run),
+            "pseudo_labels": _pseudo_labels(run),
+            "last_stage": run.stages[-1].name,
+        }
+        for run in runs
+    ]
     if len(set(keys)) == len({(key, json.dumps(more)) for key, more in zip(keys, beyond, strict=True)}):
         return recipes
     return [{**recipe, **more} for recipe, more in zip(recipes, beyond, strict=True)]
@@ -240,7 +247,16 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
 def _elsewhere(run: FinishedRun) -> list[int]:
     """Numbers of unlabeled faces from other sources than the data set."""
     counts = run.data.get("pretrain_images") or {}
-    return sorted(count for source, count in counts.items() if source != run.data.get("path"))
+    other = {run.data.get("path"), *(table["path"] for table in run.data.get("pseudo_labels") or ())}
+    return sorted(count for source, count in counts.items() if source not in other)
+
+
+def _pseudo_labels(run: FinishedRun) -> list[str]:
+    """Numbers of pseudo-labeled faces, with the model and the confidence that accepted them."""
+    return [
+        " ".join(str(table[name]) for name in ("faces", "model", "threshold") if table.get(name) is not None)
+        for table in run.data.get("pseudo_labels") or ()
+    ]
 
 
 def _gain(

@@ -21,7 +21,7 @@ from halfsmile.evaluation.model_evaluation import (
     ModelEvaluation,
     ShownMistakes,
 )
-from halfsmile.faces.detect import Detector, DetectorName
+from halfsmile.faces.detect import Detector, DetectorName, detector_title
 from halfsmile.faces.detect import detector as detector_named
 from halfsmile.metrics.bootstrap import bootstrap_interval
 from halfsmile.metrics.scores import evaluate_predictions, macro_f1_of_truth
@@ -174,8 +174,7 @@ def _how(rows: LabeledRows, aligned: bool | None, finder: Detector | None) -> st
     """How faces were had, for people."""
     if finder is not None:
         which = "the one that overlaps the row's box most" if _has_boxes(rows) else "the surest of a picture"
-        name = type(finder).__name__
-        return f"faces: found by {'MTCNN' if name == 'Mtcnn' else name}, {which}"
+        return f"faces: found by {detector_title(finder)}, {which}"
     if aligned:
         return "faces: the pictures as they are, as asked"
     return (

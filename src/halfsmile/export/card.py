@@ -123,12 +123,15 @@ def _looks(calibration: Calibration) -> str:
 
 def _data(data: Mapping[str, Any]) -> list[str]:
     rule = f", label rule {data['label_rule']}" if data.get("label_rule") else ""
-    elsewhere = sum(data["pretrain_images"].values()) - data["unlabeled"] - sum(data["labeled"].values())
+    pseudo = sum((data.get("pseudo_labeled") or {}).values())
+    known = data["unlabeled"] + sum(data["labeled"].values()) + pseudo
+    elsewhere = sum(data["pretrain_images"].values()) - known
+    named = f", {pseudo:,} faces labeled by another model" if pseudo else ""
     return [
         f"{data['data_set']}{rule}: {sum(data['labeled'].values()):,} labeled faces "
         f"({', '.join(f'{label} {count:,}' for label, count in data['labeled'].items())}), "
-        f"{data['unlabeled']:,} of the training split without their labels, {max(0, elsewhere):,} unlabeled "
-        "faces from other sources.",
+        f"{data['unlabeled']:,} of the training split without their labels{named}, "
+        f"{max(0, elsewhere):,} unlabeled faces from other sources.",
         *(f"* {note}" for note in data["notes"]),
     ]
 
@@ -138,7 +141,7 @@ def _certainty(calibration: Calibration) -> list[str]:
     if calibration.source is None or calibration.threshold is None:
         return [
             "Not calibrated: the run has no labeled faces that trained nothing. Confidences are those of the "
-            "network, and no answer is marked as uncertain."
+            "network, and of no answer it is known whether it is certain."
         ]
     titles = {"before": "as trained", "temperature": "**exported**", "vector": "vector scaling"}
     few = ", which are few" if calibration.count < FEW_FACES else ""

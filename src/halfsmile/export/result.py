@@ -108,8 +108,8 @@ class Export:
         console.print(f"Model: {self.folder / ONNX}", soft_wrap=True)
         if self.calibration.source is None:
             console.print(
-                "Not calibrated: the run has no labeled faces that trained nothing, so no answer will be "
-                "called uncertain. Train with fewer --labels, or put some faces into the split valid.",
+                "Not calibrated: the run has no labeled faces that trained nothing, so nobody knows how sure "
+                "its answers are. Train with fewer --labels, or put some faces into the split valid.",
                 soft_wrap=True,
             )
         if self.report_problem is not None:

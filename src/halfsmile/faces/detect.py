@@ -90,9 +90,8 @@ def detector(name: DetectorName = "auto", model: str | Path | None = None) -> De
     """The detector of this name with its usual settings.
 
     Args:
-        name: ``yunet`` (OpenCV's; downloads its model once if none is given), ``mtcnn`` (works offline), or
-            ``auto``: YuNet where a model is given or was downloaded before, MTCNN otherwise.
-        model: YuNet's ONNX file or its address.
+        name: ``yunet`` (OpenCV's), ``mtcnn``, or ``auto``, which is YuNet.
+        model: Another ONNX file of YuNet, or its address; None for the one in the package.
 
     Raises:
         ValueError: If the name is unknown, the model can't be had, or MTCNN is given one.
@@ -103,9 +102,13 @@ def detector(name: DetectorName = "auto", model: str | Path | None = None) -> De
         raise ValueError(f"Unknown detector {name!r}; known are auto, yunet and mtcnn.")
     if name == "mtcnn" and model is not None:
         raise ValueError(f"MTCNN brings its own networks, but the model {str(model)!r} was given.")
-    if name == "yunet" or (name == "auto" and (model is not None or yunet.downloaded() is not None)):
-        return yunet.YuNet(model)
-    return mtcnn.Mtcnn()
+    return mtcnn.Mtcnn() if name == "mtcnn" else yunet.YuNet(model)
+
+
+def detector_title(found: Detector) -> str:
+    """Name of a detector for people: ``YuNet``, ``MTCNN``, or that of its class."""
+    name = type(found).__name__
+    return "MTCNN" if name == "Mtcnn" else name
 
 
 def require_pictures(images: Sequence[Image]) -> None:

@@ -1,8 +1,8 @@
-"""YuNet, run by OpenCV: fast, good at small and turned faces; needs a model file of 0.2 MB.
+"""YuNet, run by OpenCV: fast, good at small and turned faces; its model of 0.2 MB lies in ``models/``.
 
 Source: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 2023. The
-model (MIT) is the one of the OpenCV Zoo whose input size is free, as OpenCV 5 needs it; OpenCV 4.10 and later
-take it too.
+model (MIT, ``models/LICENSE``) is the one of the OpenCV Zoo whose input size is free, as OpenCV 5 needs it;
+OpenCV 4.10 and later take it too.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ import cv2
 import numpy as np
 
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import Detection, require_pictures, shrink
-from halfsmile.utils.download import cached_path, download, is_url
+from halfsmile.utils.download import download, is_url
 
-MODEL = (
-    "https://media.githubusercontent.com/media/opencv/opencv_zoo/47534e27c9851bb1128ccc0102f1145e27f23f98/"
-    "models/face_detection_yunet/face_detection_yunet_2026may.onnx"
-    "#sha256=ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
-)
+MODEL = Path(__file__).parent / "models" / "face_detection_yunet_2026may.onnx"
 OVERLAP = 0.3  # of two boxes that are kept, as intersection over union
 CANDIDATES = 5000
+SMALL_FACE = 128  # pixels at the fine size, where larger faces have been found before
 
 
 class YuNet:
     """The detector with its model loaded. One object serves one thread.
 
     Args:
-        model: The ONNX file, or its address, which is downloaded once; ``MODEL`` if None.
+        model: Another ONNX file, or its address, which is downloaded once; ``MODEL`` if None.
         threshold: Score that a face must reach. Higher values find fewer faces, and fewer that are none.
-        working_size: Pictures with a longer side are shrunk to it. Faces of 10 pixels and more are found in
-            what is left; double it for faces half as large, at four times the work.
+        working_size: Pictures with a longer side are shrunk to it, in which faces of all sizes from 40 pixels
+            on are found, and most smaller ones.
+        fine_size: Those pictures are processed a second time, shrunk to this, for faces that became too
+            small; takes four times as long as the first. None processes them once.
         cache: Folder for the downloaded model; halfsmile's cache if None.
 
     Raises:
@@ -48,14 +48,18 @@ class YuNet:
         *,
         threshold: float = 0.6,
         working_size: int = 640,
+        fine_size: int | None = 1280,
         cache: Path | None = None,
     ) -> None:
         if not 0 < threshold < 1:
             raise ValueError(f"threshold must be between 0 and 1, found {threshold}.")
         if working_size < 1:
             raise ValueError(f"working_size must be at least 1 pixel, found {working_size}.")
+        if fine_size is not None and fine_size < working_size:
+            raise ValueError(f"fine_size must be at least working_size ({working_size}), found {fine_size}.")
         self.working_size = working_size
-        source = MODEL if model is None else str(model)
+        self.fine_size = fine_size
+        source = str(MODEL if model is None else model)
         path = download(source, cache=cache) if is_url(source) else Path(source)
         self._detector = _load(path, threshold)
         self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -66,7 +70,24 @@ class YuNet:
         return [self._detect(image) for image in images]
 
     def _detect(self, image: Image) -> list[Detection]:
-        pixels, scale = shrink(image, self.working_size)
+        found = self._look(image, self.working_size)
+        longest = max(image.shape[:2])
+        if self.fine_size is None or longest <= self.working_size:
+            return found
+        limit = SMALL_FACE * max(1.0, longest / self.fine_size)
+        small = [face for face in self._look(image, self.fine_size) if max(face.width, face.height) <= limit]
+        if small and found:
+            shares = overlaps(
+                np.stack([face.box for face in small]),
+                np.stack([face.box for face in found]),
+                of_smaller=True,
+            )
+            small = [face for face, share in zip(small, shares.max(1), strict=True) if share <= OVERLAP]
+        return sorted([*found, *small], key=lambda face: -face.score)
+
+    def _look(self, image: Image, size: int) -> list[Detection]:
+        """Faces of a picture that is shrunk to a size."""
+        pixels, scale = shrink(image, size)
         self._detector.setInputSize((pixels.shape[1], pixels.shape[0]))
         rows = self._detector.detect(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1]
         if rows is None:
@@ -80,12 +101,6 @@ class YuNet:
             for row in np.argsort(-scores, kind="stable")
             if (points[row, 0] < points[row, 1]).all()
         ]
-
-
-def downloaded(cache: Path | None = None) -> Path | None:
-    """The model if it was downloaded before."""
-    path = cached_path(MODEL, cache=cache)
-    return path if path.exists() else None
 
 
 def _load(path: Path, threshold: float) -> cv2.FaceDetectorYN:

@@ -26,7 +26,7 @@ class Face:
         expression: The most probable label.
         probabilities: Of every label, in the model's order; they sum to 1.
         confidence: Probability of ``expression``.
-        uncertain: Whether ``confidence`` lies below the threshold of certainty.
+        uncertain: Whether ``confidence`` lies below the threshold of certainty; None where there is none.
         possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
             prediction). None where the model has no such sets.
@@ -43,7 +43,7 @@ class Face:
     expression: str
     probabilities: dict[str, float]
     confidence: float
-    uncertain: bool
+    uncertain: bool | None
     possible: tuple[str, ...] | None = None
     quality: dict[str, float] | None = None
 

@@ -40,7 +40,7 @@ class Judgment(TypedDict):
     expression: str
     probabilities: dict[str, float]
     confidence: float
-    uncertain: bool
+    uncertain: bool | None
     possible: tuple[str, ...] | None
 
 
@@ -51,7 +51,7 @@ class Predictor:
         model: An exported ONNX file or a run folder with one; None for the model in the box.
         detector: Name of a detector, or one of your own.
         threshold: Confidence from which an answer counts as certain; None for the model's own threshold.
-            Where there is neither, no answer is marked as uncertain.
+            Where there is neither, certainty is unknown.
         quality: Score every face's size, sharpness, pose and exposure.
         threads: Of the expression model; None for all cores.
 
@@ -285,9 +285,14 @@ class Predictor:
             "possible": None if floor is None else tuple(possible),
         }
 
-    def is_uncertain(self, confidence: float) -> bool:
-        """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too."""
-        return self.threshold is not None and (confidence < self.threshold or self.threshold >= 1)
+    def is_uncertain(self, confidence: float) -> bool | None:
+        """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too.
+
+        None where there is no threshold: nobody knows.
+        """
+        if self.threshold is None:
+            return None
+        return confidence < self.threshold or self.threshold >= 1
 
 
 def read_picture(picture: str | Path | Image) -> tuple[Image, str]:

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfsmile.faces.detect import Detector, DetectorName
+from halfsmile.faces.detect import Detector, DetectorName, detector_title
 from halfsmile.faces.sources import Named, find_sources
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
@@ -132,7 +132,12 @@ def predict_run(
     done = {*sink.done, *map(os.path.abspath, sink.done)}
     left = [source for source in sources.items if source.key not in done]
     total = len(sources.items)
-    summary = PredictSummary(ignored=sources.ignored, notes=list(sources.notes), skipped=total - len(left))
+    summary = PredictSummary(
+        ignored=sources.ignored,
+        notes=list(sources.notes),
+        skipped=total - len(left),
+        detector=detector_title(predictor.detector),
+    )
     try:
         with sink, Progress("looking", total=total, done=summary.skipped, active=progress) as shown:
             before = _in_order(sink)

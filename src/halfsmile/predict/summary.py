@@ -14,6 +14,12 @@ from halfsmile.predict.face import Face, NoFace
 from halfsmile.utils.console import plain
 from halfsmile.utils.percent import percent_number
 
+UNKNOWN = (
+    "Certainty unknown: the model was not calibrated. --threshold sets the confidence from which answers are "
+    "certain."
+)
+"""Where a model has no threshold of certainty."""
+
 
 @dataclass(kw_only=True)
 class PredictSummary:
@@ -27,6 +33,8 @@ class PredictSummary:
         people: Tracks in the videos.
         expressions: Faces by expression.
         uncertain: Faces whose answer is uncertain.
+        unknown: Faces of which nobody knows, as the model has no threshold of certainty.
+        detector: What found the faces, for people.
         without_face: Pictures and videos that were read and show no face.
         skipped: Sources that an earlier run had done.
         failures: Source and reason of what could not be read.
@@ -43,6 +51,8 @@ class PredictSummary:
     people: int = 0
     expressions: Counter[str] = field(default_factory=Counter)
     uncertain: int = 0
+    unknown: int = 0
+    detector: str = ""
     without_face: int = 0
     skipped: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -57,7 +67,8 @@ class PredictSummary:
             if isinstance(result, Face):
                 self.faces += 1
                 self.expressions[result.expression] += 1
-                self.uncertain += result.uncertain
+                self.uncertain += bool(result.uncertain)
+                self.unknown += result.uncertain is None
 
     def fail(self, source: str, reason: str) -> None:
         """Note that a source could not be read."""
@@ -77,7 +88,9 @@ class PredictSummary:
         if self.videos:
             processed.append(f"{_plural(self.videos, 'video')} ({_plural(self.frames, 'frame')})")
         found = _plural(self.faces, "face")
-        found += f", {self.uncertain:,} of them uncertain" if self.faces else ""
+        known = self.faces > self.unknown
+        found += f" found by {self.detector}" if self.detector and self.faces else ""
+        found += f", {self.uncertain:,} of them uncertain" if known else ""
         found += f"; {_plural(self.people, 'person', 'people')} in videos" if self.videos else ""
         say(f"{' and '.join(processed)} in {self.seconds:.1f} s: {found}.")
         if self.faces:
@@ -85,6 +98,8 @@ class PredictSummary:
             for label, count in self.expressions.most_common():
                 table.add_row(*plain((label, f"{count:,}", f"{percent_number(count / self.faces, 0)}%")))
             console.print(table)
+        if self.unknown:
+            say(UNKNOWN)
         if self.skipped:
             say(f"{_plural(self.skipped, 'source')} had been done before.")
         if self.without_face:

@@ -92,6 +92,8 @@ def write_report(run_folder: Path) -> Path:
 
 def _header(run: FinishedRun, metrics: Metrics, links: str) -> Html:
     material = [plural(_num_labels(run), "labeled face")]
+    if pseudo := sum(run.counts("pseudo_labeled").values()):
+        material.append(plural(pseudo, "pseudo-labeled face"))
     if run.stage("semi") and run.num_unlabeled:
         material.append(plural(run.num_unlabeled, "unlabeled face"))
     if run.stage("pretrain") and run.pretrain_images:
@@ -127,6 +129,8 @@ def _result(run: FinishedRun, metrics: Metrics) -> Html:
     budget = f"{plural(_num_labels(run), 'label')} train the model"
     own = sum(run.counts("temporal").values())
     budget += f" ({own:,} of them Stage IV alone)" if own else ""
+    pseudo = sum(run.counts("pseudo_labeled").values())
+    budget += f", and {plural(pseudo, 'pseudo-label')} of another model" if pseudo else ""
     held_out = sum(run.counts("held_out").values())
     budget += f", {held_out:,} more are held out to watch the training" if held_out else ""
     labels = run.recipe.get("labels")

@@ -36,12 +36,19 @@ SEED = 0
 
 def data_section(run: FinishedRun) -> Html:
     """Classes and amounts, the reader's notes, images that could not be read."""
-    parts = {part.replace("_", " "): run.counts(part) for part in ("labeled", "held_out", "temporal", "test")}
+    roles = ("labeled", "pseudo_labeled", "held_out", "temporal", "test")
+    parts = {part.replace("_", " "): run.counts(part) for part in roles}
     parts = {part: counts for part, counts in parts.items() if sum(counts.values())}
     amounts: list[tuple[object, object]] = [
         (f"Faces, {part}", f"{sum(counts.values()):,}") for part, counts in parts.items()
     ]
     amounts.append(("Faces, unlabeled", f"{run.num_unlabeled:,}"))
+    for found in run.data.get("pseudo_labels") or ():
+        sure = (
+            f", from a confidence of {found['threshold']:.3f}" if found.get("threshold") is not None else ""
+        )
+        by = f"by {found['model']}{sure}" if found.get("model") else "as listed"
+        amounts.append((f"Pseudo-labels, {found['path']}", f"{found['faces']:,}, {by}"))
     if any(stage.name == "pretrain" for stage in run.stages):
         amounts += [(f"Pretraining, {source}", f"{count:,}") for source, count in run.pretrain_images.items()]
     if run.data.get("fingerprint"):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.detect import Detector
 from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts
@@ -43,6 +44,11 @@ class FacePredictor(Protocol):
     @property
     def threshold(self) -> float | None:
         """Confidence from which an answer counts as certain."""
+        ...
+
+    @property
+    def detector(self) -> Detector:
+        """What finds the faces."""
         ...
 
     def faces(self, images: Sequence[Image], sources: Sequence[str]) -> Sequence[Sequence[Face]]:

@@ -19,6 +19,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import Message
 
 from halfsmile.data.decode import BadImageError
+from halfsmile.faces.detect import detector_title
 from halfsmile.serve.batcher import FacePredictor
 from halfsmile.serve.jobs import Job
 from halfsmile.serve.limits import ServerLimits
@@ -194,12 +195,13 @@ def add_server(app: FastAPI, predictor: FacePredictor, limits: ServerLimits, met
 
     @app.get("/v1/model", summary="The model", tags=["server"], responses=answers(ModelAnswer, 429))
     async def model() -> Response:
-        """Name, labels, threshold of certainty, card, and what this server takes."""
+        """Name, labels, threshold of certainty, detector, card, and what this server takes."""
         return JSONResponse(
             {
                 "name": facts.name,
                 "labels": list(facts.labels),
                 "threshold": predictor.threshold,
+                "detector": detector_title(predictor.detector),
                 "temperature": facts.temperature,
                 "card": facts.card,
                 "limits": limits.public(),

@@ -17,6 +17,8 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from halfsmile.faces.detect import detector_title
+from halfsmile.predict.summary import UNKNOWN
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.services import Services
@@ -78,7 +80,10 @@ def serve(
                 style="bold yellow",
             )
         address = _address(listener)
-        console.print(f"halfsmile serves {predictor.model.facts.name} at {address} (Ctrl-C stops)")
+        what = f"{predictor.model.facts.name} (faces found by {detector_title(predictor.detector)})"
+        console.print(f"halfsmile serves {what} at {address} (Ctrl-C stops)")
+        if predictor.threshold is None:
+            console.print(UNKNOWN)
         with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is done
             make_server(app, access_log=access_log).run(sockets=[listener])
     finally:

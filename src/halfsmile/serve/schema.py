@@ -24,6 +24,7 @@ EXAMPLE_FACE: dict[str, Any] = {
 EXAMPLE_MODEL: dict[str, Any] = {"name": "default", "labels": ["neutral", "happiness"]}
 EXAMPLE_FACTS: dict[str, Any] = EXAMPLE_MODEL | {
     "threshold": 0.62,
+    "detector": "YuNet",
     "temperature": 0.48,
     "card": "A small residual network, trained on FERPlus.",
     "limits": {"body_bytes": 33_554_432, "files": 32, "pixels": 40_000_000},
@@ -79,7 +80,9 @@ class FaceAnswer(Answer):
     expression: str = Field(description="The most probable label; an expression, not a felt emotion.")
     probabilities: dict[str, float] = Field(description="Of every label; they sum to 1.")
     confidence: float = Field(ge=0, le=1, description="Probability of the expression, calibrated.")
-    uncertain: bool = Field(description="Whether the confidence lies below the threshold of certainty.")
+    uncertain: bool | None = Field(
+        description="Whether the confidence lies below the threshold of certainty; null where there is none."
+    )
     possible: list[str] | None = Field(
         description="Labels that can't be ruled out, most probable first (conformal set); null without sets."
     )
@@ -118,7 +121,10 @@ class ModelAnswer(ModelName):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": EXAMPLE_FACTS})
 
-    threshold: float | None = Field(description="Confidence from which an answer counts as certain.")
+    threshold: float | None = Field(
+        description="Confidence from which an answer counts as certain; null: the model was not calibrated."
+    )
+    detector: str = Field(description="What finds the faces.")
     temperature: float
     card: str = Field(description="What the model is, in a few sentences.")
     limits: dict[str, float] = Field(description="Bytes, pixels, files, frames and seconds that are taken.")

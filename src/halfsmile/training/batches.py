@@ -47,11 +47,21 @@ class ImagePool:
         return to_tensor(taken)
 
 
-def groups(manifest: Manifest) -> list[str | None]:
-    """Who each row shows, for balanced sampling: the person, else the video, else nobody known."""
+def groups(manifest: Manifest, source: str | None = None) -> list[str | None]:
+    """Who each row shows, for balanced sampling: the person, else the video, else nobody known.
+
+    Args:
+        manifest: The rows.
+        source: Where they are from, if not the data set: person 1 of one place is not that of another.
+    """
     people, videos = manifest.column("person"), manifest.column("video")
+    place = "" if source is None else f"{source}: "
     return [
-        f"person {person}" if person is not None else f"video {video}" if video is not None else None
+        f"{place}person {person}"
+        if person is not None
+        else f"{place}video {video}"
+        if video is not None
+        else None
         for person, video in zip(people, videos, strict=True)
     ]
 
@@ -82,9 +92,18 @@ def unlabeled_batches(pool: ImagePool, sampler: Sampler) -> Callable[[int], Batc
     return lambda step: Batch(images=pool(sampler(step)))
 
 
-def labeled_batches(faces: DecodedFaces, targets: Tensor, sampler: Sampler) -> Callable[[int], Batch]:
-    """Batches of faces with targets and boxes."""
-    pool, boxes = ImagePool([faces.images]), torch.from_numpy(faces.boxes)
+def labeled_batches(
+    parts: Sequence[DecodedFaces], targets: Tensor, sampler: Sampler
+) -> Callable[[int], Batch]:
+    """Batches of faces with targets and boxes.
+
+    Args:
+        parts: Faces, N in all.
+        targets: (N, classes), in their order.
+        sampler: Draws rows of all parts.
+    """
+    pool = ImagePool([faces.images for faces in parts])
+    boxes = torch.from_numpy(np.concatenate([faces.boxes for faces in parts]))
 
     def batch(step: int) -> Batch:
         rows = sampler(step)

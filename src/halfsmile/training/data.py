@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces
+from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces, without_copies
 from halfsmile.data.frames import Frames
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.manifest import Manifest
@@ -32,6 +33,8 @@ class TrainingFaces:
         extra: Unlabeled faces from other sources.
         taxonomy: Classes.
         frames: Videos that train Stage IV; those that train it alone are in no other part.
+        pseudo: Faces with the labels of a model, by source; they train with the labeled ones.
+        pseudo_notes: Which of them were left out.
     """
 
     labeled: DecodedFaces
@@ -41,12 +44,26 @@ class TrainingFaces:
     extra: dict[str, DecodedFaces]
     taxonomy: Taxonomy
     frames: Frames | None = None
+    pseudo: dict[str, DecodedFaces] = field(default_factory=dict)
+    pseudo_notes: tuple[str, ...] = ()
+
+    @property
+    def supervised(self) -> dict[str | None, DecodedFaces]:
+        """All faces that train with labels: those of the budget (under None), then pseudo-labeled ones."""
+        parts: dict[str | None, DecodedFaces] = {None: self.labeled}
+        return parts | dict(self.pseudo)
+
+    def pseudo_counts(self) -> dict[str, int]:
+        """Number of pseudo-labeled faces of each class; empty where there are none."""
+        found = [faces.manifest.counts() for faces in self.pseudo.values()]
+        return {name: sum(counts[name] for counts in found) for name in self.taxonomy.labels} if found else {}
 
     @property
     def parts(self) -> list[DecodedFaces]:
         """All that was decoded."""
         frames = self.frames.faces if self.frames is not None else None
-        parts = [self.labeled, self.unlabeled, self.held_out, self.test, *self.extra.values(), frames]
+        parts = [self.labeled, self.unlabeled, self.held_out, self.test, *self.extra.values()]
+        parts += [*self.pseudo.values(), frames]
         return [part for part in parts if part is not None]
 
 
@@ -120,14 +137,24 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     extra = {source: load(manifest) for source, manifest in sets.extra.items()}
     for source, faces in extra.items():
         require_no_test_faces(source, faces, test)
+    unlabeled = load(roles["unlabeled"]) if len(roles["unlabeled"]) else None
+    held_out = load(roles["held_out"]) if len(roles["held_out"]) else None
+    own_share = recipe.temporal is not None and recipe.temporal.own_share
+    stage_four = frames.faces if frames is not None and own_share else None
+    known = {
+        "test faces": test,
+        "held-out faces": held_out,
+        "labeled faces": labeled,
+        "faces of Stage IV": stage_four,
+    }
+    pseudo, notes = {}, list[str]()
+    for source, found in sets.pseudo.items():
+        pseudo[source], said = without_copies(source, load(found.manifest), known)
+        notes += [*found.manifest.notes, *said]
+        if not len(pseudo[source]):
+            raise ValueError(f"No pseudo-labeled face of {source} is left. {' '.join(notes)}")
     return TrainingFaces(
-        labeled,
-        load(roles["unlabeled"]) if len(roles["unlabeled"]) else None,
-        load(roles["held_out"]) if len(roles["held_out"]) else None,
-        test,
-        extra,
-        sets.taxonomy,
-        frames,
+        labeled, unlabeled, held_out, test, extra, sets.taxonomy, frames, pseudo, tuple(notes)
     )
 
 
@@ -181,10 +208,15 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "temporal": temporal.counts() if temporal is not None else {},
         "test": faces.test.manifest.counts(),
         "unlabeled": len(faces.unlabeled) if faces.unlabeled is not None else 0,
-        "pretrain_images": {str(data): own, **{source: len(part) for source, part in faces.extra.items()}},
+        "pseudo_labeled": faces.pseudo_counts(),
+        "pseudo_labels": [
+            {**sets.pseudo[source].facts, "faces": len(part)} for source, part in faces.pseudo.items()
+        ],
+        "pretrain_images": {str(data): own, **_counts(faces.pseudo), **_counts(faces.extra)},
         "notes": [
             *sets.train.notes,
             *(note for manifest in sets.extra.values() for note in manifest.notes),
+            *faces.pseudo_notes,
             *notes_on_test_faces([faces.labeled, faces.unlabeled], faces.test),
             *(f"Stage IV: {note}" for note in (faces.frames.notes if faces.frames is not None else ())),
         ],
@@ -192,6 +224,10 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "fingerprint": sets.train.fingerprint(),
         "test_fingerprint": sets.test.fingerprint(),
     }  # fmt: skip
+
+
+def _counts(parts: Mapping[str, DecodedFaces]) -> dict[str, int]:
+    return {source: len(part) for source, part in parts.items()}
 
 
 def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
@@ -207,14 +243,22 @@ def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
     if not path.exists():
         return
     before = read_json(path)
-    names = ("labeled", "held_out", "temporal", "unlabeled", "test", "test_fingerprint")
-    before = {"temporal": {}, **before}  # runs from before Stage IV don't say
+    names = (
+        "labeled", "held_out", "temporal", "unlabeled", "pseudo_labeled", "test", "test_fingerprint"
+    )  # fmt: skip
+    before = {"temporal": {}, "pseudo_labeled": {}, **before}  # older runs don't say
     changed = [name for name in names if before[name] != facts[name]]
     if list(before["pretrain_images"].values()) != list(facts["pretrain_images"].values()):
         changed.append("pretrain_images")
+    tables = [[table["sha256"] for table in found.get("pseudo_labels", [])] for found in (before, facts)]
+    if tables[0] != tables[1] and "pseudo_labeled" not in changed:
+        raise ValueError(
+            "This run began with other pseudo-labels: a table given by --pseudo-labels has changed since. "
+            "Give the one that it began with to go on, or use a new folder for --out."
+        )
     if changed:
         found = ", ".join(f"{name} ({before[name]} / {facts[name]})" for name in changed)
         raise ValueError(
-            f"This run began with other faces; it differs in {found} (then / now). Give the same --data and "
-            "--unlabeled to go on, or use a new folder for --out."
+            f"This run began with other faces; it differs in {found} (then / now). Give the same --data, "
+            "--unlabeled and --pseudo-labels to go on, or use a new folder for --out."
         )

@@ -72,6 +72,7 @@ class Plan:
         counts: Faces of each class by role: labeled, held out, test.
         unlabeled: Training faces whose label may not be used.
         extra: Unlabeled faces by source.
+        pseudo: Pseudo-labeled faces by source; copies of test and labeled faces will be left out.
         notes: What the readers said.
         stages: In the order in which they run.
         precision: Number format that the steps were measured in.
@@ -81,6 +82,7 @@ class Plan:
     counts: dict[str, dict[str, int]]
     unlabeled: int
     extra: dict[str, int]
+    pseudo: dict[str, int]
     notes: tuple[str, ...]
     stages: tuple[StagePlan, ...]
     precision: Precision
@@ -102,6 +104,12 @@ class Plan:
             + (", ".join(f"{count:,} of {source}" for source, count in self.extra.items()) or "none"),
             soft_wrap=True,
         )
+        for source, count in self.pseudo.items():
+            console.print(
+                f"{count:,} pseudo-labeled faces of {source}, less those that are copies of test, held-out "
+                "or labeled faces",
+                soft_wrap=True,
+            )
         for note in self.notes:
             console.print(f"note: {note}", soft_wrap=True)
         table = Table("stage", *(name for name in ("rows", "epochs", "batch", "steps", "s/step", "minutes")))
@@ -141,6 +149,7 @@ def plan_run(
     unlabeled: Sequence[Path],
     where: Processes,
     budget: LabelBudget | None = None,
+    pseudo_labels: Sequence[Path] = (),
 ) -> Plan:
     """Read the lists of the data, draw the label budget, and time a few steps of each stage.
 
@@ -152,23 +161,25 @@ def plan_run(
         unlabeled: Folders, archives or stores of unlabeled faces.
         where: This process.
         budget: Which labels may be used; drawn by the recipe if None.
+        pseudo_labels: Tables of ``halfsmile pseudo-label``, or labeled lists.
 
     Raises:
         ValueError: If the data don't fit the recipe.
     """
-    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
+    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed, pseudo_labels=pseudo_labels)
     roles, _ = divide(recipe, sets, draw_budget(recipe, sets, budget))
     extra = {source: len(manifest) for source, manifest in sets.extra.items()}
+    pseudo = {source: len(found.manifest) for source, found in sets.pseudo.items()}
     precision = choose_precision(where.device).precision
     clock = _Clock(recipe, sets.taxonomy, where, precision)
     own = len(roles["labeled"]) + len(roles["unlabeled"])
     stages = []
     if (config := recipe.pretrain) is not None:
-        rows = own + sum(extra.values())
+        rows = own + sum(pseudo.values()) + sum(extra.values())
         batch, task = clock.faces(config.batch_size), pretrain_task(recipe, config)
         seconds = clock.seconds(task, batch, config.optim, config.accumulate)
         stages.append(_stage("pretrain", rows, config.epochs, config.batch_size, seconds))
-    labeled = len(roles["labeled"])
+    labeled = len(roles["labeled"]) + sum(pseudo.values())
     stages.append(_supervised("finetune", recipe.finetune, labeled, clock))
     if (semi := recipe.semi) is not None:
         left = len(roles["unlabeled"])
@@ -190,7 +201,12 @@ def plan_run(
         },
         unlabeled=len(roles["unlabeled"]),
         extra=extra,
-        notes=(*sets.train.notes, *(note for manifest in sets.extra.values() for note in manifest.notes)),
+        pseudo=pseudo,
+        notes=(
+            *sets.train.notes,
+            *(note for manifest in sets.extra.values() for note in manifest.notes),
+            *(note for found in sets.pseudo.values() for note in found.manifest.notes),
+        ),
         stages=tuple(stages),
         precision=precision,
     )

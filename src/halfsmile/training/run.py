@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from halfsmile.data.protocols import protocol_of
-from halfsmile.data.sets import read_data
+from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.recipes.config import Recipe
@@ -40,12 +40,11 @@ TRAINED_BY: Mapping[StageName, Callable[[Trainer], None]] = {
 """What trains each stage of :data:`~halfsmile.runs.stages.STAGES`."""
 
 
-def open_run(path: Path, recipe: Recipe) -> RunFolder:
-    """Make a run folder for a recipe, or take one that was made for the same recipe, to resume it.
+def require_place(path: Path, recipe: Recipe) -> None:
+    """Refuse a folder that a run of this recipe can neither begin nor go on in; nothing is written.
 
     Raises:
-        ValueError: If the folder belongs to another recipe or holds other files.
-        OSError: If it can't be written.
+        ValueError: If it belongs to another recipe or holds other files; the fields that differ are named.
     """
     folder = RunFolder(Path(path))
     if folder.recipe_path.exists():
@@ -55,13 +54,25 @@ def open_run(path: Path, recipe: Recipe) -> RunFolder:
         found = differences(there, to_json(recipe))
         if found:
             raise ValueError(
-                f"{path} holds a run of another recipe; it differs in {', '.join(found)} (there / asked "
-                "for). Use a new folder for --out, or the old settings to go on."
+                f"{path} holds a run of another recipe. What differs (there / asked for):\n"
+                + "".join(f"  {field}\n" for field in found)
+                + "Use a new folder for --out, or the old settings to go on."
             )
-        return folder
-    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+    elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise ValueError(f"{path} is not a run folder and is not empty. Use a new folder for --out.")
-    write_json(folder.recipe_path, to_json(recipe))
+
+
+def open_run(path: Path, recipe: Recipe) -> RunFolder:
+    """Make a run folder for a recipe, or take one that was made for the same recipe, to resume it.
+
+    Raises:
+        ValueError: If the folder belongs to another recipe or holds other files.
+        OSError: If it can't be written.
+    """
+    require_place(path, recipe)
+    folder = RunFolder(Path(path))
+    if not folder.recipe_path.exists():
+        write_json(folder.recipe_path, to_json(recipe))
     return folder
 
 
@@ -76,6 +87,7 @@ def train_run(
     last_stage: StageName = LAST_STAGE,
     tensorboard: bool = False,
     console: Console | None = None,
+    pseudo_labels: Sequence[Path] = (),
 ) -> RunFolder:
     """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
 
@@ -89,6 +101,8 @@ def train_run(
         last_stage: Stop after this stage.
         tensorboard: Mirror metrics into TensorBoard.
         console: Where to say what happens; standard error by default.
+        pseudo_labels: Tables of ``halfsmile pseudo-label``, or labeled lists, whose faces train with the
+            labeled ones.
 
     Raises:
         ValueError: If data, recipe and folder do not fit together; the message says what to do.
@@ -99,70 +113,33 @@ def train_run(
         recipe = replace(recipe, protocol=protocol_of(data))
     if last_stage == "pretrain" and recipe.pretrain is None:
         raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
-    reuse_freed_memory()
-    is_new = not (Path(out) / "recipe.json").exists()
-    if where.is_main:
-        open_run(out, recipe)
-    where.barrier()
-    folder = RunFolder.existing(out)
-    try:
-        return _train(recipe, folder, data, unlabeled, where, budget, last_stage, tensorboard, console)
-    except ValueError:
-        if is_new and where.is_main and not any(folder.stage(stage.name).exists() for stage in STAGES):
-            _forget(folder)  # nothing was trained: the mended command may use the same folder
-        raise
-
-
-def _forget(folder: RunFolder) -> None:
-    """Remove what a refused command wrote into its new run folder."""
-    for path in (folder.recipe_path, folder.budget_path, folder.data_path, folder.environment_path):
-        path.unlink(missing_ok=True)
-    shutil.rmtree(folder.path / "cache", ignore_errors=True)
-    with contextlib.suppress(OSError):
-        folder.path.rmdir()
-
-
-def _train(
-    recipe: Recipe,
-    folder: RunFolder,
-    data: Path,
-    unlabeled: Sequence[Path],
-    where: Processes,
-    budget: LabelBudget | None,
-    last_stage: StageName,
-    tensorboard: bool,
-    console: Console,
-) -> RunFolder:
-    """Read the data, draw the budget, and train one stage after another."""
-    out, stages, started = folder.path, stages_until(last_stage), time.monotonic()
+    require_place(out, recipe)
+    folder, stages, started = RunFolder(Path(out)), stages_until(last_stage), time.monotonic()
     for stage in stages:
         if not folder.finished(stage):
             require_partners(recipe, stage, where.world_size)
-    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed)
-    if where.is_main and not folder.budget_path.exists():
-        draw_budget(recipe, sets, budget).save(folder.budget_path)
-    where.barrier()
-    kept = LabelBudget.load(folder.budget_path)
-    if budget is not None and budget != kept:
-        raise ValueError(
-            f"{out} was begun with another label budget ({kept.amount}, seed {kept.seed}) than the given one "
-            f"({budget.amount}, seed {budget.seed}). Use a new folder for --out."
-        )
-    budget = kept
-    budget.require_same_data(sets.train)
-    with where.main_first():
-        faces = load_roles(recipe, sets, budget, cache=out / "cache")
-    if recipe.semi is not None and "semi" in stages:
-        unlabeled_faces(recipe, faces)  # missing ones are refused now, not after the stages before
-    precision = _precision(folder, where, console)
-    if where.is_main:
+    reuse_freed_memory()
+    sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed, pseudo_labels=pseudo_labels)
+    budget = _budget(folder, recipe, sets, budget)
+    with _nothing_left(folder) if where.is_main else contextlib.nullcontext():
+        with where.main_first():
+            faces = load_roles(recipe, sets, budget, cache=folder.path / "cache")
+        if recipe.semi is not None and "semi" in stages:
+            unlabeled_faces(recipe, faces)  # missing ones are refused now, not after the stages before
         facts = describe(recipe, sets, faces, data=data)
         require_same_faces(folder.data_path, facts)
+    precision = _precision(folder, where, console)
+    where.barrier()
+    if where.is_main:
+        open_run(out, recipe)
+        if not folder.budget_path.exists():
+            budget.save(folder.budget_path)
         write_json(folder.data_path, facts)
         write_json(
             folder.environment_path,
             environment(where.device, precision=precision, processes=where.world_size),
         )
+    where.barrier()
     console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     console.print(
         f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
@@ -170,11 +147,49 @@ def _train(
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
         f"({time.monotonic() - started:.0f} s to read)",
     )
+    for source, part in faces.pseudo.items():
+        counts = ", ".join(f"{name} {count:,}" for name, count in part.manifest.counts().items())
+        console.print(
+            f"{len(part):,} pseudo-labeled faces train with the labeled ones: "
+            f"{sets.pseudo[source].describe}: {counts}",
+            soft_wrap=True,
+        )
+    for note in facts["notes"]:
+        console.print(f"note: {note}", soft_wrap=True)
     run = Trainer(recipe, folder, faces, where, precision, tensorboard)
     for stage in stages:
         if not folder.finished(stage):
             TRAINED_BY[stage](run)
     return folder
+
+
+def _budget(folder: RunFolder, recipe: Recipe, sets: DataSets, given: LabelBudget | None) -> LabelBudget:
+    """The budget that the run began with, or a new one, not kept yet."""
+    if not folder.budget_path.exists():
+        return draw_budget(recipe, sets, given)
+    kept = LabelBudget.load(folder.budget_path)
+    if given is not None and given != kept:
+        raise ValueError(
+            f"{folder.path} was begun with another label budget ({kept.amount}, seed {kept.seed}) than the "
+            f"given one ({given.amount}, seed {given.seed}). Use a new folder for --out."
+        )
+    kept.require_same_data(sets.train)
+    return kept
+
+
+@contextlib.contextmanager
+def _nothing_left(folder: RunFolder) -> Iterator[None]:
+    """Where data are refused, remove the decoded pictures that a new folder has got by then."""
+    is_new, was_there = not folder.recipe_path.exists(), folder.path.exists()
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            shutil.rmtree(folder.path / "cache", ignore_errors=True)
+            if not was_there:
+                with contextlib.suppress(OSError):
+                    folder.path.rmdir()
+        raise
 
 
 def _precision(folder: RunFolder, where: Processes, console: Console) -> Precision:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -82,10 +83,10 @@ class Trainer:
         self, batch_size: int, stage: StageName, sampling: Sampling, *, whole: bool = False
     ) -> Sampler:
         """Sampler for the labeled faces in a stage: of this process, or of all processes together."""
-        manifest = self.faces.labeled.manifest
+        parts = self.faces.supervised
         return BalancedSampler(
-            manifest.class_indices(),
-            groups(manifest),
+            self._classes(),
+            [group for source, part in parts.items() for group in groups(part.manifest, source)],
             strategy=sampling,
             batch_size=batch_size,
             seed=self._seed(stage),
@@ -158,9 +159,23 @@ class Trainer:
             )
         self.where.barrier()
 
+    def targets(self, vote_share: float) -> Tensor:
+        """Targets (N, classes) of all faces that train with labels, see :func:`soft_targets`.
+
+        Those of pseudo-labeled faces are the model's probabilities where they are known.
+        """
+        return torch.cat(
+            [
+                soft_targets(part.manifest, vote_share if source is None else 1.0)
+                for source, part in self.faces.supervised.items()
+            ]
+        )
+
+    def _classes(self) -> npt.NDArray[np.int64]:
+        return np.concatenate([part.manifest.class_indices() for part in self.faces.supervised.values()])
+
     def _frequencies(self, labeled: Sampler, steps: int) -> dict[str, float]:
-        classes = self.faces.labeled.manifest.class_indices()
-        shares = class_frequencies(labeled, classes, steps)
+        shares = class_frequencies(labeled, self._classes(), steps)
         return dict(zip(self.faces.taxonomy.labels, shares.tolist(), strict=True))
 
     def classifier(self, *, drop_path: float = 0.0, dropout: float = 0.0) -> Classifier:
@@ -204,6 +219,7 @@ def pretrain(run: Trainer) -> None:
     if config is None:
         return
     own = [faces.images for faces in (run.faces.labeled, run.faces.unlabeled) if faces is not None]
+    own += [faces.images for faces in run.faces.pseudo.values()]
     pool = ImagePool([*own, *(faces.images for faces in run.faces.extra.values())])
     task = pretrain_task(run.recipe, config)
     sampler = run.sampler(len(pool), config.batch_size, "pretrain")
@@ -259,21 +275,22 @@ def tune(run: Trainer) -> None:
 def _supervise(run: Trainer, stage: StageName, config: FineTuneConfig, model: Classifier) -> None:
     """Train a classifier on the labeled faces."""
     task = finetune_task(config, model)
-    labeled = run.faces.labeled
-    targets = soft_targets(labeled.manifest, config.vote_share)
+    parts, targets = list(run.faces.supervised.values()), run.targets(config.vote_share)
+    rows = len(targets)
     sampler = run.labeled_sampler(config.batch_size, stage, config.sampling)
     if run.where.is_main and config.mixing == "facemix":
-        show_mixes(task, labeled, targets, run.recipe.seed, run.folder.stage(stage) / "figures/facemix.png")
-    batches = labeled_batches(labeled, targets, sampler)
+        path = run.folder.stage(stage) / "figures/facemix.png"
+        show_mixes(task, run.faces.labeled, targets[: len(run.faces.labeled)], run.recipe.seed, path)
+    batches = labeled_batches(parts, targets, sampler)
     if config.small_side is not None:
-        steps = config.small_share * config.epochs * len(labeled) / config.batch_size
+        steps = config.small_share * config.epochs * rows / config.batch_size
         batches = small_first(batches, side=config.small_side, until=round(steps))
     run.train(
         stage,
         task,
         batches,
         epochs=config.epochs,
-        rows=len(labeled),
+        rows=rows,
         batch_size=config.batch_size,
         optim=config.optim,
         accumulate=config.accumulate,
@@ -298,11 +315,9 @@ def semi(run: Trainer) -> None:
             model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
             _start(run, model)
     task = semi_task(config, model)
-    labeled = run.faces.labeled
-    targets = soft_targets(labeled.manifest, config.vote_share)
     sampler = run.labeled_sampler(config.labeled_batch, "semi", config.sampling)
     batches = paired_batches(
-        labeled_batches(labeled, targets, sampler),
+        labeled_batches(list(run.faces.supervised.values()), run.targets(config.vote_share), sampler),
         pool,
         run.sampler(len(pool), config.unlabeled_batch, "semi", stream=1),
         named,

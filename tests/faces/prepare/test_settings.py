@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from halfsmile.faces import yunet
 from halfsmile.faces.prepare.settings import SETTINGS_NAME, Settings, require_same_settings, save_settings
 
 
@@ -27,11 +29,14 @@ def test_contradictions(options: dict[str, Any], message: str) -> None:
         Settings(**options)
 
 
-def test_a_model_makes_yunet_of_auto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+def test_auto_is_yunet_with_the_model_of_the_package_or_the_given_one(tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     model.write_bytes(b"abc")
-    assert Settings().resolved().detector == "mtcnn"
+    assert Settings().resolved() == Settings(detector="yunet")
+    shipped = hashlib.sha256(yunet.MODEL.read_bytes()).hexdigest()
+    assert Settings().resolved().record()["model_sha256"] == shipped
+    assert Settings(model=yunet.MODEL).resolved().record() == Settings().resolved().record()
+    assert "model_sha256" not in Settings(detector="mtcnn").record()
     assert Settings(model=model).resolved().detector == "yunet"
     assert Settings(detector="aligned").resolved() == Settings(detector="aligned")
     with pytest.raises(ValueError, match="does not exist"):

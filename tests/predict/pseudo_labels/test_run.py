@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -99,6 +100,15 @@ def test_the_threshold_is_the_given_one_or_the_models_or_the_usual_one(
     assert (summary.selection.threshold, summary.threshold_from) == (used, source)
     for row in rows_of(tmp_path / "table.parquet"):
         assert row["accepted"] == (row["confidence"] is not None and row["confidence"] >= used)
+
+
+def test_beside_the_table_stands_how_it_was_made(store: Path, model_file: Path, tmp_path: Path) -> None:
+    run(store, tmp_path / "table.csv", model_file, threshold=0.8, per_class=5)
+    record = json.loads((tmp_path / "table.csv.settings.json").read_text())
+    assert record["store"] == str(store.resolve())
+    assert (tmp_path / record["store_from_here"]).resolve() == store.resolve()
+    assert (record["threshold"], record["per_class"]) == (0.8, 5)
+    assert record["model_sha256"] == hashlib.sha256(model_file.read_bytes()).hexdigest()
 
 
 def test_at_most_so_many_of_a_class_are_the_surest(store: Path, model_file: Path, tmp_path: Path) -> None:

@@ -72,3 +72,7 @@ def test_openface_has_its_own_names_and_counts() -> None:
     missing = openface_row(NoFace(source="a", frame=0, time=0.0))
     assert (missing["frame"], missing["confidence"], missing["success"]) == (1, 0.0, 0)
     assert missing["reason"] == "no face"
+
+
+def test_where_certainty_is_unknown_the_cell_is_empty() -> None:
+    assert flat_row(replace(FACE, uncertain=None))["uncertain"] is None

@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from halfsmile.data.exchange.formats import image_rows
 from halfsmile.data.exchange.label_studio import read_annotations
+from halfsmile.data.exchange.pseudo_labels import probability_labels
 from halfsmile.data.manifest import SCHEMA, Manifest
-from halfsmile.data.readers.table_rows import read_rows
-from halfsmile.taxonomy import Taxonomy
+from halfsmile.data.readers.table_rows import TABLE_SUFFIXES, read_rows
+from halfsmile.taxonomy import TAXONOMIES, Taxonomy, from_labels
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def import_labels(
     *,
     taxonomy: Taxonomy | None = None,
     renames: Mapping[str, str | None] | None = None,
+    split: str | None = None,
 ) -> Manifest:
     """Set labels from a CSV table or a Label Studio export (``.json``).
 
@@ -48,8 +50,10 @@ def import_labels(
         manifest: Faces; the file's ``image`` (for Label Studio: ``data.locator``) is looked up in ``image``.
         path: A table (CSV, Parquet or JSON Lines) with the columns ``image`` and ``label`` and perhaps
             ``votes_<label>``, or a JSON file that Label Studio exported (JSON or JSON-MIN).
-        taxonomy: Classes; by default those of the manifest.
+        taxonomy: Classes; by default those of the manifest, or those of the model that wrote the file where
+            it is a table of ``halfsmile pseudo-label``.
         renames: Label in the file to label of the taxonomy, or to None to ignore it.
+        split: Split of the rows that have a label and no split.
 
     Returns:
         The manifest with notes that count what was set, changed, ignored, and not found.
@@ -59,9 +63,12 @@ def import_labels(
             ``renames``.
     """
     path = Path(path)
-    taxonomy = taxonomy or manifest.taxonomy
+    taxonomy = taxonomy or manifest.taxonomy or _of_the_model(path)
     if taxonomy is None:
-        raise ValueError(f"{manifest.root} has no taxonomy yet: say which classes the labels of {path} have.")
+        raise ValueError(
+            f"{manifest.root} has no classes yet: say which the labels of {path} have, by a known name "
+            f"({', '.join(TAXONOMIES)}) or one by one (--taxonomy ferplus, --taxonomy calm,glad)."
+        )
     if manifest.taxonomy is not None:
         manifest.taxonomy.require_same(taxonomy)
     if path.suffix.lower() == ".json":
@@ -92,7 +99,16 @@ def import_labels(
         field = SCHEMA.field(name)
         table = table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
     note = f"Labels from {path.name}: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())) + "."
-    return Manifest(table, manifest.root, taxonomy, (*manifest.notes, note))
+    labeled = Manifest(table, manifest.root, taxonomy, (*manifest.notes, note))
+    return labeled if split is None else labeled.with_split(split)
+
+
+def _of_the_model(path: Path) -> Taxonomy | None:
+    """Classes of the model that wrote a table of pseudo-labels; None of other files."""
+    if path.suffix.lower() not in TABLE_SUFFIXES:
+        return None
+    labels = probability_labels(read_rows(path)[0])
+    return from_labels(labels) if labels else None
 
 
 def read_table(path: Path, taxonomy: Taxonomy) -> dict[str, GivenLabels]:

@@ -26,10 +26,9 @@ class Settings:
     """What makes a store.
 
     Args:
-        detector: ``yunet``, ``mtcnn``, or ``auto``: YuNet where a model is given or was downloaded before,
-            MTCNN otherwise. ``given`` takes the boxes and landmarks that the data set has; ``aligned``
-            takes every picture for one aligned face.
-        model: YuNet's ONNX file or its address.
+        detector: ``yunet``, ``mtcnn``, or ``auto``, which is YuNet. ``given`` takes the boxes and landmarks
+            that the data set has; ``aligned`` takes every picture for one aligned face.
+        model: Another ONNX file of YuNet, or its address; None for the one in the package.
         size: Side of the aligned faces in pixels. None means 112, and leaves aligned pictures as they are,
             to the byte where they are JPEG, PNG or WebP files.
         min_score: Faces with a lower score of the detector are dropped.
@@ -79,10 +78,9 @@ class Settings:
         """
         if self.detector not in ("auto", "yunet"):
             return self
-        model = self.model if self.model is not None else yunet.downloaded()
-        if self.detector == "auto" and model is None:
-            return dataclasses.replace(self, detector="mtcnn")
-        source = str(yunet.MODEL if model is None else model)
+        if self.model is None:
+            return dataclasses.replace(self, detector="yunet")
+        source = str(self.model)
         path = download(source) if is_url(source) else Path(source)
         if not path.is_file():
             raise ValueError(f"YuNet's model {path} does not exist.")
@@ -92,8 +90,9 @@ class Settings:
         """What two runs must have in common to write the same store; for resolved settings."""
         found = dataclasses.asdict(self)
         del found["model"]
-        if self.model is not None:
-            found["model_sha256"] = hashlib.sha256(Path(self.model).read_bytes()).hexdigest()
+        if self.detector == "yunet":
+            model = yunet.MODEL if self.model is None else self.model
+            found["model_sha256"] = hashlib.sha256(Path(model).read_bytes()).hexdigest()
         return {"format": 1, **found}
 
 

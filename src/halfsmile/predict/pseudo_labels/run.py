@@ -17,6 +17,7 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
+from halfsmile.data.exchange.pseudo_labels import write_record
 from halfsmile.data.store.read import read_index
 from halfsmile.data.store.shards import shard_name
 from halfsmile.predict.model import ExpressionModel, Floats, read_model
@@ -89,6 +90,10 @@ class PseudoLabelSummary:
             for image, reason in self.counts.first_bad:
                 say(f"  {image}: {reason}")
         say(f"{self.table}: {self.faces:,} rows.")
+        if sums[1]:
+            say(
+                f"To train on them: halfsmile train METHOD --data DATA --pseudo-labels {self.table} --out RUN"
+            )
 
 
 def pseudo_label(
@@ -146,6 +151,14 @@ def pseudo_label(
         if parts.done < parts.faces:
             with open_pool(engine, start_worker, workers=workers) as pool:
                 _classify(parts, pool, start_worker, is_shown=progress)
+        write_record(
+            out,
+            store,
+            model=loaded.name,
+            model_sha256=loaded.sha256,
+            threshold=selection.threshold,
+            per_class=selection.per_class,
+        )
         summary.counts = write_table(out, parts, loaded.labels, selection)
         parts.remove()
     summary.elapsed = time.monotonic() - start

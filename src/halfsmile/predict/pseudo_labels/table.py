@@ -3,7 +3,7 @@
 One row a face, in the order of the store:
 
 ``image``       locator in the store, as its manifest has it: ``faces-00012.tar#offset+length``
-``label``       the expression where it is accepted, else empty: what ``halfsmile data import`` takes
+``label``       the expression where it is accepted, else empty: what training and ``data import`` take
 ``expression``  the most probable class; empty where the face can't be read
 ``confidence``  its calibrated probability
 ``accepted``    whether it is a pseudo-label

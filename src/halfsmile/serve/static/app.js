@@ -74,8 +74,8 @@ function askForKey() {
 async function greet() {
   try {
     const model = await ask("/v1/model");
-    const doubt = model.threshold ? `, sure from ${percent(model.threshold)}` : "";
-    $("model").textContent = `model ${model.name}: ${model.labels.length} expressions${doubt}`;
+    const doubt = model.threshold === null ? ", certainty unknown: it was not calibrated" : `, sure from ${percent(model.threshold)}`;
+    $("model").textContent = `model ${model.name}: ${model.labels.length} expressions${doubt}; faces found by ${model.detector}`;
     server.limits = model.limits ?? {};
     $("inputs").hidden = false;
     if (!$("key-form").hidden) $("choose").focus();
