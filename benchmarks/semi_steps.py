@@ -58,7 +58,7 @@ class Options:
         clock: ``wall``, or on a shared machine ``processor``, the time that this process computed.
     """
 
-    recipe: str = "semi-ferplus"
+    recipe: str = "fixmatch"
     preset: Preset = "cpu"
     methods: tuple[str, ...] = ("fixmatch", "feedback", "feedback-per-sample")
     threads: int = 2

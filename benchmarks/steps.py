@@ -4,10 +4,12 @@ One MAE step and one fine-tuning step of the recipe's network and of a Transform
 faces to updated weights, both sides in turn in one process. The other side of the Transformer has timm's
 ``Block`` (fused attention) instead of ours and the convolutional stem written with torch's modules as they
 come. A residual network is made of timm's blocks on both sides; the other one has torch's convolutions alone
-and keeps weights and maps in torch's default memory order. The other side also has the C library's own memory
-policy; shapes, weights, precision, augmentation and optimizer are the same.
+and keeps weights and maps in torch's default memory order; so does the other face network, whose scales and
+biases behind the convolutions are layers of their own, as its author has them. The other side also has the C
+library's own memory policy; shapes, weights, precision, augmentation and optimizer are the same.
 
     python benchmarks/steps.py --threads 2
+    python benchmarks/steps.py --threads 2 --face
     python benchmarks/steps.py --profile
 """
 
@@ -34,8 +36,10 @@ from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask
 from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
+from halfsmile.models import face_network
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
+from halfsmile.models.face_network import FaceNetwork, FaceNetworkConfig
 from halfsmile.models.patches import ConvStem
 from halfsmile.models.resnet import ResNet
 from halfsmile.models.vit import Block
@@ -43,6 +47,7 @@ from halfsmile.models.vit_config import VitConfig
 from halfsmile.models.winograd import Conv3x3
 from halfsmile.recipes import recipe_named
 from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.environment import reuse_freed_memory
@@ -64,15 +69,17 @@ class Options:
         rounds: Alternations; the median counts.
         steps: Steps of one side in an alternation.
         batch_size: Faces of a step instead of the recipe's.
+        face: Measure fine-tuning from the face network (``--init face``) instead.
         profile: Print the operators that our steps spend most time in, and stop.
     """
 
-    recipe: str = "ssfer-ferplus"
+    recipe: str = "ssfer"
     preset: Preset = "cpu"
     threads: int = 2
     rounds: int = 7
     steps: int = 2
     batch_size: int | None = None
+    face: bool = False
     profile: bool = False
 
 
@@ -82,6 +89,23 @@ def plain_stem(stem: ConvStem, images: Tensor) -> Tensor:
     for unit, down in zip(stem.units, stem.down, strict=True):
         x = down(F.relu(unit(x)))
     return x.flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+
+
+class Scale(nn.Module):
+    """A factor and a summand for each channel, as dlib has them in the place of batch norm.
+
+    Args:
+        channels: Their number.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Shape (B, C, H, W), both ways."""
+        return maps * self.weight[:, None, None] + self.bias[:, None, None]
 
 
 class DefaultOrder(nn.Module):
@@ -116,6 +140,14 @@ def as_timm_has_it(model: Model) -> Model:
                 child.forward = partial(nn.Conv2d.forward, child)  # type: ignore[method-assign]
             elif isinstance(child, ResNet):
                 child.patch_embed = nn.Sequential(DefaultOrder(), *child.patch_embed)
+            elif isinstance(child, FaceNetwork):
+                first = child.patch_embed
+                stem: Any = nn.Sequential(DefaultOrder(), first, Scale(first.out_channels))
+                child.patch_embed = stem
+            elif isinstance(child, face_network.Block):
+                for convolution in ("conv1", "conv2"):
+                    found = getattr(child, convolution)
+                    setattr(child, convolution, nn.Sequential(found, Scale(found.out_channels)))
     return model
 
 
@@ -240,13 +272,16 @@ def main(options: Options) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     recipe = recipe_named(options.recipe, options.preset)
+    if options.face:
+        recipe = with_face_network(recipe, data_set="ferplus")
     encoders = {type(recipe.encoder).__name__.removesuffix("Config"): recipe.encoder}
-    if not isinstance(recipe.encoder, VitConfig):
+    if not isinstance(recipe.encoder, (VitConfig, FaceNetworkConfig)):
         encoders["Vit"] = TRANSFORMER
     pairs: dict[str, Pair] = {}
     for name, encoder in encoders.items():
         network = replace(recipe, encoder=encoder)
-        pairs[f"{name}, MAE"] = mae_steps(network, options.batch_size)
+        if network.pretrain is not None:
+            pairs[f"{name}, MAE"] = mae_steps(network, options.batch_size)
         pairs[f"{name}, fine-tuning"] = tuning_steps(network, options.batch_size)
     if options.profile:
         memory_policy("reused")
