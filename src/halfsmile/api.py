@@ -50,6 +50,7 @@ def train(
     num_classes: int | None = None,
     init: str | None = None,
     init_network: str | None = None,
+    teachers: Sequence[str | Path] = (),
     settings: Sequence[str] = (),
     last_stage: StageName = LAST_STAGE,
     device: Device | None = None,
@@ -76,6 +77,7 @@ def train(
             that the package brings.
         init_network: Whose network they are, where the weights don't say: ``ssfer``, ``mae``, ``augreg``,
             ``farl``, ``resnet18`` or ``resnet34``.
+        teachers: Run folders that name the unlabeled faces for ``noisy-student``, on the mean.
         settings: Fields to replace, ``stage.field=value``, see :func:`halfsmile.recipes.override`.
         last_stage: Stop after this stage; a later call goes on.
         device: Where to compute; what is there by default.
@@ -107,6 +109,7 @@ def train(
         num_classes=num_classes,
         init=init,
         init_network=init_network,
+        teachers=[Path(path) for path in teachers],
         settings=settings,
     )
     with processes(device) as where:

@@ -64,3 +64,12 @@ def test_each_pseudo_label_counts_as_much_as_a_label() -> None:
         recipe = semi("noisy-student", preset)
         assert recipe.semi is not None
         assert recipe.semi.weight == 1
+
+
+def test_teachers_are_for_noisy_students(faces: Path) -> None:
+    recipe = resolve("noisy-student", data=faces, teachers=[Path("runs/a"), Path("runs/b")])
+    assert recipe.semi is not None
+    assert recipe.semi.method == NoisyStudent(teachers=("runs/a", "runs/b"))
+    assert from_json(to_json(recipe)) == recipe
+    with pytest.raises(ValueError, match=r"has fixmatch as Stage III\. Train noisy-student"):
+        resolve("ssfer", data=faces, teachers=[Path("runs/a")])

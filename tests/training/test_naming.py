@@ -1,10 +1,12 @@
-"""What the teacher says of unlabeled faces is asked once and kept."""
+"""What teachers say of unlabeled faces is asked once and kept, and no teacher passes on labels."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch.nn import functional as F
@@ -12,13 +14,19 @@ from torch.nn import functional as F
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.resnet import ResNet, ResNetConfig
-from halfsmile.taxonomy import FERPLUS
+from halfsmile.recipes import with_semi
+from halfsmile.recipes.config import Recipe
+from halfsmile.runs.folder import RunFolder
+from halfsmile.taxonomy import FERPLUS, Taxonomy
 from halfsmile.training.batches import ImagePool
-from halfsmile.training.distributed import processes
-from halfsmile.training.naming import NAMES, name_faces
+from halfsmile.training.distributed import Processes
+from halfsmile.training.naming import NAMES, ask, name_faces, read_names
+from halfsmile.training.run import train_run
 
+HERE = Processes(0, 1, torch.device("cpu"))
 FACES = np.random.default_rng(0).integers(0, 256, (150, 32, 32, 1), dtype=np.uint8)
 IMAGES = [f"face {i}.png" for i in range(len(FACES))]
+MOODS = Taxonomy("moods", ("calm", "glad"))
 
 
 @pytest.fixture
@@ -28,17 +36,9 @@ def teacher() -> Classifier:
     return Classifier(encoder, taxonomy=FERPLUS, standardize=True, dropout=0.5).train()
 
 
-def ask(folder: Path, teacher: Classifier, images: list[str] = IMAGES, zoom: float = 1.15) -> np.ndarray:
-    with processes("cpu") as where:
-        pool = ImagePool([FACES[:100], FACES[100:]])
-        method = NoisyStudent(zoom=zoom)
-        return name_faces(folder, method, teacher, pool, images, where=where, precision="float32")
-
-
-def test_names_are_the_mean_over_the_face_its_mirror_image_and_closer_looks(
-    teacher: Classifier, tmp_path: Path
-) -> None:
-    found = ask(tmp_path, teacher)
+def test_names_are_the_mean_over_the_face_its_mirror_image_and_closer_looks(teacher: Classifier) -> None:
+    pool = ImagePool([FACES[:100], FACES[100:]])
+    found = ask(teacher, pool, zoom=1.15, where=HERE, precision="float32")
     teacher.eval()
     faces = torch.from_numpy(FACES).permute(0, 3, 1, 2).float() / 255
     closer = F.interpolate(faces[:, :, 2:-2, 2:-2], size=(32, 32), mode="bilinear", align_corners=False)
@@ -48,16 +48,49 @@ def test_names_are_the_mean_over_the_face_its_mirror_image_and_closer_looks(
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-5)
 
 
-def test_the_teacher_is_asked_once(teacher: Classifier, tmp_path: Path) -> None:
-    first = ask(tmp_path, teacher)
-    with torch.no_grad():
-        teacher.head.weight.mul_(-1)
-    np.testing.assert_array_equal(ask(tmp_path, teacher), first)
-    (tmp_path / NAMES).unlink()
-    assert not np.allclose(ask(tmp_path, teacher), first)
+def test_several_teachers_by_hand(tmp_path: Path) -> None:
+    said = [[[0.9, 0.1], [0.4, 0.6]], [[0.8, 0.2], [0.7, 0.3]], [[0.1, 0.9], [0.6, 0.4]]]
+    teachers = [lambda one=one: np.array(one, np.float32) for one in said]
+    name_faces(tmp_path / NAMES, teachers, ["a", "b"], MOODS)
+    table = pq.read_table(tmp_path / NAMES)
+    assert table["predicted"].to_pylist() == ["calm", "calm"]
+    np.testing.assert_allclose(table["agreement"].to_pylist(), [2 / 3, 2 / 3], rtol=1e-6)
+    found = read_names(tmp_path / NAMES, ["a", "b"], MOODS)
+    np.testing.assert_allclose(found, [[0.6, 0.4], [17 / 30, 13 / 30]], rtol=1e-6)
 
 
-def test_names_of_other_faces_are_refused(teacher: Classifier, tmp_path: Path) -> None:
-    ask(tmp_path, teacher)
-    with pytest.raises(ValueError, match=r"names other faces \(150, .*than this run's 150"):
-        ask(tmp_path, teacher, [*IMAGES[1:], IMAGES[0]])
+def test_names_of_other_faces_are_refused(tmp_path: Path) -> None:
+    name_faces(tmp_path / NAMES, [lambda: np.full((2, 2), 0.5, np.float32)], ["a", "b"], MOODS)
+    with pytest.raises(ValueError, match=r"names other faces \(2, .*than this run's 2"):
+        read_names(tmp_path / NAMES, ["b", "a"], MOODS)
+    with pytest.raises(ValueError, match="names other faces"):
+        read_names(tmp_path / NAMES, ["a", "b"], Taxonomy("moods", ("glad", "calm")))
+
+
+def train(recipe: Recipe, data: Path, out: Path) -> RunFolder:
+    return train_run(recipe, data=data / "labeled", unlabeled=[], out=out, where=HERE)
+
+
+def test_a_small_network_learns_from_a_large_one(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    large = replace(tiny_recipe, pretrain=None, semi=None)
+    teacher = train(large, generated_data, tmp_path / "large")
+    student = with_semi(
+        replace(tiny_recipe, pretrain=None), method=NoisyStudent(teachers=(str(teacher.path),), zoom=1.0)
+    )
+    small = replace(student.encoder, image_size=24)  # reads the faces in another size than its teacher
+    folder = train(replace(student, encoder=small), generated_data, tmp_path / "small")
+    said = pq.read_table(folder.stage("semi") / NAMES)
+    assert set(said["agreement"].to_pylist()) == {1.0}
+
+    other = train(replace(large, seed=1), generated_data, tmp_path / "other")
+    leaking = with_semi(
+        replace(tiny_recipe, pretrain=None), method=NoisyStudent(teachers=(str(other.path),), zoom=1.0)
+    )
+    with pytest.raises(ValueError, match=r"learned from \d+ labels that are not in this run's budget"):
+        train(leaking, generated_data, tmp_path / "leaking")
+    assert not (tmp_path / "leaking").exists()
+    nobody = with_semi(replace(tiny_recipe, pretrain=None), method=NoisyStudent(teachers=("nowhere",)))
+    with pytest.raises(ValueError, match="nowhere is not a folder"):
+        train(nobody, generated_data, tmp_path / "leaking")

@@ -319,13 +319,13 @@ def test_a_full_disk_does_not_finish_a_stage(tmp_path: Path, monkeypatch: pytest
     assert torch.equal(load_file(folder.trained_weights("semi"))["weight"], model.weight)
 
 
-@pytest.mark.parametrize("start", ["fresh", "teacher"])
+@pytest.mark.parametrize("start", ["fresh", "finetuned"])
 def test_a_noisy_student_learns_what_stage_two_said_and_a_stopped_one_ends_in_the_same_bits(
     recipe: Recipe,
     generated_data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    start: Literal["fresh", "teacher"],
+    start: Literal["fresh", "finetuned"],
 ) -> None:
     chosen = with_semi(recipe, method=NoisyStudent(start=start), unlabeled="all")
     unbroken = run(chosen, generated_data, tmp_path / "unbroken")

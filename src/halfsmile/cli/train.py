@@ -81,6 +81,9 @@ class Train:
         init_network: Whose network the weights of --init are: sets its shape, mean, std and what else the
             weights don't say. augreg are timm's of that name; resnet18 and resnet34 have torchvision's names,
             as those of MS-Celeb-1M that many papers start from.
+        teachers: Runs whose classifiers name the unlabeled faces for noisy-student, on the mean, instead of
+            the run's own Stage II. A small network learns so from large ones. They may know no label that
+            is outside this run's budget.
         last_stage: Stop after this stage; a later call without it goes on.
         device: Where to compute.
         tensorboard: Also write TensorBoard events.
@@ -102,6 +105,7 @@ class Train:
     classes: Classes = None
     init: Text = None
     init_network: Network = None
+    teachers: tuple[Path, ...] = ()
     last_stage: StageName = LAST_STAGE
     device: Device = None
     tensorboard: bool = False
@@ -127,6 +131,7 @@ class Train:
             seed=self.seed,
             init=self.init,
             init_network=self.init_network,
+            teachers=self.teachers,
             settings=self.settings,
         )
         if self.out is None or self.dry_run:

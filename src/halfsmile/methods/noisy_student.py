@@ -1,9 +1,9 @@
 """Noisy Student: each unlabeled face is named once, by a network that has finished; all names are kept, soft.
 
 Xie et al. 2020, "Self-training with Noisy Student improves ImageNet classification" (arXiv 1911.04252). The
-teacher, the network of the stage before, names every unlabeled face without noise, before the stage begins:
-the mean of its probabilities over the face, its mirror image, and closer looks at both. From these p a target
-q for each face is made, with the shares π of the labels in the budget:
+teacher, the network of the stage before (or several, of other runs), names every unlabeled face without
+noise, before the stage begins: the mean of its probabilities over the face, its mirror image, and closer
+looks at both. From these p a target q for each face is made, with the shares π of the labels in the budget:
 
     q ∝ p^(1/T)                                    sharpening (MixMatch, arXiv 1905.02249, equation 7)
     q ∝ q · π / mean q, until mean q = π           distribution alignment (ReMixMatch, arXiv 1911.09785,
@@ -46,7 +46,9 @@ class NoisyStudent:
         zoom: The teacher also looks at faces so many times closer; 1 for no closer look.
         alpha: λ of the mixing is drawn from Beta(alpha, alpha) for each step; 0 does not mix.
         start: Weights that the student starts from: those that Stage II started from (``fresh``, as
-            published), or those of its ``teacher``.
+            published), or those that Stage II ended with (``finetuned``).
+        teachers: Run folders whose last classifiers name the faces, on the mean, instead of Stage II's. Their
+            labels must lie in this run's budget.
     """
 
     name: Literal["noisy-student"] = "noisy-student"
@@ -54,7 +56,8 @@ class NoisyStudent:
     alignment: float = 1.0
     zoom: float = 1.15
     alpha: float = 0.4
-    start: Literal["fresh", "teacher"] = "fresh"
+    start: Literal["fresh", "finetuned"] = "fresh"
+    teachers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_positive(temperature=self.temperature)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from halfsmile.data.protocols import DataSet, Protocol, protocol_of
 from halfsmile.data.split import LabelBudget
+from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.models.pretrained import FACE, published_encoder
 from halfsmile.recipes.config import Preset, Recipe
@@ -30,6 +31,7 @@ def resolve(
     seed: int | None = None,
     init: str | None = None,
     init_network: str | None = None,
+    teachers: Sequence[Path] = (),
     settings: Sequence[str] = (),
 ) -> Recipe:
     """The recipe that is followed for the data at a path.
@@ -48,6 +50,8 @@ def resolve(
         init: Weights in place of Stage I; ``face`` is the face network that the package brings, and changes
             the recipe as :func:`~halfsmile.recipes.face.with_face_network` says.
         init_network: Whose network they are, see :func:`~halfsmile.models.pretrained.published_encoder`.
+        teachers: Run folders that name the faces of Stage III, which is
+            :class:`~halfsmile.methods.noisy_student.NoisyStudent` then.
         settings: See :func:`~halfsmile.recipes.overrides.override`; they come last.
 
     Raises:
@@ -83,7 +87,25 @@ def resolve(
         if init is None:
             raise ValueError("--init-network says whose weights --init gives; there is no --init.")
         recipe = replace(recipe, encoder=published_encoder(recipe.encoder, init_network))
+    if teachers:
+        recipe = _with_teachers(recipe, teachers)
     return override(recipe, *settings)
+
+
+def _with_teachers(recipe: Recipe, teachers: Sequence[Path]) -> Recipe:
+    """The recipe with other runs as teachers.
+
+    Raises:
+        ValueError: If nothing is named by a teacher that has finished.
+    """
+    if recipe.semi is None or not isinstance(recipe.semi.method, NoisyStudent):
+        method = "no Stage III" if recipe.semi is None else f"{recipe.semi.method.name} as Stage III"
+        raise ValueError(
+            f"Teachers name faces for noisy-student; the recipe {recipe.name} has {method}. Train "
+            "noisy-student, or ssfer with --init face."
+        )
+    named = replace(recipe.semi.method, teachers=tuple(map(str, teachers)))
+    return replace(recipe, semi=replace(recipe.semi, method=named))
 
 
 def _with_protocol(

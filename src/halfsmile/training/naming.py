@@ -1,14 +1,15 @@
-"""Pseudo-labels that a stage is taught: the network of the stage before names every face once.
+"""Pseudo-labels that a stage is taught: finished networks name every face once, before the stage begins.
 
-``pseudo_labels.parquet`` in the folder of the stage keeps what the network said, so that a run that was
-stopped goes on with the same names, and so that people can read them: ``image``, ``predicted``, and
-``probabilities`` (list<float32>) in the order of the JSON list ``halfsmile.labels`` in the file's metadata.
+``pseudo_labels.parquet`` in the folder of the stage keeps what they said, so that a run that was stopped goes
+on with the same names, and so that people can read them: ``image``; ``predicted``; ``agreement``, the share
+of the teachers whose first choice that is; and ``probabilities`` (list<float32>), their mean, in the order of
+the JSON list ``halfsmile.labels`` in the file's metadata.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,14 @@ import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
+from halfsmile.data.images import DecodedFaces, load_faces
+from halfsmile.data.split import LabelBudget
+from halfsmile.evaluation.trained import load_classifier
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.precision import Precision
+from halfsmile.recipes.config import Recipe
+from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import LABELS_KEY
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import ImagePool
@@ -34,44 +40,113 @@ _BATCH = 128
 Probabilities = npt.NDArray[np.float32]
 
 
-def name_faces(
-    folder: Path,
-    method: NoisyStudent,
-    teacher: Classifier,
-    pool: ImagePool,
-    images: Sequence[str],
-    *,
-    where: Processes,
-    precision: Precision,
-) -> Probabilities:
-    """What the teacher says of each face of the pool, (N, classes): said once, then read from the file.
-
-    Args:
-        folder: Of the stage that will learn them.
-        method: How the teacher is asked.
-        teacher: A classifier that has finished learning.
-        pool: N unlabeled faces.
-        images: Where each of them is from, N locators.
-        where: This process; the main one asks, the others read.
-        precision: Number format.
+def require_teachers(recipe: Recipe, budget: LabelBudget, taxonomy: Taxonomy) -> None:
+    """Refuse other runs as teachers of Stage III that know more labels than this run may use.
 
     Raises:
-        ValueError: If the file that an earlier start left is of other faces or classes.
+        ValueError: If one is no run, has no classifier yet, other classes, or labels outside the budget.
     """
-    path = folder / NAMES
-    with where.main_first():
-        if where.is_main and not path.exists():
-            said = _ask(method, teacher, pool, where, precision)
-            _write(path, images, said, teacher.taxonomy)
-        return _read(path, images, teacher.taxonomy)
+    method = recipe.semi.method if recipe.semi is not None else None
+    if not isinstance(method, NoisyStudent):
+        return
+    own = {image for image, role in zip(budget.images, budget.roles, strict=True) if role == "labeled"}
+    for path in method.teachers:
+        folder = RunFolder.existing(Path(path))
+        folder.last_stage()
+        folder.taxonomy().require_same(taxonomy)
+        theirs = LabelBudget.load(folder.budget_path)
+        pairs = zip(theirs.images, theirs.roles, strict=True)
+        outside = sum(role == "labeled" and image not in own for image, role in pairs)
+        if outside:
+            raise ValueError(
+                f"The teacher {path} learned from {outside:,} labels that are not in this run's budget "
+                f"(its own: {theirs.amount}, seed {theirs.seed}; this run's: {budget.amount}, seed "
+                f"{budget.seed}). It would pass them on. Give teachers of the same budget, or train with "
+                f"theirs: --budget {folder.budget_path}"
+            )
+
+
+def name_faces(
+    path: Path, teachers: Sequence[Callable[[], Probabilities]], images: Sequence[str], taxonomy: Taxonomy
+) -> None:
+    """Write what teachers say of faces, on the mean.
+
+    Args:
+        path: The file.
+        teachers: Each gives its probabilities (N, classes) of the faces.
+        images: Where each face is from, N locators.
+        taxonomy: Classes.
+    """
+    said = np.stack([teacher() for teacher in teachers])
+    mean = said.mean(axis=0, dtype=np.float64).astype(np.float32)
+    chosen = mean.argmax(axis=1)
+    agreement = (said.argmax(axis=2) == chosen).mean(axis=0)
+    offsets = np.arange(len(mean) + 1, dtype=np.int32) * len(taxonomy)
+    table = pa.table(
+        {
+            "image": pa.array(list(images), pa.string()),
+            "predicted": pa.array([taxonomy.labels[k] for k in chosen], pa.string()),
+            "agreement": pa.array(agreement, pa.float32()),
+            "probabilities": pa.ListArray.from_arrays(offsets, mean.ravel()),
+        }
+    ).replace_schema_metadata({LABELS_KEY: json.dumps(taxonomy.labels)})
+    with atomic_write(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_names(path: Path, images: Sequence[str], taxonomy: Taxonomy) -> Probabilities:
+    """Probabilities (N, classes) that :func:`name_faces` wrote.
+
+    Raises:
+        ValueError: If the file is of other faces or classes.
+    """
+    table = pq.read_table(path, partitioning=None)
+    labels = json.loads((table.schema.metadata or {}).get(LABELS_KEY, b"[]"))
+    if table["image"].to_pylist() != list(images) or tuple(labels) != taxonomy.labels:
+        raise ValueError(
+            f"{path} names other faces ({len(table):,}, classes {', '.join(labels)}) than this run's "
+            f"{len(images):,}. Delete the file to have them named again, or use a new folder for --out."
+        )
+    flat = table["probabilities"].combine_chunks().flatten().to_numpy()
+    return np.array(flat, np.float32).reshape(len(table), len(taxonomy))
+
+
+def ask_run(
+    path: Path, parts: Sequence[DecodedFaces], *, zoom: float, where: Processes, precision: Precision
+) -> Probabilities:
+    """What the last classifier of another run says of faces, in the size and colors that it takes.
+
+    Args:
+        path: Its folder.
+        parts: The faces, as this run has them; they are read again.
+        zoom: See :func:`ask`.
+        where: This process.
+        precision: Number format.
+    """
+    folder = RunFolder.existing(path)
+    model = load_classifier(folder, folder.last_stage())
+    config = model.encoder.config
+    pool = ImagePool(
+        [load_faces(part.manifest, size=config.image_size, channels=config.channels).images for part in parts]
+    )
+    return ask(model, pool, zoom=zoom, where=where, precision=precision)
 
 
 @torch.no_grad()
-def _ask(
-    method: NoisyStudent, teacher: Classifier, pool: ImagePool, where: Processes, precision: Precision
+def ask(
+    teacher: Classifier, pool: ImagePool, *, zoom: float, where: Processes, precision: Precision
 ) -> Probabilities:
+    """What a classifier says of faces, (N, classes): the mean over each, its mirror image and closer looks.
+
+    Args:
+        teacher: A classifier that has finished learning; left in evaluation mode.
+        pool: N faces.
+        zoom: How many times closer the closer looks are; 1 for none.
+        where: This process.
+        precision: Number format.
+    """
     device = where.device
-    views = MirroredClassifier(teacher, zoom=method.zoom).to(device).eval()
+    views = MirroredClassifier(teacher, zoom=zoom).to(device).eval()
     views.to(memory_format=torch.channels_last)
     said = []
     with Progress("naming unlabeled faces", total=len(pool)) as shown:
@@ -84,28 +159,3 @@ def _ask(
             shown.advance(len(rows))
     found: Probabilities = torch.cat(said).numpy()
     return found
-
-
-def _write(path: Path, images: Sequence[str], said: Probabilities, taxonomy: Taxonomy) -> None:
-    offsets = np.arange(len(said) + 1, dtype=np.int32) * len(taxonomy)
-    table = pa.table(
-        {
-            "image": pa.array(list(images), pa.string()),
-            "predicted": pa.array([taxonomy.labels[k] for k in said.argmax(axis=1)], pa.string()),
-            "probabilities": pa.ListArray.from_arrays(offsets, np.ascontiguousarray(said).ravel()),
-        }
-    ).replace_schema_metadata({LABELS_KEY: json.dumps(taxonomy.labels)})
-    with atomic_write(path) as temporary:
-        pq.write_table(table, temporary)
-
-
-def _read(path: Path, images: Sequence[str], taxonomy: Taxonomy) -> Probabilities:
-    table = pq.read_table(path, partitioning=None)
-    labels = json.loads((table.schema.metadata or {}).get(LABELS_KEY, b"[]"))
-    if table["image"].to_pylist() != list(images) or tuple(labels) != taxonomy.labels:
-        raise ValueError(
-            f"{path} names other faces ({len(table):,}, classes {', '.join(labels)}) than this run's "
-            f"{len(images):,}. Delete the file to have them named again, or use a new folder for --out."
-        )
-    flat = table["probabilities"].combine_chunks().flatten().to_numpy()
-    return np.array(flat, np.float32).reshape(len(table), len(taxonomy))

@@ -25,6 +25,7 @@ from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.data import describe, draw_budget, load_roles, require_same_faces, unlabeled_faces
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
+from halfsmile.training.naming import require_teachers
 from halfsmile.training.stages import Trainer, finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal.stage import temporal
 from halfsmile.utils.console import make_console
@@ -126,6 +127,7 @@ def train_run(
             faces = load_roles(recipe, sets, budget, cache=folder.path / "cache")
         if recipe.semi is not None and "semi" in stages:
             unlabeled_faces(recipe, faces)  # missing ones are refused now, not after the stages before
+            require_teachers(recipe, budget, sets.taxonomy)
         facts = describe(recipe, sets, faces, data=data)
         require_same_faces(folder.data_path, facts)
     precision = _precision(folder, where, console)

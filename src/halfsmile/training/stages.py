@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ from halfsmile.training.data import TrainingFaces, unlabeled_faces
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import peak_memory
 from halfsmile.training.loop import LoopConfig, train
-from halfsmile.training.naming import name_faces
+from halfsmile.training.naming import NAMES, ask, ask_run, name_faces, read_names
 from halfsmile.training.pictures import show_mixes, show_reconstructions
 from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
 from halfsmile.utils.console import make_console
@@ -339,16 +341,17 @@ def semi(run: Trainer) -> None:
 def _named(
     run: Trainer, method: NoisyStudent, teacher: Classifier, parts: Sequence[DecodedFaces], pool: ImagePool
 ) -> Tensor:
-    """Targets (N, classes) of the pool's faces, named by the network of Stage II."""
-    said = name_faces(
-        run.folder.stage("semi"),
-        method,
-        teacher,
-        pool,
-        [image for part in parts for image in part.manifest.column("image")],
-        where=run.where,
-        precision=run.precision,
-    )
+    """Targets (N, classes) of the pool's faces, named by other runs or by the network of Stage II."""
+    images = [image for part in parts for image in part.manifest.column("image")]
+    path = run.folder.stage("semi") / NAMES
+    how: dict[str, Any] = {"zoom": method.zoom, "where": run.where, "precision": run.precision}
+    asked: list[Callable[[], npt.NDArray[np.float32]]] = [
+        partial(ask_run, Path(other), parts, **how) for other in method.teachers
+    ] or [partial(ask, teacher, pool, **how)]
+    with run.where.main_first():
+        if run.where.is_main and not path.exists():
+            name_faces(path, asked, images, run.faces.taxonomy)
+        said = read_names(path, images, run.faces.taxonomy)
     counts = torch.tensor(list(run.faces.labeled.manifest.counts().values()), dtype=torch.float32)
     return method.targets(torch.from_numpy(said), counts / counts.sum())
 
