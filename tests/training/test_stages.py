@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import folder as folder_reader
 from halfsmile.evaluation.evaluate_run import evaluate_run
+from halfsmile.evaluation.trained import load_classifier
 from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.noisy_student import NoisyStudent
@@ -411,3 +412,19 @@ def test_pseudo_labeled_faces_train_every_stage_that_takes_labels(
     for stage in ("finetune", "semi", "tune"):
         assert seen[stage][1] == pytest.approx(64 / (labeled + 64), abs=0.15)
     assert seen["pretrain"][1] == 0
+
+
+def test_the_classifier_of_a_run_has_the_shifts_of_its_recipe(
+    recipe: Recipe, generated_data: Path, tmp_path: Path
+) -> None:
+    chosen = replace(recipe, semi=None, encoder=RESNET, prior_shift=0.5, blank_shift=1.0)
+    folder = run(chosen, generated_data, tmp_path / "run")
+    shifted = load_classifier(folder, "finetune")
+    kept = load_file(folder.stage("finetune") / "model.safetensors")["head.bias"]
+    counts = torch.tensor(list(folder.data()["labeled"].values())).float()
+    prior = -0.5 * (counts / counts.sum()).log()
+    moved = shifted.head.bias.detach() - kept - (prior - prior.mean())
+    with torch.no_grad():
+        shifted.head.bias.copy_(kept)
+        said = shifted.eval()(torch.full((1, 1, 32, 32), 0.5))[0]
+    torch.testing.assert_close(moved, said.mean() - said, atol=1e-5, rtol=0)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.sets import read_data
 from halfsmile.data.split import LabelBudget
+from halfsmile.methods.logit_adjustment import blank_shift, prior_shift, shift
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.weights import load_weights
@@ -35,13 +38,19 @@ def build_classifier(
 
 
 def load_classifier(folder: RunFolder, stage: StageName) -> Classifier:
-    """The classifier that a finished stage of a run left.
+    """The classifier that a finished stage of a run left, with the shifts of its recipe.
 
     Raises:
         ValueError: If the stage is not finished, or its weights are damaged or of another shape.
     """
-    model = build_classifier(read_recipe(folder.recipe_path), folder.taxonomy())
+    recipe = read_recipe(folder.recipe_path)
+    model = build_classifier(recipe, folder.taxonomy())
     load_weights(folder.trained_weights(stage), model)
+    if recipe.blank_shift:
+        shift(model, blank_shift(model, recipe.blank_shift))
+    if recipe.prior_shift:
+        counts = torch.tensor(list(folder.data()["labeled"].values()), dtype=torch.float32)
+        shift(model, prior_shift(counts / counts.sum(), recipe.prior_shift))
     return model
 
 

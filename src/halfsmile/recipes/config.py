@@ -219,6 +219,10 @@ class Recipe:
             null for none.
         temporal: Stage IV, on data sets of videos; null stops after single frames.
         flip: Average the probabilities of a face and its mirror image when evaluating.
+        prior_shift: τ of post-hoc logit adjustment by the shares of the labels; 0 for none. See
+            ``methods/logit_adjustment``.
+        blank_shift: ρ of CDMAD: how much of what a classifier says of a picture without a face is taken out
+            of its answers; 0 for nothing.
 
     Raises:
         ValueError: If the network can't be shown the small faces that a stage begins with.
@@ -239,6 +243,8 @@ class Recipe:
     tune: FineTuneConfig | None = None
     temporal: TemporalStageConfig | None = None
     flip: bool = True
+    prior_shift: float = 0.0
+    blank_shift: float = 0.0
 
     @property
     def resolved_protocol(self) -> Protocol:
