@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from halfsmile.cli.data_options import (
-    LabelRule,
-    Layout,
+    Reading,
     Renames,
     SourceNames,
     SplitName,
     TaxonomyName,
     named_path,
-    read,
     renames,
     roles_table,
     say,
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Split:
+class Split(Reading):
     """Draw which labels may be used, and write that down in a file (a label budget).
 
     Args:
@@ -43,8 +41,6 @@ class Split:
         seed: Seed of the draw.
         held_out: Share of each class's other rows that is kept out of training, to watch.
         by: Give all faces of a person or a video one role.
-        layout: How to read the data set.
-        label_rule: Label rule of FERPlus.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
@@ -56,14 +52,12 @@ class Split:
         Literal["person", "video"] | None,
         tyro.conf.arg(metavar="{person,video}", help_behavior_hint="(default: face by face)"),
     ] = None
-    layout: Layout = None
-    label_rule: LabelRule = None
 
     def run(self) -> None:
         """Draw, write and show how many of each class."""
         from halfsmile.data.split import ROLES, LabelBudget
 
-        manifest = read(self.path, self.layout, self.label_rule)
+        manifest = self.read(self.path)
         if "train" in manifest.column("split"):
             say_without_split(manifest)
             manifest = manifest.split("train")
@@ -76,7 +70,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Merge:
+class Merge(Reading):
     """Make one list (a manifest) of several data sets, on one taxonomy.
 
     Args:
@@ -88,7 +82,6 @@ class Merge:
         rename: What becomes of labels that it lacks: contempt=none drops them, happy=happiness renames; for
             one data set only: ferplus:contempt=none.
         split: Split of the labeled rows that have none, of all sources.
-        label_rule: Label rule of FERPlus.
     """
 
     sources: SourceNames
@@ -96,7 +89,6 @@ class Merge:
     taxonomy: TaxonomyName = None
     rename: Renames = ()
     split: SplitName = None
-    label_rule: LabelRule = None
 
     def run(self) -> None:
         """Merge, write and show the notes."""
@@ -105,7 +97,7 @@ class Merge:
         sources = []
         for text in self.sources:
             name, path = named_path(text)
-            manifest = read(path, None, self.label_rule)
+            manifest = self.read(path)
             labels = manifest.taxonomy.labels if manifest.taxonomy else ()
             changes = {old: new for old, new in renames(self.rename, name).items() if old in labels}
             sources.append(MergeSource(name, manifest, changes))
@@ -124,7 +116,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class ExportFaces:
+class ExportFaces(Reading):
     """Write faces for other programs.
 
     Args:
@@ -133,23 +125,19 @@ class ExportFaces:
         format: folders: one per label; csv: a table; coco: JSON in the manner of COCO; label-studio: tasks
             for labeling.
         taxonomy: For label-studio: the classes to choose from.
-        layout: How to read the data set.
-        label_rule: Label rule of FERPlus.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
     out: Path
     format: Literal["folders", "csv", "coco", "label-studio"]
     taxonomy: TaxonomyName = None
-    layout: Layout = None
-    label_rule: LabelRule = None
 
     def run(self) -> None:
         """Write and say what was written."""
         from halfsmile.data.exchange import formats as exchange
         from halfsmile.data.exchange import label_studio
 
-        manifest = read(self.path, self.layout, self.label_rule)
+        manifest = self.read(self.path)
         if self.format == "label-studio":
             found = label_studio.export_label_studio(
                 manifest, self.out, taxonomy=taxonomy_named(self.taxonomy)
@@ -169,18 +157,18 @@ class ExportFaces:
 
 
 @dataclass(frozen=True)
-class Import:
-    """Put labels from a CSV table or a Label Studio export into a list (a manifest) of the faces.
+class Import(Reading):
+    """Put labels from a table, from Label Studio or from CVAT into a list (a manifest) of the faces.
 
     Args:
         path: The data set or store that was labeled.
-        labels: The table (columns image and label, perhaps votes_<label>) or the JSON file.
+        labels: A table (pictures, labels, perhaps votes_<label>), Label Studio's JSON, JSON-MIN or CSV, or
+            CVAT's XML.
         out: The list to write (.parquet).
         taxonomy: Classes of the labels: a known name or the labels with commas between.
         rename: Labels that are called otherwise: happy=happiness; unsure=none ignores them.
         split: Split of the labeled rows that have none.
-        layout: How to read the data set.
-        label_rule: Label rule of FERPlus.
+        field: Column or field of the labels, where several could be.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
@@ -189,20 +177,20 @@ class Import:
     taxonomy: TaxonomyName = None
     rename: Renames = ()
     split: SplitName = None
-    layout: Layout = None
-    label_rule: LabelRule = None
+    field: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: found)")] = None
 
     def run(self) -> None:
         """Import, write and show the notes."""
         from halfsmile.data.exchange.import_labels import import_labels
 
-        manifest = read(self.path, self.layout, self.label_rule)
+        manifest = self.read(self.path)
         labeled = import_labels(
             manifest,
             self.labels,
             taxonomy=taxonomy_named(self.taxonomy),
             renames=renames(self.rename),
             split=self.split,
+            field=self.field,
         )
         labeled.save(self.out)
         say(labeled.notes[-1])
