@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from halfsmile.cli.data_options import (
+    Flag,
+    OptionalShare,
     Reading,
     Renames,
     SourceNames,
@@ -20,6 +22,7 @@ from halfsmile.cli.data_options import (
     roles_table,
     say,
     say_without_split,
+    share,
     taxonomy_named,
 )
 from halfsmile.utils.console import make_console
@@ -31,12 +34,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Split(Reading):
-    """Draw which labels may be used, and write that down in a file (a label budget).
+    """Draw which labels may be used (a label budget), or with --test, --folds a test split or folds.
+
+    With --test the result is a list (a manifest) of all rows with their splits, to train with as with any
+    data set; with --folds a folder of such lists, one for each fold; otherwise the file of a label budget.
 
     Args:
-        path: The labeled data set; if it has splits, its training part.
-        out: The file to write (.parquet).
-        labels: A share of each class (10%), a number per class (40), a number for every class
+        path: The labeled data set; a budget is of its training part if it has splits.
+        out: The file to write (.parquet); with --folds a folder.
+        test: Draw a test split: a share of each class (20%).
+        valid: With --test, draw a validation split, too: a share of each class (10%).
+        folds: Draw so many folds for cross-validation.
+        again: Draw anew where the data have such a split already.
+        labels: Of the budget: a share of each class (10%), a number per class (40), a number for every class
             (fear=10,anger=15,…), all, or a published size (ada-cm-100 … ada-cm-4000).
         seed: Seed of the draw.
         held_out: Share of each class's other rows that is kept out of training, to watch.
@@ -45,9 +55,17 @@ class Split(Reading):
 
     path: Annotated[Path, tyro.conf.Positional]
     out: Path
-    labels: str = "10%"
+    test: OptionalShare = None
+    valid: OptionalShare = None
+    folds: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: none)")] = None
+    again: Flag = False
+    labels: Annotated[str | None, tyro.conf.arg(metavar="AMOUNT", help_behavior_hint="(default: 10%%)")] = (
+        None
+    )
     seed: int = 0
-    held_out: float = 0.05
+    held_out: Annotated[
+        float | None, tyro.conf.arg(metavar="SHARE", help_behavior_hint="(default: 0.05)")
+    ] = None
     by: Annotated[
         Literal["person", "video"] | None,
         tyro.conf.arg(metavar="{person,video}", help_behavior_hint="(default: face by face)"),
@@ -57,16 +75,67 @@ class Split(Reading):
         """Draw, write and show how many of each class."""
         from halfsmile.data.split import ROLES, LabelBudget
 
+        if self.test is not None or self.folds is not None:
+            self._splits()
+            return
+        if self.valid is not None or self.again:
+            raise ValueError("--valid and --again are for drawing a test split: give --test, too.")
         manifest = self.read(self.path)
         if "train" in manifest.column("split"):
             say_without_split(manifest)
             manifest = manifest.split("train")
         budget = LabelBudget.draw(
-            manifest, self.labels, seed=self.seed, held_out=self.held_out, group=self.by
+            manifest,
+            self.labels or "10%",
+            seed=self.seed,
+            held_out=0.05 if self.held_out is None else self.held_out,
+            group=self.by,
         )
         budget.save(self.out)
         make_console().print(roles_table(manifest, budget.roles, ROLES))
         say(f"Written: {self.out}")
+
+    def _splits(self) -> None:
+        """Draw a test split or folds, write the lists and show how many of each class."""
+        from halfsmile.data.folds import draw_folds, draw_splits, of_fold
+        from halfsmile.data.manifest import SPLITS
+
+        if self.labels is not None or self.held_out is not None:
+            raise ValueError(
+                "--labels and --held-out are for label budgets; leave them away with --test or --folds."
+            )
+        if self.folds is not None and (self.test is not None or self.valid is not None or self.again):
+            raise ValueError("Folds are drawn without --test, --valid and --again.")
+        manifest = self.read(self.path)
+        if self.by is None and any(manifest.column("person")):
+            say("People are known: --by person keeps each in one part, without which scores are too good.")
+        if self.folds is None:
+            drawn = draw_splits(
+                manifest,
+                test=share(self.test),
+                valid=share(self.valid),
+                seed=self.seed,
+                by=self.by,
+                again=self.again,
+            )
+            drawn.save(self.out)
+            names = [name for name in SPLITS if name in drawn.column("split")]
+            make_console().print(roles_table(drawn, drawn.column("split"), names))
+            say(f"Written: {self.out}")
+            return
+        numbers = draw_folds(manifest, self.folds, seed=self.seed, by=self.by)
+        if any(manifest.column("split")):
+            say("The splits of the data count for nothing: folds are drawn of all labeled rows.")
+        self.out.mkdir(parents=True, exist_ok=True)
+        for fold in range(self.folds):
+            of_fold(manifest, numbers, fold).save(self.out / f"fold-{fold + 1}.parquet")
+        roles = [f"fold {number + 1}" if number >= 0 else "none" for number in numbers.tolist()]
+        names = [f"fold {number + 1}" for number in range(self.folds)]
+        make_console().print(roles_table(manifest, roles, names))
+        say(
+            f"Written: {self.out}/fold-1.parquet … fold-{self.folds}.parquet, each with its fold as the "
+            "test split"
+        )
 
 
 @dataclass(frozen=True)

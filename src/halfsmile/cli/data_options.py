@@ -51,6 +51,7 @@ SplitName = Annotated[
     Literal["train", "valid", "test"] | None,
     tyro.conf.arg(metavar="{train,valid,test}", help_behavior_hint="(default: they stay without)"),
 ]
+OptionalShare = Annotated[str | None, tyro.conf.arg(metavar="SHARE", help_behavior_hint="(default: none)")]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 
@@ -232,6 +233,24 @@ def renames(texts: Sequence[str], source: str | None = None) -> dict[str, str | 
         if not colon or owner == source:
             found[old] = None if new.lower() == "none" else new
     return found
+
+
+def share(text: str | None) -> float:
+    """``20%`` or ``0.2`` as a number; 0 for None.
+
+    Raises:
+        ValueError: If it is neither.
+
+    Example:
+        >>> share("20%"), share("0.25"), share(None)
+        (0.2, 0.25, 0.0)
+    """
+    if text is None:
+        return 0.0
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ValueError(f"A share is given as 20% or 0.2, found {text!r}.") from None
 
 
 def named_path(text: str) -> tuple[str, Path]:

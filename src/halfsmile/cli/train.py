@@ -81,6 +81,9 @@ class Train:
         init_network: Whose network the weights of --init are: sets its shape, mean, std and what else the
             weights don't say. augreg are timm's of that name; resnet18 and resnet34 have torchvision's names,
             as those of MS-Celeb-1M that many papers start from.
+        folds: Cross-validate: train once for each of so many folds of the labeled faces, tested on the one
+            left out. The report has mean and standard deviation; splits of the data count for nothing.
+        by: With --folds, keep all faces of a person or a video in one fold.
         last_stage: Stop after this stage; a later call without it goes on.
         device: Where to compute.
         tensorboard: Also write TensorBoard events.
@@ -102,6 +105,13 @@ class Train:
     classes: Classes = None
     init: Text = None
     init_network: Network = None
+    folds: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: the data's own splits)")
+    ] = None
+    by: Annotated[
+        Literal["person", "video"] | None,
+        tyro.conf.arg(metavar="{person,video}", help_behavior_hint="(default: face by face)"),
+    ] = None
     last_stage: StageName = LAST_STAGE
     device: Device = None
     tensorboard: bool = False
@@ -112,6 +122,11 @@ class Train:
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
 
+        if self.by is not None and self.folds is None:
+            raise ValueError("--by says how folds are drawn: give --folds, too.")
+        if self.folds is not None:
+            self._cross_validate()
+            return
         if self.out is None and not self.dry_run:
             raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")
         budget = None if self.budget is None else LabelBudget.load(self.budget)
@@ -147,6 +162,42 @@ class Train:
             return
         show_metrics(run.evaluate_stages(device=self.device), run.protocol, run.recipe.labels)
         make_console().print(f"Report: {run.report()}", soft_wrap=True)
+
+    def _cross_validate(self) -> None:
+        """Train each fold and show mean and standard deviation."""
+        from halfsmile import api
+
+        if self.out is None or self.dry_run or self.budget is not None or self.last_stage != LAST_STAGE:
+            raise ValueError(
+                "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
+                "--budget and "
+                "--last-stage away."
+            )
+        found = api.cross_validate(
+            self.method,
+            data=self.data,
+            out=self.out,
+            folds=self.folds or 0,
+            by=self.by,
+            seed=self.seed,
+            unlabeled=self.unlabeled,
+            device=self.device,
+            labels=self.labels,
+            preset=self.preset,
+            data_set=self.data_set,
+            label_rule=self.label_rule,
+            num_classes=self.classes,
+            init=self.init,
+            init_network=self.init_network,
+            settings=self.settings,
+            tensorboard=self.tensorboard,
+        )
+        if not found.metrics:
+            return
+        console = make_console()
+        for name, value in found.summary().items():
+            console.print(f"{name}: {value} (mean ± standard deviation of {len(found.metrics)} folds)")
+        console.print(f"Report: {found.path / 'report.html'}", soft_wrap=True)
 
     def _show_plan(self, recipe: Recipe, budget: LabelBudget | None) -> None:
         from halfsmile.training.distributed import processes
