@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -44,6 +45,9 @@ Settings = Annotated[
     tuple[str, ...],
     tyro.conf.arg(name="set", metavar="STAGE.FIELD=VALUE", help_behavior_hint="(default: none)"),
 ]
+Texts = Annotated[
+    tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE", help_behavior_hint="(default: as recognized)")
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,10 @@ class Train:
             ViT-B/16 at 224 px as published.
         settings: Fields of the recipe to replace, as in --set finetune.epochs=10 semi.method=freematch;
             --dry-run shows all of them.
+        columns: Of a table: image=pth label=mood, as for `halfsmile data check`.
+        label_names: What numbers or other labels mean: 0=neutral 1=happiness, or a published order: rafdb,
+            affectnet8, fer2013 …
+        box: Whether the four numbers of a table's box are two corners (xyxy) or a corner and sizes (xywh).
         dry_run: Show the resolved recipe, what the data hold, steps and estimated time of each stage; train
             nothing and write nothing.
         data_set: What the data are, where that is not recognized or recognized wrongly.
@@ -99,6 +107,12 @@ class Train:
     seed: int = 0
     preset: Literal["tiny", "cpu", "gpu", "paper"] = "cpu"
     settings: Settings = ()
+    columns: Texts = ()
+    label_names: Texts = ()
+    box: Annotated[
+        Literal["xyxy", "xywh"] | None,
+        tyro.conf.arg(metavar="{xyxy,xywh}", help_behavior_hint="(default: what the columns say)"),
+    ] = None
     dry_run: bool = False
     data_set: DataSetName = None
     label_rule: Text = None
@@ -122,6 +136,9 @@ class Train:
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
 
+        if self.columns or self.label_names or self.box:
+            self._with_list()
+            return
         if self.by is not None and self.folds is None:
             raise ValueError("--by says how folds are drawn: give --folds, too.")
         if self.folds is not None:
@@ -162,6 +179,28 @@ class Train:
             return
         show_metrics(run.evaluate_stages(device=self.device), run.protocol, run.recipe.labels)
         make_console().print(f"Report: {run.report()}", soft_wrap=True)
+
+    def _with_list(self) -> None:
+        """Read the data as the options say, keep them as a list beside the run, and train with that."""
+        from halfsmile.cli.data_options import Reading
+        from halfsmile.data.manifest import Manifest
+
+        reading = Reading(columns=self.columns, label_names=self.label_names, box=self.box)
+        manifest = reading.read(self.data)
+        plain = replace(self, columns=(), label_names=(), box=None)
+        if self.out is None:
+            with TemporaryDirectory() as folder:
+                manifest.save(Path(folder) / "list.parquet")
+                replace(plain, data=Path(folder) / "list.parquet").run()
+            return
+        path = self.out.with_name(f"{self.out.name}-data.parquet")
+        if path.exists() and Manifest.load(path).fingerprint() != manifest.fingerprint():
+            raise ValueError(
+                f"{path} holds other data than these options read from {self.data}. Choose another --out."
+            )
+        manifest.save(path)
+        make_console().print(f"Read from {self.data} and kept as {path}", soft_wrap=True)
+        replace(plain, data=path).run()
 
     def _cross_validate(self) -> None:
         """Train each fold and show mean and standard deviation."""

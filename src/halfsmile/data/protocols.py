@@ -258,8 +258,12 @@ def _read_faces(path: Path) -> Manifest:
     """Labeled faces as they are recognized, or else folders of any names as classes."""
     try:
         manifest = read_any(path)
-    except UnreadLabelsError:
-        raise
+    except UnreadLabelsError as error:
+        raise ValueError(
+            f"{error} `halfsmile train` takes these options; for other commands `halfsmile data merge "
+            f"{path} … "
+            f"--out list.parquet` writes a list to give in place of {path}."
+        ) from error
     except ValueError as error:
         try:
             return class_folders.read(path)
