@@ -188,6 +188,10 @@ def test_rafdb_in_numbered_folders(tmp_path: Path) -> None:
     assert manifest.column("label")[:7] == list(RAFDB.labels)
     assert set(manifest.column("split")) == {"train", "test"}
     assert any("numbered as RAF-DB's" in note for note in manifest.notes)
+    few = read_any(
+        write(tmp_path / "few", "train/4/train_00001_aligned.jpg", "test/5/test_00001_aligned.jpg")
+    )
+    assert few.taxonomy == RAFDB
     write(tmp_path, "DATASET/train/1/other.jpg")
     with pytest.raises(UnreadLabelsError, match="rafdb: 1=surprise"):
         read_any(tmp_path)

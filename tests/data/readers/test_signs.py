@@ -24,6 +24,8 @@ SIGNS = {
         ["1.png", "1.txt", "2.png", "2.txt"],
         r"2 pictures have a \.txt file of the same name",
     ),
+    "names of KDEF": (["AF01HAS.JPG", "BM02SAFL.JPG"], "named as KDEF's are"),
+    "names of JAFFE": (["KA.HA1.29.tiff", "KA.SU2.37.tiff"], "named as JAFFE's are"),
     "names": (["happy_1.png", "sad.2.png", "angry-3.png"], "angry, happy, sad in their name"),
     "the unlabeled part": (["unlabeled/1.png", "x/2.png"], "say that others have labels"),
 }
@@ -37,8 +39,9 @@ def test_signs_of_labels_are_told(tmp_path: Path, kind: str) -> None:
         read_any(tmp_path)
     assert "--unlabeled" in caught.value.mend
     assert "--layout folder" in caught.value.mend
-    assert sorted(caught.value.faces.column("image")) == sorted(n for n in names if n.endswith(".png"))
-    assert len(read_any(tmp_path, "folder")) == sum(name.endswith(".png") for name in names)
+    pictures = [name for name in names if name.lower().endswith((".png", ".jpg", ".tiff"))]
+    assert sorted(caught.value.faces.column("image")) == sorted(pictures)
+    assert len(read_any(tmp_path, "folder")) == len(pictures)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +73,19 @@ def test_numbered_folders_are_asked_about(tmp_path: Path, numbers: tuple[str, ..
         read_any(tmp_path, labels={"calm": "neutral", **dict.fromkeys(digits, "fear")})
 
 
+def test_folders_that_may_be_classes_are_named(tmp_path: Path) -> None:
+    manifest = read_any(touch(tmp_path, "froh/1.png", "traurig/2.png"))
+    assert manifest.taxonomy is None
+    (note,) = manifest.notes
+    assert isinstance(note, LeftOut)
+    assert "froh, traurig are classes, --layout class_folders" in note
+    assert read_any(tmp_path, "class_folders").column("label") == ["froh", "traurig"]
+
+
 def test_tables_and_archives_beside_class_folders_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "anger/1.png", "fear/2.png", "labels.csv", "more.zip", "readme.md")
     manifest = read_any(tmp_path)
     assert manifest.column("label") == ["anger", "fear"]
     (note,) = [note for note in manifest.notes if "lie beside" in note]
     assert isinstance(note, LeftOut)
-    assert note.startswith("labels.csv, more.zip lie beside the folders and were not read")
+    assert note.startswith("labels.csv, more.zip lie beside and were not read")

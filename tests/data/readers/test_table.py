@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsmile.data.manifest import Fault, Manifest, UnreadLabelsError
+from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.table import read
 from halfsmile.taxonomy import FERPLUS, RAFDB, Taxonomy
@@ -321,3 +321,55 @@ def test_a_table_without_known_labels_is_asked_about(tmp_path: Path) -> None:
     assert len(caught.value.faces) == 6
     assert read(tmp_path / "t.csv", columns={"label": "mood"}).counts() == {"bad": 3, "good": 3}
     assert read(tmp_path / "t.csv", columns={"label": ""}).taxonomy is None
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "_annotations.csv"])
+def test_tables_in_the_folders_of_splits(tmp_path: Path, name: str) -> None:
+    for split, label in (("train", "happy"), ("valid", "sad"), ("test", "happy")):
+        touch(tmp_path / split, "1.png", "2.png")
+        (tmp_path / split / name).write_text(f"file_name,emotion\n1.png,{label}\n2.png,sad\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image") == [f"{s}/{i}.png" for s in ("train", "valid", "test") for i in (1, 2)]
+    assert manifest.column("split") == ["train", "train", "valid", "valid", "test", "test"]
+    assert manifest.column("label")[2:4] == ["sad", "sad"]
+
+
+def test_a_table_of_test_pictures_without_labels_is_read_too(tmp_path: Path) -> None:
+    touch(tmp_path, "1.png", "2.png", "3.png")
+    (tmp_path / "train.csv").write_text("image,label\n1.png,fear\n2.png,anger\n")
+    (tmp_path / "test.csv").write_text("image\n3.png\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("label") == ["fear", "anger", None]
+    assert manifest.column("split") == ["train", "train", "test"]
+
+
+def test_splits_of_the_pictures_folders_are_kept(tmp_path: Path) -> None:
+    touch(tmp_path, "Train/1.png", "Train/2.png", "Test/3.png")
+    (tmp_path / "labels.csv").write_text("image,label\n1.png,fear\n2.png,anger\n3.png,fear\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("split") == ["train", "train", "test"]
+    touch(tmp_path, "4.png")
+    with (tmp_path / "labels.csv").open("a") as file:
+        file.write("4.png,fear\n")
+    assert read_any(tmp_path).column("split") == [None] * 4
+
+
+def test_tables_that_were_not_read_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "1.png", "2.png", "old_scores.xlsx", "more.zip")
+    (tmp_path / "labels.csv").write_text("image,label\n1.png,fear\n2.png,anger\n")
+    (note,) = [note for note in read_any(tmp_path).notes if isinstance(note, LeftOut)]
+    assert note.startswith("more.zip, old_scores.xlsx lie beside and were not read")
+
+
+def test_names_without_a_suffix_are_found(tmp_path: Path) -> None:
+    touch(tmp_path, "pictures/001.png", "pictures/002.jpg")
+    (tmp_path / "labels.csv").write_text("id,emotion\n001,happy\n002,sad\n")
+    assert read_any(tmp_path).column("image") == ["pictures/001.png", "pictures/002.jpg"]
+
+
+def test_boxes_in_shares_of_the_picture_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('image,label,bbox\na.png,fear,"0.1,0.2,0.7,0.9"\nb.png,anger,"0,0,1,1"\n')
+    for box in (None, "xyxy", "xywh"):
+        with pytest.raises(ValueError, match=r"boxes in bbox are shares of the picture.*--columns box="):
+            read(tmp_path / "t.csv", box=box)
+    assert read(tmp_path / "t.csv", columns={"box": ""}).column("box") == [None, None]

@@ -110,7 +110,8 @@ def test_a_column_of_other_sets_is_no_split(tmp_path: Path) -> None:
         ("a.png 3\nb.png 4\n", "labels"),
         ("image,age\na.png,30\n", "pictures"),
         ("day,degrees\n1,20\n", None),
-        ("id,label\n1,fear\n", None),
+        ("id,label\n1,fear\n", "labels"),
+        ("id,label\n1,x\n", None),
         ("", None),
     ],
 )

@@ -29,6 +29,13 @@ def test_lists_without_a_line_of_names(tmp_path: Path, text: str) -> None:
     assert rows_of(tmp_path / "list.txt") == [["a.jpg", "3"], ["b c.png", "4"]]
 
 
+def test_lists_with_the_label_in_front(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("happy a.jpg\nsad b.png\n")
+    assert rows_of(tmp_path / "list.txt") == [["happy", "a.jpg"], ["sad", "b.png"]]
+    (tmp_path / "list.txt").write_text("my face.jpg\nface.jpg\n")
+    assert rows_of(tmp_path / "list.txt") == [["my face.jpg"], ["face.jpg"]]
+
+
 def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("image;label\nJürgen.png;fröhlich\n".encode("cp1252"))
     assert rows_of(tmp_path / "a.csv") == [["Jürgen.png", "fröhlich"]]

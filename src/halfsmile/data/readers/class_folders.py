@@ -27,7 +27,7 @@ from halfsmile.data.readers.words import (
     number_of,
     split_of,
 )
-from halfsmile.taxonomy import Taxonomy, from_names
+from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
 MAX_CLASSES = 64
 _DEEPEST_SPLIT = 3
@@ -153,6 +153,8 @@ def read(
             LeftOut(f"{len(locators) - len(kept):,} images were dropped because of their label, as asked.")
         )
     names = list(dict.fromkeys(target for _, target in sorted(targets.items()) if target))
+    if taxonomy is None and meaning.kind == "numbers" and not labels:
+        taxonomy = RAFDB
     taxonomy = taxonomy or from_names(names)
     by_name = {label.casefold(): label for label in taxonomy.labels}
     unknown = sorted({name for name in names if name.casefold() not in by_name})

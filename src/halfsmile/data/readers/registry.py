@@ -26,8 +26,9 @@ from halfsmile.data.manifest import SPLITS, LeftOut, Manifest
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.class_folders import understand
 from halfsmile.data.readers.folder import IMAGE_SUFFIXES, is_image
-from halfsmile.data.readers.signs import require_no_labels, tables_beside
-from halfsmile.data.readers.words import split_in, split_of
+from halfsmile.data.readers.signs import note_on_folders, require_no_labels, tables_beside
+from halfsmile.data.readers.table import split_of_table
+from halfsmile.data.readers.words import split_of
 from halfsmile.data.tables.columns import looks_like
 from halfsmile.data.tables.rows import TABLE_SUFFIXES
 
@@ -138,10 +139,10 @@ def read_any(path: Path, layout: str | None = None, **options: Any) -> Manifest:
         raise ValueError(f"{path} holds {LAYOUTS[found.name]}; read it with its own reader.")
     if layout is None and found.name == "folder":
         require_no_labels(manifest)
-    if found.name == "class_folders" and (beside := tables_beside(found.root)):
-        note = LeftOut(
-            f"{', '.join(beside)} lie beside the folders and were not read: give the path of what is meant."
-        )
+        return replace(manifest, notes=(*manifest.notes, *note_on_folders(manifest)))
+    beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
+    if beside := [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]:
+        note = LeftOut(f"{', '.join(beside)} lie beside and were not read: give the path of what is meant.")
         return replace(manifest, notes=(*manifest.notes, note))
     return manifest
 
@@ -308,8 +309,9 @@ def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark
             )
         return Layout("fer2013", found[0].parent, f"{found[0].name} holds the pixels of pictures")
     labeled = [table for table, what in holds.items() if what == "labels"]
-    if len(labeled) > 1 and sum(split_in(table.stem) is not None for table in labeled) > 1:
-        labeled = [table for split in SPLITS for table in labeled if split_in(table.stem) == split]
+    of_splits = [table for table, what in holds.items() if what and split_of_table(table) is not None]
+    if labeled and len(of_splits) > 1 and set(of_splits) & set(labeled):
+        labeled = [table for split in SPLITS for table in of_splits if split_of_table(table) == split]
     if labeled:
         said = ", ".join(table.name for table in labeled)
         what = "a table with labels" if len(labeled) == 1 else "tables with labels"

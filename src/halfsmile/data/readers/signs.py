@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
-from halfsmile.data.manifest import Manifest, UnreadLabelsError
+from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers.class_folders import MAX_CLASSES
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.readers.words import EXPRESSIONS, expression_of, is_unlabeled, split_of
 from halfsmile.data.tables.columns import looks_like
@@ -18,6 +20,11 @@ DOCUMENTS = (".txt", ".json", ".xml", ".yaml", ".yml", ".parquet")
 """Files that hold labels where their name says so."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
 _SHOWN = 6
+_CODES = {
+    "KDEF": re.compile(r"[AB][FM]\d{2}(AF|AN|DI|HA|NE|SA|SU)(S|HL|HR|FL|FR).*"),
+    "JAFFE": re.compile(r"[A-Z]{2}\.(AN|DI|FE|HA|NE|SA|SU)\d+\.\d+"),
+    "RaFD": re.compile(r"Rafd\d+_\d+_\w+_(fe)?male_\w+_\w+"),
+}
 _ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
 
 
@@ -28,11 +35,24 @@ def require_no_labels(manifest: Manifest) -> None:
         UnreadLabelsError: With what was seen and what to type.
     """
     images = [image for image in manifest.column("image") if "!" not in image]
-    if found := _in_folders(images) or _in_files(Path(manifest.root), images) or _in_names(images):
+    root = Path(manifest.root)
+    if found := _words(images) or _in_files(root, images) or _splits(images) or _in_names(images):
         seen, mend = found
         raise UnreadLabelsError(
             f"{manifest.root}: {seen}, but no label is read.", f"{mend} {_ALONE}", manifest
         )
+
+
+def note_on_folders(manifest: Manifest) -> list[str]:
+    """A note where the names of a few folders could be classes."""
+    folders = {PurePosixPath(image).parts[0] for image in manifest.column("image") if "/" in image}
+    if not 1 < len(folders) <= MAX_CLASSES:
+        return []
+    return [
+        LeftOut(
+            f"If the folders {_list(sorted(folders))} are classes, --layout class_folders reads them as such."
+        )
+    ]
 
 
 def tables_beside(root: Path) -> list[str]:
@@ -53,8 +73,12 @@ def _top(root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in files]
 
 
-def _in_folders(images: Iterable[str]) -> tuple[str, str] | None:
-    folders = {part for image in images for part in PurePosixPath(image).parts[:-1]}
+def _folders(images: Iterable[str]) -> set[str]:
+    return {part for image in images for part in PurePosixPath(image).parts[:-1]}
+
+
+def _words(images: Iterable[str]) -> tuple[str, str] | None:
+    folders = _folders(images)
     words = sorted(name for name in folders if expression_of(name))
     if words:
         others = len(folders) - len(words)
@@ -64,6 +88,11 @@ def _in_folders(images: Iterable[str]) -> tuple[str, str] | None:
             "To read folders as classes, put those of other things elsewhere, or name all: --layout "
             "class_folders.",
         )
+    return None
+
+
+def _splits(images: Iterable[str]) -> tuple[str, str] | None:
+    folders = _folders(images)
     if splits := sorted(name for name in folders if split_of(name)):
         return (
             f"the folders {_list(splits)} are named after splits",
@@ -105,6 +134,13 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
 
 def _in_names(images: Sequence[str]) -> tuple[str, str] | None:
     """Pictures that are called as ``happy_01.jpg``."""
+    for name, code in _CODES.items():
+        if images and all(code.fullmatch(PurePosixPath(image).stem) for image in images):
+            return (
+                f"pictures are named as {name}'s are, whose names tell the expression",
+                "They are not read: put the pictures into a folder for each label, or write a table with the "
+                "columns image and label.",
+            )
     words = Counter(word for image in images if (word := _word_in(PurePosixPath(image).stem)))
     if len(words) > 1 and 2 * words.total() > len(images):
         return (

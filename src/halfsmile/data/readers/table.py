@@ -16,7 +16,7 @@ from typing import Any
 
 from halfsmile.data.containers.archive import split_locator
 from halfsmile.data.manifest import Fault, Manifest, UnreadLabelsError
-from halfsmile.data.readers.words import split_in
+from halfsmile.data.readers.words import split_in, split_of
 from halfsmile.data.tables.columns import Chosen, Columns, choose
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.pictures import locate
@@ -82,7 +82,7 @@ def read(
     if len(parts) > 1:
         _require_splits(root, paths)
         for part in parts:
-            split = split_in(part.path.stem)
+            split = split_of_table(part.path)
             for row in part.rows:
                 row["split"] = row.get("split") or split
             part.notes.append(
@@ -95,10 +95,11 @@ def read(
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
     base = images or _base(root, first, tables)
     if images is None:
-        base, locators, said = locate(base, [row["image"] for row in rows], first.name)
+        folders = [_below(base, part.path) for part in parts for _ in part.rows]
+        base, locators, said = locate(base, [row["image"] for row in rows], first.name, folders)
         for row, locator in zip(rows, locators, strict=True):
             row["image"] = locator
-        notes += said
+        notes += [*said, *_splits_of_folders(rows)]
     votes = {column: label for part in parts for column, label in part.chosen.votes.items()}
     has_labels = any("label" in part.chosen.parts for part in parts)
     classes = Classes(votes, taxonomy, labels or {}, has_labels)
@@ -123,13 +124,36 @@ def _require_splits(root: Path, paths: Sequence[Path]) -> None:
     Raises:
         ValueError: If the names of two of them tell the same split, or one tells none.
     """
-    splits = [split_in(path.stem) for path in paths]
+    splits = [split_of_table(path) for path in paths]
     if None in splits or len(set(splits)) < len(splits):
+        listed = ", ".join(_below(root, path) + path.name for path in paths)
         raise ValueError(
-            f"{root} holds several tables of faces: {', '.join(path.name for path in paths)}. Give one of "
-            "them, or name "
-            "them after their splits, as train.csv and test.csv."
+            f"{root} holds several tables of faces: {listed}. Give one of them, or name them or their folders "
+            "after their splits, as train.csv and test.csv."
         )
+
+
+def split_of_table(path: Path) -> str | None:
+    """The split that the name of a table tells, or that of its folder."""
+    return split_in(path.stem) or split_of(path.parent.name.rpartition("!")[2])
+
+
+def _below(base: Path, path: Path) -> str:
+    """The folder of a table below the root, with ``/`` behind it; nothing for the root itself."""
+    folder = str(path.parent).removeprefix(str(base)).lstrip("!/")
+    return f"{folder}/" if folder else ""
+
+
+def _splits_of_folders(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Fill in the splits that pictures' folders are named after, where rows have none and all tell one."""
+    if any(row.get("split") for row in rows):
+        return []
+    told = [next(filter(None, map(split_of, row["image"].split("/")[:-1])), None) for row in rows]
+    if None in told or len(set(told)) < 2:
+        return []
+    for row, split in zip(rows, told, strict=True):
+        row["split"] = split
+    return ["Splits are those that the pictures' folders are named after."]
 
 
 def _base(root: Path, path: Path, tables: Sequence[Path] | None) -> Path:
@@ -162,6 +186,7 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None) -> _Part:
         except ValueError as error:
             empty += isinstance(error, EmptyBoxError)
             bad.append(f"data row {number} ({error})")
+    _require_pixels(path, chosen.parts.get("box", ()), rows)
     if box is None and chosen.box is None and "box" in chosen.parts:
         _require_corners(path, chosen.parts["box"], rows, empty)
         if any(row["box"] for row in rows):
@@ -175,6 +200,21 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None) -> _Part:
             Fault(f"{len(bad):,} rows of {path.name} can't be understood and were left out, first {bad[0]}.")
         )
     return _Part(path, rows, chosen, notes)
+
+
+def _require_pixels(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse boxes in shares of the picture.
+
+    Raises:
+        ValueError: If all of them lie between 0 and 1.
+    """
+    boxes = [row["box"] for row in rows if row.get("box")]
+    if boxes and max(map(max, boxes)) <= 2 and any(value % 1 for four in boxes for value in four):
+        raise ValueError(
+            f"{path}: the boxes in {', '.join(names)} are shares of the picture, and pixels are read. "
+            "Multiply them by "
+            "its width and height, or leave them out: --columns box="
+        )
 
 
 def _require_corners(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]], empty: int) -> None:

@@ -154,9 +154,11 @@ def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
         chosen = choose(path, table, rows, {})
     except (ValueError, OSError):
         return None
+    has_labels = bool(chosen.parts.keys() & {"label", "votes"})
     if not _holds(rows, chosen.parts["image"][0], names_picture):
-        return None
-    return "labels" if chosen.parts.keys() & {"label", "votes"} or chosen.maybe_labels else "pictures"
+        label = chosen.parts.get("label")
+        return "labels" if label and _holds(rows, label[0], _is_expression) else None
+    return "labels" if has_labels or chosen.maybe_labels else "pictures"
 
 
 def _given(path: Path, found: Sequence[str], columns: Columns) -> dict[str, Names]:

@@ -12,7 +12,7 @@ from typing import Any
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.words import how_to_name, meaning_of_numbers, split_of_picture
 from halfsmile.data.tables.values import is_number
-from halfsmile.taxonomy import Taxonomy, from_names
+from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
 Row = dict[str, Any]
 
@@ -49,8 +49,11 @@ def settle(
     for row in rows:
         if row.get("label") is not None:
             row["label"] = _whole(row["label"])
-    renames = {**classes.renames, **_named_numbers(path, root, rows, classes, notes)}
+    numbers = _named_numbers(path, root, rows, classes, notes)
+    renames = {**classes.renames, **numbers}
     taxonomy, vote_columns = classes.taxonomy, list(classes.votes)
+    if numbers and taxonomy is None and not classes.renames:
+        taxonomy = RAFDB
     found = Counter(row["label"] for row in rows if row.get("label") is not None)
     names = {
         **{column: classes.votes[column] for column in vote_columns},

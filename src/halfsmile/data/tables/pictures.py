@@ -17,7 +17,9 @@ _MARK = re.compile("[!#@]")
 _ENDINGS = ("", "_aligned")
 
 
-def locate(base: Path, images: Sequence[str], table: str) -> tuple[Path, list[str], list[str]]:
+def locate(
+    base: Path, images: Sequence[str], table: str, folders: Sequence[str] = ()
+) -> tuple[Path, list[str], list[str]]:
     r"""The root of a table's pictures, their locators below it, and notes.
 
     Paths of another machine are found by their end: ``C:\faces\a\1.png`` is ``a/1.png`` or ``1.png`` below
@@ -27,7 +29,15 @@ def locate(base: Path, images: Sequence[str], table: str) -> tuple[Path, list[st
         base: The table's folder, or the archive that it lies in.
         images: As the table names them, with ``/`` between folders.
         table: Name of the table, for notes.
+        folders: For each picture the folder of its table below ``base``, with ``/`` behind it or empty.
     """
+    if any(folders):
+        names = set(_members(base)) if base.is_file() else None
+        places = [folder + image for folder, image in zip(folders, images, strict=True)]
+        images = [
+            place if (place in names if names is not None else _is_there(base, place)) else image
+            for place, image in zip(places, images, strict=True)
+        ]
     if base.is_dir():
         if _are_there(base, images):
             return base, list(images), []

@@ -116,8 +116,8 @@ def _csv(path: Path, text: str) -> Table:
         lines = lines[1:]
     first = next((line for line in lines if line.strip()), "")
     delimiter = delimiter or max(DELIMITERS, key=lambda mark: _count(first, mark))
-    if _count(first, delimiter) == 1 and _is_blank_separated(first):
-        return _blank_separated(path, lines)
+    if _count(first, delimiter) == 1 and (blank_separated := _blank_separated(path, lines)):
+        return blank_separated
     before = csv.field_size_limit(_MAX_CELL)
     try:
         table = [cells for cells in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, cells))]
@@ -130,17 +130,24 @@ def _csv(path: Path, text: str) -> Table:
     return _table(path, table, is_comma_decimal=delimiter != ",")
 
 
-def _is_blank_separated(line: str) -> bool:
-    """Whether a line is the name of a picture and something behind it, with blanks between."""
-    fields = line.split()
-    return len(fields) > 1 and names_picture(fields[0])
+def _blank_separated(path: Path, lines: list[str]) -> Table | None:
+    """A list such as ``a.jpg 3`` or ``happy a.jpg``; None for others.
 
-
-def _blank_separated(path: Path, lines: list[str]) -> Table:
-    """A list such as ``a.jpg 3``. Names may hold blanks: the columns are counted from the end."""
+    Names may hold blanks: the other columns are counted from the end, or from the start where names come
+    last.
+    """
     found = [line.split() for line in lines if line.strip()]
-    width = max(1, len(found[0]) - 1)
-    table = [[" ".join(fields[:-width]), *fields[-width:]] for fields in found]
+    named = [position for position, field in enumerate(found[0]) if names_picture(field)]
+    if not named or len(found[0]) < 2:
+        return None
+    if named[-1] < len(found[0]) - 1:
+        width = len(found[0]) - 1 - named[-1]
+        table = [[" ".join(fields[:-width]), *fields[-width:]] for fields in found]
+    elif all(len(fields) == len(found[0]) and names_picture(fields[-1]) for fields in found):
+        width = len(found[0]) - 1
+        table = [[*fields[:width], fields[-1]] for fields in found]
+    else:
+        return None
     return _table(path, table, is_comma_decimal=True)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from halfsmile.data.manifest import SCHEMA, Manifest, UnreadLabelsError
+from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy
@@ -152,7 +152,8 @@ def _data_set(
     except ValueError:
         return None
     if found.name == "folder":
-        read_any(path, **options)  # which refuses to pass labels over
+        plain = read_any(path, **options)  # which refuses to pass labels over
+        notes += [f"{path}: {note}" for note in plain.notes if isinstance(note, LeftOut)]
         return None
     guess = "" if found.is_certain else "perhaps "
     notes.append(f"{path}: {guess}{found.name}, for {found.reason}.")
