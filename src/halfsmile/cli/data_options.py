@@ -176,8 +176,7 @@ def label_names(texts: Sequence[str]) -> dict[str, str | None]:
         elif not old or not new:
             raise ValueError(
                 f"Can't read the label name {text!r}: give label=name, as in 0=neutral, label=none to drop, "
-                "or one of "
-                f"{', '.join(NUMBERINGS)}."
+                f"or one of {', '.join(NUMBERINGS)}."
             )
         else:
             found[old] = None if new.lower() == "none" else new

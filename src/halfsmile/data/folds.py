@@ -48,8 +48,7 @@ def draw_splits(
     if not 0 < test < 1 or not 0 <= valid < 1 or test + valid >= 1:
         raise ValueError(
             "The shares to test and to validate on lie between 0 and 1 and leave some rows to train on; "
-            "found "
-            f"{test:g} and {valid:g}."
+            f"found {test:g} and {valid:g}."
         )
     old = manifest.column("split")
     there = {name: old.count(name) for name, share in shares.items() if share and name in old}
@@ -110,8 +109,7 @@ def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | Non
         what = f"{by}s" if by else "rows"
         raise ValueError(
             f"The classes {', '.join(lonely)} have too few {what} for {count} folds: in one of them nothing "
-            "would be "
-            "left to train on. Add faces, or leave these classes out."
+            "would be left to train on. Add faces, or leave these classes out."
         )
     return np.where(manifest.class_indices() >= 0, fold_of_group[of_row], -1)
 
@@ -159,6 +157,5 @@ def _require_all(names: Sequence[str], counts: Rows, split: str, by: Group | Non
         what = f"{by}s" if by else "rows"
         raise ValueError(
             f"No row of {', '.join(lacking)} would be left for the {split} split: there are too few {what} "
-            "of them. "
-            "Add faces, or take other shares or another seed."
+            "of them. Add faces, or take other shares or another seed."
         )

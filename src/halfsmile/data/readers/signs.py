@@ -97,8 +97,7 @@ def _splits(images: Iterable[str]) -> tuple[str, str] | None:
         return (
             f"the folders {_list(splits)} are named after splits",
             "Put the pictures into a folder for each label, train/<label>/ and test/<label>/, or give a "
-            "table with "
-            "the columns image and label.",
+            "table with the columns image and label.",
         )
     if marked := sorted(name for name in folders if is_unlabeled(name)):
         return (
@@ -114,8 +113,8 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
         return (
             f"{_list(tables)} may hold labels",
             "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or Parquet: "
-            "give its "
-            "path, and name its columns by --columns image=COLUMN label=COLUMN if they are not recognized.",
+            "give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are not "
+            "recognized.",
         )
     stems = {PurePosixPath(image).stem for image in images}
     sidecars = Counter(
@@ -146,8 +145,7 @@ def _in_names(images: Sequence[str]) -> tuple[str, str] | None:
         return (
             f"{words.total():,} of {len(images):,} pictures have {_list(sorted(words))} in their name",
             "Names of pictures are not read: put them into a folder for each label, or write a table with "
-            "the columns "
-            "image and label.",
+            "the columns image and label.",
         )
     return None
 

@@ -128,8 +128,8 @@ def _require_splits(root: Path, paths: Sequence[Path]) -> None:
     if None in splits or len(set(splits)) < len(splits):
         listed = ", ".join(_below(root, path) + path.name for path in paths)
         raise ValueError(
-            f"{root} holds several tables of faces: {listed}. Give one of them, or name them or their folders "
-            "after their splits, as train.csv and test.csv."
+            f"{root} holds several tables of faces: {listed}. Give one of them, or name them or their "
+            "folders after their splits, as train.csv and test.csv."
         )
 
 
@@ -145,7 +145,7 @@ def _below(base: Path, path: Path) -> str:
 
 
 def _splits_of_folders(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Fill in the splits that pictures' folders are named after, where rows have none and all tell one."""
+    """Fill in the splits that the pictures' folders tell, where rows have none and all tell one."""
     if any(row.get("split") for row in rows):
         return []
     told = [next(filter(None, map(split_of, row["image"].split("/")[:-1])), None) for row in rows]
@@ -192,8 +192,7 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None) -> _Part:
         if any(row["box"] for row in rows):
             notes.append(
                 f"The numbers of {', '.join(chosen.parts['box'])} are taken for x0, y0, x1, y1; if they are "
-                "x, y, "
-                "width, height: --box xywh."
+                "x, y, width, height: --box xywh."
             )
     if bad:
         notes.append(
