@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from halfsmile import data, recipes
-    from halfsmile.api import Run, evaluate, train
+    from halfsmile.api import Folds, Run, cross_validate, evaluate, train
     from halfsmile.predict.face import Face, Faces, NoFace
     from halfsmile.predict.predictor import Predictor
 
@@ -20,10 +20,12 @@ __version__ = "0.1.0"
 __all__ = [
     "Face",
     "Faces",
+    "Folds",
     "NoFace",
     "Predictor",
     "Run",
     "__version__",
+    "cross_validate",
     "data",
     "evaluate",
     "recipes",
@@ -33,9 +35,11 @@ __all__ = [
 _HOMES = {
     "Face": "halfsmile.predict.face",
     "Faces": "halfsmile.predict.face",
+    "Folds": "halfsmile.api",
     "NoFace": "halfsmile.predict.face",
     "Predictor": "halfsmile.predict.predictor",
     "Run": "halfsmile.api",
+    "cross_validate": "halfsmile.api",
     "evaluate": "halfsmile.api",
     "train": "halfsmile.api",
 }

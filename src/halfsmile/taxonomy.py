@@ -114,11 +114,12 @@ AFFECTNET7 = Taxonomy("affectnet7", AFFECTNET8.labels[:7])
 FERPLUS = Taxonomy(
     "ferplus", ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 )
+FER2013 = Taxonomy("fer2013", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"))
 AFFWILD2 = Taxonomy(
     "affwild2", ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
 )
 
-TAXONOMIES = {t.name: t for t in (RAFDB, AFFECTNET7, AFFECTNET8, FERPLUS, AFFWILD2)}
+TAXONOMIES = {t.name: t for t in (RAFDB, AFFECTNET7, AFFECTNET8, FERPLUS, AFFWILD2, FER2013)}
 
 
 def from_labels(labels: Iterable[str]) -> Taxonomy:

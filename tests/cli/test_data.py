@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -87,6 +88,120 @@ def test_split_is_of_the_training_part(
     assert "happiness" in shown
     run("split", tree, "--out", tmp_path / "labels.parquet", "--by", "person", status=1)
     assert "person" in capsys.readouterr().err
+
+
+def test_a_test_split_and_folds_are_drawn(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = tree / "train"
+    run("check", whole, "--fast")
+    assert "halfsmile data split … --test 20% --by person" in " ".join(capsys.readouterr().out.split())
+    out = tmp_path / "list.parquet"
+    run("split", whole, "--test", "25%", "--valid", "0.25", "--out", out)
+    drawn = Manifest.load(out)
+    counts = {name: drawn.column("split").count(name) for name in ("train", "valid", "test")}
+    assert sum(counts.values()) == 80
+    assert counts["valid"] == counts["test"] == sum(round(n / 4) for n in drawn.counts().values())
+    run("split", out, "--test", "25%", "--out", out, status=1)
+    assert "--again" in capsys.readouterr().err
+    run("split", whole, "--folds", 4, "--out", tmp_path / "folds")
+    lists = [Manifest.load(tmp_path / "folds" / f"fold-{fold}.parquet") for fold in range(1, 5)]
+    tested = [image for rows in lists for image in rows.split("test").column("image")]
+    assert sorted(tested) == sorted(drawn.column("image"))
+    for wrong in (
+        ("--valid", "10%"),
+        ("--test", "x%"),
+        ("--test", "10%", "--labels", "5"),
+        ("--folds", 2, "--test", 0.1),
+    ):
+        run("split", whole, "--out", tmp_path / "no.parquet", *wrong, status=1)
+    assert not (tmp_path / "no.parquet").exists()
+
+
+@pytest.fixture
+def numbered(tmp_path: Path) -> Path:
+    """A table of numbers with a column of another name, in another folder than its pictures."""
+    faces = generate(16, size=32, seed=1, people=16, class_weights={"happiness": 1.0, "fear": 1.0})
+    labels = {name: str(i) for i, name in enumerate(("happiness", "fear"))}
+    rows = [
+        (path.name, labels[path.parent.name]) for path in write_folders(faces, tmp_path / "set", split="all")
+    ]
+    (tmp_path / "set" / "t.csv").write_text("pic;mood\n" + "".join(f"C:\\x\\{a};{b}\n" for a, b in rows))
+    return tmp_path / "set" / "t.csv"
+
+
+def test_what_can_not_be_known_is_said_by_options(
+    numbered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("check", numbered, status=1)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Labels are not read." in shown
+    assert "--columns label=mood" in shown
+    assert "Nothing is labeled" not in shown
+    columns = ("--columns", "label=mood")
+    run("check", numbered, *columns, status=1)
+    assert "--label-names 0=neutral" in capsys.readouterr().out
+    run("prepare", numbered, *columns, "--out", tmp_path / "s", "--aligned", status=1)
+    assert "--label-names 0=neutral" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+    names = (*columns, "--label-names", "0=happiness,1=fear")
+    run("check", numbered, *names)
+    run("prepare", numbered, *names, "--out", tmp_path / "s", "--aligned", "--workers", 0)
+    shown = capsys.readouterr().out
+    said = re.search(
+        r"s holds 16 faces. 16 have a label: fear (\d+), happiness (\d+). None has a split", shown
+    )
+    assert said is not None
+    run("merge", numbered, *names, "--out", tmp_path / "list.parquet")
+    assert Manifest.load(tmp_path / "list.parquet").counts() == {
+        "fear": int(said[1]),
+        "happiness": int(said[2]),
+    }
+    run("prepare", numbered.parent, "--unlabeled", "--out", tmp_path / "bare", "--aligned", "--workers", 0)
+    assert "bare holds 16 faces. None has a label. None has a split." in capsys.readouterr().out
+    run("prepare", numbered, "--unlabeled", *names, "--out", tmp_path / "no", status=1)
+    assert "--unlabeled takes no labels" in capsys.readouterr().err
+
+
+def test_an_option_without_use_is_refused(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("stats", tree, "--box", "xywh", status=1)
+    assert "is read as class_folders, which has no use for --box" in capsys.readouterr().err
+    run("check", tree, "--columns", "pth", status=2)
+    assert "give part=column" in capsys.readouterr().err
+    run("check", tree, "--label-names", "0:neutral", status=2)
+    assert "give label=name" in capsys.readouterr().err
+
+
+def test_a_store_without_a_face_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "none").mkdir()
+    for number in range(3):
+        (tmp_path / "none" / f"{number}.jpg").write_bytes(b"\xff\xd8\xff no jpeg")
+    arguments = ("prepare", tmp_path / "none", "--out", tmp_path / "store", "--aligned", "--workers", 0)
+    run(*arguments, status=1)
+    assert "No face was stored. 3 of 3 sources were left out, first" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()
+
+
+def test_nothing_is_wrong_only_where_nothing_is_missing(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree / "extra").mkdir()
+    next((tree / "train" / "fear").iterdir()).rename(tree / "extra" / "1.png")
+    run("check", tree, status=1)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1 images lie outside the folders <split>/<label>/ (folders extra)" in shown
+    rows = [
+        "image,label",
+        *(f"{path.relative_to(tree)},{path.parent.name}" for path in tree.glob("t*/*/*.png")),
+    ]
+    (tree / "half.csv").write_text("\n".join([*rows, "extra/1.png,"]) + "\n")
+    run("check", tree / "half.csv", "--fast")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "No fault was found in what was read. 1 of 104 faces have no label." in shown
+    assert "Nothing is wrong" not in shown
+    (tree / "half.csv").write_text("\n".join([*rows, ",fear"]) + "\n")
+    run("check", tree / "half.csv", "--fast", status=1)
+    assert "1 rows of half.csv can't be understood" in " ".join(capsys.readouterr().out.split())
 
 
 def test_merge_maps_labels_as_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

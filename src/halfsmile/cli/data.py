@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,9 @@ import tyro
 from halfsmile.cli.data_lists import ExportFaces, Import, Merge, Split
 from halfsmile.cli.data_options import (
     Flag,
-    LabelRule,
-    Layout,
     OptionalFile,
+    Reading,
     SourceNames,
-    read,
-    reader_options,
     require_rule_fits,
     say,
     silence_opencv,
@@ -26,7 +24,7 @@ from halfsmile.utils.console import make_console
 
 
 @dataclass(frozen=True)
-class CheckData:
+class CheckData(Reading):
     """Say what a data set is, what is wrong with it, and how to mend that. Nothing is changed.
 
     The exit status is 0 if nothing is wrong, 1 if something is, and 2 if the data set can't be read.
@@ -36,16 +34,12 @@ class CheckData:
         html: Also write a page with faces of every class and of what is wrong.
         clean: Also write a list (a manifest) without unreadable pictures and without copies of pictures in a
             stricter split.
-        layout: How to read it, if it is taken for something else.
-        label_rule: Label rule of FERPlus.
         fast: Do not open the pictures: no damaged ones, sizes and copies are looked for.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
     html: OptionalFile = None
     clean: OptionalFile = None
-    layout: Layout = None
-    label_rule: LabelRule = None
     fast: Flag = False
 
     def run(self) -> None:
@@ -59,8 +53,7 @@ class CheckData:
         silence_opencv()
         try:
             require_rule_fits([self.path], self.layout, self.label_rule)
-            options = reader_options(self.label_rule)
-            found = check(self.path, layout=self.layout, pixels=not self.fast, **options)
+            found = check(self.path, layout=self.layout, pixels=not self.fast, **self.reader_options())
         except (ValueError, OSError) as error:
             make_console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
             sys.exit(2)
@@ -76,7 +69,7 @@ class CheckData:
 
 
 @dataclass(frozen=True)
-class Prepare:
+class Prepare(Reading):
     """Find, align and score faces in photos, folders, archives, videos and data sets, and store them.
 
     Stopped at any point, the same command goes on and ends with the same store. Labels, people, splits, boxes
@@ -95,8 +88,7 @@ class Prepare:
         largest_only: Keep only the largest face of each picture or frame.
         every: Take every n-th frame of a video.
         lossless: Store PNG instead of JPEG files.
-        layout: How to read the sources; folder takes pictures and videos and no labels.
-        label_rule: Label rule of FERPlus.
+        unlabeled: Take pictures and videos and no labels, whatever lies beside them.
         engine: Where faces are looked for: on this machine, or on a Ray cluster.
         workers: Processes that look for faces.
         retry: Try sources again that were left out before.
@@ -113,8 +105,7 @@ class Prepare:
     largest_only: Flag = False
     every: int = 3
     lossless: Flag = False
-    layout: Layout = None
-    label_rule: LabelRule = None
+    unlabeled: Flag = False
     engine: Literal["local", "ray"] = "local"
     workers: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)")
@@ -128,6 +119,11 @@ class Prepare:
 
         if self.aligned and self.detector != "auto":
             raise ValueError(f"--aligned needs no detector, but {self.detector} was given.")
+        layout = self.layout
+        if self.unlabeled:
+            if layout not in (None, "folder") or self.reader_options():
+                raise ValueError("--unlabeled takes no labels: leave out what says how to read a data set.")
+            layout = "folder"
         settings = Settings(
             detector="aligned" if self.aligned else self.detector,
             model=self.model,
@@ -138,37 +134,38 @@ class Prepare:
             every=self.every,
             is_lossless=self.lossless,
         )
-        require_rule_fits([Path(source) for source in self.sources], self.layout, self.label_rule)
+        require_rule_fits([Path(source) for source in self.sources], layout, self.label_rule)
+        is_new = not self.out.exists()
         summary = prepare(
             self.sources,
             self.out,
             settings=settings,
-            layout=self.layout,
+            layout=layout,
             engine=self.engine,
             workers=self.workers,
             retry=self.retry,
-            **reader_options(self.label_rule),
+            **self.reader_options(),
         )
         summary.render(make_console())
+        if not summary.faces:
+            if is_new:
+                shutil.rmtree(self.out)
+            raise ValueError(summary.nothing())
 
 
 @dataclass(frozen=True)
-class ShowStats:
+class ShowStats(Reading):
     """Count faces per class, split and person; with --pixels, measure sizes and light too.
 
     Args:
         path: A data set or a store.
         pixels: Open every picture.
         json: Also write the numbers into this file.
-        layout: How to read it.
-        label_rule: Label rule of FERPlus.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
     pixels: Flag = False
     json: OptionalFile = None
-    layout: Layout = None
-    label_rule: LabelRule = None
 
     def run(self) -> None:
         """Count and show."""
@@ -177,7 +174,7 @@ class ShowStats:
         from halfsmile.utils.files import write_json
 
         silence_opencv()
-        manifest = read(self.path, self.layout, self.label_rule)
+        manifest = self.read(self.path)
         index = read_index(self.path)[0] if is_store(self.path) else None
         found = describe(manifest, pixels=self.pixels, index=index)
         found.render(make_console())

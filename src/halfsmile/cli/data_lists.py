@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from halfsmile.cli.data_options import (
-    LabelRule,
-    Layout,
+    Flag,
+    OptionalShare,
+    Reading,
     Renames,
     SourceNames,
     SplitName,
     TaxonomyName,
     named_path,
-    read,
     renames,
     roles_table,
     say,
     say_without_split,
+    share,
     taxonomy_named,
 )
 from halfsmile.utils.console import make_console
@@ -32,51 +33,113 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Draw which labels may be used, and write that down in a file (a label budget).
+class Split(Reading):
+    """Draw which labels may be used (a label budget), or with --test, --folds a test split or folds.
+
+    With --test the result is a list (a manifest) of all rows with their splits, to train with as with any
+    data set; with --folds a folder of such lists, one for each fold; otherwise the file of a label budget.
 
     Args:
-        path: The labeled data set; if it has splits, its training part.
-        out: The file to write (.parquet).
-        labels: A share of each class (10%), a number per class (40), a number for every class
+        path: The labeled data set; a budget is of its training part if it has splits.
+        out: The file to write (.parquet); with --folds a folder.
+        test: Draw a test split: a share of each class (20%).
+        valid: With --test, draw a validation split, too: a share of each class (10%).
+        folds: Draw so many folds for cross-validation.
+        again: Draw anew where the data have such a split already.
+        labels: Of the budget: a share of each class (10%), a number per class (40), a number for every class
             (fear=10,anger=15,…), all, or a published size (ada-cm-100 … ada-cm-4000).
         seed: Seed of the draw.
         held_out: Share of each class's other rows that is kept out of training, to watch.
         by: Give all faces of a person or a video one role.
-        layout: How to read the data set.
-        label_rule: Label rule of FERPlus.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
     out: Path
-    labels: str = "10%"
+    test: OptionalShare = None
+    valid: OptionalShare = None
+    folds: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: none)")] = None
+    again: Flag = False
+    labels: Annotated[str | None, tyro.conf.arg(metavar="AMOUNT", help_behavior_hint="(default: 10%%)")] = (
+        None
+    )
     seed: int = 0
-    held_out: float = 0.05
+    held_out: Annotated[
+        float | None, tyro.conf.arg(metavar="SHARE", help_behavior_hint="(default: 0.05)")
+    ] = None
     by: Annotated[
         Literal["person", "video"] | None,
         tyro.conf.arg(metavar="{person,video}", help_behavior_hint="(default: face by face)"),
     ] = None
-    layout: Layout = None
-    label_rule: LabelRule = None
 
     def run(self) -> None:
         """Draw, write and show how many of each class."""
         from halfsmile.data.split import ROLES, LabelBudget
 
-        manifest = read(self.path, self.layout, self.label_rule)
+        if self.test is not None or self.folds is not None:
+            self._splits()
+            return
+        if self.valid is not None or self.again:
+            raise ValueError("--valid and --again are for drawing a test split: give --test, too.")
+        manifest = self.read(self.path)
         if "train" in manifest.column("split"):
             say_without_split(manifest)
             manifest = manifest.split("train")
         budget = LabelBudget.draw(
-            manifest, self.labels, seed=self.seed, held_out=self.held_out, group=self.by
+            manifest,
+            self.labels or "10%",
+            seed=self.seed,
+            held_out=0.05 if self.held_out is None else self.held_out,
+            group=self.by,
         )
         budget.save(self.out)
         make_console().print(roles_table(manifest, budget.roles, ROLES))
         say(f"Written: {self.out}")
 
+    def _splits(self) -> None:
+        """Draw a test split or folds, write the lists and show how many of each class."""
+        from halfsmile.data.folds import draw_folds, draw_splits, of_fold
+        from halfsmile.data.manifest import SPLITS
+
+        if self.labels is not None or self.held_out is not None:
+            raise ValueError(
+                "--labels and --held-out are for label budgets; leave them away with --test or --folds."
+            )
+        if self.folds is not None and (self.test is not None or self.valid is not None or self.again):
+            raise ValueError("Folds are drawn without --test, --valid and --again.")
+        manifest = self.read(self.path)
+        if self.by is None and any(manifest.column("person")):
+            say("People are known: --by person keeps each in one part, without which scores are too good.")
+        if self.folds is None:
+            drawn = draw_splits(
+                manifest,
+                test=share(self.test),
+                valid=share(self.valid),
+                seed=self.seed,
+                by=self.by,
+                again=self.again,
+            )
+            drawn.save(self.out)
+            names = [name for name in SPLITS if name in drawn.column("split")]
+            make_console().print(roles_table(drawn, drawn.column("split"), names))
+            say(f"Written: {self.out}")
+            return
+        numbers = draw_folds(manifest, self.folds, seed=self.seed, by=self.by)
+        if any(manifest.column("split")):
+            say("The splits of the data count for nothing: folds are drawn of all labeled rows.")
+        self.out.mkdir(parents=True, exist_ok=True)
+        for fold in range(self.folds):
+            of_fold(manifest, numbers, fold).save(self.out / f"fold-{fold + 1}.parquet")
+        roles = [f"fold {number + 1}" if number >= 0 else "none" for number in numbers.tolist()]
+        names = [f"fold {number + 1}" for number in range(self.folds)]
+        make_console().print(roles_table(manifest, roles, names))
+        say(
+            f"Written: {self.out}/fold-1.parquet … fold-{self.folds}.parquet, each with its fold as the "
+            "test split"
+        )
+
 
 @dataclass(frozen=True)
-class Merge:
+class Merge(Reading):
     """Make one list (a manifest) of several data sets, on one taxonomy.
 
     Args:
@@ -88,7 +151,6 @@ class Merge:
         rename: What becomes of labels that it lacks: contempt=none drops them, happy=happiness renames; for
             one data set only: ferplus:contempt=none.
         split: Split of the labeled rows that have none, of all sources.
-        label_rule: Label rule of FERPlus.
     """
 
     sources: SourceNames
@@ -96,7 +158,6 @@ class Merge:
     taxonomy: TaxonomyName = None
     rename: Renames = ()
     split: SplitName = None
-    label_rule: LabelRule = None
 
     def run(self) -> None:
         """Merge, write and show the notes."""
@@ -105,7 +166,7 @@ class Merge:
         sources = []
         for text in self.sources:
             name, path = named_path(text)
-            manifest = read(path, None, self.label_rule)
+            manifest = self.read(path)
             labels = manifest.taxonomy.labels if manifest.taxonomy else ()
             changes = {old: new for old, new in renames(self.rename, name).items() if old in labels}
             sources.append(MergeSource(name, manifest, changes))
@@ -124,7 +185,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class ExportFaces:
+class ExportFaces(Reading):
     """Write faces for other programs.
 
     Args:
@@ -133,23 +194,19 @@ class ExportFaces:
         format: folders: one per label; csv: a table; coco: JSON in the manner of COCO; label-studio: tasks
             for labeling.
         taxonomy: For label-studio: the classes to choose from.
-        layout: How to read the data set.
-        label_rule: Label rule of FERPlus.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
     out: Path
     format: Literal["folders", "csv", "coco", "label-studio"]
     taxonomy: TaxonomyName = None
-    layout: Layout = None
-    label_rule: LabelRule = None
 
     def run(self) -> None:
         """Write and say what was written."""
         from halfsmile.data.exchange import formats as exchange
         from halfsmile.data.exchange import label_studio
 
-        manifest = read(self.path, self.layout, self.label_rule)
+        manifest = self.read(self.path)
         if self.format == "label-studio":
             found = label_studio.export_label_studio(
                 manifest, self.out, taxonomy=taxonomy_named(self.taxonomy)
@@ -169,18 +226,18 @@ class ExportFaces:
 
 
 @dataclass(frozen=True)
-class Import:
-    """Put labels from a CSV table or a Label Studio export into a list (a manifest) of the faces.
+class Import(Reading):
+    """Put labels from a table, from Label Studio or from CVAT into a list (a manifest) of the faces.
 
     Args:
         path: The data set or store that was labeled.
-        labels: The table (columns image and label, perhaps votes_<label>) or the JSON file.
+        labels: A table (pictures, labels, perhaps votes_<label>), Label Studio's JSON, JSON-MIN or CSV, or
+            CVAT's XML.
         out: The list to write (.parquet).
         taxonomy: Classes of the labels: a known name or the labels with commas between.
         rename: Labels that are called otherwise: happy=happiness; unsure=none ignores them.
         split: Split of the labeled rows that have none.
-        layout: How to read the data set.
-        label_rule: Label rule of FERPlus.
+        field: Column or field of the labels, where several could be.
     """
 
     path: Annotated[Path, tyro.conf.Positional]
@@ -189,20 +246,20 @@ class Import:
     taxonomy: TaxonomyName = None
     rename: Renames = ()
     split: SplitName = None
-    layout: Layout = None
-    label_rule: LabelRule = None
+    field: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: found)")] = None
 
     def run(self) -> None:
         """Import, write and show the notes."""
         from halfsmile.data.exchange.import_labels import import_labels
 
-        manifest = read(self.path, self.layout, self.label_rule)
+        manifest = self.read(self.path)
         labeled = import_labels(
             manifest,
             self.labels,
             taxonomy=taxonomy_named(self.taxonomy),
             renames=renames(self.rename),
             split=self.split,
+            field=self.field,
         )
         labeled.save(self.out)
         say(labeled.notes[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ Layout = Annotated[
         "recordio",
         "parquet_images",
         "ferplus",
+        "fer2013",
         "rafdb",
         "affectnet",
         "affwild2",
@@ -49,6 +51,7 @@ SplitName = Annotated[
     Literal["train", "valid", "test"] | None,
     tyro.conf.arg(metavar="{train,valid,test}", help_behavior_hint="(default: they stay without)"),
 ]
+OptionalShare = Annotated[str | None, tyro.conf.arg(metavar="SHARE", help_behavior_hint="(default: none)")]
 Flag = tyro.conf.FlagCreatePairsOff[bool]
 
 
@@ -73,21 +76,111 @@ def silence_opencv() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def reader_options(label_rule: str | None) -> dict[str, Any]:
-    """What a reader is told beside the path."""
-    return {} if label_rule is None else {"rule": label_rule}
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a data set is read, where that can't be known.
+
+    Args:
+        layout: How to read it, if it is taken for something else.
+        label_rule: Label rule of FERPlus.
+        columns: Of a table: image=pth label=mood box=x,y,w,h. Nothing behind the = leaves a part out.
+        label_names: What labels of a table or numbers of folders mean: 0=neutral 1=happiness; 9=none drops.
+            Or a published order: rafdb, affectnet7, affectnet8, fer2013, ferplus.
+        box: Whether the four numbers of a table's box are two corners or a corner, width and height.
+    """
+
+    layout: Layout = None
+    label_rule: LabelRule = None
+    columns: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="PART=COLUMN [PART=COLUMN ...]", help_behavior_hint="(default: recognized)"),
+    ] = ()
+    label_names: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="LABEL=NAME [LABEL=NAME ...]", help_behavior_hint="(default: as they are)"),
+    ] = ()
+    box: Annotated[
+        Literal["xyxy", "xywh"] | None,
+        tyro.conf.arg(metavar="{xyxy,xywh}", help_behavior_hint="(default: what the columns' names say)"),
+    ] = None
+
+    def reader_options(self) -> dict[str, Any]:
+        """What a reader is told beside the path.
+
+        Raises:
+            ValueError: If an option can't be understood.
+        """
+        options: dict[str, Any] = {}
+        if self.label_rule is not None:
+            options["rule"] = self.label_rule
+        if self.columns:
+            options["columns"] = columns(self.columns)
+        if self.label_names:
+            options["labels"] = label_names(self.label_names)
+        if self.box is not None:
+            options["box"] = self.box
+        return options
+
+    def read(self, path: Path) -> Manifest:
+        """Read a data set.
+
+        Raises:
+            ValueError: If it can't be read, or an option is given that it has no use for.
+        """
+        from halfsmile.data.readers.registry import read_any
+
+        require_rule_fits([path], self.layout, self.label_rule)
+        return read_any(path, self.layout, **self.reader_options())
 
 
-def read(path: Path, layout: str | None, label_rule: str | None) -> Manifest:
-    """Read a data set.
+def columns(texts: Sequence[str]) -> dict[str, str | tuple[str, ...]]:
+    """``part=column`` and ``part=column,column`` as a dictionary.
 
     Raises:
-        ValueError: If it can't be read, or a label rule is given for anything but FERPlus.
-    """
-    from halfsmile.data.readers.registry import read_any
+        ValueError: If a text is not of that form.
 
-    require_rule_fits([path], layout, label_rule)
-    return read_any(path, layout, **reader_options(label_rule))
+    Example:
+        >>> columns(["image=pth", "box=x,y,w,h", "label="])
+        {'image': 'pth', 'box': ('x', 'y', 'w', 'h'), 'label': ''}
+    """
+    found: dict[str, str | tuple[str, ...]] = {}
+    for text in texts:
+        part, equals, names = text.partition("=")
+        if not equals or not part:
+            raise ValueError(
+                f"Can't read the column {text!r}: give part=column, as in image=pth or box=x,y,w,h."
+            )
+        found[part] = tuple(names.split(",")) if "," in names else names
+    return found
+
+
+def label_names(texts: Sequence[str]) -> dict[str, str | None]:
+    """``label=name`` as a dictionary, with commas or blanks between; a published order by its name.
+
+    Raises:
+        ValueError: If a text is not of that form.
+
+    Example:
+        >>> label_names(["0=neutral,1=happiness", "9=none"])
+        {'0': 'neutral', '1': 'happiness', '9': None}
+        >>> label_names(["rafdb"])["4"]
+        'happiness'
+    """
+    from halfsmile.data.readers.words import NUMBERINGS
+
+    found: dict[str, str | None] = {}
+    for text in (part for given in texts for part in given.split(",") if part.strip()):
+        old, equals, new = text.strip().partition("=")
+        if not equals and old in NUMBERINGS:
+            found |= NUMBERINGS[old]
+        elif not old or not new:
+            raise ValueError(
+                f"Can't read the label name {text!r}: give label=name, as in 0=neutral, label=none to drop, "
+                f"or one of {', '.join(NUMBERINGS)}."
+            )
+        else:
+            found[old] = None if new.lower() == "none" else new
+    return found
 
 
 def require_rule_fits(paths: Sequence[Path], layout: str | None, label_rule: str | None) -> None:
@@ -139,6 +232,24 @@ def renames(texts: Sequence[str], source: str | None = None) -> dict[str, str | 
         if not colon or owner == source:
             found[old] = None if new.lower() == "none" else new
     return found
+
+
+def share(text: str | None) -> float:
+    """``20%`` or ``0.2`` as a number; 0 for None.
+
+    Raises:
+        ValueError: If it is neither.
+
+    Example:
+        >>> share("20%"), share("0.25"), share(None)
+        (0.2, 0.25, 0.0)
+    """
+    if text is None:
+        return 0.0
+    try:
+        return float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ValueError(f"A share is given as 20% or 0.2, found {text!r}.") from None
 
 
 def named_path(text: str) -> tuple[str, Path]:

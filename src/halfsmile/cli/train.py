@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -44,6 +45,9 @@ Settings = Annotated[
     tuple[str, ...],
     tyro.conf.arg(name="set", metavar="STAGE.FIELD=VALUE", help_behavior_hint="(default: none)"),
 ]
+Texts = Annotated[
+    tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE", help_behavior_hint="(default: as recognized)")
+]
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,10 @@ class Train:
             ViT-B/16 at 224 px as published.
         settings: Fields of the recipe to replace, as in --set finetune.epochs=10 semi.method=freematch;
             --dry-run shows all of them.
+        columns: Of a table: image=pth label=mood, as for `halfsmile data check`.
+        label_names: What numbers or other labels mean: 0=neutral 1=happiness, or a published order: rafdb,
+            affectnet8, fer2013 …
+        box: Whether the four numbers of a table's box are two corners (xyxy) or a corner and sizes (xywh).
         dry_run: Show the resolved recipe, what the data hold, steps and estimated time of each stage; train
             nothing and write nothing.
         data_set: What the data are, where that is not recognized or recognized wrongly.
@@ -84,6 +92,9 @@ class Train:
         teachers: Runs whose classifiers name the unlabeled faces for noisy-student, on the mean, instead of
             the run's own Stage II. A small network learns so from large ones. They may know no label that
             is outside this run's budget.
+        folds: Cross-validate: train once for each of so many folds of the labeled faces, tested on the one
+            left out. The report has mean and standard deviation; splits of the data count for nothing.
+        by: With --folds, keep all faces of a person or a video in one fold.
         last_stage: Stop after this stage; a later call without it goes on.
         device: Where to compute.
         tensorboard: Also write TensorBoard events.
@@ -99,6 +110,12 @@ class Train:
     seed: int = 0
     preset: Literal["tiny", "cpu", "gpu", "paper"] = "cpu"
     settings: Settings = ()
+    columns: Texts = ()
+    label_names: Texts = ()
+    box: Annotated[
+        Literal["xyxy", "xywh"] | None,
+        tyro.conf.arg(metavar="{xyxy,xywh}", help_behavior_hint="(default: what the columns say)"),
+    ] = None
     dry_run: bool = False
     data_set: DataSetName = None
     label_rule: Text = None
@@ -106,6 +123,13 @@ class Train:
     init: Text = None
     init_network: Network = None
     teachers: tuple[Path, ...] = ()
+    folds: Annotated[
+        int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: the data's own splits)")
+    ] = None
+    by: Annotated[
+        Literal["person", "video"] | None,
+        tyro.conf.arg(metavar="{person,video}", help_behavior_hint="(default: face by face)"),
+    ] = None
     last_stage: StageName = LAST_STAGE
     device: Device = None
     tensorboard: bool = False
@@ -116,6 +140,14 @@ class Train:
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
 
+        if self.columns or self.label_names or self.box:
+            self._with_list()
+            return
+        if self.by is not None and self.folds is None:
+            raise ValueError("--by says how folds are drawn: give --folds, too.")
+        if self.folds is not None:
+            self._cross_validate()
+            return
         if self.out is None and not self.dry_run:
             raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")
         budget = None if self.budget is None else LabelBudget.load(self.budget)
@@ -152,6 +184,64 @@ class Train:
             return
         show_metrics(run.evaluate_stages(device=self.device), run.protocol, run.recipe.labels)
         make_console().print(f"Report: {run.report()}", soft_wrap=True)
+
+    def _with_list(self) -> None:
+        """Read the data as the options say, keep them as a list beside the run, and train with that."""
+        from halfsmile.cli.data_options import Reading
+        from halfsmile.data.manifest import Manifest
+
+        reading = Reading(columns=self.columns, label_names=self.label_names, box=self.box)
+        manifest = reading.read(self.data)
+        plain = replace(self, columns=(), label_names=(), box=None)
+        if self.out is None:
+            with TemporaryDirectory() as folder:
+                manifest.save(Path(folder) / "list.parquet")
+                replace(plain, data=Path(folder) / "list.parquet").run()
+            return
+        path = self.out.with_name(f"{self.out.name}-data.parquet")
+        if path.exists() and Manifest.load(path).fingerprint() != manifest.fingerprint():
+            raise ValueError(
+                f"{path} holds other data than these options read from {self.data}. Choose another --out."
+            )
+        manifest.save(path)
+        make_console().print(f"Read from {self.data} and kept as {path}", soft_wrap=True)
+        replace(plain, data=path).run()
+
+    def _cross_validate(self) -> None:
+        """Train each fold and show mean and standard deviation."""
+        from halfsmile import api
+
+        given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.last_stage != LAST_STAGE)
+        if self.out is None or any(given):
+            raise ValueError(
+                "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
+                "--budget, --teachers, --pseudo-labels and --last-stage away."
+            )
+        found = api.cross_validate(
+            self.method,
+            data=self.data,
+            out=self.out,
+            folds=self.folds or 0,
+            by=self.by,
+            seed=self.seed,
+            unlabeled=self.unlabeled,
+            device=self.device,
+            labels=self.labels,
+            preset=self.preset,
+            data_set=self.data_set,
+            label_rule=self.label_rule,
+            num_classes=self.classes,
+            init=self.init,
+            init_network=self.init_network,
+            settings=self.settings,
+            tensorboard=self.tensorboard,
+        )
+        if not found.metrics:
+            return
+        console = make_console()
+        for name, value in found.summary().items():
+            console.print(f"{name}: {value} (mean ± standard deviation of {len(found.metrics)} folds)")
+        console.print(f"Report: {found.path / 'report.html'}", soft_wrap=True)
 
     def _show_plan(self, recipe: Recipe, budget: LabelBudget | None) -> None:
         from halfsmile.training.distributed import processes

@@ -53,6 +53,34 @@ SCHEMA = pa.schema(
 SPLITS = ("train", "valid", "test")
 
 
+class LeftOut(str):
+    """A note about what was there and is not among the rows, or lost its label."""
+
+    __slots__ = ()
+
+
+class Fault(LeftOut):
+    """A note about what is not as it should be, as rows that can't be understood: a check calls it wrong."""
+
+    __slots__ = ()
+
+
+class UnreadLabelsError(ValueError):
+    """Labels seem to be there, and how to read them is not known: the message says what to type.
+
+    Args:
+        seen: What lies there.
+        mend: What to do about it.
+        faces: The pictures without the labels.
+    """
+
+    def __init__(self, seen: str, mend: str, faces: Manifest) -> None:
+        super().__init__(f"{seen} {mend}")
+        self.seen = seen
+        self.mend = mend
+        self.faces = faces
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A table of faces with the taxonomy of its labels and the folder that its locators start from.
@@ -61,7 +89,8 @@ class Manifest:
         table: Rows in the schema above.
         root: Folder (or archive) that the ``image`` locators are relative to.
         taxonomy: Classes of ``label`` and ``votes``; None where nothing is labeled.
-        notes: What the reader did and the user should know (rows dropped, with counts).
+        notes: What the reader did and the user should know (rows dropped, with counts); those about what is
+            missing are a :class:`LeftOut` or a :class:`Fault`.
     """
 
     table: pa.Table

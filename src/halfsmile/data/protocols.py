@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 
-from halfsmile.data.manifest import SCHEMA, Manifest
+from halfsmile.data.manifest import SCHEMA, Manifest, UnreadLabelsError
 from halfsmile.data.readers import affectnet, affwild2, class_folders, ferplus, rafdb, sequences
 from halfsmile.data.readers.affwild2 import FRAMES_PER_SECOND
 from halfsmile.data.readers.registry import Layout, read_any, recognize
@@ -36,7 +36,6 @@ TITLES: dict[DataSet, str] = {
     "faces": "faces of one's own",
 }
 METRICS: dict[Metric, str] = {"accuracy": "accuracy", "macro_f1": "macro F1"}
-_GUESSES = ("class_folders", "folder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,28 +255,26 @@ def read_stills(protocol: Protocol, path: Path) -> Manifest:
 
 
 def _read_faces(path: Path) -> Manifest:
-    """Labeled faces in their own layout, or else class folders, however deep they lie."""
-    try:
-        found = recognize(path)
-    except ValueError:
-        return class_folders.read(path)
-    if found.is_certain and found.name not in _GUESSES:
-        return read_any(path)
-    if found.name == "table":
-        return _read_table_or_folders(path)
-    return class_folders.read(found.root if found.name == "class_folders" else path)
-
-
-def _read_table_or_folders(path: Path) -> Manifest:
-    """A folder's only table, or else its class folders where the table has no labels."""
+    """Labeled faces as they are recognized, or else folders of any names as classes."""
     try:
         manifest = read_any(path)
+    except UnreadLabelsError as error:
+        raise ValueError(
+            f"{error} `halfsmile train` takes these options; for other commands `halfsmile data merge "
+            f"{path} … "
+            f"--out list.parquet` writes a list to give in place of {path}."
+        ) from error
     except ValueError as error:
         try:
             return class_folders.read(path)
         except ValueError:
             raise error from None
-    return manifest if manifest.taxonomy is not None else class_folders.read(path)
+    if manifest.taxonomy is not None:
+        return manifest
+    try:
+        return class_folders.read(path)
+    except ValueError as error:
+        raise ValueError(f"{path} has {len(manifest):,} faces and no label: {error}") from error
 
 
 def read_labeled(protocol: Protocol, path: Path) -> Manifest:

@@ -80,12 +80,16 @@ def read_data(
         train = train if videos is not None else replace(train, notes=(*train.notes, note))
         test = test.take(known)
     without = manifest.table["split"].null_count
+    has_valid = "valid" in manifest.column("split") and "valid" not in protocol.test_splits
     if not len(train) or not len(test) or manifest.taxonomy is None:
         lacking = f", and {without:,} rows without a split" if without else ""
         raise ValueError(
-            f"{data} has {len(train)} training and {len(test)} test rows "
-            f"({', '.join(protocol.test_splits)}){lacking}; both are needed. Class folders are laid out as "
+            f"{data} has {len(train):,} training and {len(test):,} test rows "
+            f"({', '.join(protocol.test_splits)}){lacking}; both are needed. To draw a test split: "
+            f"`halfsmile data split {data} --test 20% --out list.parquet` (--by person where people are "
+            "known), then --data list.parquet; to cross-validate: --folds 5. Class folders are laid out as "
             "train/<label>/… and test/<label>/…"
+            + (" To test on the validation split: --set protocol.test_splits=valid." if has_valid else "")
             + (LABELS_OF_A_MODEL.format(data) if without == len(manifest) and without else "")
         )
     if without:

@@ -49,7 +49,7 @@ def blank_shift(classifier: Classifier, amount: float) -> Tensor:
     config = classifier.encoder.config
     color = torch.tensor(config.mean).view(1, -1, 1, 1)
     training = classifier.training
-    said = classifier.eval()(color.expand(1, -1, config.image_size, config.image_size))[0]
+    said: Tensor = classifier.eval()(color.expand(1, -1, config.image_size, config.image_size))[0]
     classifier.train(training)
     return amount * (said.mean() - said)
 
@@ -57,4 +57,4 @@ def blank_shift(classifier: Classifier, amount: float) -> Tensor:
 @torch.no_grad()
 def shift(classifier: Classifier, amounts: Tensor) -> None:
     """Add (classes,) to a classifier's logits, in place, in its last layer."""
-    classifier.head.bias += amounts
+    classifier.head.bias.add_(amounts)

@@ -14,8 +14,9 @@ import pytest
 
 from halfsmile.data.decode import read_image
 from halfsmile.data.exchange.formats import export_coco, export_csv, export_folders, image_rows
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import SCHEMA, Manifest
 from halfsmile.data.readers import class_folders
+from halfsmile.data.readers.registry import read_any
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 
 
@@ -50,22 +51,30 @@ def test_folders_keep_bytes_and_are_read_back(manifest: Manifest, tmp_path: Path
     assert sorted(files) == [
         "labeled/test/anger/0000001.png",
         "labeled/train/fear/0000000.jpg",
-        "unlabeled/0000002.png",
+        "unlabeled/train/0000002.png",
     ]
     assert files["labeled/train/fear/0000000.jpg"].read_bytes() == picture(0, ".jpg")
-    grey = read_image(tmp_path / "out" / "unlabeled", "0000002.png")
+    grey = read_image(tmp_path / "out" / "unlabeled/train", "0000002.png")
     assert np.array_equal(grey[:, :, 0], np.arange(16).reshape(4, 4))
-    back = class_folders.read(tmp_path / "out" / "labeled", FERPLUS)
-    assert sorted(zip(back.column("label"), back.column("split"), strict=True)) == [
-        ("anger", "test"),
-        ("fear", "train"),
-    ]
+    for root in ("out", "out/labeled"):
+        back = class_folders.read(tmp_path / root, FERPLUS)
+        found = list(zip(back.column("label"), back.column("split"), strict=True))
+        assert found == [("anger", "test"), ("fear", "train"), (None, "train")][: len(found)]
+        assert len(found) == (3 if root == "out" else 2)
 
 
 def test_folders_without_splits(manifest: Manifest, tmp_path: Path) -> None:
     rows = [{"image": "a.jpg", "label": "fear"}, {"image": "b.jpg", "label": "anger"}]
     export_folders(Manifest.from_rows(rows, manifest.root, FERPLUS), tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out" / "labeled").iterdir()) == ["anger", "fear"]
+    bare = [*rows, {"image": "t.csv#0"}]
+    export_folders(Manifest.from_rows(bare, manifest.root, FERPLUS), tmp_path / "bare")
+    back = read_any(tmp_path / "bare")
+    assert list(zip(back.column("label"), back.column("split"), strict=True)) == [
+        ("anger", None),
+        ("fear", None),
+        (None, None),
+    ]
 
 
 def test_what_folders_can_not_say_is_refused(manifest: Manifest, tmp_path: Path) -> None:
@@ -89,6 +98,18 @@ def test_csv_says_everything(manifest: Manifest, tmp_path: Path) -> None:
     assert (rows[1]["left_eye_x"], rows[1]["right_mouth_y"]) == ("0.0", "9.0")
     assert (rows[2]["votes_happiness"], rows[2]["votes_contempt"], rows[2]["frame"]) == ("0.25", "0.0", "7")
     assert rows[3]["x0"] == rows[3]["votes_fear"] == ""
+
+
+@pytest.mark.parametrize("place", ["faces.csv", "data/faces.csv", "lists/faces.csv"])
+def test_a_csv_table_is_read_back_where_it_is(manifest: Manifest, tmp_path: Path, place: str) -> None:
+    (tmp_path / "lists").mkdir()
+    export_csv(manifest, tmp_path / place)
+    back = read_any(tmp_path / place, taxonomy=FERPLUS)
+    same = [name for name in SCHEMA.names if name != "image"]
+    assert back.table.select(same).to_pylist() == manifest.table.select(same).to_pylist()
+    for old, new in list(zip(manifest.column("image"), back.column("image"), strict=True))[:3]:
+        assert np.array_equal(read_image(manifest.root, old), read_image(back.root, new))
+    assert not any("not used" in note for note in back.notes)
 
 
 def test_coco_points_to_its_pictures(manifest: Manifest, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from halfsmile.data.exchange.label_studio import export_label_studio, labeling_config, read_annotations
+from halfsmile.data.exchange.label_studio import export_label_studio, labeling_config, read_label_studio
 from halfsmile.data.manifest import Manifest
 from halfsmile.taxonomy import RAFDB, Taxonomy
 
@@ -61,14 +61,22 @@ def test_the_interface_offers_every_class() -> None:
     assert [choice.get("hotkey") for choice in root.iter("Choice")][8:] == ["9", None, None]
 
 
+def is_label(text: str) -> bool:
+    return text.casefold() in RAFDB.labels
+
+
+def answers(path: Path, field: str | None = None) -> list[tuple[str, tuple[str, ...]]]:
+    return [(answer.name, answer.labels) for answer in read_label_studio(path, is_label, field)]
+
+
 def test_annotations_of_several_people(tmp_path: Path) -> None:
     tasks = [
         {"data": {"locator": "a"}, "annotations": [annotation("fear"), annotation("anger")]},
         {"data": {"locator": "b"}, "annotations": [annotation("fear", was_cancelled=True)]},
         {"data": {"locator": "c"}, "annotations": [], "predictions": [annotation("fear")]},
     ]
-    found = read_annotations(written(tmp_path / "x.json", tasks))
-    assert found == {"a": ("fear", "anger"), "b": (), "c": ()}
+    found = answers(written(tmp_path / "x.json", tasks))
+    assert found == [("a", ("fear", "anger")), ("b", ()), ("c", ())]
 
 
 def test_the_short_format_has_a_row_per_annotation(tmp_path: Path) -> None:
@@ -77,7 +85,39 @@ def test_the_short_format_has_a_row_per_annotation(tmp_path: Path) -> None:
         {"locator": "a", "expression": "anger", "annotator": 2},
         {"locator": "b", "annotator": 1},
     ]
-    assert read_annotations(written(tmp_path / "x.json", tasks)) == {"a": ("fear", "anger"), "b": ()}
+    found = answers(written(tmp_path / "x.json", tasks))
+    assert found == [("a", ("fear",)), ("a", ("anger",)), ("b", ())]
+
+
+@pytest.mark.parametrize("field", ["mood", "choice", "What does the face show?"])
+def test_the_choice_may_have_any_name(tmp_path: Path, field: str) -> None:
+    address = "/data/upload/3/1a2b3c4d-face_7.png"
+    result = {"from_name": field, "type": "choices", "value": {"choices": ["fear"]}}
+    other = {"from_name": "light", "type": "choices", "value": {"choices": ["dark"]}}
+    whole = [{"data": {"image": address}, "annotations": [{"result": [other, result]}]}]
+    short = [
+        {"image": address, field: "fear", "light": "dark", "id": 5, "annotator": 1, "created_at": "2024"}
+    ]
+    several = [{"image": address, field: {"choices": ["fear"]}, "light": "dark"}]
+    for number, tasks in enumerate((whole, short, several)):
+        path = written(tmp_path / f"{number}.json", tasks)
+        assert answers(path) == [(address, ("fear",))]
+        assert answers(path, "light") == [(address, ("dark",))]
+        with pytest.raises(ValueError, match=r"has no field 'colour'; it has"):
+            answers(path, "colour")
+
+
+def test_two_fields_with_labels_are_asked_about(tmp_path: Path) -> None:
+    tasks = [{"image": "a.png", "first": "fear", "second": "anger"}]
+    with pytest.raises(ValueError, match=r"several fields that may be the label: first.*second.*--field"):
+        answers(written(tmp_path / "x.json", tasks))
+    assert answers(tmp_path / "x.json", "second") == [("a.png", ("anger",))]
+
+
+def test_an_export_without_any_answer_is_an_error(tmp_path: Path) -> None:
+    tasks = [{"data": {"image": "a.png"}, "annotations": []}, {"data": {"image": "b.png"}, "annotations": []}]
+    with pytest.raises(ValueError, match="holds no label"):
+        answers(written(tmp_path / "x.json", tasks))
 
 
 @pytest.mark.parametrize(
@@ -85,8 +125,8 @@ def test_the_short_format_has_a_row_per_annotation(tmp_path: Path) -> None:
     [
         ({"a": 1}, "expected a list of tasks"),
         ([1], "expected a list of tasks"),
-        ([{"data": {"image": "x"}}], "no 'locator'"),
-        ([{"data": 3}], "no 'locator'"),
+        ([{"data": {"text": "x"}}], "names no picture"),
+        ([{"data": 3}], "names no picture"),
         (
             [{"data": {"locator": "a"}, "annotations": [annotation("fear", "anger")]}],
             "one choice was expected",
@@ -100,7 +140,7 @@ def test_the_short_format_has_a_row_per_annotation(tmp_path: Path) -> None:
 )
 def test_other_files_are_refused(tmp_path: Path, tasks: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        read_annotations(written(tmp_path / "x.json", tasks))
+        answers(written(tmp_path / "x.json", tasks))
 
 
 def test_classes_are_needed(tmp_path: Path) -> None:

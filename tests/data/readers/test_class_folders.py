@@ -7,8 +7,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from halfsmile.data.readers.class_folders import read
+from halfsmile.data.manifest import LeftOut, UnreadLabelsError
+from halfsmile.data.readers.class_folders import read, understand
+from halfsmile.data.readers.registry import read_any
+from halfsmile.data.readers.words import NUMBERINGS, split_of
 from halfsmile.taxonomy import FERPLUS, RAFDB, Taxonomy
 
 
@@ -89,9 +94,9 @@ def test_folders_that_the_taxonomy_lacks_are_refused_with_both_lists(tmp_path: P
 
 def test_images_beside_the_folders_are_noted(tmp_path: Path) -> None:
     manifest = read(write(tmp_path, "a/1.png", "b/2.png", "stray.png", "list.csv"))
-    assert len(manifest) == 2
+    assert manifest.column("label") == ["a", "b", None]
     assert len(manifest.notes) == 2
-    assert any("1 images lie outside" in note for note in manifest.notes)
+    assert any("1 images lie outside" in note for note in manifest.notes if isinstance(note, LeftOut))
 
 
 def test_no_labels_or_one_label_is_an_error(tmp_path: Path) -> None:
@@ -99,3 +104,112 @@ def test_no_labels_or_one_label_is_an_error(tmp_path: Path) -> None:
         read(write(tmp_path / "flat", "a.png"))
     with pytest.raises(ValueError, match="at least two"):
         read(write(tmp_path / "one", "smile/a.png"))
+
+
+@pytest.mark.parametrize(
+    "splits", [("Train", "Test"), ("TRAINING", "PrivateTest"), ("train_set", "test_set")]
+)
+@pytest.mark.parametrize("is_outside", [True, False])
+def test_splits_by_usual_names_above_or_below_the_labels(
+    tmp_path: Path, splits: tuple[str, str], is_outside: bool
+) -> None:
+    pairs = [(split, label) for split in splits for label in ("happy", "Sad")]
+    names = ["/".join(pair if is_outside else pair[::-1]) + "/a.png" for pair in pairs]
+    manifest = read(write(tmp_path, *names))
+    found = dict(
+        zip(
+            manifest.column("image"),
+            zip(manifest.column("split"), manifest.column("label"), strict=True),
+            strict=True,
+        )
+    )
+    assert found == {
+        name: ("train" if split == splits[0] else "test", label)
+        for name, (split, label) in zip(names, pairs, strict=True)
+    }
+    assert not manifest.notes
+
+
+def test_a_label_is_the_same_in_any_case(tmp_path: Path) -> None:
+    manifest = read(
+        write(tmp_path, "train/Happy/a.png", "train/sad/b.png", "test/happy/c.png", "test/SAD/d.png")
+    )
+    assert manifest.taxonomy is not None
+    assert [label.casefold() for label in manifest.taxonomy.labels] == ["happy", "sad"]
+    assert set(manifest.column("label")) == set(manifest.taxonomy.labels)
+
+
+def test_the_word_in_a_name_is_the_label(tmp_path: Path) -> None:
+    manifest = read(write(tmp_path, "0_neutral/a.png", "1-Happy/b.png", "2. fear/c.png"))
+    assert sorted(manifest.column("label")) == ["fear", "happy", "neutral"]
+    assert any("0_neutral as neutral" in note for note in manifest.notes)
+
+
+def test_people_above_the_labels_are_passed_over(tmp_path: Path) -> None:
+    manifest = read_any(
+        write(tmp_path, *(f"{who}/{what}/1.png" for who in ("S01", "S02") for what in ("happy", "sad")))
+    )
+    assert manifest.column("label") == ["happy", "sad", "happy", "sad"]
+
+
+def test_folders_beside_those_of_splits_have_no_label(tmp_path: Path) -> None:
+    names = [f"{split}/{label}/1.png" for split in ("train", "test") for label in ("anger", "fear")]
+    root = write(tmp_path, *names, "unlabeled/2.png", "extra/3.png", "extra/fear/4.png")
+    manifest = read(root)
+    rows = {
+        image: (label, split)
+        for image, label, split in zip(
+            manifest.column("image"), manifest.column("label"), manifest.column("split"), strict=True
+        )
+    }
+    assert rows["unlabeled/2.png"] == (None, "train")
+    assert rows["extra/3.png"] == (None, None)
+    assert rows["extra/fear/4.png"] == ("fear", None)
+    assert manifest.counts() == {"anger": 2, "fear": 3}
+    (note,) = [note for note in manifest.notes if isinstance(note, LeftOut)]
+    assert "1 images lie outside" in note
+    assert "extra" in note
+
+
+def test_our_own_data_set_is_read_back(tmp_path: Path) -> None:
+    root = write(tmp_path, "labeled/train/calm/1.png", "labeled/train/cross/2.png", "labeled/test/calm/3.png")
+    (root / "unlabeled.zip").write_bytes(b"")
+    manifest = read_any(root)
+    assert manifest.column("split") == ["test", "train", "train"]
+    assert any("unlabeled.zip lie beside" in note for note in manifest.notes)
+
+
+def test_rafdb_in_numbered_folders(tmp_path: Path) -> None:
+    names = [
+        f"DATASET/{split}/{n}/{split}_{n:05d}_aligned.jpg" for split in ("train", "test") for n in range(1, 8)
+    ]
+    manifest = read_any(write(tmp_path, *names))
+    assert manifest.taxonomy == RAFDB
+    assert manifest.column("label")[:7] == list(RAFDB.labels)
+    assert set(manifest.column("split")) == {"train", "test"}
+    assert any("numbered as RAF-DB's" in note for note in manifest.notes)
+    few = read_any(
+        write(tmp_path / "few", "train/4/train_00001_aligned.jpg", "test/5/test_00001_aligned.jpg")
+    )
+    assert few.taxonomy == RAFDB
+    write(tmp_path, "DATASET/train/1/other.jpg")
+    with pytest.raises(UnreadLabelsError, match="rafdb: 1=surprise"):
+        read_any(tmp_path)
+    assert read_any(tmp_path, labels=NUMBERINGS["rafdb"]).counts()["surprise"] == 3
+
+
+names_of_folders = st.sampled_from(
+    ["train", "Test", "val", "happy", "Sad", "0", "1", "labeled", "unlabeled", "a", "b", "0_fear", "S1"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(names_of_folders, max_size=4).map(tuple), max_size=12))
+def test_any_folders_are_understood_and_labels_are_among_the_names(folders: list[tuple[str, ...]]) -> None:
+    for any_names in (True, False):
+        meaning = understand(folders, any_names=any_names)
+        assert set(meaning.labels) == set(meaning.splits) == set(folders)
+        assert set(meaning.labels.values()) - {None} == set(meaning.names)
+        assert len({name.casefold() for name in meaning.names}) == len(meaning.names)
+        for parts, split in meaning.splits.items():
+            assert split is None or split in {split_of(part) for part in parts}

@@ -77,13 +77,16 @@ def test_folders_by_class_and_guesses(tmp_path: Path) -> None:
     guess = recognize(touch(tmp_path / "b", "train/x/1.png", "train/y/2.png", "val/x/3.png"))
     assert (guess.name, guess.is_certain) == ("class_folders", False)
     assert recognize(touch(tmp_path / "c", "1.png", "2.png")).name == "folder"
-    assert recognize(touch(tmp_path / "d", "list.csv", "1.png", "2.png")).name == "table"
+    touch(tmp_path / "d", "1.png", "2.png")
+    touch(tmp_path / "d", "list.csv", text="image,label\n1.png,fear\n2.png,anger\n")
+    assert recognize(tmp_path / "d").name == "table"
 
 
 def test_a_table_among_many_pictures_is_seen_wherever_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    touch(tmp_path, "list.csv", *(f"{number}.png" for number in range(12)))
+    touch(tmp_path, *(f"{number}.png" for number in range(12)))
+    touch(tmp_path, "list.csv", text="image,label\n1.png,fear\n2.png,anger\n")
     monkeypatch.setattr("halfsmile.data.readers.registry.MAX_ENTRIES", 5)
     real = os.scandir
 

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.table import read
 from halfsmile.taxonomy import FERPLUS, RAFDB, Taxonomy
 
@@ -42,6 +43,12 @@ def csv_text(rows: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") 
     return end.join(lines) + end
 
 
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
 def values(manifest: Manifest) -> list[tuple[Any, ...]]:
     rows = manifest.table.select(["image", "label", "split", "person", "frame", "box"]).to_pylist()
     return [tuple(row.values()) for row in rows]
@@ -52,6 +59,7 @@ def values(manifest: Manifest) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_csv_of_any_program(tmp_path: Path, delimiter: str, encoding: str, end: str) -> None:
     path = tmp_path / "faces.csv"
+    touch(tmp_path, *(row["path"] for row in ROWS))
     path.write_bytes(csv_text(ROWS, delimiter, end).encode(encoding))
     manifest = read(path, taxonomy=FERPLUS)
     assert values(manifest) == EXPECTED
@@ -86,7 +94,7 @@ def test_boxes_and_landmarks_as_lists_and_as_text(tmp_path: Path) -> None:
     manifest = read(tmp_path / "a.jsonl")
     assert manifest.column("box") == [[1, 2, 3, 4]] * 3
     assert manifest.column("landmarks") == [points, points, None]
-    sized = read(tmp_path / "a.jsonl", box="size")
+    sized = read(tmp_path / "a.jsonl", box="xywh")
     assert sized.column("box") == [[1, 2, 4, 6]] * 3
 
 
@@ -99,18 +107,21 @@ def test_named_columns_come_before_guessed_ones(tmp_path: Path) -> None:
     assert manifest.column("image") == ["1.png", "2.png"]
     assert manifest.taxonomy == Taxonomy("custom", ("calm", "smile"))
     assert manifest.column("box") == [[1, 1, 9, 9], None]
-    assert manifest.notes == ("Columns of a.csv that were not used: image, label.",)
+    assert manifest.notes[0] == "Columns of a.csv that were not used: image, label."
+    assert "if they are x, y, width, height: --box xywh" in manifest.notes[1]
     without = read(tmp_path / "a.csv", columns={"image": "Datei", "label": ""})
     assert without.taxonomy is None
 
 
 def test_labels_that_are_numbers_need_names(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("image,label\na,0\nb,1\nc,2\n")
-    with pytest.raises(ValueError, match=r"labels \['0', '1', '2'\] are numbers. Say what they mean"):
+    with pytest.raises(
+        ValueError, match=r"labels 0, 1, 2 are numbers.*--label-names 0=neutral … .*affectnet7"
+    ):
         read(tmp_path / "a.csv", taxonomy=RAFDB)
     manifest = read(tmp_path / "a.csv", labels={"0": "Fear", "1": "neutral", "2": None}, taxonomy=RAFDB)
     assert manifest.column("label") == ["fear", "neutral"]
-    assert manifest.notes == ("1 rows were dropped because of their label, as asked.",)
+    assert "1 rows were dropped because of their label, as asked." in manifest.notes
 
 
 def test_votes_in_columns_are_brought_into_the_order_of_the_taxonomy(tmp_path: Path) -> None:
@@ -123,7 +134,8 @@ def test_votes_in_columns_are_brought_into_the_order_of_the_taxonomy(tmp_path: P
     assert manifest.taxonomy == FERPLUS
     assert manifest.column("image") == ["a", "b"]
     assert manifest.column("votes") == [[1, 0, 0, 0, 0, 0, 0, 0], [0.25, 0, 0, 0, 0, 0, 0, 0.75]]
-    assert manifest.notes == ("2 rows were left out because they lack votes for 8 classes.",)
+    assert "2 rows were left out because they lack votes for 8 classes." in manifest.notes
+    assert manifest.column("label") == [FERPLUS.labels[0], FERPLUS.labels[-1]]
 
 
 def test_a_list_of_votes_whose_order_is_not_said_is_refused(tmp_path: Path) -> None:
@@ -156,10 +168,10 @@ def test_rows_that_cannot_be_understood_are_counted(tmp_path: Path) -> None:
     )
     manifest = read(tmp_path / "a.csv")
     assert manifest.column("image") == ["a", "g"]
-    assert manifest.notes == (
+    assert [note for note in manifest.notes if isinstance(note, Fault)] == [
         "1 rows of a.csv don't have 7 cells and were left out.",
         "5 rows of a.csv can't be understood and were left out, first data row 2 (the image is empty).",
-    )
+    ]
 
 
 def test_pictures_may_lie_elsewhere_or_in_the_only_archive(tmp_path: Path) -> None:
@@ -200,12 +212,12 @@ def test_errors_say_what_was_found(tmp_path: Path, text: str, options: dict[str,
 
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(b"image\n\xff\xfe\xfa\n")
+    (tmp_path / "a.csv").write_bytes(b"image\n\x81\xfe\xfa\n")
     (tmp_path / "a.jsonl").write_text("[1]\nno\n")
     (tmp_path / "a.parquet").write_text("no")
     (tmp_path / "a.xls").write_text("no")
     for name, reason in (
-        ("a.csv", "not UTF-8"),
+        ("a.csv", "neither UTF-8 nor Windows-1252"),
         ("a.jsonl", "no line with a JSON object; 2 lines"),
         ("a.parquet", "not a readable Parquet"),
         ("a.xls", "is no table"),
@@ -230,3 +242,134 @@ def test_arbitrary_bytes_give_a_manifest_or_a_value_error(suffix: str, start: by
         path.write_bytes(start + rest)
         with suppress(ValueError):
             read(path).save(Path(folder) / "m.parquet")
+
+
+def test_a_box_that_may_be_corners_or_sizes_is_asked_about(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png")
+    (tmp_path / "t.csv").write_text("image,label,bbox\na.png,fear,5 5 100 100\nb.png,anger,90 90 20 20\n")
+    with pytest.raises(
+        ValueError, match=r"1 of 2 boxes in bbox would be empty.*--box xywh if.*--box xyxy if"
+    ):
+        read(tmp_path / "t.csv")
+    assert read(tmp_path / "t.csv", box="xywh").column("box") == [[5, 5, 105, 105], [90, 90, 110, 110]]
+    with (tmp_path / "t.csv").open("a") as file:
+        file.write("c.png,anger,1 1 9 9\n")
+    corners = read(tmp_path / "t.csv", box="xyxy")
+    assert corners.column("box") == [[5, 5, 100, 100], [1, 1, 9, 9]]
+    assert any(isinstance(note, Fault) for note in corners.notes)
+    with pytest.raises(ValueError, match="no column for a box; leave --box away"):
+        read(tmp_path / "t.csv", box="xywh", columns={"box": ""})
+
+
+def test_boxes_that_all_end_in_one_point_may_be_sizes(tmp_path: Path) -> None:
+    rows = [f"{i}.png,fear,{20 + 3 * i} {30 + 2 * i} 128 128" for i in range(8)]
+    (tmp_path / "t.csv").write_text("\n".join(["image,label,box", *rows, "9.png,anger,1 1 90 90"]))
+    with pytest.raises(
+        ValueError, match=r"8 of 9 boxes in box end in \[128\.0, 128\.0\] though they begin in 9"
+    ):
+        read(tmp_path / "t.csv")
+    assert read(tmp_path / "t.csv", box="xyxy").column("box")[0] == [20, 30, 128, 128]
+
+
+def test_one_bad_box_of_many_is_a_fault_and_no_question(tmp_path: Path) -> None:
+    rows = [f"{i}.png,{'fear' if i % 2 else 'anger'},{i} {i} {i + 50} {i + 60}" for i in range(30)]
+    (tmp_path / "t.csv").write_text("\n".join(["image,label,bbox", *rows, "x.png,fear,9 9 3 3"]))
+    manifest = read(tmp_path / "t.csv")
+    assert len(manifest) == 30
+    assert any("--box xywh" in note for note in manifest.notes)
+    assert any(isinstance(note, Fault) and "1 rows" in note for note in manifest.notes)
+
+
+@pytest.mark.parametrize("in_archive", [False, True])
+def test_tables_side_by_side_are_splits(tmp_path: Path, in_archive: bool) -> None:
+    files = {
+        "lists/train_labels.csv": "name,emotion\n1.png,happy\n2.png,sad\n",
+        "lists/test_labels.csv": "name,emotion\n3.png,happy\n",
+        **dict.fromkeys(("images/1.png", "images/2.png", "images/3.png"), ""),
+    }
+    place = tmp_path
+    if in_archive:
+        place = tmp_path / "a.zip"
+        with zipfile.ZipFile(place, "w") as archive:
+            for name, text in files.items():
+                archive.writestr(name, text)
+    for name, text in {} if in_archive else files.items():
+        touch(tmp_path, name)
+        (tmp_path / name).write_text(text)
+    manifest = read_any(place)
+    assert manifest.column("image") == ["images/1.png", "images/2.png", "images/3.png"]
+    assert manifest.column("label") == ["happy", "sad", "happy"]
+    assert manifest.column("split") == ["train", "train", "test"]
+
+
+def test_tables_that_are_no_splits_are_asked_about(tmp_path: Path) -> None:
+    for name in ("first.csv", "second.csv"):
+        (tmp_path / name).write_text("image,label\na.png,fear\nb.png,anger\n")
+    with pytest.raises(
+        ValueError, match=r"several tables of faces: first\.csv, second\.csv\. Give one of them"
+    ):
+        read_any(tmp_path)
+
+
+def test_a_table_without_known_labels_is_asked_about(tmp_path: Path) -> None:
+    rows = [f"{i}.png,{'good' if i % 2 else 'bad'},{i}" for i in range(6)]
+    (tmp_path / "t.csv").write_text("\n".join(["image,mood,day", *rows]))
+    with pytest.raises(
+        UnreadLabelsError, match=r"columns mood \(bad, good\)\. Name it: --columns label=mood"
+    ) as caught:
+        read(tmp_path / "t.csv")
+    assert len(caught.value.faces) == 6
+    assert read(tmp_path / "t.csv", columns={"label": "mood"}).counts() == {"bad": 3, "good": 3}
+    assert read(tmp_path / "t.csv", columns={"label": ""}).taxonomy is None
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "_annotations.csv"])
+def test_tables_in_the_folders_of_splits(tmp_path: Path, name: str) -> None:
+    for split, label in (("train", "happy"), ("valid", "sad"), ("test", "happy")):
+        touch(tmp_path / split, "1.png", "2.png")
+        (tmp_path / split / name).write_text(f"file_name,emotion\n1.png,{label}\n2.png,sad\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image") == [f"{s}/{i}.png" for s in ("train", "valid", "test") for i in (1, 2)]
+    assert manifest.column("split") == ["train", "train", "valid", "valid", "test", "test"]
+    assert manifest.column("label")[2:4] == ["sad", "sad"]
+
+
+def test_a_table_of_test_pictures_without_labels_is_read_too(tmp_path: Path) -> None:
+    touch(tmp_path, "1.png", "2.png", "3.png")
+    (tmp_path / "train.csv").write_text("image,label\n1.png,fear\n2.png,anger\n")
+    (tmp_path / "test.csv").write_text("image\n3.png\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("label") == ["fear", "anger", None]
+    assert manifest.column("split") == ["train", "train", "test"]
+
+
+def test_splits_of_the_pictures_folders_are_kept(tmp_path: Path) -> None:
+    touch(tmp_path, "Train/1.png", "Train/2.png", "Test/3.png")
+    (tmp_path / "labels.csv").write_text("image,label\n1.png,fear\n2.png,anger\n3.png,fear\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("split") == ["train", "train", "test"]
+    touch(tmp_path, "4.png")
+    with (tmp_path / "labels.csv").open("a") as file:
+        file.write("4.png,fear\n")
+    assert read_any(tmp_path).column("split") == [None] * 4
+
+
+def test_tables_that_were_not_read_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "1.png", "2.png", "old_scores.xlsx", "more.zip")
+    (tmp_path / "labels.csv").write_text("image,label\n1.png,fear\n2.png,anger\n")
+    (note,) = [note for note in read_any(tmp_path).notes if isinstance(note, LeftOut)]
+    assert note.startswith("more.zip, old_scores.xlsx lie beside and were not read")
+
+
+def test_names_without_a_suffix_are_found(tmp_path: Path) -> None:
+    touch(tmp_path, "pictures/001.png", "pictures/002.jpg")
+    (tmp_path / "labels.csv").write_text("id,emotion\n001,happy\n002,sad\n")
+    assert read_any(tmp_path).column("image") == ["pictures/001.png", "pictures/002.jpg"]
+
+
+def test_boxes_in_shares_of_the_picture_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('image,label,bbox\na.png,fear,"0.1,0.2,0.7,0.9"\nb.png,anger,"0,0,1,1"\n')
+    for box in (None, "xyxy", "xywh"):
+        with pytest.raises(ValueError, match=r"boxes in bbox are shares of the picture.*--columns box="):
+            read(tmp_path / "t.csv", box=box)
+    assert read(tmp_path / "t.csv", columns={"box": ""}).column("box") == [None, None]

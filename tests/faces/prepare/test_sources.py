@@ -86,6 +86,6 @@ def test_two_lists_of_classes_are_refused(tmp_path: Path, picture: bytes) -> Non
 def test_a_table_that_is_none_of_faces_says_how_to_go_on(tmp_path: Path, picture: bytes) -> None:
     (tmp_path / "1.png").write_bytes(picture)
     (tmp_path / "temperatures.csv").write_text("day,degrees\n1,20\n")
-    with pytest.raises(ValueError, match="give the layout folder"):
+    with pytest.raises(ValueError, match=r"temperatures\.csv may hold labels.*--unlabeled"):
         find([tmp_path])
     assert len(find([tmp_path], layout="folder")) == 1

@@ -7,9 +7,24 @@ from collections.abc import Iterator
 
 from halfsmile.data.check.duplicates import people_in_two_splits
 from halfsmile.data.check.subject import Finding, Subject, of_rows
-from halfsmile.data.manifest import SPLITS
+from halfsmile.data.manifest import SPLITS, Fault
 
 IMBALANCE = 20  # times that the largest class is larger than the smallest
+
+
+def unread(subject: Subject) -> Iterator[Finding]:
+    """Labels that seem to be there and were not read."""
+    if subject.unread is not None:
+        yield Finding(f"Labels are not read. {subject.unread.seen}", subject.unread.mend)
+
+
+def faults(subject: Subject) -> Iterator[Finding]:
+    """What the reader could not understand or did not find."""
+    for note in subject.manifest.notes:
+        if isinstance(note, Fault):
+            yield Finding(
+                str(note), "Mend the list or the files; what is left out is not trained or tested with."
+            )
 
 
 def repeated_rows(subject: Subject) -> Iterator[Finding]:
@@ -32,6 +47,8 @@ def repeated_rows(subject: Subject) -> Iterator[Finding]:
 def classes(subject: Subject) -> Iterator[Finding]:
     """Classes without faces, and very uneven ones."""
     manifest = subject.manifest
+    if subject.unread is not None:
+        return
     if manifest.taxonomy is None:
         yield Finding(
             "Nothing is labeled.",
@@ -82,8 +99,9 @@ def splits(subject: Subject) -> Iterator[Finding]:
     if values == {None}:
         yield Finding(
             "There are no splits.",
-            "Put test faces apart before training, by person where people are known: what is tested on must "
-            "not be trained on.",
+            "Put test faces apart before training, by person where people are known: `halfsmile data split "
+            "… --test "
+            "20% --by person`; what is tested on must not be trained on.",
             is_problem=False,
         )
     elif None in values:

@@ -20,11 +20,13 @@ from halfsmile.data.check.pictures import Pictures, measure_pictures
 from halfsmile.data.check.stats import Stats, describe
 from halfsmile.data.check.subject import Finding, Subject
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.registry import LAYOUTS, Layout, read_any, recognize
 from halfsmile.utils.console import plain
 
 FINDERS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    check_labels.unread,
+    check_labels.faults,
     check_faces.unreadable,
     check_labels.repeated_rows,
     check_labels.classes,
@@ -74,8 +76,17 @@ class Check:
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """One sentence; that nothing is wrong is said only where nothing is missing, either."""
         if self.ok:
+            bare = self.manifest.table["label"].null_count
+            left_out = any(isinstance(note, LeftOut) for note in self.manifest.notes)
+            said = ["No fault was found in what was read."]
+            if left_out:
+                said.append("See the notes for what was left out.")
+            if bare:
+                said.append(f"{bare:,} of {self.stats.faces:,} faces have no label.")
+            if len(said) > 1:
+                return " ".join(said)
             return "Nothing is wrong."
         return f"{len(self.problems)} {'things are' if len(self.problems) > 1 else 'thing is'} wrong."
 
@@ -184,10 +195,14 @@ def check(
     found = recognize(path) if layout is None else Layout(layout, path, "as asked")
     if found.name == "store":
         options = {"skip_damaged": True, **options}
-    manifest = read_any(found.root if layout is None else path, found.name, **options)
+    unread: UnreadLabelsError | None = None
+    try:
+        manifest = read_any(path, layout, **options)
+    except UnreadLabelsError as error:
+        manifest, unread = error.faces, error
     pictures = measure_pictures(manifest, progress=progress) if pixels else None
     duplicates = None if pictures is None else group_duplicates(pictures.signatures)
-    subject = Subject(manifest, pictures, duplicates)
+    subject = Subject(manifest, pictures, duplicates, unread)
     findings = [finding for finder in FINDERS for finding in finder(subject)]
     findings.sort(key=lambda finding: not finding.is_problem)
     findings = [*_container_findings(found, manifest), *findings]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from halfsmile.data.check.duplicates import Duplicates
 from halfsmile.data.check.pictures import Pictures
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import Manifest, UnreadLabelsError
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class Subject:
         manifest: The rows.
         pictures: What was seen of them; None if they were not read.
         duplicates: None if they were not compared.
+        unread: What was seen of labels that were not read.
     """
 
     manifest: Manifest
     pictures: Pictures | None
     duplicates: Duplicates | None
+    unread: UnreadLabelsError | None = None
 
 
 def of_rows(

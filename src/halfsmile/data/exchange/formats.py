@@ -6,6 +6,7 @@ Pictures keep their bytes; rows of pixel tables become PNG files. What can't be 
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 BOX_COLUMNS = ("x0", "y0", "x1", "y1")
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 _PLAIN = ("image", "label", "split", "person", "video", "frame", "sha256")
+_NAMED = {"sha256": "pixel_sha256"}
 _MAGIC = {
     b"\xff\xd8\xff": ".jpg",
     b"\x89PNG": ".png",
@@ -49,9 +51,10 @@ class ExportedFaces:
 
 
 def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> ExportedFaces:
-    """Write ``out/labeled/<split>/<label>/0000012.jpg`` and ``out/unlabeled/0000013.jpg``.
+    """Write ``out/labeled/<split>/<label>/0000012.jpg`` and ``out/unlabeled/<split>/0000013.jpg``.
 
-    The number is the row. Where no labeled row has a split, the folders of the splits are left out.
+    The number is the row. Where rows have no split, the folders of the splits are left out. The layout
+    ``class_folders`` reads them back.
 
     Raises:
         ValueError: If ``out`` exists, some labeled rows have a split and some have none, or a label can't be
@@ -71,7 +74,7 @@ def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> E
 
     def folder(row: int) -> str:
         if labels[row] is None:
-            return "unlabeled"
+            return "/".join(["unlabeled", *([splits[row]] if splits[row] else [])])
         return "/".join(["labeled", *([splits[row]] if splits[row] else []), labels[row]])
 
     written, bad = write_pictures(manifest, out, folder, progress=progress)
@@ -81,19 +84,36 @@ def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> E
 def export_csv(manifest: Manifest, path: Path) -> ExportedFaces:
     """Write a table: one row per face, a column per number of box and landmarks, ``votes_<label>`` for votes.
 
-    Missing values are empty. Locators stay relative to the manifest's root.
+    Missing values are empty. Pictures are named relative to the table, so that it can be read where it is; on
+    another drive by their whole path.
     """
+    prefix = _prefix(manifest.root, Path(path).parent)
     labels = manifest.taxonomy.labels if manifest.taxonomy else ()
     votes = [f"votes_{label}" for label in labels]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*_PLAIN, *BOX_COLUMNS, *LANDMARK_COLUMNS, *votes])
+        writer.writerow(
+            [*(_NAMED.get(name, name) for name in _PLAIN), *BOX_COLUMNS, *LANDMARK_COLUMNS, *votes]
+        )
         for row in manifest.table.to_pylist():
             numbers: list[Any] = []
             for name, count in (("box", 4), ("landmarks", 10), ("votes", len(labels))):
                 numbers += [""] * count if row[name] is None else row[name]
+            row["image"] = prefix + row["image"]
             writer.writerow([*("" if row[name] is None else row[name] for name in _PLAIN), *numbers])
     return ExportedFaces(Path(path), len(manifest))
+
+
+def _prefix(root: Path, folder: Path) -> str:
+    """What turns a locator below a root into one below a folder."""
+    place = Path(root).resolve()
+    try:
+        text = Path(os.path.relpath(place, folder.resolve())).as_posix()
+    except ValueError:
+        text = place.as_posix()
+    if place.is_file():
+        return f"{text}!"
+    return "" if text == "." else f"{text}/"
 
 
 def export_coco(manifest: Manifest, out: Path, *, progress: bool = True) -> ExportedFaces:

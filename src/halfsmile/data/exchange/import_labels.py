@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from halfsmile.data.exchange.formats import image_rows
-from halfsmile.data.exchange.label_studio import read_annotations
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
+from halfsmile.data.exchange.answers import NAMES, Answer, IsLabel, choose_field, name_in, texts
+from halfsmile.data.exchange.cvat import read_cvat
+from halfsmile.data.exchange.label_studio import read_label_studio
+from halfsmile.data.exchange.matching import Rows
 from halfsmile.data.exchange.pseudo_labels import probability_labels
-from halfsmile.data.manifest import SCHEMA, Manifest
-from halfsmile.data.readers.table_rows import TABLE_SUFFIXES, read_rows
-from halfsmile.taxonomy import TAXONOMIES, Taxonomy, from_labels
-
-
-@dataclass(frozen=True)
-class GivenLabels:
-    """What one file says about one face.
-
-    Args:
-        answers: A label per annotator; may be empty.
-        votes: Distribution over the taxonomy, where the file has one.
-    """
-
-    answers: tuple[str, ...] = ()
-    votes: tuple[float, ...] | None = None
+from halfsmile.data.manifest import SCHEMA, Fault, Manifest
+from halfsmile.data.readers.words import EXPRESSIONS
+from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
+from halfsmile.taxonomy import TAXONOMIES, Taxonomy, from_labels, from_names
 
 
 def import_labels(
@@ -39,66 +28,90 @@ def import_labels(
     *,
     taxonomy: Taxonomy | None = None,
     renames: Mapping[str, str | None] | None = None,
+    field: str | None = None,
     split: str | None = None,
 ) -> Manifest:
-    """Set labels from a CSV table or a Label Studio export (``.json``).
+    """Set labels from a table, from Label Studio (JSON, JSON-MIN or CSV) or from CVAT (XML).
 
     Several answers about one face make votes, and the label that most gave; without such a majority the face
     has votes but no label. Faces that the file does not name keep what they have.
 
     Args:
-        manifest: Faces; the file's ``image`` (for Label Studio: ``data.locator``) is looked up in ``image``.
-        path: A table (CSV, Parquet or JSON Lines) with the columns ``image`` and ``label`` and perhaps
-            ``votes_<label>``, or a JSON file that Label Studio exported (JSON or JSON-MIN).
+        manifest: Faces. A name in the file means the face of that locator, or the one whose path ends like
+            it, also with what uploading puts before a name; see
+            :class:`~halfsmile.data.exchange.matching.Rows`.
+        path: A table (CSV, Parquet or JSON Lines) with a column of pictures and one of labels, and perhaps
+            ``votes_<label>``; a JSON file of Label Studio; an XML file or archive of CVAT.
         taxonomy: Classes; by default those of the manifest, or those of the model that wrote the file where
-            it is a table of ``halfsmile pseudo-label``.
+            it is a table of ``halfsmile pseudo-label``, or else the labels in the file.
         renames: Label in the file to label of the taxonomy, or to None to ignore it.
+        field: Column or field of the labels, where several could be.
         split: Split of the rows that have a label and no split.
 
     Returns:
         The manifest with notes that count what was set, changed, ignored, and not found.
 
     Raises:
-        ValueError: If the file can't be read, no taxonomy is known, or a label is in neither the taxonomy nor
-            ``renames``.
+        ValueError: If the file can't be read, says no label or of no face of the manifest, or a label is in
+            neither the taxonomy nor ``renames``.
     """
-    path = Path(path)
+    path, renames = Path(path), renames or {}
     taxonomy = taxonomy or manifest.taxonomy or _of_the_model(path)
-    if taxonomy is None:
-        raise ValueError(
-            f"{manifest.root} has no classes yet: say which the labels of {path} have, by a known name "
-            f"({', '.join(TAXONOMIES)}) or one by one (--taxonomy ferplus, --taxonomy calm,glad)."
-        )
-    if manifest.taxonomy is not None:
+    if manifest.taxonomy is not None and taxonomy is not None:
         manifest.taxonomy.require_same(taxonomy)
-    if path.suffix.lower() == ".json":
-        given = {image: GivenLabels(answers) for image, answers in read_annotations(path).items()}
-    else:
-        given = read_table(path, taxonomy)
-    targets = _targets({a for found in given.values() for a in found.answers}, taxonomy, renames or {}, path)
-    rows = dict(image_rows(manifest))
-    labels, votes = manifest.column("label"), manifest.column("votes")
-    counts: Counter[str] = Counter()
-    for image, found in given.items():
-        if image not in rows:
-            counts["not found"] += 1
+    given = _read(path, taxonomy, renames, field)
+    said = {label for answer in given for label in answer.labels}
+    if idle := sorted(set(renames) - said):
+        raise ValueError(
+            f"{path} has no label {', '.join(idle)}; it has {', '.join(sorted(said)) or 'none'}."
+        )
+    if taxonomy is None:
+        names = sorted({new for label in said if (new := renames.get(label, label)) is not None})
+        if len(names) < 2:
+            raise ValueError(
+                f"{manifest.root} has no classes yet: say which the labels of {path} have, by a known name "
+                f"({', '.join(TAXONOMIES)}) or one by one (--taxonomy ferplus, --taxonomy calm,glad)."
+            )
+        taxonomy = from_names(names)
+    targets = _targets(said, taxonomy, renames, path)
+    rows, answers, counts = Rows(manifest, path.parent), dict[int, list[str]](), Counter[str]()
+    shares: dict[int, tuple[float, ...]] = {}
+    missing: list[str] = []
+    for answer in given:
+        row = rows.find(answer.name)
+        if row is None:
+            missing.append(answer.name)
             continue
-        row = rows[image]
-        answers = [t for t in (targets[a] for a in found.answers) if t is not None]
-        if not answers and found.votes is None:
+        answers.setdefault(row, []).extend(t for label in answer.labels if (t := targets[label]) is not None)
+        if answer.votes is not None:
+            shares[row] = answer.votes
+    if given and not answers:
+        raise ValueError(
+            f"None of the {len(given):,} faces that {path} names is in {manifest.root}, first {missing[0]!r} "
+            f"(there, for example, {next(iter(manifest.column('image')), 'nothing')!r})."
+        )
+    if missing:
+        counts["not found"] = len(set(missing))
+    labels, votes = manifest.column("label"), manifest.column("votes")
+    for row, found in answers.items():
+        if not found and row not in shares:
             counts["without an answer"] += 1
             continue
-        label, shares = _settle(answers, taxonomy)
-        if label is None and answers:
+        label, of_answers = _settle(found, taxonomy)
+        if label is None and found:
             counts["without a majority"] += 1
         counts["changed" if labels[row] not in (None, label) else "set"] += 1
         labels[row] = label
-        votes[row] = found.votes if found.votes is not None else shares
+        votes[row] = shares.get(row, of_answers)
+    if not counts["set"] + counts["changed"]:
+        raise ValueError(f"{path} has no answer for any face of {manifest.root}.")
     table = manifest.table
     for name, values in (("label", labels), ("votes", votes)):
-        field = SCHEMA.field(name)
-        table = table.set_column(SCHEMA.get_field_index(name), field, pa.array(values, field.type))
+        kind = SCHEMA.field(name)
+        table = table.set_column(SCHEMA.get_field_index(name), kind, pa.array(values, kind.type))
     note = f"Labels from {path.name}: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())) + "."
+    if missing:
+        note += f" First not found: {missing[0]}."
     labeled = Manifest(table, manifest.root, taxonomy, (*manifest.notes, note))
     return labeled if split is None else labeled.with_split(split)
 
@@ -107,49 +120,72 @@ def _of_the_model(path: Path) -> Taxonomy | None:
     """Classes of the model that wrote a table of pseudo-labels; None of other files."""
     if path.suffix.lower() not in TABLE_SUFFIXES:
         return None
-    labels = probability_labels(read_rows(path)[0])
+    labels = probability_labels(read_rows(path, only_head=True).names)
     return from_labels(labels) if labels else None
 
 
-def read_table(path: Path, taxonomy: Taxonomy) -> dict[str, GivenLabels]:
-    """Labels and votes of a table by ``image``; several rows about one face are several answers.
+def _read(
+    path: Path, taxonomy: Taxonomy | None, renames: Mapping[str, str | None], field: str | None
+) -> list[Answer]:
+    """What a file says, by its suffix."""
+    known = {*(label.casefold() for label in taxonomy.labels)} if taxonomy else EXPRESSIONS
+
+    def is_label(text: str) -> bool:
+        return text in renames or text.casefold() in known
+
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return read_label_studio(path, is_label, field)
+    if suffix == ".xml" or path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        if field is not None:
+            raise ValueError(f"{path} is read as CVAT's, whose labels stand in no field; leave --field away.")
+        return read_cvat(path, is_label)
+    return read_table(path, taxonomy, is_label, field)
+
+
+def read_table(
+    path: Path, taxonomy: Taxonomy | None, is_label: IsLabel, field: str | None = None
+) -> list[Answer]:
+    """Labels and votes of a table; several rows about one face are several answers.
 
     Raises:
-        ValueError: If the file or one of its rows can't be read.
+        ValueError: If the file or one of its rows can't be read, or a column is missing.
     """
-    found: dict[str, GivenLabels] = {}
-    names = [f"votes_{label}" for label in taxonomy.labels]
-    for number, row in _rows(path):
-        votes = [row[name] for name in names] if row.keys() >= set(names) else []
-        if row["label"] is None or None in votes:
-            raise ValueError(f"{path}, line {number}: it has fewer columns than the header.")
-        before = found.get(row["image"], GivenLabels()).answers
-        answers = (*before, row["label"]) if row["label"] else before
-        filled = any(votes)
-        found[row["image"]] = GivenLabels(answers, _numbers(votes, path, number) if filled else None)
+    table = read_rows(path)
+    rows = list(table.rows)
+    if table.notes and (faults := [note for note in table.notes if isinstance(note, Fault)]):
+        raise ValueError(f"{path}: {faults[0]} Mend them first.")
+    if not {"locator", "image"} & set(table.names) and all(name_in(row) is None for row in rows):
+        raise ValueError(f"{path} has no column that names pictures; it has {table.names}.")
+    columns = [f"votes_{label}" for label in taxonomy.labels] if taxonomy else []
+    has_votes = set(columns) <= set(table.names) and bool(columns)
+    fields = {
+        name: [text for row in rows for text in texts(_text(row.get(name)))]
+        for name in table.names
+        if name not in NAMES and not name.startswith("votes_")
+    }
+    if has_votes and not any(fields.get(name) for name in ("label", *([field] if field else ()))):
+        chosen = "label"
+    else:
+        chosen = (
+            "label" if "label" in fields and field is None else choose_field(path, fields, is_label, field)
+        )
+    found = []
+    for number, row in enumerate(rows, 2):
+        name = name_in({key: _text(value) for key, value in row.items()})
+        if name is None:
+            raise ValueError(f"{path}, line {number}: it names no picture.")
+        said = texts(_text(row.get(chosen)))
+        if len(said) > 1:
+            raise ValueError(f"{path}, line {number}: one label was expected, found {said}.")
+        cells = [_text(row[column]) for column in columns] if has_votes else []
+        found.append(Answer(name, tuple(said), _numbers(cells, path, number) if any(cells) else None))
     return found
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Rows of a table with their line numbers; empty text where Parquet and JSON Lines have nothing."""
-    if path.suffix.lower() in (".parquet", ".jsonl", ".ndjson"):
-        columns, rows, _ = read_rows(path)
-        _require_columns(path, columns)
-        for number, row in enumerate(rows, 1):
-            yield number, {name: "" if row.get(name) is None else row[name] for name in columns}
-        return
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _require_columns(path, reader.fieldnames or ())
-            yield from enumerate(reader, 2)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path} can't be read as a CSV table ({error}).") from error
-
-
-def _require_columns(path: Path, columns: Iterable[str]) -> None:
-    if missing := {"image", "label"} - set(columns):
-        raise ValueError(f"{path} lacks the columns {sorted(missing)}; it has {list(columns)}.")
+def _text(value: Any) -> str:
+    """A cell as text; empty where Parquet and JSON Lines have nothing."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _numbers(texts: Sequence[str], path: Path, line: int) -> tuple[float, ...]:
@@ -166,15 +202,18 @@ def _numbers(texts: Sequence[str], path: Path, line: int) -> tuple[float, ...]:
 def _targets(
     found: set[str], taxonomy: Taxonomy, renames: Mapping[str, str | None], path: Path
 ) -> dict[str, str | None]:
+    by_name = {label.casefold(): label for label in taxonomy.labels}
     targets = {label: renames.get(label, label) for label in found}
-    unknown = sorted({t for t in targets.values() if t is not None and t not in taxonomy.labels})
+    unknown = sorted({t for t in targets.values() if t is not None and t.casefold() not in by_name})
     if unknown:
         raise ValueError(
             f"{path} has the labels {json.dumps(unknown, ensure_ascii=False)}, which taxonomy "
             f"{taxonomy.name!r} {list(taxonomy.labels)} lacks. Say what becomes of each: "
-            "another label, or none."
+            f"--rename {unknown[0]}=another, or =none."
         )
-    return targets
+    return {
+        label: None if target is None else by_name[target.casefold()] for label, target in targets.items()
+    }
 
 
 def _settle(answers: Sequence[str], taxonomy: Taxonomy) -> tuple[str | None, list[float] | None]:

@@ -7,12 +7,24 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from halfsmile.data.exchange.answers import NAMES, Answer, IsLabel, choose_field, name_in, texts
 from halfsmile.data.exchange.formats import ExportedFaces, write_pictures
 from halfsmile.data.manifest import Manifest
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.files import atomic_write, read_json, write_json
 
 _FROM, _TO = "expression", "image"
+_ABOUT = (
+    *NAMES,
+    "id",
+    "annotator",
+    "annotation_id",
+    "created_at",
+    "updated_at",
+    "lead_time",
+    "project",
+    "agreement",
+)
 
 
 def export_label_studio(
@@ -71,46 +83,70 @@ def labeling_config(taxonomy: Taxonomy) -> str:
     return "\n".join([*lines, "  </Choices>", "</View>", ""])
 
 
-def read_annotations(path: Path) -> dict[str, tuple[str, ...]]:
-    """Labels by locator, one per annotator, from an export as JSON or JSON-MIN.
+def read_label_studio(path: Path, is_label: IsLabel, field: str | None = None) -> list[Answer]:
+    """What annotators chose, from an export as JSON or JSON-MIN, whatever the field is called.
 
     Skipped (cancelled) annotations do not count, nor do predictions.
 
+    Args:
+        path: The export.
+        is_label: Whether a text is one of the labels.
+        field: Name of the choice; found where only one holds labels.
+
     Raises:
-        ValueError: If the file is no such export, or a task has no locator or two choices in one annotation.
+        ValueError: If the file is no such export, holds no answer, or a task does not say which face it is or
+            has two choices in one annotation.
     """
     tasks = read_json(path)
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise ValueError(f"{path} is not an export of Label Studio: expected a list of tasks.")
-    found: dict[str, tuple[str, ...]] = {}
+    names: list[str] = []
+    choices: list[dict[str, list[list[str]]]] = []
     for number, task in enumerate(tasks):
         data = task.get("data", task)
-        locator = data.get("locator") if isinstance(data, dict) else None
-        if not isinstance(locator, str):
+        name = name_in({**task, **data}) if isinstance(data, dict) else None
+        if name is None:
             raise ValueError(
-                f"{path}, task {number}: it has no 'locator', so it is not known which face it is. Import "
+                f"{path}, task {number}: it names no picture, so it is not known which face it is. Import "
                 "the tasks.json that was exported for labeling, and keep its data."
             )
+        names.append(name)
         try:
-            choices = _choices(task)
+            choices.append(_choices(task) if "annotations" in task else _flat(task, name))
         except (KeyError, TypeError, AttributeError) as error:
             shown = json.dumps(task, ensure_ascii=False)[:200]
             raise ValueError(f"{path}, task {number}: can't find the choices in {shown}.") from error
-        if wrong := [answer for answer in choices if len(answer) != 1]:
+    values: dict[str, list[str]] = {}
+    for found in choices:
+        for name, answers in found.items():
+            values.setdefault(name, []).extend(text for answer in answers for text in answer)
+    chosen = choose_field(path, values, is_label, field)
+    read = []
+    for number, (name, found) in enumerate(zip(names, choices, strict=True)):
+        answers = [answer for answer in found.get(chosen, []) if answer]
+        if wrong := [answer for answer in answers if len(answer) != 1]:
             raise ValueError(f"{path}, task {number}: one choice was expected, found {wrong[0]}.")
-        found[locator] = (*found.get(locator, ()), *(answer[0] for answer in choices))
+        read.append(Answer(name, tuple(answer[0] for answer in answers)))
+    return read
+
+
+def _choices(task: dict[str, Any]) -> dict[str, list[list[str]]]:
+    """Choices of every annotator of a task by the name of the field."""
+    found: dict[str, list[list[str]]] = {}
+    for annotation in task["annotations"]:
+        if annotation.get("was_cancelled"):
+            continue
+        for result in annotation["result"]:
+            kind = result.get("type", "choices")
+            if said := texts(result["value"].get(kind)):
+                found.setdefault(str(result.get("from_name")), []).append(said)
     return found
 
 
-def _choices(task: dict[str, Any]) -> list[list[str]]:
-    """Choices of every annotator of a task."""
-    if "annotations" not in task:
-        answer = task.get(_FROM)
-        return [] if not answer else [[answer] if isinstance(answer, str) else list(answer["choices"])]
-    return [
-        [str(choice) for choice in result["value"]["choices"]]
-        for annotation in task["annotations"]
-        if not annotation.get("was_cancelled")
-        for result in annotation["result"]
-        if result.get("from_name") == _FROM
-    ]
+def _flat(task: dict[str, Any], name: str) -> dict[str, list[list[str]]]:
+    """Fields of a task in the short form, in which those of data and of choices stand side by side."""
+    return {
+        field: [said]
+        for field, value in task.items()
+        if field not in _ABOUT and value != name and (said := texts(value))
+    }

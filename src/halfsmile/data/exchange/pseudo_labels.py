@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from halfsmile.data.manifest import SCHEMA, Manifest
 from halfsmile.data.readers.registry import read_any, recognize
-from halfsmile.data.readers.table_rows import TABLE_SUFFIXES, read_rows
 from halfsmile.data.store import read as stores
+from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.files import read_json, write_json
 
@@ -127,7 +127,8 @@ def _is_list(path: Path) -> bool:
 
 
 def _read_table(path: Path, taxonomy: Taxonomy, notes: list[str]) -> tuple[Manifest, dict[str, Any]]:
-    columns, found, _ = read_rows(path)
+    pseudo = read_rows(path)
+    columns, found = pseudo.names, pseudo.rows
     labels = probability_labels(columns)
     if not labels:
         raise ValueError(

@@ -38,7 +38,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.images import hash_images
-from halfsmile.data.manifest import SPLITS, Manifest
+from halfsmile.data.manifest import SPLITS, Fault, LeftOut, Manifest
 from halfsmile.taxonomy import FERPLUS
 
 Votes = npt.NDArray[np.int64]
@@ -48,6 +48,11 @@ COLUMNS = (*FERPLUS.labels, "unknown", "NF")
 USAGES = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 FOLDERS = {"train": "FER2013Train", "valid": "FER2013Valid", "test": "FER2013Test"}
 NUM_EMOTIONS = len(FERPLUS)
+_VOTES = (
+    "put fer2013new.csv beside it, from https://github.com/microsoft/FERPlus. Without it the data set is "
+    "FER2013, "
+    "which has seven labels of its own: leave --data-set and --label-rule away."
+)
 
 
 def _emotion(scores: Votes) -> Winners:
@@ -146,6 +151,8 @@ def read(root: Path, *, rule: str = "argmax") -> Manifest:
     root = Path(root)
     if rule not in RULES:
         raise ValueError(f"Label rule {rule!r} is unknown; FERPlus has {', '.join(RULES)}.")
+    if (root / "fer2013.csv").is_file() and not (root / "fer2013new.csv").is_file():
+        raise ValueError(f"{root} has the faces of FER2013 and not the votes of FERPlus: {_VOTES}")
     if (root / "fer2013.csv").is_file():
         rows, notes = _read_csv_layout(root)
     elif any((root / folder).is_dir() for folder in FOLDERS.values()):
@@ -175,14 +182,19 @@ def read(root: Path, *, rule: str = "argmax") -> Manifest:
     keep = np.flatnonzero(is_labeled & ~is_copy)
 
     before, after = Counter(splits[is_labeled]), Counter(splits[keep])
-    notes.append(
+    dropped, copies = int((~is_labeled).sum()), int((is_copy & is_labeled).sum())
+    rule_note = (
         f"FERPlus, label rule {rule}: {_counts(before)} rows have a label; "
-        f"{int((~is_labeled).sum())} rows without a winning emotion were dropped."
+        f"{dropped} rows without a winning emotion were dropped."
     )
-    notes.append(
-        f"{int((is_copy & is_labeled).sum())} labeled training images were dropped because they are exact "
+    copies_note = (
+        f"{copies} labeled training images were dropped because they are exact "
         f"copies of validation or test images ({int(is_copy.sum())} before the label rule): {_counts(after)}."
     )
+    notes += [
+        LeftOut(rule_note) if dropped else rule_note,
+        LeftOut(copies_note) if copies else copies_note,
+    ]
     of_test = {digest for digest, split in zip(hashes, splits, strict=True) if digest and split == "test"}
     shared = sum(hashes[i] in of_test for i in keep if splits[i] == "valid")
     if shared:
@@ -245,24 +257,35 @@ def _read_folder_layout(root: Path) -> tuple[list[_Row], list[str]]:
     else:
         raise ValueError(f"{root}: each image folder needs its label.csv, or {root.name} a fer2013new.csv.")
     rows = [_Row(f"{FOLDERS[split]}/{name}", split, votes) for split, name, votes in entries if name]
-    missing = [row.locator for row in rows if not (root / row.locator).is_file()]
-    if missing:
-        raise ValueError(
-            f"{root}: {len(missing):,} images of the label files are missing, first {missing[0]}."
-        )
     notes = _unnamed(len(entries) - len(rows))
+    missing = {row.locator for row in rows if not (root / row.locator).is_file()}
+    if len(missing) == len({row.locator for row in rows}):
+        raise ValueError(
+            f"{root}: all {len(missing):,} images of the label files are missing, first {min(missing)}."
+        )
+    if missing:
+        notes.append(
+            Fault(
+                f"{len(missing):,} images of the label files are missing and were left out, first "
+                f"{min(missing)}."
+            )
+        )
+        rows = [row for row in rows if row.locator not in missing]
     uses = Counter(row.locator for row in rows)
     unique = [row for row in rows if uses[row.locator] == 1]
     if len(unique) < len(rows):
         notes.append(
-            f"{len(rows) - len(unique)} rows share a file name with another row and were dropped: "
-            "which votes belong to the picture can't be told."
+            Fault(
+                f"{len(rows) - len(unique)} rows share a file name with another row and were dropped: "
+                "which votes belong to the picture can't be told."
+            )
         )
     return unique, notes
 
 
 def _unnamed(count: int) -> list[str]:
-    return [f"{count} rows to which FERPlus gives no image name (not a face) were dropped."] if count else []
+    text = f"{count} rows to which FERPlus gives no image name (not a face) were dropped."
+    return [LeftOut(text)] if count else []
 
 
 def _records(path: Path, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:

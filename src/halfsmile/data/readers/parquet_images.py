@@ -8,7 +8,6 @@ schema (``ClassLabel``), or of names. The split is the beginning of the file's n
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +18,7 @@ import pyarrow.compute as pc
 
 from halfsmile.data.containers.parquet import ImageTable, open_image_table
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.readers.class_folders import SPLIT_FOLDERS
+from halfsmile.data.readers.words import split_in, split_of
 from halfsmile.taxonomy import Taxonomy, from_names
 from halfsmile.utils.progress import Progress
 
@@ -174,9 +173,6 @@ def _class_names(metadata: dict[bytes, bytes], column: str) -> tuple[str, ...]:
 
 
 def _split(path: Path) -> str | None:
-    """The split that a file's name begins with, or that one of its folders is named after."""
-    for name in (path.name, *reversed(path.parts[:-1])):
-        match = re.match(r"[a-z]+", name.lower())
-        if match and match[0] in SPLIT_FOLDERS:
-            return SPLIT_FOLDERS[match[0]]
-    return None
+    """The split that a file's name tells, or that one of its folders is named after."""
+    found = (split_in(path.stem), *map(split_of, reversed(path.parts[:-1])))
+    return next((split for split in found if split), None)

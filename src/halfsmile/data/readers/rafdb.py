@@ -12,10 +12,12 @@ The split is the beginning of the file name. The complete set has 12,271 trainin
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.containers.archive import open_archive
+from halfsmile.data.manifest import Fault, Manifest
 from halfsmile.taxonomy import RAFDB
 
 Crops = Literal["aligned", "original"]
@@ -27,7 +29,7 @@ def read(root: Path, *, crops: Crops = "aligned") -> Manifest:
     """Read the faces that the list names.
 
     Args:
-        root: Folder with ``EmoLabel`` and ``Image``, or the folder above ``basic``.
+        root: Folder with ``EmoLabel`` and ``Image``, or the folder above ``basic``, or an archive of them.
         crops: ``aligned`` faces, or the ``original`` pictures.
 
     Returns:
@@ -37,32 +39,36 @@ def read(root: Path, *, crops: Crops = "aligned") -> Manifest:
         ValueError: If the list is missing or has a line that can't be understood, or no picture is found.
     """
     root = Path(root)
-    base = next((folder for folder in (root, root / "basic") if (folder / LIST).is_file()), None)
+    names = open_archive(root).names if root.is_file() else ()
+    base = next((base for base in _bases(names) if _is_file(root, names, base + LIST)), None)
     if base is None:
         raise ValueError(f"{root} holds no RAF-DB: expected {LIST} (spelled like this), or basic/{LIST}.")
-    lines = [line.split() for line in _text(base / LIST).splitlines()]
-    folder = base / "Image" / crops
-    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    text = open_archive(root).read(base + LIST) if names else (root / base / LIST).read_bytes()
+    lines = [line.split() for line in _text(root / base / LIST, text).splitlines()]
+    folder = f"{base}Image/{crops}"
+    present = _present(root, names, folder)
     rows, missing = [], []
     for number, fields in enumerate(lines, start=1):
         if not fields:
             continue
-        name, label, split = _entry(fields, f"{base / LIST}, line {number}")
+        name, label, split = _entry(fields, f"{root / base / LIST}, line {number}")
         file = name if crops == "original" else f"{Path(name).stem}_aligned{Path(name).suffix}"
         if file not in present:
             missing.append(file)
             continue
-        rows.append({"image": (folder / file).relative_to(root).as_posix(), "label": label, "split": split})
+        rows.append({"image": f"{folder}/{file}", "label": label, "split": split})
     if not rows:
         raise ValueError(
-            f"{folder} has none of the {len(missing):,} pictures that {LIST} names"
+            f"{root / folder} has none of the {len(missing):,} pictures that {LIST} names"
             + (f", first {missing[0]}." if missing else ".")
         )
-    notes = []
+    notes: list[str] = []
     if missing:
         notes.append(
-            f"{len(missing):,} rows of {LIST} have no picture in {folder.name} and were left out, "
-            f"first {missing[0]}."
+            Fault(
+                f"{len(missing):,} rows of {LIST} have no picture in {crops} and were left out, "
+                f"first {missing[0]}."
+            )
         )
     counts = Counter(row["split"] for row in rows)
     if counts != COMPLETE:
@@ -73,9 +79,27 @@ def read(root: Path, *, crops: Crops = "aligned") -> Manifest:
     return Manifest.from_rows(rows, root, RAFDB, notes)
 
 
-def _text(path: Path) -> str:
+def _bases(names: Sequence[str]) -> list[str]:
+    """Folders that the list may lie in; in an archive, whatever it wraps them in."""
+    inside = [name.removesuffix(LIST) for name in names if name == LIST or name.endswith(f"/{LIST}")]
+    return inside or ["", "basic/"]
+
+
+def _is_file(root: Path, names: Sequence[str], name: str) -> bool:
+    return name in names if names else (root / name).is_file()
+
+
+def _present(root: Path, names: Sequence[str], folder: str) -> set[str]:
+    """Names of the files in a folder."""
+    if names:
+        return {name.rpartition("/")[2] for name in names if name.rpartition("/")[0] == folder}
+    place = root / folder
+    return {path.name for path in place.iterdir()} if place.is_dir() else set()
+
+
+def _text(path: Path, data: bytes) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text ({error}).") from error
 

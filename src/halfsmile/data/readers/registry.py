@@ -8,11 +8,12 @@ Layouts with files of their own are certain; folders of pictures are guessed fro
 from __future__ import annotations
 
 import importlib
+import inspect
 import itertools
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,23 +22,27 @@ import pyarrow.parquet as pq
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.containers.parquet import image_column
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import SPLITS, LeftOut, Manifest
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
-from halfsmile.data.readers.class_folders import SPLIT_FOLDERS
+from halfsmile.data.readers.class_folders import understand
 from halfsmile.data.readers.folder import IMAGE_SUFFIXES, is_image
-from halfsmile.data.readers.table_rows import TABLE_SUFFIXES
-from halfsmile.taxonomy import TAXONOMIES
+from halfsmile.data.readers.signs import note_on_folders, require_no_labels, tables_beside
+from halfsmile.data.readers.table import split_of_table
+from halfsmile.data.readers.words import split_of
+from halfsmile.data.tables.columns import looks_like
+from halfsmile.data.tables.rows import TABLE_SUFFIXES
 
 MAX_ENTRIES = 2_000
 MAX_INNER = 200
 MAX_WRAPPED = 3
-MAX_CLASSES = 64
+MAX_TABLES = 12
 LAYOUTS = {
     "manifest": "a manifest that halfsmile wrote (.parquet)",
     "store": "a face store (index.parquet and tar shards)",
     "recordio": "InsightFace RecordIO (.rec and .idx)",
     "parquet_images": "Parquet files with the pictures in their cells",
     "ferplus": "FERPlus (fer2013.csv and fer2013new.csv, or FER2013Train …)",
+    "fer2013": "FER2013 (a table with the columns emotion and pixels)",
     "rafdb": f"RAF-DB ({rafdb.LIST})",
     "affectnet": "AffectNet (training.csv, or train_set/annotations)",
     "affwild2": "Aff-Wild2 (EXPR_…_Challenge/Train_Set)",
@@ -49,12 +54,9 @@ LAYOUTS = {
 }
 """Layouts by name; each but the first two is a module of :mod:`halfsmile.data.readers`."""
 
-_WORDS = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.labels} | {
-    "angry", "afraid", "calm", "disgusted", "fearful", "happy", "natural", "sad", "smile", "smiling",
-    "surprised",
-}  # fmt: skip
-
 _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+_OPTIONS = {"columns": "--columns", "labels": "--label-names", "box": "--box", "rule": "--label-rule"}
+_SHOWN = 12
 _AFFECTNET = re.compile(rb"(\xef\xbb\xbf)?\"?(subDirectory_filePath|\d+/[0-9a-f]{16,}\.)")
 
 
@@ -67,12 +69,14 @@ class Layout:
         root: What to give to the reader: the path, or a folder below that the path only wraps.
         reason: Why this layout, for people.
         is_certain: Whether files of its own tell the layout; False for a guess by folder names.
+        tables: Of the layout ``table``, those in or below a folder or archive.
     """
 
     name: str
     root: Path
     reason: str
     is_certain: bool = True
+    tables: tuple[Path, ...] = ()
 
 
 def recognize(path: Path) -> Layout:
@@ -95,7 +99,7 @@ def recognize(path: Path) -> Layout:
         if layout := _by_sign(folder):
             return layout
         inner = [entry for entry in _entries(folder, MAX_ENTRIES) if not entry[0].startswith(".")]
-        if len(inner) != 1 or not inner[0][1] or inner[0][0] in SPLIT_FOLDERS or level == MAX_WRAPPED:
+        if len(inner) != 1 or not inner[0][1] or split_of(inner[0][0]) or level == MAX_WRAPPED:
             break
         folder = folder / inner[0][0]
     if layout := _by_contents(folder, _tree(folder)):
@@ -121,23 +125,54 @@ def read_any(path: Path, layout: str | None = None, **options: Any) -> Manifest:
     path = Path(path)
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"Layout {layout!r} is unknown; known are {', '.join(LAYOUTS)}.")
-    found = recognize(path) if layout is None else Layout(layout, path, "as asked")
+    found = _asked(path, layout)
     if found.name == "manifest":
         return Manifest.load(found.root)
     home = "halfsmile.data.store.read" if found.name == "store" else f"halfsmile.data.readers.{found.name}"
     read: Callable[..., Any] = importlib.import_module(home).read
+    _require_options(path, found, read, options)
+    if found.tables:
+        options["tables"] = found.tables
     result = read(found.root, **options)
     manifest = result if isinstance(result, Manifest) else getattr(result, "manifest", None)
     if not isinstance(manifest, Manifest):
         raise ValueError(f"{path} holds {LAYOUTS[found.name]}; read it with its own reader.")
+    if layout is None and found.name == "folder":
+        require_no_labels(manifest)
+        return replace(manifest, notes=(*manifest.notes, *note_on_folders(manifest)))
+    beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
+    if beside := [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]:
+        note = LeftOut(f"{', '.join(beside)} lie beside and were not read: give the path of what is meant.")
+        return replace(manifest, notes=(*manifest.notes, note))
     return manifest
 
 
+def _asked(path: Path, layout: str | None) -> Layout:
+    """The layout that was asked for, or is recognized; tables in a folder are looked for in any case."""
+    if layout is None or (layout == "table" and not path.is_file()):
+        found = recognize(path)
+        if layout in (None, found.name):
+            return found
+    return Layout(str(layout), path, "as asked")
+
+
+def _require_options(path: Path, layout: Layout, read: Callable[..., Any], options: Iterable[str]) -> None:
+    """Refuse options that the reader of a layout does not have.
+
+    Raises:
+        ValueError: If one has no use there.
+    """
+    known = inspect.signature(read).parameters
+    if idle := [option for option in options if option not in known]:
+        named = ", ".join(_OPTIONS.get(option, option) for option in idle)
+        raise ValueError(f"{path} is read as {layout.name}, which has no use for {named}.")
+
+
 def _tree(folder: Path) -> dict[str, bool]:
-    """Some paths of up to three levels below a folder, sorted by level, and whether each is a folder."""
+    """Some paths of up to five levels below a folder, sorted by level, and whether each is a folder."""
     tree: dict[str, bool] = {}
     level = [""]
-    for limit in (MAX_ENTRIES, MAX_INNER, MAX_INNER):
+    for limit in (MAX_ENTRIES, *(MAX_INNER,) * 4):
         inside: dict[str, bool] = {}
         for prefix in level[:MAX_INNER]:
             inside |= {prefix + name: is_folder for name, is_folder in _entries(folder / prefix, limit)}
@@ -186,18 +221,34 @@ def _of_file(path: Path) -> Layout:
             return Layout("parquet_images", path, f"Parquet with image files in the column {column}")
         return Layout("table", path, "Parquet without image files")
     if suffix in TABLE_SUFFIXES:
+        if looks_like(path) == "pixels":
+            return Layout("fer2013", path, "a table with the pixels of pictures")
         return Layout("table", path, f"a {suffix} file")
     if path.name.lower().endswith(ARCHIVE_SUFFIXES):
-        names = [name for name in open_archive(path).names if is_image(PurePosixPath(name))]
-        step = max(1, len(names) // MAX_ENTRIES)
-        if pictures := _of_pictures(path, names[::step]):
-            return pictures
-        raise ValueError(f"{path} is an archive without pictures.")
+        return _of_archive(path)
     raise ValueError(f"{path} is no table, archive, .rec or .parquet file.")
 
 
+def _of_archive(path: Path) -> Layout:
+    names = open_archive(path).names
+    for name in names:
+        if name == rafdb.LIST or name.endswith(f"/{rafdb.LIST}"):
+            return Layout("rafdb", path, f"it has {name}")
+    images = [name for name in names if is_image(PurePosixPath(name))]
+    if not images:
+        raise ValueError(f"{path} is an archive without pictures.")
+    pictures = _of_pictures(path, images[:: max(1, len(images) // MAX_ENTRIES)])
+    others = [name for name in names if name.count("/") <= MAX_WRAPPED and not is_image(PurePosixPath(name))]
+    return (
+        _with_tables(path, others, pictures, "!")
+        or pictures
+        or Layout("folder", path, "pictures", is_certain=False)
+    )
+
+
 _SIGNS: dict[str, tuple[str, ...]] = {
-    "ferplus": ("fer2013.csv", *(f"{name}/label.csv" for name in ferplus.FOLDERS.values())),
+    "ferplus": ("fer2013new.csv", *(f"{name}/label.csv" for name in ferplus.FOLDERS.values())),
+    "fer2013": ("fer2013.csv", "icml_face_data.csv"),
     "rafdb": (rafdb.LIST, f"basic/{rafdb.LIST}"),
     "affectnet": tuple(f"{name}/annotations" for name in affectnet.SETS),
     "sequences": ("frames.csv",),
@@ -229,13 +280,47 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
     for name in [name for name in files if name.lower().endswith(".parquet")][:3]:
         if (schema := _schema(folder / name)) and image_column(schema):
             return Layout("parquet_images", folder, f"{name} holds image files")
+    for name, signs in _SIGNS.items():
+        for sign in signs:
+            if inner := next((entry for entry in tree if "/" in sign and entry.endswith(f"/{sign}")), None):
+                return Layout(name, folder / inner.removesuffix(sign), f"it has {inner}")
     pictures = _of_pictures(folder, [name for name in files if is_image(PurePosixPath(name))])
-    tables = [name for name in files if "/" not in name and PurePosixPath(name).suffix.lower() in _TABLES]
-    if len(tables) == 1 and (pictures is None or pictures.name == "folder"):
-        return Layout("table", folder / tables[0], f"it has one table, {tables[0]}", is_certain=False)
+    if layout := _with_tables(folder, [name for name in files if name.count("/") <= 2], pictures, "/"):
+        return layout
     if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):
         return _of_file(folder / files[0])
     return pictures
+
+
+def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark: str) -> Layout | None:
+    """A data set of tables of faces, unless its folders tell the labels; None where there is none.
+
+    Where a table tells no labels, it is read if it is the only one and stands on top.
+    """
+    if pictures is not None and pictures.is_certain:
+        return None
+    named = [name for name in names if PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES]
+    tables = [Path(f"{root}{mark}{name}") for name in sorted(named, key=lambda name: (name.count("/"), name))]
+    holds = {table: looks_like(table) for table in tables[:MAX_TABLES]}
+    if found := [table for table, what in holds.items() if what == "pixels"]:
+        if mark == "!":
+            raise ValueError(
+                f"{root} holds {found[0].name}, whose pixels are read from a file only: unpack it."
+            )
+        return Layout("fer2013", found[0].parent, f"{found[0].name} holds the pixels of pictures")
+    labeled = [table for table, what in holds.items() if what == "labels"]
+    of_splits = [table for table, what in holds.items() if what and split_of_table(table) is not None]
+    if labeled and len(of_splits) > 1 and set(of_splits) & set(labeled):
+        labeled = [table for split in SPLITS for table in of_splits if split_of_table(table) == split]
+    if labeled:
+        said = ", ".join(table.name for table in labeled)
+        what = "a table with labels" if len(labeled) == 1 else "tables with labels"
+        return Layout("table", root, f"it has {what}, {said}", is_certain=False, tables=tuple(labeled))
+    on_top = [name for name in named if "/" not in name and PurePosixPath(name).suffix.lower() in _TABLES]
+    table = root / on_top[0] if len(on_top) == 1 and mark == "/" else None
+    if table is not None and (pictures is None or (pictures.name == "folder" and holds.get(table))):
+        return Layout("table", root, f"it has one table, {table.name}", is_certain=False, tables=(table,))
+    return None
 
 
 def _schema(path: Path) -> pa.Schema | None:
@@ -259,24 +344,19 @@ def _of_pictures(root: Path, names: list[str]) -> Layout | None:
     if not names:
         return None
     paths = [PurePosixPath(name) for name in names]
-    parts = [path.parts[:-1] for path in paths]
-    while root.is_file() and all(len(p) > 1 and p[0] == parts[0][0] not in SPLIT_FOLDERS for p in parts):
-        parts = [p[1:] for p in parts]
-    named = {path.parent.name for path in paths}
-    has_labels = 2 * sum(name.casefold() in _WORDS for name in named) > len(named)
+    meaning = understand(path.parts[:-1] for path in paths)
     people = [lfw.PICTURE.fullmatch(path.stem) for path in paths]
-    if not (has_labels or any(p and p[0] in SPLIT_FOLDERS for p in parts)) and all(
+    if not (meaning.kind == "words" or meaning.has_splits) and all(
         match and path.parent.name == match["person"] for match, path in zip(people, paths, strict=True)
     ):
         return Layout("lfw", root, f"pictures are named after their folder, as {names[0]}")
-    depth = 1 if all(p and p[0] in SPLIT_FOLDERS for p in parts) else 0
-    labels = sorted({p[depth] for p in parts if len(p) > depth})
-    inside = sum(len(p) > depth for p in parts)
-    known = [label for label in labels if label.casefold() in _WORDS]
-    if len(labels) > 1 and 2 * len(known) > len(labels):
-        return Layout("class_folders", root, f"its folders are named after expressions: {', '.join(labels)}")
-    if depth and 1 < len(labels) <= MAX_CLASSES:
-        reason = f"its splits have the folders {', '.join(labels)}"
-        return Layout("class_folders", root, reason, is_certain=False)
-    found = f"{len(labels)} folders with other names" if inside else "no folders"
+    said = ", ".join(meaning.names[:_SHOWN]) + (" …" if len(meaning.names) > _SHOWN else "")
+    if meaning.kind == "words":
+        return Layout("class_folders", root, f"its folders are named after expressions: {said}")
+    if meaning.kind == "numbers":
+        return Layout("class_folders", root, f"its folders are numbered: {said}", is_certain=False)
+    if meaning.kind == "names":
+        return Layout("class_folders", root, f"its splits have the folders {said}", is_certain=False)
+    folders = {path.parts[0] for path in paths if len(path.parts) > 1}
+    found = f"{len(folders)} folders with other names" if folders else "no folders"
     return Layout("folder", root, f"pictures in {found}, so nothing is labeled", is_certain=False)

@@ -1,206 +1,241 @@
 """Faces listed in a table: CSV, Parquet or JSON Lines, one row a face.
 
-The columns are given by name, or guessed from the usual names (:data:`NAMES`). CSV may be separated by
-commas, semicolons, tabs or bars and encoded as UTF-8 (with or without a mark) or UTF-16; see
-:mod:`halfsmile.data.readers.table_rows`.
+The columns are given by name, or recognized by the usual names (:data:`~halfsmile.data.tables.columns.NAMES`)
+or by what they hold. CSV may be separated by commas, semicolons, tabs or bars, lists such as ``a.jpg 3`` by
+blanks, encoded as UTF-8 (with or without a mark), UTF-16 or Windows-1252; see
+:mod:`halfsmile.data.tables.rows`.
 """
 
 from __future__ import annotations
 
-import math
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
-from halfsmile.data.manifest import Manifest
-from halfsmile.data.readers.table_rows import read_rows
-from halfsmile.data.readers.table_values import LENGTHS, BoxFormat, is_number, parse_row
-from halfsmile.taxonomy import Taxonomy, from_names
+from halfsmile.data.containers.archive import split_locator
+from halfsmile.data.manifest import Fault, Manifest, UnreadLabelsError
+from halfsmile.data.readers.words import split_in, split_of
+from halfsmile.data.tables.columns import Chosen, Columns, choose
+from halfsmile.data.tables.labels import Classes, settle
+from halfsmile.data.tables.pictures import locate
+from halfsmile.data.tables.rows import read_rows
+from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, parse_row
+from halfsmile.taxonomy import Taxonomy
 
-Columns = Mapping[str, str | Sequence[str]]
+MANY_EMPTY = 0.05
+"""Share of boxes without an area from which on they are taken to be meant otherwise."""
+_FEW = 4
 
-_XY = ("eye_l", "eye_r", "nose", "mouth_l", "mouth_r")
-NAMES: dict[str, tuple[str | tuple[str, ...], ...]] = {
-    "image": ("image", "image_path", "img", "img_path", "path", "filepath", "file_path", "file", "file_name",
-              "filename"),
-    "label": ("label", "expression", "emotion", "class"),
-    "votes": ("votes",),
-    "split": ("split", "usage", "subset", "set", "partition"),
-    "person": ("person", "person_id", "identity", "subject", "subject_id"),
-    "video": ("video", "video_id", "sequence", "clip"),
-    "frame": ("frame", "frame_id", "frame_number"),
-    "box": ("box", "bbox", ("x0", "y0", "x1", "y1"), ("xmin", "ymin", "xmax", "ymax"),
-            ("x_min", "y_min", "x_max", "y_max"), ("x1", "y1", "x2", "y2"),
-            ("left", "top", "right", "bottom")),
-    "landmarks": ("landmarks", tuple(f"{point}_{axis}" for point in _XY for axis in "xy")),
-}  # fmt: skip
-"""Column names that are recognized, upper or lower case; the first that fits is taken."""
+
+@dataclass
+class _Part:
+    """One table of a data set."""
+
+    path: Path
+    rows: list[dict[str, Any]]
+    chosen: Chosen
+    notes: list[str] = field(default_factory=list)
 
 
 def read(
     root: Path,
     *,
+    tables: Sequence[Path] | None = None,
     columns: Columns | None = None,
     images: Path | None = None,
     taxonomy: Taxonomy | None = None,
     labels: Mapping[str, str | None] | None = None,
-    box: BoxFormat = "corners",
+    box: BoxFormat | None = None,
 ) -> Manifest:
-    """Read a table of faces.
+    """Read a table of faces, or several that are the splits of a data set.
 
     Args:
         root: The table: ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.jsonl`` or ``.ndjson``.
+        tables: Tables in or below the folder or archive ``root`` instead; where there are several, the names
+            of their files tell the splits of rows that have none.
         columns: Column of each part of the manifest, such as ``{"image": "Datei", "label": "Ausdruck"}``.
             ``box``, ``landmarks`` and ``votes`` take one column with a list of numbers, or 4, 10 and as many
-            columns as there are classes. What is not named is guessed; an empty name leaves a part out.
+            columns as there are classes. What is not named is recognized; an empty name leaves a part out.
         images: Folder or archive that the image column is relative to; by default the table's folder, or the
             only archive in it if the first picture is not a file there.
         taxonomy: Classes; by default a known taxonomy with the labels' names (or with the names of the vote
             columns), else the sorted labels.
         labels: Class name by the table's own label, as ``{"0": "neutral"}``; None drops the row. Needed
-            where labels are numbers.
-        box: ``corners``: x0, y0, x1, y1. ``size``: x, y, width, height.
+            where labels are numbers, unless the pictures' names tell the data set.
+        box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. By default what the columns' names say.
 
     Returns:
         Rows in the order of the table. Rows without an image, or with a value that can't be understood, are
         left out and counted; unused columns are listed in the notes.
 
     Raises:
-        ValueError: If the table can't be read, a named column is missing, labels or splits are unknown, or
-            the order of votes is not said.
+        UnreadLabelsError: If labels are numbers without names, or no column is known for the labels though
+            some could hold them.
+        ValueError: If the table can't be read, a named column is missing, labels or splits are unknown, the
+            order of votes is not said, or the format of boxes is not known.
     """
-    path = Path(root)
-    found, records, notes = read_rows(path)
-    chosen = _choose(path, found, columns or {})
-    unused = [name for name in found if name not in {n for names in chosen.values() for n in names}]
-    if unused:
-        notes.append(f"Columns of {path.name} that were not used: {', '.join(unused)}.")
+    root = Path(root)
+    paths = [root] if tables is None else list(tables)
+    parts = [_read(path, columns or {}, box) for path in paths]
+    if len(parts) > 1:
+        _require_splits(root, paths)
+        for part in parts:
+            split = split_of_table(part.path)
+            for row in part.rows:
+                row["split"] = row.get("split") or split
+            part.notes.append(
+                f"{part.path.name}: {len(part.rows):,} rows" + (f", {split}." if split else ".")
+            )
+    rows = [row for part in parts for row in part.rows]
+    notes = [note for part in parts for note in part.notes]
+    first = parts[0].path
+    if not rows:
+        raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
+    base = images or _base(root, first, tables)
+    if images is None:
+        folders = [_below(base, part.path) for part in parts for _ in part.rows]
+        base, locators, said = locate(base, [row["image"] for row in rows], first.name, folders)
+        for row, locator in zip(rows, locators, strict=True):
+            row["image"] = locator
+        notes += [*said, *_splits_of_folders(rows)]
+    votes = {column: label for part in parts for column, label in part.chosen.votes.items()}
+    has_labels = any("label" in part.chosen.parts for part in parts)
+    classes = Classes(votes, taxonomy, labels or {}, has_labels)
+    rows, taxonomy = settle(first, base, rows, classes, notes)
+    if not rows:
+        raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
+    manifest = Manifest.from_rows(rows, base, taxonomy, notes)
+    maybe = parts[0].chosen.maybe_labels
+    if maybe and taxonomy is None and all(not row.get("label") for row in rows):
+        raise UnreadLabelsError(
+            f"{first} has no column that is known to hold labels, but the columns {'; '.join(maybe)}.",
+            f"Name it: --columns label={maybe[0].split(' (')[0]}, or --columns label= where none of them "
+            "does.",
+            manifest,
+        )
+    return manifest
 
+
+def _require_splits(root: Path, paths: Sequence[Path]) -> None:
+    """Refuse several tables that are not the splits of one data set.
+
+    Raises:
+        ValueError: If the names of two of them tell the same split, or one tells none.
+    """
+    splits = [split_of_table(path) for path in paths]
+    if None in splits or len(set(splits)) < len(splits):
+        listed = ", ".join(_below(root, path) + path.name for path in paths)
+        raise ValueError(
+            f"{root} holds several tables of faces: {listed}. Give one of them, or name them or their "
+            "folders after their splits, as train.csv and test.csv."
+        )
+
+
+def split_of_table(path: Path) -> str | None:
+    """The split that the name of a table tells, or that of its folder."""
+    return split_in(path.stem) or split_of(path.parent.name.rpartition("!")[2])
+
+
+def _below(base: Path, path: Path) -> str:
+    """The folder of a table below the root, with ``/`` behind it; nothing for the root itself."""
+    folder = str(path.parent).removeprefix(str(base)).lstrip("!/")
+    return f"{folder}/" if folder else ""
+
+
+def _splits_of_folders(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Fill in the splits that the pictures' folders tell, where rows have none and all tell one."""
+    if any(row.get("split") for row in rows):
+        return []
+    told = [next(filter(None, map(split_of, row["image"].split("/")[:-1])), None) for row in rows]
+    if None in told or len(set(told)) < 2:
+        return []
+    for row, split in zip(rows, told, strict=True):
+        row["split"] = split
+    return ["Splits are those that the pictures' folders are named after."]
+
+
+def _base(root: Path, path: Path, tables: Sequence[Path] | None) -> Path:
+    """What the pictures of a table are looked for in."""
+    if tables is not None:
+        return root
+    member = None if path.is_file() else split_locator(str(path))
+    return path.parent if member is None else Path(member[0])
+
+
+def _read(path: Path, columns: Columns, box: BoxFormat | None) -> _Part:
+    """The rows of one table; labels and votes stay as it has them."""
+    table = read_rows(path)
+    records = list(table.rows)
+    chosen = choose(path, table, records, columns)
+    notes = [*table.notes, *chosen.notes]
+    if chosen.unused:
+        notes.append(f"Columns of {path.name} that were not used: {', '.join(chosen.unused)}.")
+    wanted = box or chosen.box or "xyxy"
+    if box is not None and "box" not in chosen.parts:
+        raise ValueError(
+            f"{path} has no column for a box; leave --box away, or name it: --columns box=COLUMN."
+        )
     rows: list[dict[str, Any]] = []
-    bad, first_bad = 0, ""
+    bad: list[str] = []
+    empty = 0
     for number, record in enumerate(records, start=1):
         try:
-            rows.append(parse_row(record, chosen, box))
+            rows.append(parse_row(record, chosen.parts, wanted, is_comma_decimal=table.is_comma_decimal))
         except ValueError as error:
-            bad += 1
-            first_bad = first_bad or f"data row {number} ({error})"
+            empty += isinstance(error, EmptyBoxError)
+            bad.append(f"data row {number} ({error})")
+    _require_pixels(path, chosen.parts.get("box", ()), rows)
+    if box is None and chosen.box is None and "box" in chosen.parts:
+        _require_corners(path, chosen.parts["box"], rows, empty)
+        if any(row["box"] for row in rows):
+            notes.append(
+                f"The numbers of {', '.join(chosen.parts['box'])} are taken for x0, y0, x1, y1; if they are "
+                "x, y, width, height: --box xywh."
+            )
     if bad:
-        notes.append(f"{bad:,} rows of {path.name} can't be understood and were left out, first {first_bad}.")
-    vote_columns = chosen.get("votes", ()) if len(chosen.get("votes", ())) > 1 else ()
-    rows, taxonomy = _with_classes(path, rows, vote_columns, taxonomy, labels or {}, notes)
-    if not rows:
-        raise ValueError(f"{path} has no usable row. {' '.join(notes)}")
-    return Manifest.from_rows(rows, images or _place(path, rows[0]["image"]), taxonomy, notes)
-
-
-def _place(path: Path, image: str) -> Path:
-    """Where the pictures of a table are: its folder, or the only archive there."""
-    archives = [file for file in path.parent.iterdir() if file.name.lower().endswith(ARCHIVE_SUFFIXES)]
-    if len(archives) != 1 or os.path.isfile(path.parent / image):
-        return path.parent
-    return archives[0] if image in open_archive(archives[0]).names else path.parent
-
-
-def _choose(path: Path, found: Sequence[str], columns: Columns) -> dict[str, tuple[str, ...]]:
-    """Columns of the table for each part of the manifest."""
-    if unknown := sorted(set(columns) - set(NAMES)):
-        raise ValueError(f"A face has no {unknown}; columns can be named for {list(NAMES)}.")
-    chosen = {}
-    by_name = {name.casefold(): name for name in reversed(found)}
-    for part, usual in NAMES.items():
-        if part in columns:
-            given = columns[part]
-            names = (given,) if isinstance(given, str) else tuple(given)
-            if missing := [name for name in names if name and name not in found]:
-                raise ValueError(f"{path} lacks the columns {missing} for {part!r}; it has {list(found)}.")
-            wanted = len(names) if part == "votes" else LENGTHS.get(part, 1)
-            if len(names) not in (1, wanted):
-                raise ValueError(f"{part!r} takes {wanted} columns, got {list(names)}.")
-            if names[0]:
-                chosen[part] = names
-            continue
-        for candidate in usual:
-            candidates = (candidate,) if isinstance(candidate, str) else candidate
-            if all(name in by_name for name in candidates):
-                chosen[part] = tuple(by_name[name] for name in candidates)
-                break
-    if "image" not in chosen:
-        raise ValueError(
-            f"{path} has no column for the image; it has {list(found)}. Name it, as in "
-            "columns={'image': 'a column'}; recognized are " + ", ".join(map(str, NAMES["image"])) + "."
-        )
-    return chosen
-
-
-def _with_classes(
-    path: Path,
-    rows: list[dict[str, Any]],
-    vote_columns: Sequence[str],
-    taxonomy: Taxonomy | None,
-    renames: Mapping[str, str | None],
-    notes: list[str],
-) -> tuple[list[dict[str, Any]], Taxonomy | None]:
-    """Rows whose labels and votes are those of a taxonomy, and the taxonomy."""
-    found = Counter(row["label"] for row in rows if row.get("label") is not None)
-    if numbers := sorted(label for label in found if label not in renames and is_number(label)):
-        raise ValueError(
-            f"{path}: the labels {numbers[:12]} are numbers. Say what they mean, as in "
-            f"labels={{{numbers[0]!r}: 'neutral', …}}; None drops a row."
-        )
-    targets = {label: renames.get(label, label) for label in (*found, *vote_columns)}
-    if dropped := sum(count for label, count in found.items() if targets[label] is None):
-        notes.append(f"{dropped:,} rows were dropped because of their label, as asked.")
-        rows = [row for row in rows if row.get("label") is None or targets[row["label"]] is not None]
-    names = [target for target in dict.fromkeys(targets[name] for name in vote_columns) if target]
-    names = names or sorted({target for target in targets.values() if target})
-    if taxonomy is None and not vote_columns and any(row.get("votes") is not None for row in rows):
-        raise ValueError(
-            f"{path}: votes in one column don't say which class each of them is for. Name one column "
-            "per class, as in columns={'votes': ['votes_anger', …]}, or say the order by taxonomy=…; a "
-            "column of another name is left out."
-        )
-    if taxonomy is None and len(names) > 1:
-        taxonomy = from_names(names)
-    known = {name.casefold(): name for name in taxonomy.labels} if taxonomy else {}
-    if unknown := sorted({name for name in targets.values() if name and name.casefold() not in known}):
-        raise ValueError(
-            f"{path}: the classes {unknown[:12]} are not in the taxonomy "
-            f"{list(taxonomy.labels) if taxonomy else '(a single class makes none)'}. Rename them by labels=…"
-        )
-    positions = [known[target.casefold()] if (target := targets[name]) else None for name in vote_columns]
-    kept = []
-    for row in rows:
-        if row.get("label") is not None:
-            row["label"] = known[str(targets[row["label"]]).casefold()]
-        if row.get("votes") is not None:
-            row["votes"] = _shares(row["votes"], positions, taxonomy)
-            if row["votes"] is None:
-                continue
-        kept.append(row)
-    if len(kept) < len(rows):
-        size = len(taxonomy) if taxonomy else 0
         notes.append(
-            f"{len(rows) - len(kept):,} rows were left out because they lack votes for {size} classes."
+            Fault(f"{len(bad):,} rows of {path.name} can't be understood and were left out, first {bad[0]}.")
         )
-    return kept, taxonomy
+    return _Part(path, rows, chosen, notes)
 
 
-def _shares(
-    votes: list[float], positions: Sequence[str | None], taxonomy: Taxonomy | None
-) -> list[float] | None:
-    """Votes in the taxonomy's order, scaled to sum 1; None where they are not valid."""
-    if taxonomy is None or min(votes) < 0:
-        return None
-    if positions:
-        totals = dict.fromkeys(taxonomy.labels, 0.0)
-        for name, value in zip(positions, votes, strict=True):
-            if name is not None:
-                totals[name] += value
-        votes = list(totals.values())
-    total = sum(votes)
-    if len(votes) != len(taxonomy) or not 0 < total < math.inf:
-        return None
-    return [value / total for value in votes]
+def _require_pixels(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse boxes in shares of the picture.
+
+    Raises:
+        ValueError: If all of them lie between 0 and 1.
+    """
+    boxes = [row["box"] for row in rows if row.get("box")]
+    if boxes and max(map(max, boxes)) <= 2 and any(value % 1 for four in boxes for value in four):
+        raise ValueError(
+            f"{path}: the boxes in {', '.join(names)} are shares of the picture, and pixels are read. "
+            "Multiply them by "
+            "its width and height, or leave them out: --columns box="
+        )
+
+
+def _require_corners(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]], empty: int) -> None:
+    """Refuse to take numbers for two corners that are more likely a corner and a size.
+
+    Raises:
+        ValueError: If many boxes would be empty, or all end in one point though they begin in many.
+    """
+    boxes = [row["box"] for row in rows if row.get("box")]
+    choice = "--box xywh if they are x, y, width, height; --box xyxy if they are two corners."
+    if empty > MANY_EMPTY * (len(boxes) + empty):
+        raise ValueError(
+            f"{path}: taken for corners x0, y0, x1, y1, {empty:,} of {len(boxes) + empty:,} boxes in "
+            f"{', '.join(names)} would be empty. Say what the numbers are: {choice}"
+        )
+    starts, (end, times) = (
+        Counter(tuple(b[:2]) for b in boxes),
+        max(Counter(tuple(b[2:]) for b in boxes).items(), key=lambda item: item[1], default=((), 0)),
+    )
+    if times >= _FEW and 2 * times > len(boxes) and len(starts) > times // 2 and len(starts) > 1:
+        raise ValueError(
+            f"{path}: {times:,} of {len(boxes):,} boxes in {', '.join(names)} end in {list(end)} though "
+            "they begin in "
+            f"{len(starts):,} places: these may be sizes. Say what the numbers are: {choice}"
+        )

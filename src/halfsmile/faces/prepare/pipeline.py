@@ -18,11 +18,13 @@ from typing import Any
 
 from rich.console import Console
 
-from halfsmile.data.store.read import is_store
+from halfsmile.data.manifest import SPLITS
+from halfsmile.data.store.read import is_store, read_index
 from halfsmile.data.store.write import SHARD_SIZE, StoredFace, StoreWriter
 from halfsmile.faces.prepare.preparer import Done, FrameCount, Piece, Preparer, PrepareTask
 from halfsmile.faces.prepare.settings import QUALITY, Settings, require_same_settings, save_settings
 from halfsmile.faces.prepare.sources import FaceSource, FaceSources, find
+from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
 from halfsmile.utils.parallel.pool import OrderedPool, TaskError
 from halfsmile.utils.progress import Progress
@@ -46,6 +48,8 @@ class PrepareSummary:
         dropped: Faces of this run that were not stored, by reason.
         problems: (video, what is wrong with it) of this run.
         notes: About the sources as a whole.
+        labels: Faces in the store by label, in the order of the classes; those without one are not counted.
+        splits: Faces in the store by split.
         seconds: Processor time by kind of work, over all processes; ``write`` is that of the store.
         elapsed: Seconds that the run took.
     """
@@ -60,6 +64,8 @@ class PrepareSummary:
     dropped: Counter[str] = field(default_factory=Counter)
     problems: list[tuple[str, str]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    labels: dict[str, int] = field(default_factory=dict)
+    splits: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
 
@@ -84,7 +90,32 @@ class PrepareSummary:
         if total > 1:
             shares = sorted(self.seconds.items(), key=lambda item: -item[1])
             say("Processor time: " + ", ".join(f"{kind} {100 * s / total:.0f} %" for kind, s in shares) + ".")
-        say(f"{self.store} holds {self.faces:,} faces.")
+        say(f"{self.store} holds {self.faces:,} faces." + (f" {self.told()}" if self.faces else ""))
+
+    def told(self) -> str:
+        """How many faces have a label, which classes and splits there are."""
+        labeled, split = sum(self.labels.values()), sum(self.splits.values())
+        classes = ", ".join(f"{name} {count:,}" for name, count in self.labels.items())
+        splits = ", ".join(f"{name} {count:,}" for name, count in self.splits.items())
+        return (
+            (f"{labeled:,} have a label: {classes}." if labeled else "None has a label.")
+            + " "
+            + (f"{split:,} have a split: {splits}." if split else "None has a split.")
+        )
+
+    def nothing(self) -> str:
+        """Why no face was stored, and what to try."""
+        if self.left_out:
+            name, reason = next(iter(self.left_out.items()))
+            why = f"{len(self.left_out):,} of {self.sources:,} sources were left out, first {name}: {reason}"
+        elif self.dropped:
+            reason, count = self.dropped.most_common(1)[0]
+            why = f"{count:,} faces were dropped: {reason}."
+        else:
+            why = f"{self.without_face:,} of {self.sources:,} sources show no face."
+        return (
+            f"No face was stored. {why} Try another --detector, or --aligned where each picture is one face."
+        )
 
 
 def prepare(
@@ -141,9 +172,22 @@ def prepare(
         _Run(writer, pool, start_worker, summary).work(sources, is_shown=progress)
         summary.new_faces = len(writer) - before
     summary.faces = len(writer)
+    summary.labels, summary.splits = _counts(out, sources.taxonomy)
     summary.left_out = writer.left_out
     summary.elapsed = time.monotonic() - start
     return summary
+
+
+def _counts(store: Path, taxonomy: Taxonomy | None) -> tuple[dict[str, int], dict[str, int]]:
+    """Faces of a store by label and by split."""
+    index = read_index(store)[0]
+    labels = Counter(index["label"].drop_null().to_pylist())
+    splits = Counter(index["split"].drop_null().to_pylist())
+    order = [*(taxonomy.labels if taxonomy else ()), *sorted(labels)]
+    return (
+        {label: labels[label] for label in dict.fromkeys(order) if labels[label]},
+        {split: splits[split] for split in SPLITS if splits[split]},
+    )
 
 
 class _Failure(Exception):  # noqa: N818

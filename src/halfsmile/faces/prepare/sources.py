@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from halfsmile.data.manifest import SCHEMA, Manifest
+from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy
@@ -152,13 +152,17 @@ def _data_set(
     except ValueError:
         return None
     if found.name == "folder":
+        plain = read_any(path, **options)  # which refuses to pass labels over
+        notes += [f"{path}: {note}" for note in plain.notes if isinstance(note, LeftOut)]
         return None
     guess = "" if found.is_certain else "perhaps "
     notes.append(f"{path}: {guess}{found.name}, for {found.reason}.")
     try:
         return read_any(path, **options)
+    except UnreadLabelsError:
+        raise
     except ValueError as error:
-        raise ValueError(f"{error} To take the pictures alone, give the layout folder.") from error
+        raise ValueError(f"{error} To take the pictures without labels: --unlabeled.") from error
 
 
 def _files(name: str, leave_out: Sequence[Path], notes: list[str]) -> list[FaceSource]:

@@ -6,31 +6,30 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-BoxFormat = Literal["corners", "size"]
+from halfsmile.data.readers.words import SPLIT_NAMES, split_of
+
+BoxFormat = Literal["xyxy", "xywh"]
 LENGTHS = {"box": 4, "landmarks": 10}
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "valid": "valid",
-    "val": "valid",
-    "validation": "valid",
-    "dev": "valid",
-    "publictest": "valid",
-    "test": "test",
-    "testing": "test",
-    "privatetest": "test",
-}
+
+
+class EmptyBoxError(ValueError):
+    """A box without an area, as it was read."""
 
 
 def parse_row(
-    record: Mapping[str, Any], chosen: Mapping[str, Sequence[str]], box: BoxFormat
+    record: Mapping[str, Any],
+    chosen: Mapping[str, Sequence[str]],
+    box: BoxFormat,
+    *,
+    is_comma_decimal: bool = False,
 ) -> dict[str, Any]:
     """Values of one row; labels and votes stay as the table has them.
 
     Args:
         record: Cells by column: text, numbers, lists or None.
         chosen: Columns for each part of the manifest.
-        box: ``corners``: x0, y0, x1, y1. ``size``: x, y, width, height.
+        box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height.
+        is_comma_decimal: Whether ``0,5`` is a number.
 
     Raises:
         ValueError: If there is no image, or a cell can't be understood.
@@ -39,7 +38,7 @@ def parse_row(
     for part, names in chosen.items():
         values = [record.get(name) for name in names]
         if part in ("box", "landmarks", "votes"):
-            row[part] = _numbers(part, values)
+            row[part] = _numbers(part, values, is_comma_decimal=is_comma_decimal)
         else:
             row[part] = _text(values[0])
     if not row["image"]:
@@ -48,7 +47,7 @@ def parse_row(
     if row.get("frame") is not None:
         row["frame"] = _whole(row["frame"])
     if row.get("split") is not None:
-        split = SPLIT_NAMES.get(row["split"].casefold())
+        split = split_of(row["split"])
         if split is None:
             raise ValueError(
                 f"the split {row['split'][:40]!r} is unknown; known are {', '.join(SPLIT_NAMES)}"
@@ -56,10 +55,10 @@ def parse_row(
         row["split"] = split
     if row.get("box") is not None:
         x0, y0, x1, y1 = row["box"]
-        if box == "size":
+        if box == "xywh":
             x1, y1 = x0 + x1, y0 + y1
         if not (x0 < x1 and y0 < y1):
-            raise ValueError(f"the box {row['box']} is empty")
+            raise EmptyBoxError(f"the box {row['box']} is empty")
         row["box"] = [x0, y0, x1, y1]
     return row
 
@@ -95,21 +94,20 @@ def _whole(text: str) -> int:
     return number
 
 
-def _numbers(part: str, values: list[Any]) -> list[float] | None:
+def _numbers(part: str, values: list[Any], *, is_comma_decimal: bool) -> list[float] | None:
     """Numbers from several cells, or from one cell with a list or text such as ``[1, 2]`` or ``1 2``."""
+    wanted = LENGTHS.get(part, len(values))
     if len(values) == 1:
         value = values[0]
         if isinstance(value, str):
-            for mark in "[](),;":
-                value = value.replace(mark, " ")
-            values = value.split()
+            values = _separated(value, wanted, is_comma_decimal=is_comma_decimal)
         elif isinstance(value, list):
             values = [number for item in value for number in (item if isinstance(item, list) else [item])]
-    if all(value in (None, "") for value in values):
+    if all(value is None or (isinstance(value, str) and not value.strip()) for value in values):
         return None
     wanted = LENGTHS.get(part, len(values))
     try:
-        numbers = [float(value) for value in values]
+        numbers = [_number(value, is_comma_decimal=is_comma_decimal) for value in values]
     except (TypeError, ValueError, OverflowError):
         numbers = []
     if numbers and all(map(math.isnan, numbers)):
@@ -117,3 +115,19 @@ def _numbers(part: str, values: list[Any]) -> list[float] | None:
     if len(numbers) != wanted or not all(map(math.isfinite, numbers)):
         raise ValueError(f"{part} needs {wanted} numbers, found {str(values)[:60]}")
     return numbers
+
+
+def _separated(text: str, wanted: int, *, is_comma_decimal: bool) -> list[Any]:
+    """The numbers of a text; a comma is a decimal one where blanks or semicolons already separate enough."""
+    for mark in "[](){};":
+        text = text.replace(mark, " ")
+    fields = text.split()
+    if is_comma_decimal and len(fields) == wanted > 1 and not any(f.endswith(",") for f in fields):
+        return fields
+    return text.replace(",", " ").split()
+
+
+def _number(value: Any, *, is_comma_decimal: bool) -> float:
+    if is_comma_decimal and isinstance(value, str) and value.count(",") == 1 and "." not in value:
+        value = value.replace(",", ".")
+    return float(value)

@@ -1,0 +1,180 @@
+"""Signs of labels beside pictures that no reader takes: words in folders and names, tables, annotations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers.class_folders import MAX_CLASSES
+from halfsmile.data.readers.folder import is_image, walk
+from halfsmile.data.readers.words import EXPRESSIONS, expression_of, is_unlabeled, split_of
+from halfsmile.data.tables.columns import looks_like
+
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xls", ".ods", ".mat", ".pkl", ".npy")
+"""Files that hold labels more often than not."""
+DOCUMENTS = (".txt", ".json", ".xml", ".yaml", ".yml", ".parquet")
+"""Files that hold labels where their name says so."""
+_SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
+_SHOWN = 6
+_CODES = {
+    "KDEF": re.compile(r"[AB][FM]\d{2}(AF|AN|DI|HA|NE|SA|SU)(S|HL|HR|FL|FR).*"),
+    "JAFFE": re.compile(r"[A-Z]{2}\.(AN|DI|FE|HA|NE|SA|SU)\d+\.\d+"),
+    "RaFD": re.compile(r"Rafd\d+_\d+_\w+_(fe)?male_\w+_\w+"),
+}
+_ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
+
+
+def require_no_labels(manifest: Manifest) -> None:
+    """Refuse pictures that are read without labels though there are signs of some.
+
+    Raises:
+        UnreadLabelsError: With what was seen and what to type.
+    """
+    images = [image for image in manifest.column("image") if "!" not in image]
+    root = Path(manifest.root)
+    if found := _words(images) or _in_files(root, images) or _splits(images) or _in_names(images):
+        seen, mend = found
+        raise UnreadLabelsError(
+            f"{manifest.root}: {seen}, but no label is read.", f"{mend} {_ALONE}", manifest
+        )
+
+
+def note_on_folders(manifest: Manifest) -> list[str]:
+    """A note where the names of a few folders could be classes."""
+    folders = {PurePosixPath(image).parts[0] for image in manifest.column("image") if "/" in image}
+    if not 1 < len(folders) <= MAX_CLASSES:
+        return []
+    return [
+        LeftOut(
+            f"If the folders {_list(sorted(folders))} are classes, --layout class_folders reads them as such."
+        )
+    ]
+
+
+def tables_beside(root: Path) -> list[str]:
+    """Files on top of a folder or archive, or one folder below, that seem to hold labels or pictures."""
+    names = _top(root) if root.is_dir() else [name for name in _names(root) if name.count("/") <= 1]
+    found = [
+        name
+        for name in names
+        if _seems_to_hold_labels(root, name) or ("/" not in name and name.lower().endswith(ARCHIVE_SUFFIXES))
+    ]
+    return found[:_SHOWN] + (["…"] if len(found) > _SHOWN else [])
+
+
+def _top(root: Path) -> list[str]:
+    """Files of a folder and of those in it."""
+    inner = [entry for entry in sorted(root.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+    files = [path for folder in (root, *inner) for path in sorted(folder.iterdir()) if path.is_file()]
+    return [path.relative_to(root).as_posix() for path in files]
+
+
+def _folders(images: Iterable[str]) -> set[str]:
+    return {part for image in images for part in PurePosixPath(image).parts[:-1]}
+
+
+def _words(images: Iterable[str]) -> tuple[str, str] | None:
+    folders = _folders(images)
+    words = sorted(name for name in folders if expression_of(name))
+    if words:
+        others = len(folders) - len(words)
+        beside = f" beside {others:,} others" if others else ""
+        return (
+            f"the folders {_list(words)} are named after expressions{beside}",
+            "To read folders as classes, put those of other things elsewhere, or name all: --layout "
+            "class_folders.",
+        )
+    return None
+
+
+def _splits(images: Iterable[str]) -> tuple[str, str] | None:
+    folders = _folders(images)
+    if splits := sorted(name for name in folders if split_of(name)):
+        return (
+            f"the folders {_list(splits)} are named after splits",
+            "Put the pictures into a folder for each label, train/<label>/ and test/<label>/, or give a "
+            "table with the columns image and label.",
+        )
+    if marked := sorted(name for name in folders if is_unlabeled(name)):
+        return (
+            f"the folders {_list(marked)} say that others have labels",
+            "Give the folder that holds all of them.",
+        )
+    return None
+
+
+def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
+    names = _names(root)
+    if tables := [name for name in names if name.count("/") <= 2 and _seems_to_hold_labels(root, name)]:
+        return (
+            f"{_list(tables)} may hold labels",
+            "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or Parquet: "
+            "give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are not "
+            "recognized.",
+        )
+    stems = {PurePosixPath(image).stem for image in images}
+    sidecars = Counter(
+        PurePosixPath(name).suffix
+        for name in names
+        if PurePosixPath(name).suffix.lower() in DOCUMENTS and PurePosixPath(name).stem in stems
+    )
+    for suffix, count in sidecars.items():
+        if 2 * count > len(images):
+            return (
+                f"{count:,} pictures have a {suffix} file of the same name beside them",
+                "These are not read: write a table with the columns image and label from them.",
+            )
+    return None
+
+
+def _in_names(images: Sequence[str]) -> tuple[str, str] | None:
+    """Pictures that are called as ``happy_01.jpg``."""
+    for name, code in _CODES.items():
+        if images and all(code.fullmatch(PurePosixPath(image).stem) for image in images):
+            return (
+                f"pictures are named as {name}'s are, whose names tell the expression",
+                "They are not read: put the pictures into a folder for each label, or write a table with the "
+                "columns image and label.",
+            )
+    words = Counter(word for image in images if (word := _word_in(PurePosixPath(image).stem)))
+    if len(words) > 1 and 2 * words.total() > len(images):
+        return (
+            f"{words.total():,} of {len(images):,} pictures have {_list(sorted(words))} in their name",
+            "Names of pictures are not read: put them into a folder for each label, or write a table with "
+            "the columns image and label.",
+        )
+    return None
+
+
+def _word_in(stem: str) -> str | None:
+    letters = "".join(letter if letter.isalpha() else " " for letter in stem.casefold())
+    found = [word for word in letters.split() if word in EXPRESSIONS]
+    return found[0] if len(set(found)) == 1 else None
+
+
+def _seems_to_hold_labels(root: Path, name: str) -> bool:
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    if is_image(path) or any(part.startswith(".") for part in path.parts):
+        return False
+    if suffix in TABLES:
+        return True
+    if suffix not in DOCUMENTS:
+        return False
+    says_so = any(word in path.stem.casefold() for word in _SAY_SO)
+    return says_so or (suffix == ".txt" and root.is_dir() and looks_like(root / name) is not None)
+
+
+def _names(root: Path) -> Sequence[str]:
+    """Of the files of a folder or an archive."""
+    if root.is_dir():
+        return walk(root)[0]
+    return open_archive(root).names if root.is_file() else ()
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")

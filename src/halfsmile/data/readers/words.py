@@ -1,0 +1,151 @@
+"""Words that folders, tables and columns are called by: splits, expressions, and numbers for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import PurePath
+
+from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8, FER2013, FERPLUS, RAFDB, TAXONOMIES
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "trn": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "validate": "valid",
+    "dev": "valid",
+    "development": "valid",
+    "publictest": "valid",
+    "test": "test",
+    "tst": "test",
+    "testing": "test",
+    "privatetest": "test",
+}
+"""Split by its name without capitals, blanks and marks."""
+
+EXPRESSIONS = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.labels} | {
+    "afraid", "angry", "annoyed", "calm", "contemptuous", "disgusted", "fearful", "happy", "joy", "joyful",
+    "natural", "sad", "scared", "smile", "smiling", "suprise", "suprised", "surprised",
+}  # fmt: skip
+LABELED = frozenset(("labeled", "labelled"))
+UNLABELED = frozenset(("unlabeled", "unlabelled", "nolabel", "nolabels", "withoutlabel", "withoutlabels"))
+
+NUMBERINGS: dict[str, dict[str, str]] = {
+    "rafdb": {str(number): label for number, label in enumerate(RAFDB.labels, 1)},
+    **{
+        taxonomy.name: {str(number): label for number, label in enumerate(taxonomy.labels)}
+        for taxonomy in (AFFECTNET7, AFFECTNET8, FER2013, FERPLUS)
+    },
+}
+"""What numbers stand for in published data sets, by their taxonomy's name."""
+
+MAX_NUMBER = 11
+_NEUTRAL = frozenset(
+    ("set", "sets", "data", "dataset",
+      "image", "images", "img", "imgs", "picture", "pictures", "pics", "face",
+     "faces",
+     "split", "class", "classes", "folder", "dir", "part", "crop", "crops", "aligned", "cropped", "orig",
+     "original", "fer", "ferplus", "fer2013", "raf", "rafdb", "db", "affectnet", "expression", "emotion")
+)  # fmt: skip
+_TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+_NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(\d{1,2})", re.IGNORECASE)
+_RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
+
+
+def split_of(name: str) -> str | None:
+    """The split that a folder is named after, in any case and with usual words beside it; None for others.
+
+    Example:
+        >>> split_of("PrivateTest"), split_of("val_set"), split_of("FER2013Train"), split_of("test person")
+        ('test', 'valid', 'train', None)
+    """
+    whole = "".join(letter for letter in name.casefold() if letter.isalpha())
+    if whole in SPLIT_NAMES:
+        return SPLIT_NAMES[whole]
+    found, others = _tokens(name, SPLIT_NAMES)
+    return found[0] if len(set(found)) == 1 and not others else None
+
+
+def split_in(stem: str) -> str | None:
+    """The one split that the name of a file tells among other words; None where it tells none or two.
+
+    Example:
+        >>> split_in("labels_train"), split_in("fer_PublicTest"), split_in("latest"), split_in("train_test")
+        ('train', 'valid', None, None)
+    """
+    known = split_of(stem)
+    found = {known} if known else set(_tokens(stem, SPLIT_NAMES)[0])
+    return found.pop() if len(found) == 1 else None
+
+
+def expression_of(name: str) -> str | None:
+    """The expression that a folder is named after; a number in front and usual words beside it don't count.
+
+    Example:
+        >>> expression_of("Happy"), expression_of("03_sadness"), expression_of("fear faces")
+        ('Happy', 'sadness', 'fear')
+        >>> expression_of("happy birthday")
+    """
+    if name.casefold() in EXPRESSIONS:
+        return name
+    found, others = _tokens(name, {word: word for word in EXPRESSIONS})
+    return found[0] if len(set(found)) == 1 and not others else None
+
+
+def number_of(name: str) -> str | None:
+    """The number of a class that a folder is named after, as text; None for other names.
+
+    Example:
+        >>> number_of("3"), number_of("class_07"), number_of("2019"), number_of("99")
+        ('3', '7', None, None)
+    """
+    match = _NUMBER.fullmatch(name)
+    return match[1] if match and int(match[1]) <= MAX_NUMBER else None
+
+
+def is_unlabeled(name: str) -> bool:
+    """Whether a folder says that what is in it has no label."""
+    return "".join(letter for letter in name.casefold() if letter.isalpha()) in UNLABELED
+
+
+def meaning_of_numbers(numbers: Collection[str], images: Iterable[str]) -> dict[str, str] | None:
+    """What numbers stand for where the pictures' own names tell the data set; None where nothing does.
+
+    RAF-DB's pictures are named ``train_00001_aligned.jpg`` or ``test_0001.jpg``, and its classes count from
+    1.
+    """
+    if not set(numbers) <= NUMBERINGS["rafdb"].keys():
+        return None
+    stems = [PurePath(image).stem for image in images]
+    return NUMBERINGS["rafdb"] if stems and all(map(_RAFDB_PICTURE.fullmatch, stems)) else None
+
+
+def split_of_picture(image: str) -> str | None:
+    """The split that the name of one of RAF-DB's pictures begins with; None for other names."""
+    match = _RAFDB_PICTURE.fullmatch(PurePath(image).stem)
+    return match[1].casefold() if match else None
+
+
+def how_to_name(numbers: Collection[str], unlabeled: str = "") -> str:
+    """What to type where numbers stand for classes and nothing says which."""
+    ordered = sorted(set(numbers), key=lambda text: (float(text), text))
+    known = [name for name, numbering in NUMBERINGS.items() if set(ordered) <= numbering.keys()]
+    orders = "; ".join(
+        f"{name}: {', '.join(f'{n}={label}' for n, label in NUMBERINGS[name].items())}" for name in known
+    )
+    first = f"--label-names {ordered[0]}=neutral" + (" …" if len(ordered) > 1 else "")
+    text = f"Say what they mean: {first} names each (=none drops it)"
+    if known:
+        text += f", --label-names {known[0]} takes the order of a published set ({orders})"
+    return f"{text}.{unlabeled}"
+
+
+def _tokens(name: str, words: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The known words of a name, translated, and those that are neither known nor without meaning."""
+    tokens = [token.casefold() for token in _TOKENS.findall(name)]
+    found = [words[token] for token in tokens if token in words]
+    others = [t for t in tokens if t not in words and t not in _NEUTRAL and not t.isdecimal()]
+    return found, others

@@ -1,0 +1,270 @@
+"""Which column of a table is which part of a face: by its name, or else by what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from halfsmile.data.readers.words import EXPRESSIONS, split_of
+from halfsmile.data.tables.rows import Table, names_picture, read_rows
+from halfsmile.data.tables.values import LENGTHS, BoxFormat, is_number
+
+Columns = Mapping[str, str | Sequence[str]]
+Names = tuple[str, ...]
+
+VOTES = "votes_"
+"""What the columns of votes begin with in tables that halfsmile wrote; behind it stands the class."""
+_XY = ("eye_l", "eye_r", "nose", "mouth_l", "mouth_r")
+_OWN_POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
+NAMES: dict[str, tuple[str | Names, ...]] = {
+    "image": ("image", "image_path", "image_name", "image_file", "img", "img_path", "img_name",
+              "path", "paths", "pth",
+              "filepath", "file_path", "file", "file_name", "filename", "fname", "picture", "photo",
+              "subdirectory_filepath"),
+    "label": ("label", "labels", "expression", "emotion", "emotions", "class", "class_name",
+              "label_name", "category",
+              "target"),
+    "votes": ("votes",),
+    "split": ("split", "usage", "subset", "set", "partition"),
+    "person": ("person", "person_id", "identity", "subject", "subject_id"),
+    "video": ("video", "video_id", "sequence", "clip"),
+    "frame": ("frame", "frame_id", "frame_number"),
+    "box": (),
+    "landmarks": ("landmarks", *(tuple(f"{point}_{axis}" for point in points for axis in "xy")
+                                 for points in (_XY, _OWN_POINTS))),
+    "sha256": ("pixel_sha256",),
+}  # fmt: skip
+"""Column names that are recognized, upper or lower case; the first that fits is taken."""
+_LOOSE = ("name", "id", "image_id", "img_id", "key")
+BOXES: dict[str | Names, BoxFormat | None] = {
+    "box": None, "bbox": None, "bounding_box": None, "face_box": None, "rect": None,
+    "bbox_xyxy": "xyxy", "box_xyxy": "xyxy", "bbox_xywh": "xywh", "box_xywh": "xywh",
+    **dict.fromkeys((
+        ("x0", "y0", "x1", "y1"), ("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"),
+        ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"),
+        ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2"),
+    ), "xyxy"),
+    **dict.fromkeys((
+        (f"{prefix}{x}", f"{prefix}{y}", f"{prefix}{w}", f"{prefix}{h}")
+        for prefix in ("", "face_", "bbox_", "box_")
+        for x, y in (("x", "y"), ("left", "top"), ("xmin", "ymin"), ("x_min", "y_min"), ("x0", "y0"),
+                     ("x1", "y1"))
+        for w, h in (("w", "h"), ("width", "height"))
+    ), "xywh"),
+}  # fmt: skip
+"""Columns of boxes and what their numbers are; None where the name does not say it."""
+_MAX_VALUES = 64
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The columns of a table.
+
+    Args:
+        parts: Columns by the part of the manifest.
+        box: What the names of the box's columns say of its numbers.
+        votes: Class by the column of its votes.
+        unused: Columns that are no part.
+        maybe_labels: Unused columns that could hold labels, with how many values they have.
+        notes: Columns that were chosen by what they hold.
+    """
+
+    parts: dict[str, Names]
+    box: BoxFormat | None = None
+    votes: dict[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    maybe_labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def choose(path: Path, table: Table, rows: Sequence[Mapping[str, Any]], columns: Columns) -> Chosen:
+    """Columns of the table for each part of the manifest.
+
+    Args:
+        path: Of the table, for messages.
+        table: Its columns.
+        rows: Its cells.
+        columns: Names that were given by part; an empty name leaves a part out.
+
+    Raises:
+        ValueError: If a named column is missing, or no column has the pictures.
+    """
+    parts = _given(path, table.names, columns)
+    by_name = {name.casefold(): name for name in reversed(table.names)}
+    free = [name for name in table.names if name not in {n for names in parts.values() for n in names}]
+    notes: list[str] = []
+
+    def take(part: str, names: Names, why: str = "") -> None:
+        parts[part] = names
+        for name in names:
+            free.remove(name)
+        if why:
+            notes.append(f"{path.name}: the column {', '.join(names)} is taken for the {part}: {why}.")
+
+    for part, usual in NAMES.items():
+        if part in parts or part in columns:
+            continue
+        for candidate in usual:
+            candidates = (candidate,) if isinstance(candidate, str) else candidate
+            found = tuple(by_name[name] for name in candidates if name in by_name)
+            if len(found) == len(candidates) and all(name in free for name in found):
+                take(part, found)
+                break
+    box = _box(parts, columns, by_name, free, take)
+    if "image" not in parts:
+        pictures = [name for name in free if _holds(rows, name, names_picture)]
+        loose = [by_name[name] for name in _LOOSE if name in by_name and by_name[name] in free]
+        named = [name for name in loose if name in pictures]
+        if named or len(pictures) == 1:
+            take("image", ((named or pictures)[0],), "it names pictures")
+        elif loose and not pictures:
+            take("image", (loose[0],), "no other column names pictures")
+        else:
+            raise ValueError(
+                f"{path} has no column for the image; it has {table.names}. Name it: --columns image=COLUMN. "
+                f"Recognized are {', '.join(map(str, NAMES['image']))}."
+            )
+    votes = _votes(parts, columns, rows, free, take)
+    _label(parts, columns, rows, free, take, has_header=table.has_header, has_votes=bool(votes))
+    if (
+        "split" in parts
+        and "split" not in columns
+        and not _holds(rows, parts["split"][0], split_of, share=0.0)
+    ):
+        notes.append(f"{path.name}: the column {parts['split'][0]} names no splits and was not used.")
+        free.append(parts.pop("split")[0])
+    unused = tuple(name for name in table.names if name in free)
+    has_label = "label" in parts or "label" in columns or "votes" in parts
+    maybe = () if has_label else tuple(_maybe_labels(rows, unused))
+    return Chosen(parts, box, votes, unused, maybe, tuple(notes))
+
+
+def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
+    """What a table holds, by its first rows: pixels of pictures, their names with labels, or their names.
+
+    None where it is no table or names no pictures.
+    """
+    try:
+        table = read_rows(path, only_head=True)
+        if "pixels" in map(str.casefold, table.names):
+            return "pixels"
+        rows = list(table.rows)
+        chosen = choose(path, table, rows, {})
+    except (ValueError, OSError):
+        return None
+    has_labels = bool(chosen.parts.keys() & {"label", "votes"})
+    if not _holds(rows, chosen.parts["image"][0], names_picture):
+        label = chosen.parts.get("label")
+        return "labels" if label and _holds(rows, label[0], _is_expression) else None
+    return "labels" if has_labels or chosen.maybe_labels else "pictures"
+
+
+def _given(path: Path, found: Sequence[str], columns: Columns) -> dict[str, Names]:
+    """The columns that were named."""
+    if unknown := sorted(set(columns) - set(NAMES)):
+        raise ValueError(f"A face has no {unknown}; columns can be named for {list(NAMES)}.")
+    parts = {}
+    for part, given in columns.items():
+        names = (given,) if isinstance(given, str) else tuple(given)
+        if missing := [name for name in names if name and name not in found]:
+            raise ValueError(f"{path} lacks the columns {missing} for {part!r}; it has {list(found)}.")
+        wanted = len(names) if part == "votes" else LENGTHS.get(part, 1)
+        if len(names) not in (1, wanted):
+            raise ValueError(f"{part!r} takes {wanted} columns, got {list(names)}.")
+        if names[0]:
+            parts[part] = names
+    return parts
+
+
+def _box(
+    parts: Mapping[str, Names], columns: Columns, by_name: Mapping[str, str], free: Sequence[str], take: Any
+) -> BoxFormat | None:
+    """Take the columns of the box; what their names say of the numbers."""
+    if "box" in columns:
+        given = parts.get("box", ())
+        key = tuple(name.casefold() for name in given)
+        return BOXES.get(key if len(key) > 1 else "".join(key))
+    for candidate, says in BOXES.items():
+        names = (candidate,) if isinstance(candidate, str) else candidate
+        found = tuple(by_name[name] for name in names if name in by_name)
+        if len(found) == len(names) and all(name in free for name in found):
+            take("box", found)
+            return says
+    return None
+
+
+def _votes(
+    parts: Mapping[str, Names],
+    columns: Columns,
+    rows: Sequence[Mapping[str, Any]],
+    free: Sequence[str],
+    take: Any,
+) -> dict[str, str]:
+    """Class by the column of its votes; numbers in columns named after expressions are votes, too."""
+    if "votes" not in parts and "votes" not in columns:
+        own = tuple(name for name in free if name.startswith(VOTES) and len(name) > len(VOTES))
+        named = tuple(n for n in free if n.casefold() in EXPRESSIONS and _holds(rows, n, _is_share))
+        if len(own) > 1:
+            if any(row.get(name) not in (None, "") for row in rows for name in own):
+                take("votes", own)
+            else:
+                for name in own:
+                    free.remove(name)  # type: ignore[attr-defined]
+        elif len(named) > 2:
+            take("votes", named, "they are named after expressions and hold numbers")
+    names = parts.get("votes", ())
+    return {name: name.removeprefix(VOTES) for name in names} if len(names) > 1 else {}
+
+
+def _label(
+    parts: dict[str, Names],
+    columns: Columns,
+    rows: Sequence[Mapping[str, Any]],
+    free: list[str],
+    take: Any,
+    *,
+    has_header: bool,
+    has_votes: bool,
+) -> None:
+    """Take the column of labels: one with words of expressions where the usual one is missing or numbers."""
+    if "label" in columns:
+        return
+    chosen = parts.get("label")
+    if chosen and not _holds(rows, chosen[0], is_number):
+        return
+    words = [name for name in free if _holds(rows, name, _is_expression)]
+    if len(words) == 1:
+        if chosen:
+            free.append(parts.pop("label")[0])
+        take("label", (words[0],), "it holds words of expressions")
+    elif not chosen and not has_header and not has_votes and len(free) == 1:
+        take("label", (free[0],), "it is the only other one of a list without a line of names")
+
+
+def _holds(rows: Sequence[Mapping[str, Any]], name: str, test: Any, *, share: float = 0.5) -> bool:
+    """Whether more than a share of a column's cells pass a test; empty ones don't count."""
+    cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
+    passed = sum(bool(test(cell)) for cell in cells)
+    return passed > share * len(cells)
+
+
+def _is_expression(cell: str) -> bool:
+    return cell.casefold() in EXPRESSIONS
+
+
+def _is_share(cell: str) -> bool:
+    return is_number(cell.replace(",", "."))
+
+
+def _maybe_labels(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Columns with a few values that come again and again."""
+    found = []
+    for name in names:
+        cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
+        values = sorted(set(cells))
+        if 1 < len(values) <= min(_MAX_VALUES, len(cells) // 2):
+            shown = ", ".join(value[:20] for value in values[:8]) + (" …" if len(values) > 8 else "")
+            found.append(f"{name} ({shown})")
+    return found

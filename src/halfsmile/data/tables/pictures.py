@@ -1,0 +1,139 @@
+"""Where the pictures of a table are: as it says, or found by the end of their path."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.manifest import LeftOut
+from halfsmile.data.readers.folder import is_image, walk
+
+_SAMPLE = 50
+_MARK = re.compile("[!#@]")
+_ENDINGS = ("", "_aligned")
+
+
+def locate(
+    base: Path, images: Sequence[str], table: str, folders: Sequence[str] = ()
+) -> tuple[Path, list[str], list[str]]:
+    r"""The root of a table's pictures, their locators below it, and notes.
+
+    Paths of another machine are found by their end: ``C:\faces\a\1.png`` is ``a/1.png`` or ``1.png`` below
+    the folder, where only one picture fits. Names without a suffix stand for the picture of that name.
+
+    Args:
+        base: The table's folder, or the archive that it lies in.
+        images: As the table names them, with ``/`` between folders.
+        table: Name of the table, for notes.
+        folders: For each picture the folder of its table below ``base``, with ``/`` behind it or empty.
+    """
+    if any(folders):
+        inside = set(_members(base)) if base.is_file() else None
+        places = [folder + image for folder, image in zip(folders, images, strict=True)]
+        images = [
+            place if (place in inside if inside is not None else _is_there(base, place)) else image
+            for place, image in zip(places, images, strict=True)
+        ]
+    if base.is_dir():
+        if _are_there(base, images):
+            return base, list(images), []
+        archives = [file for file in base.iterdir() if file.name.lower().endswith(ARCHIVE_SUFFIXES)]
+        if len(archives) == 1 and not (images and os.path.isfile(base / images[0])):
+            names = _members(archives[0])
+            if set(images) & set(names):
+                base = archives[0]
+    names = _members(base) if base.is_file() else _files(base)
+    return base, *_found(images, names, table, base)
+
+
+def _members(archive: Path) -> list[str]:
+    try:
+        return list(open_archive(archive).names)
+    except ValueError:
+        return []
+
+
+def _files(folder: Path) -> list[str]:
+    return [name for name in walk(folder)[0] if is_image(PurePosixPath(name))]
+
+
+def _are_there(base: Path, images: Sequence[str]) -> bool:
+    """Whether some of the pictures, taken evenly, are where the table says."""
+    step = max(1, len(images) // _SAMPLE)
+    return all(_is_there(base, image) for image in images[::step])
+
+
+def _is_there(base: Path, image: str) -> bool:
+    return os.path.isfile(base / image) or os.path.isfile(base / _MARK.split(image, maxsplit=1)[0])
+
+
+def _found(
+    images: Sequence[str], names: Sequence[str], table: str, base: Path
+) -> tuple[list[str], list[str]]:
+    there = set(names)
+    by_end: defaultdict[str, list[str]] = defaultdict(list)
+    by_stem: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        path = PurePosixPath(name)
+        by_end[path.name.casefold()].append(name)
+        by_stem[path.stem.casefold()].append(name)
+    locators: list[str] = []
+    moved: list[tuple[str, str]] = []
+    missing: list[str] = []
+    for image in images:
+        found: str | None = image
+        if image not in there and not (base.is_dir() and _is_there(base, image)):
+            last = PurePosixPath(image)
+            ends = by_end.get(last.name.casefold()) or [
+                name for ending in _ENDINGS for name in by_stem.get(f"{_stem(last)}{ending}".casefold(), ())
+            ]
+            found = _best(image, ends)
+            if found is None:
+                missing.append(image)
+            else:
+                moved.append((image, found))
+        locators.append(found or image)
+    notes: list[str] = []
+    if moved:
+        (first, place), *_ = moved
+        notes.append(
+            f"{len(moved):,} pictures of {table} were found by the end of their path, first {first} as "
+            f"{place}."
+        )
+    if missing:
+        notes.append(
+            LeftOut(
+                f"{len(missing):,} of {len(images):,} pictures of {table} are not in {base}, first "
+                f"{missing[0]}."
+            )
+        )
+    return locators, notes
+
+
+def _stem(path: PurePosixPath) -> str:
+    return path.stem if is_image(path) else path.name
+
+
+def _best(image: str, candidates: Sequence[str]) -> str | None:
+    """The one candidate whose path ends most like the picture's; None where two are as good."""
+    wanted = [part.casefold() for part in reversed(image.split("/"))]
+    scored = []
+    for name in candidates:
+        parts = [part.casefold() for part in reversed(name.split("/"))]
+        scored.append(sum(_agreeing(wanted[1:], parts[1:])))
+    best = [name for name, score in zip(candidates, scored, strict=True) if score == max(scored)]
+    return best[0] if len(best) == 1 else None
+
+
+def _agreeing(one: Sequence[str], other: Sequence[str]) -> list[int]:
+    """1 for each part from the start that is equal in both."""
+    agreeing = []
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        agreeing.append(1)
+    return agreeing

@@ -1,0 +1,101 @@
+"""FER2013 with its own labels, in each form that Kaggle gave it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from halfsmile.data.decode import read_image
+from halfsmile.data.manifest import Fault, LeftOut, UnreadLabelsError
+from halfsmile.data.protocols import protocol_of, read_labeled
+from halfsmile.data.readers import ferplus
+from halfsmile.data.readers.fer2013 import read
+from halfsmile.data.readers.registry import read_any, recognize
+from halfsmile.taxonomy import FER2013, Taxonomy
+
+USAGE = ["Training"] * 7 + ["PublicTest"] * 2 + ["PrivateTest"] * 2
+EMOTIONS = [*range(7), 0, 3, 6, 4]
+SPLITS = ["train"] * 7 + ["valid"] * 2 + ["test"] * 2
+
+
+def write(path: Path, header: str, rows: list[tuple[int, str]] | None = None) -> Path:
+    """A table whose picture in row i is 2 × 2 of brightness i."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [header]
+    for row, (emotion, usage) in enumerate(rows or zip(EMOTIONS, USAGE, strict=True)):
+        cells = {"emotion": str(emotion), "pixels": " ".join([str(row)] * 4), "usage": usage}
+        lines.append(",".join(cells[name.strip().lower()] for name in header.split(",")))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("fer2013.csv", "emotion,pixels,Usage"), ("icml_face_data.csv", "emotion, Usage, pixels")],
+)
+def test_both_tables_with_their_own_labels(tmp_path: Path, name: str, header: str) -> None:
+    path = write(tmp_path / name, header)
+    for place in (tmp_path, path):
+        assert recognize(place).name == "fer2013"
+        manifest = read_any(place)
+        assert manifest.taxonomy == FER2013
+        assert manifest.column("label") == [FER2013.labels[emotion] for emotion in EMOTIONS]
+        assert manifest.column("split") == SPLITS
+        for row in (0, 10):
+            image = read_image(manifest.root, manifest.column("image")[row])
+            assert np.array_equal(image, np.full((2, 2, 1), row))
+    assert any("fer2013new.csv" in note for note in manifest.notes)
+    assert protocol_of(tmp_path).data_set == "faces"
+    assert len(read_labeled(protocol_of(tmp_path), tmp_path)) == 11
+
+
+def test_the_tables_of_the_challenge(tmp_path: Path) -> None:
+    write(tmp_path / "train.csv", "emotion,pixels")
+    assert read(tmp_path / "train.csv").column("split") == [None] * 11
+    write(tmp_path / "test.csv", "pixels")
+    manifest = read_any(tmp_path)
+    assert manifest.column("split") == ["train"] * 11 + ["test"] * 11
+    assert manifest.column("label")[11:] == [None] * 11
+    write(tmp_path / "icml_face_data.csv", "emotion, Usage, pixels")
+    whole = read_any(tmp_path)
+    assert len(whole) == 11
+    assert any(isinstance(note, LeftOut) and "test.csv, train.csv lie beside" in note for note in whole.notes)
+
+
+def test_with_the_votes_beside_it_is_ferplus(tmp_path: Path) -> None:
+    write(tmp_path / "fer2013.csv", "emotion,pixels,Usage")
+    with pytest.raises(
+        ValueError, match=r"put fer2013new\.csv beside it, from https://github.com/microsoft/FERPlus"
+    ):
+        ferplus.read(tmp_path)
+    (tmp_path / "fer2013new.csv").touch()
+    assert recognize(tmp_path).name == "ferplus"
+
+
+def test_other_numbers_need_names(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "ck.csv", "emotion,pixels,Usage", [(0, "Training"), (7, "PublicTest"), (6, "Training")]
+    )
+    with pytest.raises(UnreadLabelsError, match=r"emotions 7 are not.*--label-names"):
+        read_any(path)
+    manifest = read_any(path, labels={"0": "anger", "6": "neutral", "7": "contempt"})
+    assert manifest.column("label") == ["anger", "contempt", "neutral"]
+    assert manifest.taxonomy == Taxonomy("custom", ("anger", "neutral", "contempt"))
+    assert len(read_any(path, labels={"0": "anger", "6": "neutral", "7": None})) == 2
+
+
+def test_rows_that_are_not_whole_are_faults(tmp_path: Path) -> None:
+    path = write(tmp_path / "fer2013.csv", "emotion,pixels,Usage")
+    with path.open("a") as file:
+        file.write("3\n\n4,9 9 9 9,Secret\n")
+    manifest = read(path)
+    assert manifest.column("image")[-1] == "fer2013.csv#13"
+    assert read_image(tmp_path, "fer2013.csv#13").max() == 9
+    faults = [note for note in manifest.notes if isinstance(note, Fault)]
+    assert len(faults) == 2
+    assert "first 12" in faults[0]
+    assert "Secret" in faults[1]
+    with pytest.raises(ValueError, match="holds no FER2013"):
+        read(tmp_path / "..")

@@ -1,0 +1,91 @@
+"""Labels that lie there and can't be read are never passed over in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.data.readers.test_registry import touch
+
+from halfsmile.data.manifest import LeftOut, UnreadLabelsError
+from halfsmile.data.readers.registry import read_any, recognize
+
+SIGNS = {
+    "expressions among others": (
+        ["happy/1.png", "a/1.png", "b/1.png", "c/1.png"],
+        "happy are named after expr",
+    ),
+    "splits without labels": (["train/1.png", "Test/2.png"], r"Test, train are named after splits"),
+    "a table": (["1.png", "2.png", "scores.csv"], r"scores\.csv may hold labels"),
+    "a spreadsheet": (["1.png", "lists/labels.xlsx"], r"lists/labels\.xlsx may hold labels"),
+    "annotations": (["1.png", "annotations.json"], r"annotations\.json may hold labels"),
+    "a list": (["1.png", "label_list.txt"], r"label_list\.txt may hold labels"),
+    "a file for each": (
+        ["1.png", "1.txt", "2.png", "2.txt"],
+        r"2 pictures have a \.txt file of the same name",
+    ),
+    "names of KDEF": (["AF01HAS.JPG", "BM02SAFL.JPG"], "named as KDEF's are"),
+    "names of JAFFE": (["KA.HA1.29.tiff", "KA.SU2.37.tiff"], "named as JAFFE's are"),
+    "names": (["happy_1.png", "sad.2.png", "angry-3.png"], "angry, happy, sad in their name"),
+    "the unlabeled part": (["unlabeled/1.png", "x/2.png"], "say that others have labels"),
+}
+
+
+@pytest.mark.parametrize("kind", SIGNS)
+def test_signs_of_labels_are_told(tmp_path: Path, kind: str) -> None:
+    names, seen = SIGNS[kind]
+    touch(tmp_path, *names)
+    with pytest.raises(UnreadLabelsError, match=seen) as caught:
+        read_any(tmp_path)
+    assert "--unlabeled" in caught.value.mend
+    assert "--layout folder" in caught.value.mend
+    pictures = [name for name in names if name.lower().endswith((".png", ".jpg", ".tiff"))]
+    assert sorted(caught.value.faces.column("image")) == sorted(pictures)
+    assert len(read_any(tmp_path, "folder")) == len(pictures)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["1.png", "2.png"],
+        ["2019/1.png", "2020/2.png", "readme.txt", "LICENSE", "notes.json"],
+        ["happy_1.png", *(f"IMG_{i}.png" for i in range(4))],
+        [".hidden/labels.csv", "1.png"],
+    ],
+)
+def test_plain_pictures_have_no_signs(tmp_path: Path, names: list[str]) -> None:
+    assert read_any(touch(tmp_path, *names)).taxonomy is None
+
+
+@pytest.mark.parametrize("numbers", [("0", "1", "2"), ("1", "2"), ("class_0", "class_1")])
+@pytest.mark.parametrize("splits", [True, False])
+def test_numbered_folders_are_asked_about(tmp_path: Path, numbers: tuple[str, ...], splits: bool) -> None:
+    for split in ("train", "test") if splits else (".",):
+        touch(tmp_path, *(f"{split}/{number}/a.png" for number in numbers))
+    assert recognize(tmp_path).name == "class_folders"
+    with pytest.raises(UnreadLabelsError, match=r"are numbers.*--label-names .*--unlabeled"):
+        read_any(tmp_path)
+    digits = [number[-1] for number in numbers]
+    named = read_any(tmp_path, labels=dict(zip(digits, ("neutral", "anger", None), strict=False)))
+    assert set(named.column("label")) == {"neutral", "anger"}
+    assert set(named.column("split")) == ({"train", "test"} if splits else {None})
+    with pytest.raises(ValueError, match="no folder is called calm"):
+        read_any(tmp_path, labels={"calm": "neutral", **dict.fromkeys(digits, "fear")})
+
+
+def test_folders_that_may_be_classes_are_named(tmp_path: Path) -> None:
+    manifest = read_any(touch(tmp_path, "froh/1.png", "traurig/2.png"))
+    assert manifest.taxonomy is None
+    (note,) = manifest.notes
+    assert isinstance(note, LeftOut)
+    assert "froh, traurig are classes, --layout class_folders" in note
+    assert read_any(tmp_path, "class_folders").column("label") == ["froh", "traurig"]
+
+
+def test_tables_and_archives_beside_class_folders_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "anger/1.png", "fear/2.png", "labels.csv", "more.zip", "readme.md")
+    manifest = read_any(tmp_path)
+    assert manifest.column("label") == ["anger", "fear"]
+    (note,) = [note for note in manifest.notes if "lie beside" in note]
+    assert isinstance(note, LeftOut)
+    assert note.startswith("labels.csv, more.zip lie beside and were not read")

@@ -1,0 +1,109 @@
+"""Names of splits, expressions and numbered classes, as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from halfsmile.data.readers.words import (
+    NUMBERINGS,
+    expression_of,
+    how_to_name,
+    meaning_of_numbers,
+    number_of,
+    split_in,
+    split_of,
+)
+from halfsmile.taxonomy import FER2013, RAFDB
+
+SPLITS = {
+    "train": [
+        "train",
+        "Train",
+        "TRAIN",
+        "training",
+        "train_set",
+        "TrainingSet",
+        "train images",
+        "FER2013Train",
+    ],
+    "valid": [
+        "valid",
+        "val",
+        "Val",
+        "validation",
+        "VALIDATION",
+        "dev",
+        "PublicTest",
+        "public_test",
+        "val-set",
+    ],
+    "test": ["test", "Test", "testing", "TestSet", "PrivateTest", "Private Test", "test_faces"],
+}
+
+
+@pytest.mark.parametrize(
+    ("split", "name"), [(split, name) for split, names in SPLITS.items() for name in names]
+)
+def test_splits_in_any_spelling(split: str, name: str) -> None:
+    assert split_of(name) == split
+    assert split_in(name) == split
+
+
+@pytest.mark.parametrize(
+    "name", ["latest", "trainer", "test person", "value", "Devon", "contest", "2019", "", "a"]
+)
+def test_other_folders_are_no_splits(name: str) -> None:
+    assert split_of(name) is None
+
+
+def test_a_file_tells_its_split_among_other_words() -> None:
+    assert [split_in(stem) for stem in ("labels_train", "my study test", "fer2013-val")] == [
+        "train",
+        "test",
+        "valid",
+    ]
+    assert split_in("train_and_test") is None
+    assert split_in("labels") is None
+
+
+def test_expressions_with_numbers_and_usual_words() -> None:
+    found = {name: expression_of(name) for name in ("Happy", "0_neutral", "3-Sad", "fear faces", "ANGER")}
+    assert found == {
+        "Happy": "Happy",
+        "0_neutral": "neutral",
+        "3-Sad": "sad",
+        "fear faces": "fear",
+        "ANGER": "ANGER",
+    }
+    for name in ("happy birthday", "happy_sad", "sadie", "2", "unhappy"):
+        assert expression_of(name) is None
+
+
+def test_numbers_of_classes_are_small() -> None:
+    assert [number_of(name) for name in ("0", "07", "class_3", "class001", "11")] == [
+        "0",
+        "7",
+        "3",
+        "1",
+        "11",
+    ]
+    assert [number_of(name) for name in ("12", "2019", "1a", "0001234", "n000001")] == [None] * 5
+
+
+def test_numbers_mean_something_only_where_the_pictures_tell() -> None:
+    pictures = ["a/train_00001_aligned.jpg", "b/test_0002.jpg"]
+    assert meaning_of_numbers(["1", "7"], pictures) == NUMBERINGS["rafdb"]
+    assert NUMBERINGS["rafdb"]["4"] == RAFDB.labels[3] == "happiness"
+    assert NUMBERINGS["fer2013"]["3"] == FER2013.labels[3] == "happiness"
+    assert meaning_of_numbers(["0", "7"], pictures) is None
+    assert meaning_of_numbers(["1", "2"], ["face1.jpg"]) is None
+    assert meaning_of_numbers(["1"], []) is None
+
+
+def test_what_to_type_names_the_orders_that_fit() -> None:
+    told = how_to_name(["0", "7", "3"])
+    assert "--label-names 0=neutral" in told
+    assert "affectnet8: 0=neutral, 1=happiness" in told
+    assert "rafdb" not in told
+    assert "rafdb: 1=surprise" in how_to_name(["1", "7"])
+    assert "order of a published set" not in how_to_name(["-1", "100"])

@@ -1,0 +1,120 @@
+"""Which column is what: by name, and else by what it holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from halfsmile.data.tables.columns import Chosen, choose, looks_like
+from halfsmile.data.tables.rows import read_rows
+
+
+def chosen(tmp_path: Path, text: str, **columns: Any) -> Chosen:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    table = read_rows(path)
+    return choose(path, table, list(table.rows), columns)
+
+
+def test_usual_names_in_any_case(tmp_path: Path) -> None:
+    found = chosen(tmp_path, "pth,Emotion,USAGE,Subject\na.png,fear,Training,1\n")
+    assert found.parts == {
+        "image": ("pth",),
+        "label": ("Emotion",),
+        "split": ("USAGE",),
+        "person": ("Subject",),
+    }
+    assert not found.notes
+    assert not found.unused
+
+
+def test_other_names_by_what_the_columns_hold(tmp_path: Path) -> None:
+    found = chosen(tmp_path, "Nr;Datei;Ausdruck;Alter\n1;a.png;Happy;30\n2;b.png;sad;31\n3;c.png;fear;30\n")
+    assert found.parts == {"image": ("Datei",), "label": ("Ausdruck",)}
+    assert len(found.notes) == 2
+    assert found.unused == ("Nr", "Alter")
+
+
+def test_a_name_is_a_picture_only_where_it_names_one(tmp_path: Path) -> None:
+    assert chosen(tmp_path, "name,photo_file\nAnna,a.png\nBert,b.png\n").parts["image"] == ("photo_file",)
+    assert chosen(tmp_path, "name,label\na.png,fear\nb.png,anger\n").parts["image"] == ("name",)
+    assert chosen(tmp_path, "id,label\n001,fear\n002,anger\n").parts["image"] == ("id",)
+    with pytest.raises(ValueError, match=r"no column for the image.*--columns image=COLUMN"):
+        chosen(tmp_path, "left_eye,right_eye\na.png,b.png\n")
+
+
+def test_words_come_before_numbers(tmp_path: Path) -> None:
+    found = chosen(tmp_path, "image,label,label_text\na.png,3,happy\nb.png,4,sad\n")
+    assert found.parts["label"] == ("label_text",)
+    assert found.unused == ("label",)
+    assert chosen(tmp_path, "image,label,note\na.png,3,x\n").parts["label"] == ("label",)
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        ("x0,y0,x1,y1", "xyxy"),
+        ("X1,Y1,X2,Y2", "xyxy"),
+        ("left,top,right,bottom", "xyxy"),
+        ("x,y,w,h", "xywh"),
+        ("X,Y,Width,Height", "xywh"),
+        ("left,top,width,height", "xywh"),
+        ("face_x,face_y,face_width,face_height", "xywh"),
+        ("bbox_xywh,a,b,c", "xywh"),
+        ("bbox,a,b,c", None),
+    ],
+)
+def test_names_of_boxes_tell_what_the_numbers_are(tmp_path: Path, names: str, says: str | None) -> None:
+    found = chosen(tmp_path, f"image,label,{names}\na.png,fear,1,2,3,4\n")
+    assert found.parts["box"] in (tuple(names.split(",")), (names.split(",")[0],))
+    assert found.box == says
+
+
+def test_the_size_of_the_picture_is_no_box(tmp_path: Path) -> None:
+    found = chosen(tmp_path, "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,640,480,fear,1,2,3,4\n")
+    assert found.parts["box"] == ("xmin", "ymin", "xmax", "ymax")
+    assert found.box == "xyxy"
+
+
+def test_columns_of_votes(tmp_path: Path) -> None:
+    own = chosen(tmp_path, "image,label,votes_fear,votes_anger\na.png,fear,0.5,0.5\n")
+    assert own.votes == {"votes_fear": "fear", "votes_anger": "anger"}
+    empty = chosen(tmp_path, "image,label,votes_fear,votes_anger\na.png,fear,,\n")
+    assert (empty.votes, empty.unused) == ({}, ())
+    one_hot = chosen(tmp_path, "filename,angry,happy,sad\na.png,0,1,0\nb.png,1,0,0\n")
+    assert one_hot.votes == {"angry": "angry", "happy": "happy", "sad": "sad"}
+    assert "label" not in one_hot.parts
+
+
+def test_columns_that_could_be_labels(tmp_path: Path) -> None:
+    text = "image,mood,day\n" + "".join(f"{i}.png,{'good' if i % 2 else 'bad'},{i}\n" for i in range(6))
+    assert chosen(tmp_path, text).maybe_labels == ("mood (bad, good)",)
+    assert chosen(tmp_path, text, label="mood").parts["label"] == ("mood",)
+    assert chosen(tmp_path, text, label="").maybe_labels == ()
+
+
+def test_a_column_of_other_sets_is_no_split(tmp_path: Path) -> None:
+    found = chosen(tmp_path, "image,label,set\na.png,fear,A\nb.png,anger,B\n")
+    assert "split" not in found.parts
+    assert any("names no splits" in note for note in found.notes)
+    assert found.unused == ("set",)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("emotion, Usage, pixels\n0,Training,1 2 3 4\n", "pixels"),
+        ("image,label\na.png,fear\n", "labels"),
+        ("a.png 3\nb.png 4\n", "labels"),
+        ("image,age\na.png,30\n", "pictures"),
+        ("day,degrees\n1,20\n", None),
+        ("id,label\n1,fear\n", "labels"),
+        ("id,label\n1,x\n", None),
+        ("", None),
+    ],
+)
+def test_what_a_table_holds(tmp_path: Path, text: str, what: str | None) -> None:
+    (tmp_path / "t.txt").write_text(text)
+    assert looks_like(tmp_path / "t.txt") == what

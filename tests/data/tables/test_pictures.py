@@ -1,0 +1,67 @@
+"""Pictures of a table: as it says, or found by the end of their path."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from tests.data.readers.test_registry import touch
+
+from halfsmile.data.manifest import LeftOut
+from halfsmile.data.tables.pictures import locate
+
+THERE = ("images/a/1.png", "images/b/1.png", "images/b/Face 2.JPG", "images/train_00001_aligned.jpg")
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("images/a/1.png", "images/a/1.png"),
+        ("a/1.png", "images/a/1.png"),
+        ("C:/Users/ann/b/1.png", "images/b/1.png"),
+        ("/home/ann/b/1.png", "images/b/1.png"),
+        ("FACE 2.jpg", "images/b/Face 2.JPG"),
+        ("Face 2", "images/b/Face 2.JPG"),
+        ("train_00001.jpg", "images/train_00001_aligned.jpg"),
+        ("1.png", None),
+        ("c/1.png", None),
+        ("3.png", None),
+    ],
+)
+@pytest.mark.parametrize("in_archive", [False, True])
+def test_pictures_are_found_where_only_one_fits(
+    tmp_path: Path, said: str, found: str | None, in_archive: bool
+) -> None:
+    base = tmp_path
+    if in_archive:
+        base = tmp_path / "faces.zip"
+        with zipfile.ZipFile(base, "w") as archive:
+            for name in THERE:
+                archive.writestr(name, b"")
+    else:
+        touch(tmp_path, *THERE)
+    root, (locator,), notes = locate(base, [said], "t.csv")
+    assert root == base
+    assert locator == (found or said)
+    if found is None:
+        assert isinstance(notes[0], LeftOut)
+        assert notes[0].startswith("1 of 1 pictures of t.csv are not in")
+    elif found != said:
+        assert notes == [f"1 pictures of t.csv were found by the end of their path, first {said} as {found}."]
+    else:
+        assert notes == []
+
+
+def test_locators_into_files_are_there(tmp_path: Path) -> None:
+    touch(tmp_path, "shards/faces-00000.tar", "data/t.csv")
+    images = ["shards/faces-00000.tar#512+99", "data/t.csv#3"]
+    assert locate(tmp_path, images, "t.csv") == (tmp_path, images, [])
+
+
+def test_the_only_archive_beside_the_table(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr("a.png", b"")
+    assert locate(tmp_path, ["a.png"], "t.csv")[0] == tmp_path / "faces.zip"
+    touch(tmp_path, "a.png")
+    assert locate(tmp_path, ["a.png"], "t.csv")[0] == tmp_path

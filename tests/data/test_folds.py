@@ -1,0 +1,134 @@
+"""Splits and folds: shares, classes, whole people, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from halfsmile.data.folds import draw_folds, draw_splits, of_fold
+from halfsmile.data.manifest import Manifest
+from halfsmile.taxonomy import Taxonomy
+
+THREE = Taxonomy("three", ("a", "b", "c"))
+
+
+def faces(counts: dict[str | None, int], *, people: int | None = None, **more: Any) -> Manifest:
+    labels = [label for label, count in counts.items() for _ in range(count)]
+    rows = [
+        {"image": f"{i}.png", "label": label, "person": None if people is None else str(i % people), **more}
+        for i, label in enumerate(labels)
+    ]
+    return Manifest.from_rows(rows, Path("root"), THREE)
+
+
+def counted(manifest: Manifest) -> Counter[tuple[str | None, str | None]]:
+    return Counter(zip(manifest.column("split"), manifest.column("label"), strict=True))
+
+
+def test_shares_of_every_class_are_exact() -> None:
+    drawn = draw_splits(faces({"a": 100, "b": 10, "c": 5, None: 7}), test=0.2, valid=0.1)
+    found = counted(drawn)
+    assert [found["test", label] for label in "abc"] == [20, 2, 1]
+    assert [found["valid", label] for label in "abc"] == [10, 1, 1]
+    assert [found["train", label] for label in "abc"] == [70, 7, 3]
+    assert found["train", None] == 7
+    assert drawn.notes[-1] == "Splits drawn row by row with seed 0: 20 % test, 10 % valid."
+
+
+def test_the_seed_decides() -> None:
+    manifest = faces({"a": 50, "b": 50, "c": 50})
+    first, same, other = (draw_splits(manifest, test=0.2, seed=seed).column("split") for seed in (1, 1, 2))
+    assert first == same != other
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(8, 40), st.integers(0, 5), st.floats(0.1, 0.4))
+def test_a_person_is_in_one_split(people: int, seed: int, test: float) -> None:
+    manifest = faces({"a": 150, "b": 150, "c": 150}, people=people)
+    drawn = draw_splits(manifest, test=test, seed=seed, by="person")
+    of_person: dict[str, set[str]] = {}
+    for person, split in zip(drawn.column("person"), drawn.column("split"), strict=True):
+        of_person.setdefault(person, set()).add(split)
+    assert all(len(splits) == 1 for splits in of_person.values())
+    tested = drawn.column("split").count("test") / len(drawn)
+    assert abs(tested - test) <= 1.5 / people + 0.02
+
+
+def test_equal_pixels_stay_together() -> None:
+    manifest = faces({"a": 40, "b": 40, "c": 40}, sha256="x")
+    rows = [{**row, "sha256": f"h{i // 2}"} for i, row in enumerate(manifest.table.to_pylist())]
+    drawn = draw_splits(Manifest.from_rows(rows, Path("root"), THREE), test=0.3)
+    splits = drawn.column("split")
+    assert splits[::2] == splits[1::2]
+
+
+def test_a_training_split_is_divided_and_others_are_kept() -> None:
+    rows = faces({"a": 20, "b": 20, "c": 20}, split="train").table.to_pylist()
+    rows += faces({"a": 5, "b": 5, "c": 5}, split="valid").table.to_pylist()
+    manifest = Manifest.from_rows(rows, Path("root"), THREE)
+    found = counted(draw_splits(manifest, test=0.25))
+    assert [found[split, "a"] for split in ("train", "valid", "test")] == [15, 5, 5]
+    with pytest.raises(ValueError, match=r"a valid split of 15 rows already\. To draw anew: --again"):
+        draw_splits(manifest, test=0.25, valid=0.1)
+    assert counted(draw_splits(manifest, test=0.2, valid=0.2, again=True))["valid", "a"] == 5
+
+
+def test_folds_have_every_row_once_and_each_class_evenly() -> None:
+    manifest = faces({"a": 50, "b": 23, "c": 5, None: 4})
+    folds = draw_folds(manifest, 5, seed=3)
+    assert (folds[-4:] == -1).all()
+    for label, low, high in (("a", 10, 10), ("b", 4, 5), ("c", 1, 1)):
+        rows = [row for row, name in enumerate(manifest.column("label")) if name == label]
+        assert all(low <= count <= high for count in np.bincount(folds[rows], minlength=5))
+    fold = of_fold(manifest, folds, 2)
+    assert [i for i, split in enumerate(fold.column("split")) if split == "test"] == np.flatnonzero(
+        folds == 2
+    ).tolist()
+    assert fold.column("split")[-4:] == ["train"] * 4
+    assert np.array_equal(folds, draw_folds(manifest, 5, seed=3))
+
+
+def test_folds_by_person() -> None:
+    manifest = faces({"a": 60, "b": 60, "c": 60}, people=12)
+    folds = draw_folds(manifest, 4, by="person")
+    of_person = {
+        (person, fold) for person, fold in zip(manifest.column("person"), folds.tolist(), strict=True)
+    }
+    assert len(of_person) == 12
+    assert sorted(np.bincount(folds)) == [45] * 4
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "reason"),
+    [
+        ({"a": 5, "b": 5, "c": 5}, {"test": 0.0}, "lie between 0 and 1"),
+        ({"a": 5, "b": 5, "c": 5}, {"test": 0.6, "valid": 0.4}, "leave some rows"),
+        ({"a": 5, "b": 5, "c": 1}, {"test": 0.2}, "No row of c would be left for the test split"),
+        (
+            {"a": 5, "b": 5, "c": 2},
+            {"test": 0.2, "valid": 0.2},
+            "No row of c would be left for the train split",
+        ),
+        ({"a": 5, "b": 5, "c": 5}, {"test": 0.2, "by": "person"}, "says its person: draw without --by"),
+    ],
+)
+def test_what_can_not_be_drawn_is_told(
+    counts: dict[str | None, int], options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        draw_splits(faces(counts), **options)
+
+
+def test_what_gives_no_folds_is_told() -> None:
+    with pytest.raises(ValueError, match="at least 2 folds, found 1"):
+        draw_folds(faces({"a": 5, "b": 5, "c": 5}), 1)
+    with pytest.raises(ValueError, match="classes c have too few rows for 3 folds"):
+        draw_folds(faces({"a": 5, "b": 5, "c": 1}), 3)
+    with pytest.raises(ValueError, match="has no labels"):
+        draw_folds(Manifest.from_rows([{"image": "a"}], Path("root")), 2)

@@ -1,0 +1,58 @@
+"""Cross-validation from Python: every face is tested once, and the same call goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import halfsmile
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.synthetic import generate, write_folders
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 faces in class folders without splits."""
+    root = tmp_path_factory.mktemp("folds")
+    three = {"happiness": 1.0, "sadness": 1.0, "neutral": 1.0}
+    write_folders(generate(60, size=32, seed=1, people=20, class_weights=three), root, split="faces")
+    return root / "faces"
+
+
+def test_every_face_is_tested_once_and_the_call_goes_on(faces: Path, tmp_path: Path) -> None:
+    out, settings = tmp_path / "cv", ("finetune.epochs=1",)
+    found = halfsmile.cross_validate(
+        "supervised",
+        data=faces,
+        out=out,
+        folds=2,
+        labels="all",
+        preset="tiny",
+        settings=settings,
+        device="cpu",
+    )
+    tested = []
+    for fold in (1, 2):
+        rows = Manifest.load(out / f"fold-{fold}.parquet")
+        tested += rows.split("test").column("image")
+        assert (out / f"fold-{fold}" / "report.html").is_file()
+    assert sorted(tested) == sorted(path.relative_to(faces).as_posix() for path in faces.rglob("*.png"))
+    assert sum(metrics.count for metrics in found.metrics) == 60
+    record = json.loads((out / "folds.json").read_text())
+    assert record["summary"] == found.summary()
+    assert " ± " in record["summary"]["macro F1"]
+    again = halfsmile.cross_validate(
+        "supervised",
+        data=faces,
+        out=out,
+        folds=2,
+        labels="all",
+        preset="tiny",
+        settings=settings,
+        device="cpu",
+    )
+    assert again.summary() == found.summary()
+    with pytest.raises(ValueError, match="holds a fold of other data or another draw"):
+        halfsmile.cross_validate("supervised", data=faces, out=out, folds=3)
