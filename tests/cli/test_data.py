@@ -76,6 +76,17 @@ def test_prepare_verify_and_stats(tree: Path, tmp_path: Path, capsys: pytest.Cap
     assert "SHA-256 differs" in capsys.readouterr().out
 
 
+def test_prepare_crops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_folders(generate(8, size=48, seed=1, people=8, difficulty=0.5), tmp_path / "set", split="train")
+    command = ("prepare", tmp_path / "set", "--out", tmp_path / "store", "--crops", "--workers", 0)
+    run(*command, "--detector", "mtcnn")
+    shown = capsys.readouterr().out
+    assert "holds 8 faces" in shown
+    assert "aligned by landmarks" in shown
+    run(*command, "--aligned", status=1)
+    assert "--crops for crops" in capsys.readouterr().err
+
+
 def test_split_is_of_the_training_part(
     tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -82,6 +82,8 @@ class Prepare(Reading):
             of the data set.
         model: Another ONNX file of YuNet, or its address.
         aligned: Every picture is one aligned face already; nothing is detected.
+        crops: Every picture is a crop of one face: align it by its landmarks, or keep it as it is where none
+            are found.
         size: Side of the faces in pixels; aligned pictures keep theirs unless this is given.
         min_score: Drop faces with a lower score of the detector.
         min_quality: Drop faces whose size, sharpness, frontality or exposure is lower, 0 to 1.
@@ -99,6 +101,7 @@ class Prepare(Reading):
     detector: Literal["auto", "yunet", "mtcnn", "given"] = "auto"
     model: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
     aligned: Flag = False
+    crops: Flag = False
     size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: 112)")] = None
     min_score: float = 0.0
     min_quality: float = 0.0
@@ -124,6 +127,8 @@ class Prepare(Reading):
             if layout not in (None, "folder") or self.reader_options():
                 raise ValueError("--unlabeled takes no labels: leave out what says how to read a data set.")
             layout = "folder"
+        if self.aligned and self.crops:
+            raise ValueError("Give --crops for crops that are to be aligned, or --aligned for aligned ones.")
         settings = Settings(
             detector="aligned" if self.aligned else self.detector,
             model=self.model,
@@ -133,6 +138,7 @@ class Prepare(Reading):
             largest_only=self.largest_only,
             every=self.every,
             is_lossless=self.lossless,
+            are_crops=self.crops,
         )
         require_rule_fits([Path(source) for source in self.sources], layout, self.label_rule)
         is_new = not self.out.exists()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from halfsmile.data.decode import decode
 from halfsmile.data.synthetic import generate
+from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.faces.align import TEMPLATE_BOX, template
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.prepare.face import (
@@ -104,6 +105,14 @@ def test_aligned_pictures_keep_their_bytes(tmp_path: Path, suffix: str) -> None:
     larger = prepare_aligned_face(source, Settings(detector="aligned", size=96))
     np.testing.assert_allclose(np.array(larger.landmarks), template(96).ravel(), atol=0.01)
     assert decode(larger.data, "face").shape == (96, 96, 3)
+
+
+def test_an_aligned_picture_with_landmarks_in_one_place_has_no_pose(tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_bytes(encode_png(generate(1, size=48, seed=0, people=1).images[0]))
+    source = FaceSource("face", tmp_path, "face.png", said={"landmarks": [7.0] * 10})
+    found = prepare_aligned_face(source, Settings(detector="aligned"))
+    assert found.landmarks == [7.0] * 10
+    assert set(found.quality) == {"size", "sharpness", "exposure"}
 
 
 def test_other_aligned_pictures_become_png_or_jpeg(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from halfsmile.data.store.write import StoredFace
 from halfsmile.faces.align import TEMPLATE_BOX, alignment, move, similarity, template, warp
 from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import Detection, Floats
-from halfsmile.faces.prepare.settings import JPEG_QUALITY, Settings
+from halfsmile.faces.prepare.settings import ALIGNED, JPEG_QUALITY, Settings
 from halfsmile.faces.prepare.sources import FaceSource
 from halfsmile.faces.quality import Quality, exposure, frontal, pose, quality, sharpness
 
@@ -25,6 +25,13 @@ _ABOUT_ONE = ("label", "votes", "person", "box", "landmarks")
 
 class DroppedFaceError(Exception):
     """A face that is not stored; the message is the reason, the same for all faces dropped for it."""
+
+
+class NoPlaceError(DroppedFaceError):
+    """A face that can't be aligned."""
+
+    def __init__(self) -> None:
+        super().__init__("landmarks that fix no place")
 
 
 def select_faces(faces: Sequence[Detection], said: Mapping[str, Any], settings: Settings) -> list[Detection]:
@@ -76,20 +83,21 @@ def prepare_face(image: Image, face: Detection, settings: Settings, **more: Any)
         more: Further fields of :class:`~halfsmile.data.store.write.StoredFace`.
 
     Raises:
-        DroppedFaceError: If the landmarks fix no place, or the quality is too low.
+        NoPlaceError: If the landmarks fix no place.
+        DroppedFaceError: If the quality is too low.
     """
     side = settings.side
     try:
         matrix = alignment(face, side)
     except ValueError as error:
-        raise DroppedFaceError("landmarks that fix no place") from error
+        raise NoPlaceError from error
     pixels = warp(image if image.shape[2] == 3 else np.repeat(image, 3, axis=2), matrix, side)
     scores = quality(face, pixels)
     if scores.worst < settings.min_quality:
         raise DroppedFaceError("quality too low")
     box = np.clip(_moved_box(face.box, matrix), 0, side)
     if not (box[:2] < box[2:]).all():
-        raise DroppedFaceError("landmarks that fix no place")
+        raise NoPlaceError
     points = None if face.landmarks is None else move(face.landmarks, matrix)
     return StoredFace(
         encode(pixels if image.shape[2] == 3 else pixels[:, :, :1], settings),
@@ -97,7 +105,7 @@ def prepare_face(image: Image, face: Detection, settings: Settings, **more: Any)
         side,
         box=box.tolist(),
         landmarks=None if points is None else points.ravel().tolist(),
-        quality=_measures(scores),
+        quality=_measures(scores) | ({ALIGNED: 1.0} if settings.are_crops else {}),
         **more,
     )
 
@@ -114,9 +122,29 @@ def prepare_aligned_face(source: FaceSource, settings: Settings) -> StoredFace:
     is_table = ".csv#" in source.locator.lower()
     data = b"" if is_table else read_bytes(source.root, source.locator)
     image = read_image(source.root, source.locator) if is_table else decode(data, source.locator)
+    return _whole_picture(image, data, source.said, settings, settings.size)
+
+
+def keep_crop(image: Image, said: Mapping[str, Any], settings: Settings) -> StoredFace:
+    """A crop in which no landmarks are known: all of it, scaled to the size of the aligned ones.
+
+    Args:
+        image: RGB (H, W, 3) or grey (H, W, 1).
+        said: What a data set says of it; its box and landmarks are moved with the pixels.
+        settings: Of the run.
+
+    Raises:
+        DroppedFaceError: If its quality is too low.
+    """
+    return _whole_picture(image, b"", said, settings, settings.side)
+
+
+def _whole_picture(
+    image: Image, data: bytes, said: Mapping[str, Any], settings: Settings, side: int | None
+) -> StoredFace:
+    """A picture as it is, or scaled to a side; ``data`` are the bytes of its file, if they are known."""
     height, width, channels = image.shape
-    box, points = (source.said.get(name) for name in ("box", "landmarks"))
-    side = settings.size
+    box, points = (said.get(name) for name in ("box", "landmarks"))
     if side is not None and (height, width) != (side, side):
         place = placement(height, width, side)
         image, data = preprocess(image, side, channels), b""
@@ -133,8 +161,8 @@ def prepare_aligned_face(source: FaceSource, settings: Settings) -> StoredFace:
         image.shape[0],
         box=box,
         landmarks=points,
-        quality=_measures(scores),
-        **label_columns(source.said),
+        quality=_measures(scores) | ({ALIGNED: 0.0} if settings.are_crops else {}),
+        **label_columns(said),
     )
 
 
@@ -157,7 +185,10 @@ def _quality_of_aligned(image: Image, points: Any, side: int) -> Quality:
     """Quality of a picture that is one face, whose pose is known where its landmarks are."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
     small = min(grey.shape) < 3
-    head = None if points is None else pose(np.reshape(points, (5, 2)))
+    try:
+        head = None if points is None else pose(np.reshape(points, (5, 2)))
+    except ValueError:  # landmarks that coincide
+        head = None
     return Quality(
         size=min(1.0, side / 112),
         sharpness=0.0 if small else sharpness(np.asarray(grey, np.uint8)),

@@ -16,13 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 from rich.console import Console
 
 from halfsmile.data.manifest import SPLITS
 from halfsmile.data.store.read import is_store, read_index
 from halfsmile.data.store.write import SHARD_SIZE, StoredFace, StoreWriter
 from halfsmile.faces.prepare.preparer import Done, FrameCount, Piece, Preparer, PrepareTask
-from halfsmile.faces.prepare.settings import QUALITY, Settings, require_same_settings, save_settings
+from halfsmile.faces.prepare.settings import (
+    ALIGNED,
+    Settings,
+    require_same_settings,
+    save_counts,
+    save_settings,
+)
 from halfsmile.faces.prepare.sources import FaceSource, FaceSources, find
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.parallel.engine import Engine, Pool, open_pool
@@ -50,6 +57,8 @@ class PrepareSummary:
         notes: About the sources as a whole.
         labels: Faces in the store by label, in the order of the classes; those without one are not counted.
         splits: Faces in the store by split.
+        crops: How many crops in the store were aligned by landmarks, and how many kept as they were; None for
+            other stores.
         seconds: Processor time by kind of work, over all processes; ``write`` is that of the store.
         elapsed: Seconds that the run took.
     """
@@ -66,6 +75,7 @@ class PrepareSummary:
     notes: tuple[str, ...] = ()
     labels: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
+    crops: tuple[int, int] | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     elapsed: float = 0.0
 
@@ -91,6 +101,8 @@ class PrepareSummary:
             shares = sorted(self.seconds.items(), key=lambda item: -item[1])
             say("Processor time: " + ", ".join(f"{kind} {100 * s / total:.0f} %" for kind, s in shares) + ".")
         say(f"{self.store} holds {self.faces:,} faces." + (f" {self.told()}" if self.faces else ""))
+        if self.crops is not None:
+            say(f"{self.crops[0]:,} aligned by landmarks, {self.crops[1]:,} kept as they were.")
 
     def told(self) -> str:
         """How many faces have a label, which classes and splits there are."""
@@ -164,7 +176,9 @@ def prepare(
     rule = options.get("rule")
     require_same_settings(out, settings, rule)  # before the writer opens what may be a finished store
     summary = PrepareSummary(out, notes=sources.notes)
-    writer = StoreWriter(out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=QUALITY, retry=retry)
+    writer = StoreWriter(
+        out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=settings.measures, retry=retry
+    )
     start_worker = functools.partial(Preparer, settings)
     with writer, open_pool(engine, start_worker, workers=workers) as pool:
         save_settings(out, settings, rule)
@@ -174,6 +188,11 @@ def prepare(
     summary.faces = len(writer)
     summary.labels, summary.splits = _counts(out, sources.taxonomy)
     summary.left_out = writer.left_out
+    if settings.are_crops:
+        name = f"quality_{ALIGNED}"
+        aligned = int(pc.sum(read_index(out, [name])[0][name]).as_py() or 0)
+        summary.crops = aligned, summary.faces - aligned
+        save_counts(out, aligned=aligned, kept=summary.faces - aligned)
     summary.elapsed = time.monotonic() - start
     return summary
 

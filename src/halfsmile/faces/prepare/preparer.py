@@ -16,12 +16,15 @@ import numpy as np
 from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
+from halfsmile.faces.crops import ENLARGEMENTS, CropDetector
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.given_faces import GivenFaces
 from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.faces.prepare.face import (
     DroppedFaceError,
+    NoPlaceError,
     annotated_face,
+    keep_crop,
     label_columns,
     prepare_aligned_face,
     prepare_face,
@@ -102,6 +105,8 @@ class Preparer:
             self._detector = Mtcnn(threads=1)
         elif settings.detector == "auto":
             raise ValueError("Resolve the settings first: a store has faces of one detector.")
+        if settings.are_crops and self._detector is not None:
+            self._detector = CropDetector(self._detector, ENLARGEMENTS[settings.detector])
 
     def __call__(self, task: PrepareTask) -> Iterator[Piece]:
         """For each source of a task in its order: the faces, and then ``Done``."""
@@ -136,6 +141,9 @@ class Preparer:
             if isinstance(image, str) or isinstance(found, str):
                 yield self._done(failure=image if isinstance(image, str) else f"{source.locator}: {found}")
                 continue
+            if self.settings.are_crops:
+                yield from self._crop(source, image, found)
+                continue
             dropped = Counter[str]()
             kept = select_faces(found, source.said, self.settings)
             if len(kept) < len(found):
@@ -155,13 +163,37 @@ class Preparer:
     def _detect(self, pictures: Sequence[tuple[FaceSource, Image | str]]) -> list[list[Detection] | str]:
         """Faces of each picture, or why none could be looked for."""
         if self._detector is None:
-            return [_given(*picture) for picture in pictures]
+            given = _given_of_crop if self.settings.are_crops else _given
+            return [given(*picture) for picture in pictures]
         found: list[list[Detection] | str] = ["" for _ in pictures]
         rows = [row for row, (_, image) in enumerate(pictures) if not isinstance(image, str)]
         images = [_rgb(image) for _, image in pictures if not isinstance(image, str)]
         for row, faces in zip(rows, self._detector.detect(images), strict=True):
             found[row] = faces
         return found
+
+    def _crop(self, source: FaceSource, image: Image, found: Sequence[Detection]) -> Iterator[Piece]:
+        """The one face of a picture that is a crop, by its landmarks or else as it is."""
+        faces = [face for face in found if face.score >= self.settings.min_score]
+        try:
+            with self._clock("align"):
+                piece = self._aligned_crop(source, image, faces) if faces else None
+                piece = piece or keep_crop(image, source.said, self.settings)
+            yield piece
+        except DroppedFaceError as error:
+            yield self._done(dropped=Counter([str(error)]))
+        else:
+            yield self._done()
+
+    def _aligned_crop(
+        self, source: FaceSource, image: Image, faces: Sequence[Detection]
+    ) -> StoredFace | None:
+        score = None if self.settings.detector == "given" else faces[0].score
+        labels = label_columns(source.said)
+        try:
+            return prepare_face(image, faces[0], self.settings, score=score, **labels)
+        except NoPlaceError:
+            return None
 
     def _aligned(self, source: FaceSource) -> Iterator[Piece]:
         try:
@@ -177,6 +209,9 @@ class Preparer:
 
     def _video(self, source: FaceSource) -> Iterator[Piece]:
         detector = self._detector
+        if self.settings.are_crops:
+            yield self._done(failure="a video is no crop of one face; prepare it into a store of its own")
+            return
         if detector is None:
             yield self._done(failure=f"videos need a detector; {self.settings.detector!r} is for pictures")
             return
@@ -281,3 +316,11 @@ def _given(source: FaceSource, image: Image | str) -> list[Detection] | str:
         return GivenFaces([[annotated_face(source.said)]]).detect([_rgb(image)])[0]
     except ValueError as error:
         return str(error)
+
+
+def _given_of_crop(source: FaceSource, image: Image | str) -> list[Detection] | str:
+    """By the landmarks of the data set; nothing where it gives none, or none that lie in the picture."""
+    if isinstance(image, str):
+        return image
+    found = _given(source, image) if "landmarks" in source.said else []
+    return [] if isinstance(found, str) else found

@@ -19,6 +19,10 @@ RULE = "argmax"
 JPEG_QUALITY = 95
 QUALITY = ("size", "sharpness", "frontal", "exposure", "yaw", "pitch", "roll")
 """Measures of every face, columns ``quality_*`` of the store; see :mod:`halfsmile.faces.quality`."""
+ALIGNED = "aligned"
+"""Measure of a crop: 1 where landmarks aligned it, 0 where it was kept as it was."""
+COUNTS = "crops"
+"""Entry of the record that counts both kinds."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Settings:
         largest_only: Keep only the largest face of a picture or frame.
         every: Look for faces in every n-th frame of a video.
         is_lossless: PNG instead of JPEG.
+        are_crops: Every picture is a crop of one face. It is aligned by its landmarks, or, where none are
+            found or given, kept as it is and scaled. ``min_score`` then says which landmarks count.
 
     Raises:
         ValueError: If a setting is out of range, or two of them don't go together.
@@ -49,6 +55,7 @@ class Settings:
     largest_only: bool = False
     every: int = 3
     is_lossless: bool = False
+    are_crops: bool = False
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 16:
@@ -64,11 +71,18 @@ class Settings:
             raise ValueError(f"The model {self.model} is for YuNet, but the detector is {self.detector}.")
         if self.detector in ("given", "aligned") and self.min_score:
             raise ValueError(f"With the detector {self.detector!r} faces have no score to select them by.")
+        if self.are_crops and self.detector == "aligned":
+            raise ValueError("Pictures are crops to be aligned, or aligned already, not both.")
 
     @property
     def side(self) -> int:
         """Side of detected faces in pixels."""
         return TEMPLATE_SIZE if self.size is None else self.size
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the measures in the store; of crops also whether they were aligned, 1 or 0."""
+        return (*QUALITY, ALIGNED) if self.are_crops else QUALITY
 
     def resolved(self) -> Settings:
         """The same with a detector in place of ``auto`` and a model file that is there.
@@ -103,6 +117,12 @@ def save_settings(store: Path, settings: Settings, label_rule: str | None = None
         write_json(path, {**settings.record(), "label_rule": label_rule})
 
 
+def save_counts(store: Path, *, aligned: int, kept: int) -> None:
+    """Add to the record of a store of crops how many were aligned and how many kept as they were."""
+    path = Path(store) / SETTINGS_NAME
+    write_json(path, {**read_json(path), COUNTS: {"aligned": aligned, "kept": kept}})
+
+
 def require_same_settings(store: Path, settings: Settings, label_rule: str | None = None) -> None:
     """Refuse other settings than those that a store was begun with.
 
@@ -115,7 +135,8 @@ def require_same_settings(store: Path, settings: Settings, label_rule: str | Non
         ValueError: If a setting differs; the message names each.
     """
     path, wanted = Path(store) / SETTINGS_NAME, {**settings.record(), "label_rule": label_rule or RULE}
-    found = {**wanted, **read_json(path)} if path.exists() else wanted
+    found = {**wanted, "are_crops": False, **read_json(path)} if path.exists() else wanted
+    found = {name: value for name, value in found.items() if name != COUNTS}
     found["label_rule"] = found["label_rule"] or RULE
     differ = [
         f"{name} ({found.get(name)} / {wanted.get(name)})"
