@@ -37,7 +37,7 @@ def turned(face: Detection, degrees: float = 0.0, scale: float = 1.0, shift: flo
     matrix = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = (np.asarray(face.landmarks) - 56) @ matrix.T + 56 + (shift, 0)
     box = (face.box - 56) * scale + 56 + np.array([shift, 0, shift, 0])
-    return Detection(box, points, face.score)
+    return Detection(box, points.astype(np.float32), face.score)
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (30, 60), (60, 30), (300, 200), (1, 1)])
@@ -51,7 +51,7 @@ def test_what_is_found_is_moved_back(shape: tuple[int, int]) -> None:
     image = np.zeros((height, width, 3), np.uint8)
     ((face,),) = CropDetector(told, Enlargement(120, 0.25)).detect([image])
     np.testing.assert_allclose(face.box, [0, 0, width, height], atol=1e-4)
-    expected = [[0, 0], [width, 0], [width / 2, height / 2], [0, height], [width, height]]
+    expected = np.array([[0, 0], [width, 0], [width / 2, height / 2], [0, height], [width, height]])
     np.testing.assert_allclose(np.asarray(face.landmarks), expected, atol=1e-4)
     assert face.score == pytest.approx(0.7)
     assert told.seen[0].shape == (180, 180, 3), "all crops have one size, whatever theirs is"
