@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
 from halfsmile.utils.console import make_console
+
+StageOption = Annotated[
+    Literal["finetune", "semi", "tune"] | None,
+    tyro.conf.arg(metavar="{finetune,semi,tune}", help_behavior_hint="(default: the last one)"),
+]
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class ExportRun:
             is twice as fast and a little less accurate.
         zoom: Above 1, view the face and its mirror image so many times closer too, which takes twice as
             long and may be more accurate. Choose it on faces that are not tested on.
+        stage: The stage to export: one whose validation was better than the last one's, as this command and
+            the report say.
         name: What the model calls itself; the recipe's name by default.
         data: Where the labeled data set is now, if it has moved.
     """
@@ -41,6 +48,7 @@ class ExportRun:
     set_coverage: float = 0.9
     mirror: bool = True
     zoom: float = 1.0
+    stage: StageOption = None
     name: str | None = None
     data: Path | None = None
 
@@ -57,6 +65,7 @@ class ExportRun:
             set_coverage=self.set_coverage,
             mirror=self.mirror,
             zoom=self.zoom,
+            stage=self.stage,
             name=self.name,
             data=self.data,
         ).show(make_console())

@@ -50,6 +50,9 @@ Texts = Annotated[
 ]
 
 
+Threads = Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: measured)")]
+
+
 @dataclass(frozen=True)
 class Train:
     """Train a method on any labeled data; run the same command again to resume after a stop.
@@ -97,6 +100,8 @@ class Train:
         by: With --folds, keep all faces of a person or a video in one fold.
         last_stage: Stop after this stage; a later call without it goes on.
         device: Where to compute.
+        threads: Threads on the processor: as many as are fast when the run begins, which on a busy machine
+            may be one; a run that goes on keeps its own, or ends in other bits.
         tensorboard: Also write TensorBoard events.
     """
 
@@ -132,6 +137,7 @@ class Train:
     ] = None
     last_stage: StageName = LAST_STAGE
     device: Device = None
+    threads: Threads = None
     tensorboard: bool = False
 
     def run(self) -> None:
@@ -178,6 +184,7 @@ class Train:
             budget=budget,
             last_stage=self.last_stage,
             device=self.device,
+            threads=self.threads,
             tensorboard=self.tensorboard,
         )
         if not run.is_main or self.last_stage == "pretrain":
