@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from halfsmile.cli.evaluate import show_metrics
-from halfsmile.cli.options import Classes, DataSetName, Device, Text
+from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Paths, Text, require_paths
+from halfsmile.runs.folder import require_free_or_run
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console
 
@@ -107,11 +108,13 @@ class Train:
 
     method: Method
     data: Path
-    out: Path | None = None
-    unlabeled: tuple[Path, ...] = ()
-    pseudo_labels: tuple[Path, ...] = ()
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="(needed but for --dry-run)")
+    ] = None
+    unlabeled: Paths = ()
+    pseudo_labels: Paths = ()
     labels: Text = None
-    budget: Path | None = None
+    budget: OptionalFile = None
     seed: int = 0
     preset: Literal["tiny", "cpu", "gpu", "paper"] = "cpu"
     settings: Settings = ()
@@ -127,7 +130,7 @@ class Train:
     classes: Classes = None
     init: Text = None
     init_network: Network = None
-    teachers: tuple[Path, ...] = ()
+    teachers: Paths = ()
     folds: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: the data's own splits)")
     ] = None
@@ -142,6 +145,17 @@ class Train:
 
     def run(self) -> None:
         """Train, evaluate and report, or show what would be trained."""
+        require_paths(
+            data=self.data,
+            unlabeled=self.unlabeled,
+            pseudo_labels=self.pseudo_labels,
+            budget=self.budget,
+            teachers=self.teachers,
+        )
+        if self.out is not None and self.folds is None:
+            require_free_or_run(self.out)
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"--threads must be at least 1, found {self.threads}.")
         from halfsmile import api
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve

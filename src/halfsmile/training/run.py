@@ -19,7 +19,7 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import from_json, to_json
-from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.folder import RunFolder, require_free_or_run
 from halfsmile.runs.settings import differences
 from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
@@ -61,8 +61,8 @@ def require_place(path: Path, recipe: Recipe) -> None:
                 + "".join(f"  {field}\n" for field in found)
                 + "Use a new folder for --out, or the old settings to go on."
             )
-    elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise ValueError(f"{path} is not a run folder and is not empty. Use a new folder for --out.")
+    else:
+        require_free_or_run(folder.path)
 
 
 def open_run(path: Path, recipe: Recipe) -> RunFolder:
