@@ -54,6 +54,7 @@ def train(
     settings: Sequence[str] = (),
     last_stage: StageName = LAST_STAGE,
     device: Device | None = None,
+    threads: int | None = None,
     tensorboard: bool = False,
 ) -> Run:
     """Train all stages of a recipe into a run folder; the same call again resumes after a stop.
@@ -81,6 +82,7 @@ def train(
         settings: Fields to replace, ``stage.field=value``, see :func:`halfsmile.recipes.override`.
         last_stage: Stop after this stage; a later call goes on.
         device: Where to compute; what is there by default.
+        threads: On the processor; by default those that a run began with, or as many as are fast now.
         tensorboard: Also write TensorBoard events.
 
     Returns:
@@ -122,6 +124,7 @@ def train(
             where=where,
             budget=budget,
             last_stage=last_stage,
+            threads=threads,
             tensorboard=tensorboard,
         )
         return Run(folder.path, is_main=where.is_main)
@@ -368,6 +371,7 @@ class Run:
         set_coverage: float = 0.9,
         mirror: bool = True,
         zoom: float = 1.0,
+        stage: StageName | None = None,
         name: str | None = None,
         data: PathLike | None = None,
     ) -> Export:
@@ -383,6 +387,7 @@ class Run:
             set_coverage=set_coverage,
             mirror=mirror,
             zoom=zoom,
+            stage=stage,
             name=name,
             data=None if data is None else Path(data),
         )

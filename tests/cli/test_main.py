@@ -138,6 +138,7 @@ def test_a_missing_package_is_told_with_the_extra_that_brings_it(
         "report": "halfsmile.report.report.write_report",
     }[extra]
     monkeypatch.setattr(target, lacking)
+    (tmp_path / "recipe.json").write_text("{}")
     message = fails(capsys, extra, *([] if extra == "serve" else [str(tmp_path)]))
     assert "parts is not installed" in message
     assert f"halfsmile[{extra}]" in message

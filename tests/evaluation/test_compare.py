@@ -124,6 +124,36 @@ def test_other_images_and_other_taxonomies_are_refused(make_run: MakeRun) -> Non
         compare([first, make_run("c", taxonomy=AFFECTNET8)])
 
 
+def with_hashes(run: Path, *, offset: int = 0, hashed: bool = True) -> Path:
+    """The run's predictions with a hash for each picture."""
+    path = run / "predictions.parquet"
+    old = read_predictions(path)
+    hashes = [f"{i + offset:064x}" for i in range(len(old))] if hashed else None
+    write_predictions(path, old.images, old.splits, old.targets, old.probabilities, old.taxonomy, hashes)
+    return run
+
+
+def test_pictures_are_the_same_when_their_pixels_are_whatever_their_names(make_run: MakeRun) -> None:
+    named = compare([make_run("a"), make_run("b", recipe=SUPERVISED, skill=0.5)])
+    first = with_hashes(make_run("c"))
+    other = with_hashes(make_run("d", recipe=SUPERVISED, skill=0.5, prefix="store/faces.tar#"))
+    found = compare([first, other])
+    for group, same in zip(found.groups, named.groups, strict=True):
+        assert group.scores == same.scores
+        assert (group.against_first is None) == (same.against_first is None)
+    assert found.groups[1].against_first is not None
+    assert named.groups[1].against_first is not None
+    assert found.groups[1].against_first.difference == named.groups[1].against_first.difference
+
+
+def test_equal_names_of_other_pictures_are_refused(make_run: MakeRun) -> None:
+    runs = [with_hashes(make_run("a")), with_hashes(make_run("b", seed=1), offset=7)]
+    with pytest.raises(ValueError, match=r"7 images are only in .*a \(such as fer2013\.csv#\d+\); 7 images"):
+        compare(runs)
+    old = with_hashes(make_run("c", seed=2), hashed=False)
+    assert len(compare([runs[0], old]).groups) == 1
+
+
 def test_what_is_no_finished_run_is_refused(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run("a")
     with pytest.raises(ValueError, match="at least one"):

@@ -18,7 +18,7 @@ from scipy.special import softmax
 
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.evaluation.inference import network_logits
-from halfsmile.evaluation.trained import read_run_faces, trained_classifier
+from halfsmile.evaluation.trained import load_classifier, read_run_faces, trained_classifier
 from halfsmile.export import export_run as module
 from halfsmile.export.export_run import export_run
 from halfsmile.export.gate import GateError
@@ -27,6 +27,7 @@ from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.temporal_convolution import make_network
 from halfsmile.models.temporal_file import save_network
+from halfsmile.models.weights import save_weights
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.runs.folder import RunFolder
@@ -288,3 +289,39 @@ def test_missing_packages_are_named_before_any_work(run: Path, monkeypatch: pyte
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not a run folder"):
         export_run(tmp_path)
+
+
+@pytest.fixture
+def two_stages(run: Path) -> Path:
+    """The run with a stage ``tune`` whose network says the opposite."""
+    shutil.copytree(run / "finetune", run / "tune")
+    folder = RunFolder(run)
+    model = load_classifier(folder, "finetune")
+    with torch.no_grad():
+        model.head.weight.mul_(-1)
+        model.head.bias.mul_(-1)
+    save_weights(folder.weights_path("tune"), model)
+    result = json.loads((run / "tune/result.json").read_text())
+    (run / "tune/result.json").write_text(json.dumps({**result, "stage": "tune"}))
+    return run
+
+
+def test_an_earlier_stage_that_was_better_is_told_and_can_be_exported(two_stages: Path) -> None:
+    run = two_stages
+    console = Console(record=True, width=200)
+    last = export_run(run, seconds=0.01)
+    last.show(console)
+    assert last.calibration.stage == "tune"
+    assert set(last.calibration.stages) == {"finetune", "tune"}
+    assert "Stage finetune was better than tune on the" in console.export_text()
+    first = export_run(run, stage="finetune", seconds=0.01)
+    console = Console(record=True, width=200)
+    first.show(console)
+    assert "was better" not in console.export_text()
+    assert first.calibration.stage == "finetune"
+    assert first.calibration.test["metrics"]["accuracy"] > last.calibration.test["metrics"]["accuracy"]
+    assert json.loads((run / "calibration.json").read_text())["stages"] == dict(first.calibration.stages)
+    with pytest.raises(
+        ValueError, match="no finished stage semi that names expressions; it has finetune, tune"
+    ):
+        export_run(run, stage="semi", seconds=0.01)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.model import ExpressionModel, read_model
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 
 onnx = pytest.importorskip("onnx")
@@ -284,3 +284,17 @@ def test_it_needs_no_torch(file: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "tiny", done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_weights_of_a_training_point_to_the_export(tmp_path: Path, suffix: str) -> None:
+    alone = tmp_path / f"model{suffix}"
+    alone.write_bytes(b"weights")
+    with pytest.raises(ValueError, match=r"holds weights for training.*`halfsmile export RUN` makes one"):
+        read_model(alone)
+    stage = tmp_path / "run/semi"
+    stage.mkdir(parents=True)
+    (tmp_path / "run/recipe.json").write_text("{}")
+    (stage / f"model{suffix}").write_bytes(b"weights")
+    with pytest.raises(ValueError, match=rf"`halfsmile export {tmp_path / 'run'} --stage semi` makes one"):
+        read_model(stage / f"model{suffix}")

@@ -210,3 +210,16 @@ def test_stages_that_saw_other_test_faces_are_not_put_side_by_side(make_run: Mak
     made, other = make_run("made"), make_run("other", prefix="else.csv#", skill=3.0)
     shutil.copy(other / "finetune/predictions.parquet", made / "finetune/predictions.parquet")
     assert "below an earlier stage" not in write_report(made).read_text()
+
+
+def test_an_earlier_stage_that_was_better_on_held_out_faces_is_told(make_run: run_folders.MakeRun) -> None:
+    run = make_run()
+    records = run / "finetune/metrics.jsonl"
+    lines = [json.loads(line) for line in records.read_text().splitlines()]
+    last = [line for line in lines if "held_out/accuracy" in line][-1]
+    for score, said in ((0.99, True), (0.01, False)):
+        last["held_out/accuracy"] = score
+        records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        text = write_report(run).read_text(encoding="utf-8")
+        assert ("Stage finetune was better than semi on the" in text) == said
+        assert ("halfsmile export RUN --stage finetune" in text) == said

@@ -35,6 +35,18 @@ def test_round_trip(tmp_path: Path) -> None:
     assert result.confidence.max() <= 1
 
 
+def test_hashes_of_the_pictures_are_kept_where_they_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    write(path)
+    found = read_predictions(path)
+    assert found.sha256 is None
+    hashes = ["ab", *[None] * (COUNT - 1)]
+    write_predictions(
+        path, found.images, found.splits, found.targets, found.probabilities, found.taxonomy, hashes
+    )
+    assert read_predictions(path).sha256 == tuple(hashes)
+
+
 def test_file_is_readable_without_this_package(tmp_path: Path) -> None:
     _, targets, probabilities = write(tmp_path / "predictions.parquet")
     table = pq.read_table(tmp_path / "predictions.parquet")

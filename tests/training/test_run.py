@@ -97,7 +97,7 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_file_in_place_of_a_parent_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("in the way")
-    with pytest.raises(OSError, match="runs"):
+    with pytest.raises(ValueError, match=r"runs is a file\. Use another place for --out"):
         open_run(tmp_path / "runs" / "first", RECIPE)
 
 

@@ -44,3 +44,23 @@ def test_a_resumed_run_says_so_and_counts_only_its_own_time(clock: list[float]) 
 
 def test_a_terminal_gets_a_bar(clock: list[float]) -> None:
     assert "7 images/s" in run(clock, seconds=3.0, terminal=True)
+
+
+def left_of_a_film(clock: list[float], shares: list[float]) -> list[str]:
+    out = io.StringIO()
+    with Progress("processing", total=1, console=Console(file=out, width=120)) as shown:
+        for share in shares:
+            clock[0] += 60.0
+            shown.advance(0, note="film.mp4", share=share)
+    return out.getvalue().splitlines()
+
+
+def test_the_share_of_a_film_tells_what_is_left(clock: list[float]) -> None:
+    """Three equal minutes of a quarter each: three minutes left, then two, then one."""
+    lines = left_of_a_film(clock, [0.25, 0.5, 0.75])
+    assert [line.split("  ")[-1] for line in lines] == ["3.0 min left", "2.0 min left", "1.0 min left"]
+
+
+def test_where_nothing_says_how_much_is_left_no_time_is_made_up(clock: list[float]) -> None:
+    assert left_of_a_film(clock, [0.0, 0.0]) == ["processing: 0/1  film.mp4"] * 2
+    assert "0.0 min left" in left_of_a_film(clock, [1.7])[0], "a film may be longer than it says"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from halfsmile.cli.options import DataPath, Table
 from halfsmile.utils.console import make_console
 
 
@@ -25,7 +26,7 @@ class Submit:
         fps: Frames per second of the videos; crops do not tell it.
     """
 
-    predictions: Annotated[Path, tyro.conf.Positional]
+    predictions: Table
     example: Path
     out: Path
     kind: Literal["average", "gaussian", "median", "none"] = "average"
@@ -60,7 +61,7 @@ class CheckSubmission:
         example: The organizers' example submission, or their list of frames.
     """
 
-    submission: Annotated[Path, tyro.conf.Positional]
+    submission: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
     example: Path
 
     def run(self) -> None:
@@ -85,7 +86,7 @@ class Folds:
         seed: Of the draw.
     """
 
-    root: Annotated[Path, tyro.conf.Positional]
+    root: DataPath
     out: Path
     crops: Literal["cropped_aligned", "cropped"] = "cropped_aligned"
     folds: int = 5

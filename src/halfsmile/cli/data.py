@@ -13,13 +13,13 @@ import tyro
 from halfsmile.cli.data_lists import ExportFaces, Import, Merge, Split
 from halfsmile.cli.data_options import (
     Flag,
-    OptionalFile,
     Reading,
     SourceNames,
     require_rule_fits,
     say,
     silence_opencv,
 )
+from halfsmile.cli.options import DataPath, OptionalFile, Store
 from halfsmile.utils.console import make_console
 
 
@@ -37,7 +37,7 @@ class CheckData(Reading):
         fast: Do not open the pictures: no damaged ones, sizes and copies are looked for.
     """
 
-    path: Annotated[Path, tyro.conf.Positional]
+    path: DataPath
     html: OptionalFile = None
     clean: OptionalFile = None
     fast: Flag = False
@@ -80,7 +80,7 @@ class Prepare(Reading):
         out: The store: a new folder, or one to go on with.
         detector: What finds the faces: yunet, mtcnn, auto, which is yunet, or given: the boxes and landmarks
             of the data set.
-        model: Another ONNX file of YuNet, or its address.
+        detector_model: Another ONNX file of YuNet, or its address.
         aligned: Every picture is one aligned face already; nothing is detected.
         crops: Every picture is a crop of one face: align it by its landmarks, or keep it as it is where none
             are found.
@@ -88,7 +88,7 @@ class Prepare(Reading):
         min_score: Drop faces with a lower score of the detector.
         min_quality: Drop faces whose size, sharpness, frontality or exposure is lower, 0 to 1.
         largest_only: Keep only the largest face of each picture or frame.
-        every: Take every n-th frame of a video.
+        keep_every: Store the faces of every n-th frame of a video, whose neighbors are much alike.
         lossless: Store PNG instead of JPEG files.
         unlabeled: Take pictures and videos and no labels, whatever lies beside them.
         engine: Where faces are looked for: on this machine, or on a Ray cluster.
@@ -99,14 +99,16 @@ class Prepare(Reading):
     sources: SourceNames
     out: Path
     detector: Literal["auto", "yunet", "mtcnn", "given"] = "auto"
-    model: Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")] = None
+    detector_model: Annotated[
+        str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: that of the package)")
+    ] = None
     aligned: Flag = False
     crops: Flag = False
     size: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="(default: 112)")] = None
     min_score: float = 0.0
     min_quality: float = 0.0
     largest_only: Flag = False
-    every: int = 3
+    keep_every: int = 3
     lossless: Flag = False
     unlabeled: Flag = False
     engine: Literal["local", "ray"] = "local"
@@ -131,12 +133,12 @@ class Prepare(Reading):
             raise ValueError("Give --crops for crops that are to be aligned, or --aligned for aligned ones.")
         settings = Settings(
             detector="aligned" if self.aligned else self.detector,
-            model=self.model,
+            model=self.detector_model,
             size=self.size,
             min_score=self.min_score,
             min_quality=self.min_quality,
             largest_only=self.largest_only,
-            every=self.every,
+            every=self.keep_every,
             is_lossless=self.lossless,
             are_crops=self.crops,
         )
@@ -169,7 +171,7 @@ class ShowStats(Reading):
         json: Also write the numbers into this file.
     """
 
-    path: Annotated[Path, tyro.conf.Positional]
+    path: DataPath
     pixels: Flag = False
     json: OptionalFile = None
 
@@ -197,7 +199,7 @@ class Verify:
         pixels: Also decode every picture.
     """
 
-    store: Annotated[Path, tyro.conf.Positional]
+    store: Store
     pixels: Flag = False
 
     def run(self) -> None:

@@ -25,6 +25,7 @@ from halfsmile.cli.data_options import (
     share,
     taxonomy_named,
 )
+from halfsmile.cli.options import DataPath
 from halfsmile.utils.console import make_console
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Split(Reading):
         by: Give all faces of a person or a video one role.
     """
 
-    path: Annotated[Path, tyro.conf.Positional]
+    path: DataPath
     out: Path
     test: OptionalShare = None
     valid: OptionalShare = None
@@ -196,7 +197,7 @@ class ExportFaces(Reading):
         taxonomy: For label-studio: the classes to choose from.
     """
 
-    path: Annotated[Path, tyro.conf.Positional]
+    path: DataPath
     out: Path
     format: Literal["folders", "csv", "coco", "label-studio"]
     taxonomy: TaxonomyName = None
@@ -240,8 +241,8 @@ class Import(Reading):
         field: Column or field of the labels, where several could be.
     """
 
-    path: Annotated[Path, tyro.conf.Positional]
-    labels: Annotated[Path, tyro.conf.Positional]
+    path: DataPath
+    labels: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="LABELS")]
     out: Path
     taxonomy: TaxonomyName = None
     rename: Renames = ()

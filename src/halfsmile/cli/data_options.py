@@ -39,7 +39,6 @@ LabelRule = Annotated[
     Literal["argmax", "argmax8", "majority", "probability", "multi_target"] | None,
     tyro.conf.arg(metavar="RULE", help_behavior_hint="(default: argmax)"),
 ]
-OptionalFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")]
 TaxonomyName = Annotated[
     str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: that of the data)")
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import tyro
 
 from halfsmile.cli.data_options import Flag, LabelRule, Renames, renames, silence_opencv
-from halfsmile.cli.options import Classes, DataSetName, Device
+from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, RunFolder, require_paths
 from halfsmile.utils.console import make_console
 
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ class Evaluate:
 
     def run(self) -> None:
         """Score and show."""
+        require_paths(data=self.data)
+        if self.target is not None and not self.target.exists():
+            raise ValueError(f"{self.target} does not exist. Give a run folder or an exported ONNX file.")
         if self.target is not None and (self.target / "recipe.json").is_file():
             self._run_folder(self.target)
         else:
@@ -153,7 +156,7 @@ class Report:
 
     extra: ClassVar[str] = "report"
 
-    run_folder: Annotated[Path, tyro.conf.Positional]
+    run_folder: RunFolder
 
     def run(self) -> None:
         """Write the page and say where it is."""
@@ -171,8 +174,8 @@ class Compare:
         markdown: Also write the table into this file.
     """
 
-    run_folders: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    markdown: Path | None = None
+    run_folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    markdown: OptionalFile = None
 
     def run(self) -> None:
         """Compare and show."""

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import tyro
 
+from halfsmile.cli.options import RunFolder, require_paths
+from halfsmile.runs.folder import RunFolder as ExistingRun
 from halfsmile.utils.console import make_console
+
+StageOption = Annotated[
+    Literal["finetune", "semi", "tune"] | None,
+    tyro.conf.arg(metavar="{finetune,semi,tune}", help_behavior_hint="(default: the last one)"),
+]
 
 
 @dataclass(frozen=True)
@@ -17,7 +24,7 @@ class ExportRun:
 
     Args:
         run_folder: The run.
-        out: Where the files go; RUN/export by default.
+        out: Where the files go; in place of RUN/export.
         int8: Also write an 8-bit file.
         openvino: Also write OpenVINO's files.
         target_error: Share of wrong ones that answers called certain may have.
@@ -27,25 +34,36 @@ class ExportRun:
             is twice as fast and a little less accurate.
         zoom: Above 1, view the face and its mirror image so many times closer too, which takes twice as
             long and may be more accurate. Choose it on faces that are not tested on.
-        name: What the model calls itself; the recipe's name by default.
+        stage: The stage to export: one whose validation was better than the last one's, as this command and
+            the report say.
+        name: What the model calls itself.
         data: Where the labeled data set is now, if it has moved.
     """
 
     extra: ClassVar[str] = "export"
 
-    run_folder: Annotated[Path, tyro.conf.Positional]
-    out: Path | None = None
+    run_folder: RunFolder
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: RUN/export)")
+    ] = None
     int8: bool = False
     openvino: bool = False
     target_error: float = 0.1
     set_coverage: float = 0.9
     mirror: bool = True
     zoom: float = 1.0
-    name: str | None = None
-    data: Path | None = None
+    stage: StageOption = None
+    name: Annotated[
+        str | None, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the recipe's name)")
+    ] = None
+    data: Annotated[
+        Path | None, tyro.conf.arg(metavar="DATA", help_behavior_hint="(default: where it was)")
+    ] = None
 
     def run(self) -> None:
         """Calibrate, export, check and show."""
+        ExistingRun.existing(self.run_folder)
+        require_paths(data=self.data)
         from halfsmile.export.export_run import export_run
 
         export_run(
@@ -57,6 +75,7 @@ class ExportRun:
             set_coverage=self.set_coverage,
             mirror=self.mirror,
             zoom=self.zoom,
+            stage=self.stage,
             name=self.name,
             data=self.data,
         ).show(make_console())

@@ -8,6 +8,7 @@ from typing import Any
 
 import tyro
 
+from halfsmile import __version__
 from halfsmile.cli.abaw import Abaw
 from halfsmile.cli.data import Data
 from halfsmile.cli.demo import Demo
@@ -48,10 +49,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str] | None) -> None:
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["--version"]:
+        print(f"halfsmile {__version__}")
+        return
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="halfsmile",
-        description="Facial-expression recognition from a few labeled faces and many unlabeled ones.",
+        description="Facial-expression recognition from a few labeled faces and many unlabeled ones. "
+        "halfsmile COMMAND --help explains a command, halfsmile --version says which version this is.",
         args=arguments,
     )
     console = make_console(stderr=True)

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+
+Model = Annotated[
+    Path | None, tyro.conf.arg(metavar="MODEL", help_behavior_hint="(default: the model in the box)")
+]
+"""An exported ONNX file, or the folder of a run that was exported."""
+
+ModelThreads = Annotated[
+    int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)")
+]
+OptionalFolder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: none)")]
+OptionalFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")]
+RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+Store = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="STORE")]
+DataPath = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DATA")]
+Table = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TABLE")]
+Paths = Annotated[
+    tuple[Path, ...], tyro.conf.arg(metavar="PATH [PATH ...]", help_behavior_hint="(default: none)")
+]
 
 Device = Annotated[
     Literal["cpu", "cuda"] | None,
@@ -21,3 +41,18 @@ Classes = Annotated[
 Threshold = Annotated[
     float | None, tyro.conf.arg(metavar="NUMBER", help_behavior_hint="(default: the model's)")
 ]
+
+
+def require_paths(**paths: Path | Sequence[Path] | None) -> None:
+    """Refuse paths that are not there, before anything slow is imported.
+
+    Args:
+        paths: By the option that names them, with ``_`` for ``-``; None is passed over.
+
+    Raises:
+        ValueError: With option and path of the first.
+    """
+    for name, found in paths.items():
+        for path in (found,) if isinstance(found, Path) else found or ():
+            if not path.exists():
+                raise ValueError(f"--{name.replace('_', '-')}: {path} does not exist.")

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Threshold
+from halfsmile.cli.options import Model, ModelThreads, OptionalFolder, Threshold
 from halfsmile.utils.console import make_console
 
 
@@ -20,7 +20,7 @@ class Predict:
     Args:
         paths: Pictures, videos, folders, archives, 'patterns', a camera number, an rtsp:// address.
         out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
-        model: ONNX file or exported run folder instead of the model in the box.
+        model: Exported ONNX file or run folder.
         detector: What finds the faces; auto is yunet.
         format: openface writes a CSV file with OpenFace's columns.
         annotate: Folder for annotated pictures and videos.
@@ -40,24 +40,30 @@ class Predict:
 
     after_stop: ClassVar[str] = ""  # the message itself says how to go on
 
-    paths: Annotated[tuple[str, ...], tyro.conf.Positional]
-    out: Path | None = None
-    model: Path | None = None
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE [SOURCE ...]")]
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="TABLE", help_behavior_hint="(default: lines on the terminal)")
+    ] = None
+    model: Model = None
     detector: Literal["auto", "yunet", "mtcnn"] = "auto"
     format: Literal["auto", "openface"] = "auto"
-    annotate: Path | None = None
-    plot: Path | None = None
-    explain: Path | None = None
+    annotate: OptionalFolder = None
+    plot: OptionalFolder = None
+    explain: OptionalFolder = None
     blur_faces: bool = False
     resume: bool = False
     threshold: Threshold = None
-    smoothing: float | None = None
-    temporal: Path | None = None
+    smoothing: Annotated[
+        float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: none)")
+    ] = None
+    temporal: Annotated[Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="(default: none)")] = (
+        None
+    )
     every: int = 1
     detect_every: int = 3
     frames_without_face: bool = False
     quality: bool = False
-    threads: int | None = None
+    threads: ModelThreads = None
 
     def run(self) -> None:
         """Look, write and sum up."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from halfsmile.cli.options import Threshold
+from halfsmile.cli.options import Model, Store, Threshold
 from halfsmile.utils.console import make_console
 
 
@@ -23,16 +23,16 @@ class PseudoLabel:
     Args:
         store: The store, see `halfsmile data prepare`.
         out: Table: .csv, .jsonl or .parquet.
-        model: ONNX file or exported run folder instead of the model in the box.
+        model: Exported ONNX file or run folder.
         threshold: Least confidence of a pseudo-label; 0.7 where the model has none of its own.
         per_class: At most so many pseudo-labels of each class, the surest.
         engine: Where the faces are classified: on this machine, or on a Ray cluster.
         workers: Processes that classify.
     """
 
-    store: Annotated[Path, tyro.conf.Positional]
-    out: Path
-    model: Path | None = None
+    store: Store
+    out: Annotated[Path, tyro.conf.arg(metavar="TABLE")]
+    model: Model = None
     threshold: Threshold = None
     per_class: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: all)")] = None
     engine: Literal["local", "ray"] = "local"

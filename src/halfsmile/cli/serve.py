@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from halfsmile.cli.options import Threshold
+import tyro
+
+from halfsmile.cli.options import Model, ModelThreads, Threshold
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Serve:
     A key for the interface is taken from the environment variable HALFSMILE_API_KEY.
 
     Args:
-        model: Exported model or run folder; the model in the box if none is given.
+        model: Exported ONNX file or run folder.
         host: Address to listen on; others than loopback need a key or --unprotected.
         port: Port to listen on.
         detector: What finds the faces; auto is yunet.
@@ -29,14 +30,16 @@ class Serve:
 
     extra: ClassVar[str] = "serve"
 
-    model: Path | None = None
+    model: Model = None
     host: str = "127.0.0.1"
     port: int = 8000
     detector: Literal["auto", "yunet", "mtcnn"] = "auto"
     threshold: Threshold = None
-    threads: int | None = None
+    threads: ModelThreads = None
     unprotected: bool = False
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]", help_behavior_hint="(default: none)")
+    ] = ()
     access_log: bool = False
 
     def run(self) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 
 from halfsmile.cli.evaluate import show_metrics
-from halfsmile.cli.options import Classes, DataSetName, Device, Text
+from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Paths, Text, require_paths
+from halfsmile.runs.folder import require_free_or_run
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console
 
@@ -48,6 +49,9 @@ Settings = Annotated[
 Texts = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE", help_behavior_hint="(default: as recognized)")
 ]
+
+
+Threads = Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: measured)")]
 
 
 @dataclass(frozen=True)
@@ -97,16 +101,20 @@ class Train:
         by: With --folds, keep all faces of a person or a video in one fold.
         last_stage: Stop after this stage; a later call without it goes on.
         device: Where to compute.
+        threads: Threads on the processor: as many as are fast when the run begins, which on a busy machine
+            may be one; a run that goes on keeps its own, or ends in other bits.
         tensorboard: Also write TensorBoard events.
     """
 
     method: Method
     data: Path
-    out: Path | None = None
-    unlabeled: tuple[Path, ...] = ()
-    pseudo_labels: tuple[Path, ...] = ()
+    out: Annotated[
+        Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="(needed but for --dry-run)")
+    ] = None
+    unlabeled: Paths = ()
+    pseudo_labels: Paths = ()
     labels: Text = None
-    budget: Path | None = None
+    budget: OptionalFile = None
     seed: int = 0
     preset: Literal["tiny", "cpu", "gpu", "paper"] = "cpu"
     settings: Settings = ()
@@ -122,7 +130,7 @@ class Train:
     classes: Classes = None
     init: Text = None
     init_network: Network = None
-    teachers: tuple[Path, ...] = ()
+    teachers: Paths = ()
     folds: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: the data's own splits)")
     ] = None
@@ -132,10 +140,22 @@ class Train:
     ] = None
     last_stage: StageName = LAST_STAGE
     device: Device = None
+    threads: Threads = None
     tensorboard: bool = False
 
     def run(self) -> None:
         """Train, evaluate and report, or show what would be trained."""
+        require_paths(
+            data=self.data,
+            unlabeled=self.unlabeled,
+            pseudo_labels=self.pseudo_labels,
+            budget=self.budget,
+            teachers=self.teachers,
+        )
+        if self.out is not None and self.folds is None:
+            require_free_or_run(self.out)
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"--threads must be at least 1, found {self.threads}.")
         from halfsmile import api
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
@@ -178,6 +198,7 @@ class Train:
             budget=budget,
             last_stage=self.last_stage,
             device=self.device,
+            threads=self.threads,
             tensorboard=self.tensorboard,
         )
         if not run.is_main or self.last_stage == "pretrain":

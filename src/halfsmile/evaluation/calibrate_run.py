@@ -8,7 +8,8 @@ with their mirror images where the recipe evaluates so and the export is not tol
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,9 @@ from halfsmile.metrics.calibration import (
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets, risk_coverage, threshold_for_error
 from halfsmile.models.classifier import MirroredClassifier
+from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
-from halfsmile.runs.stages import StageName
+from halfsmile.runs.stages import CLASSIFYING, StageName
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.files import write_json
 
@@ -63,6 +65,7 @@ class Calibration:
             :meth:`~halfsmile.metrics.selective.RiskCoverage.points`; None likewise.
         mirror: Whether each face was seen with its mirror image.
         zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
+        stages: See :func:`validation_scores`.
     """
 
     stage: StageName
@@ -77,6 +80,7 @@ class Calibration:
     curve: dict[str, list[float]] | None = None
     mirror: bool = False
     zoom: float = 1.0
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -110,8 +114,9 @@ def calibrate_run(
     faces: RunFaces | None = None,
     mirror: bool = True,
     zoom: float = 1.0,
+    stage: StageName | None = None,
 ) -> Calibration:
-    """Choose temperature and thresholds of a run's last stage, and judge them.
+    """Choose temperature and thresholds of a run's last stage, or of another one, and judge them.
 
     Args:
         folder: The run.
@@ -123,17 +128,19 @@ def calibrate_run(
         faces: What that function gave, if it was called before.
         mirror: See :func:`trained_classifier`.
         zoom: Likewise.
+        stage: Of the run; the last finished one that classifies if None.
 
     Raises:
         ValueError: If a number is out of range, the run has no classifier, or its data have changed.
     """
     require_open_shares(target_error=target_error, set_coverage=set_coverage)
-    model = trained_classifier(folder, mirror=mirror, zoom=zoom)
+    stage = stage or folder.last_stage()
+    model = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
     points = None
     if faces.calibration is not None:
-        logits = network_logits(model, faces.calibration.images, device=device)
+        logits = network_logits(model, faces.calibration.images, device=device, title="calibrating")
         targets = faces.calibration.manifest.class_indices()
         count = len(targets)
         temperature, vector = fit_temperature(logits, targets), fit_vector_scaling(logits, targets)
@@ -143,7 +150,7 @@ def calibrate_run(
         found = threshold_for_error(curve, target_error, assurance=ASSURANCE)
         threshold = NEVER if found is None else found
         sets = ConformalSets.fit(probabilities, targets, set_coverage)
-    logits = network_logits(model, faces.test.images, device=device)
+    logits = network_logits(model, faces.test.images, device=device, title="judging on the test faces")
     targets = faces.test.manifest.class_indices()
     scalings: dict[str, Scaling | None] = {
         "before": Temperature(1.0),
@@ -155,7 +162,7 @@ def calibrate_run(
     }
     judged = judge_answers(temperature(logits), targets, model.taxonomy, threshold=threshold, sets=sets)
     return Calibration(
-        stage=folder.last_stage(),
+        stage=stage,
         source=faces.source if count else None,
         count=count,
         temperature=temperature.value,
@@ -167,7 +174,34 @@ def calibrate_run(
         curve=points,
         mirror=isinstance(model, MirroredClassifier),
         zoom=model.zoom if isinstance(model, MirroredClassifier) else 1.0,
+        stages=validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
     )
+
+
+def validation_scores(
+    folder: RunFolder,
+    faces: RunFaces,
+    *,
+    device: torch.device | None = None,
+    mirror: bool = True,
+    zoom: float = 1.0,
+) -> dict[str, float]:
+    """The first metric of the run's protocol of every finished stage, on labeled faces that trained nothing.
+
+    Empty where there are no such faces, or there is one stage only.
+    """
+    stages = [stage for stage in CLASSIFYING if folder.finished(stage)]
+    if faces.calibration is None or len(stages) < 2:
+        return {}
+    metric = read_recipe(folder.recipe_path).resolved_protocol.metric
+    targets, found = faces.calibration.manifest.class_indices(), dict[str, float]()
+    for stage in stages:
+        model = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
+        images, title = faces.calibration.images, f"validating {stage}"
+        probabilities = Temperature(1.0)(network_logits(model, images, device=device, title=title))
+        scores = evaluate_predictions(probabilities, targets, model.taxonomy)
+        found[stage] = float(getattr(scores, metric))
+    return found
 
 
 def judge_answers(

@@ -168,7 +168,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
     if not run_folders:
         raise ValueError("Give at least one run folder to compare.")
     runs = [read_run(Path(folder)) for folder in run_folders]
-    aligned = [_align(run.predictions) for run in runs]
+    aligned = _aligned(runs)
     by_seed = all(_protocol(run).get("test_people") is not None for run in runs)
     references: dict[Any, int] = {}
     for i, run in enumerate(runs):
@@ -282,12 +282,27 @@ def _gain(
     )
 
 
-def _align(predictions: Predictions) -> Predictions:
-    """The same rows sorted by image and label, so that row i of two runs is the same image."""
-    keys = list(zip(predictions.images, predictions.targets.tolist(), strict=True))
+def _aligned(runs: Sequence[FinishedRun]) -> list[Predictions]:
+    """The same rows sorted by picture and label, so that row i of two runs is the same picture.
+
+    Pictures are told apart by the hash of their pixels, whatever their names, where every run knows it; by
+    their names otherwise. Either stands in ``images`` of what is returned.
+    """
+    hashes = [run.predictions.sha256 for run in runs]
+    known = [found for found in hashes if found is not None and None not in found]
+    if len(known) < len(runs):
+        return [_align(run.predictions, run.predictions.images) for run in runs]
+    return [
+        _align(run.predictions, [str(digest) for digest in found])
+        for run, found in zip(runs, known, strict=True)
+    ]
+
+
+def _align(predictions: Predictions, pictures: Sequence[str]) -> Predictions:
+    keys = list(zip(pictures, predictions.targets.tolist(), predictions.images, strict=True))
     order = sorted(range(len(keys)), key=keys.__getitem__)
     return Predictions(
-        tuple(predictions.images[i] for i in order),
+        tuple(pictures[i] for i in order),
         tuple(predictions.splits[i] for i in order),
         predictions.targets[order],
         predictions.probabilities[order],
@@ -304,16 +319,17 @@ def _require_same_test_set(
         raise ValueError(f"{first_run.path} and {other_run.path}: {error}") from error
     if first.images == other.images and np.array_equal(first.targets, other.targets):
         return
+    names = {**_names(first_run), **_names(other_run)}
     only_first = list((Counter(first.images) - Counter(other.images)).elements())
     only_other = list((Counter(other.images) - Counter(first.images)).elements())
     labels = dict(zip(first.images, first.targets.tolist(), strict=True))
     relabeled = [
-        f"{image}: {first.taxonomy.labels[labels[image]]} / {first.taxonomy.labels[target]}"
+        f"{names.get(image, image)}: {first.taxonomy.labels[labels[image]]} / {first.taxonomy.labels[target]}"
         for image, target in zip(other.images, other.targets.tolist(), strict=True)
         if image in labels and labels[image] != target
     ]
     details = [
-        f"{len(found):,} {text} (such as {found[0]})"
+        f"{len(found):,} {text} (such as {names.get(found[0], found[0])})"
         for found, text in (
             (only_first, f"images are only in {first_run.path}"),
             (only_other, f"images are only in {other_run.path}"),
@@ -326,6 +342,12 @@ def _require_same_test_set(
         f"tested on different images: {'; '.join(details)}. Compare runs of one data set, label rule "
         "and split."
     )
+
+
+def _names(run: FinishedRun) -> dict[str, str]:
+    """Name of a picture by its hash, where that is known."""
+    hashes = run.predictions.sha256 or ()
+    return {str(digest): name for digest, name in zip(hashes, run.predictions.images, strict=False)}
 
 
 def _spread(group: Group, score: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from halfsmile.data.images import DecodedFaces, load_faces
+from halfsmile.data.images import DecodedFaces, hash_images, load_faces
 from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.inference import predict_probabilities
@@ -63,6 +63,7 @@ def evaluate_run(
         else:
             test = load_faces(sets.test, size=encoder.image_size, channels=encoder.channels, cache=cache)
     targets = test.manifest.class_indices()
+    hashes = hash_images(test.manifest.root, test.manifest.column("image"))
     found: dict[str, Metrics] = {}
     values: dict[str, Any] = {}
 
@@ -76,6 +77,7 @@ def evaluate_run(
             targets,
             probabilities,
             taxonomy,
+            hashes,
         )
 
     for stage in CLASSIFYING:
@@ -83,7 +85,9 @@ def evaluate_run(
             continue
         model = load_classifier(folder, stage)
         shown = test.images if frames is None else frames.faces.images
-        probabilities = predict_probabilities(model.to(device), shown, device=device, flip=recipe.flip)
+        probabilities = predict_probabilities(
+            model.to(device), shown, device=device, flip=recipe.flip, title=f"evaluating {stage}"
+        )
         keep(stage, probabilities if frames is None else probabilities[readable])
     if frames is not None:
         videos, values["sequences"] = predict_videos(

@@ -17,6 +17,7 @@ from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.precision import Precision
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.transforms.pixels import to_tensor
+from halfsmile.utils.progress import Progress
 
 
 @torch.inference_mode()
@@ -28,6 +29,7 @@ def predict_probabilities(
     flip: bool = True,
     batch_size: int = 256,
     precision: Precision = "float32",
+    title: str | None = None,
 ) -> npt.NDArray[np.float32]:
     """Class probabilities of faces as they are, without augmentation.
 
@@ -38,12 +40,13 @@ def predict_probabilities(
         flip: Average the probabilities of each face and its mirror image.
         batch_size: Faces at a time.
         precision: Number format.
+        title: Shown with the progress; None shows none.
 
     Returns:
         (N, K), rows sum to 1.
     """
     views = _logits(
-        model, images, device=device, flip=flip, batch_size=batch_size, precision=precision
+        model, images, device=device, flip=flip, batch_size=batch_size, precision=precision, title=title
     ).softmax(dim=2)
     return _normalized(views.mean(dim=0))
 
@@ -56,6 +59,7 @@ def _logits(
     flip: bool = False,
     batch_size: int = 256,
     precision: Precision = "float32",
+    title: str | None = None,
 ) -> Tensor:
     """(1, N, K) logits of faces as they are, or (2, N, K) of them and their mirror images, float32."""
 
@@ -65,7 +69,9 @@ def _logits(
 
     training = model.training
     model.eval()
-    found = run_on_faces(views, images, device=device, batch_size=batch_size, precision=precision)
+    found = run_on_faces(
+        views, images, device=device, batch_size=batch_size, precision=precision, title=title
+    )
     model.train(training)
     return found.transpose(0, 1)
 
@@ -78,6 +84,7 @@ def run_on_faces(
     device: torch.device,
     batch_size: int = 256,
     precision: Precision = "float32",
+    title: str | None = None,
 ) -> Tensor:
     """What a network gives for faces as they are, without augmentation, batch by batch.
 
@@ -87,15 +94,18 @@ def run_on_faces(
         device: Where to compute.
         batch_size: Faces at a time.
         precision: Number format.
+        title: Shown with the progress; None shows none.
 
     Returns:
         (N, …), on the device.
     """
     parts = []
-    for start in range(0, len(images), batch_size):
-        batch = to_tensor(images[start : start + batch_size]).to(device).float() / 255
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            parts.append(function(batch))
+    with Progress(title or "", total=len(images), active=title is not None) as shown:
+        for start in range(0, len(images), batch_size):
+            batch = to_tensor(images[start : start + batch_size]).to(device).float() / 255
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+                parts.append(function(batch))
+            shown.advance(len(batch))
     return torch.cat(parts)
 
 
@@ -105,6 +115,7 @@ def network_logits(
     *,
     device: torch.device | None = None,
     batch_size: int = 256,
+    title: str | None = None,
 ) -> npt.NDArray[np.float32]:
     """Logits (N, classes) of faces (N, S, S, C) uint8 by a model that says itself how it views them.
 
@@ -113,12 +124,13 @@ def network_logits(
         images: Faces; may be none.
         device: Where to compute; the processor by default.
         batch_size: Faces at a time.
+        title: Shown with the progress; None shows none.
     """
     if not len(images):
         return np.zeros((0, len(model.taxonomy)), np.float32)
     device = device or torch.device("cpu")
     model.to(device).eval()
-    found = run_on_faces(model, images, device=device, batch_size=batch_size)
+    found = run_on_faces(model, images, device=device, batch_size=batch_size, title=title)
     logits: npt.NDArray[np.float32] = found.float().cpu().numpy()
     return logits
 

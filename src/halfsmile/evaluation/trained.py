@@ -55,12 +55,13 @@ def load_classifier(folder: RunFolder, stage: StageName) -> Classifier:
 
 
 def trained_classifier(
-    folder: RunFolder, *, mirror: bool = True, zoom: float = 1.0
+    folder: RunFolder, stage: StageName | None = None, *, mirror: bool = True, zoom: float = 1.0
 ) -> Classifier | MirroredClassifier:
-    """The network of a run's last finished stage, in evaluation mode.
+    """The network of a finished stage of a run, in evaluation mode.
 
     Args:
         folder: The run.
+        stage: One that classifies; the last finished one if None.
         mirror: Let it view mirror images too, if the run's evaluation does.
         zoom: Above 1, let it view both so many times closer too.
 
@@ -72,7 +73,7 @@ def trained_classifier(
         raise ValueError(
             f"The zoom {zoom:g} is for models that view mirror images too; this one has a single view."
         )
-    model = load_classifier(folder, folder.last_stage())
+    model = load_classifier(folder, stage or folder.last_stage())
     return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()
 
 

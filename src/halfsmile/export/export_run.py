@@ -32,6 +32,8 @@ from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.report.report import write_report
 from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.stages import CLASSIFYING, StageName
+from halfsmile.utils.console import make_console
 
 GATE_FACES = 512
 """Training faces that the gate compares on where a run has no labeled faces that trained nothing."""
@@ -52,9 +54,11 @@ def export_run(
     data: Path | None = None,
     mirror: bool = True,
     zoom: float = 1.0,
+    stage: StageName | None = None,
     seconds: float = 1.0,
+    progress: bool = True,
 ) -> Export:
-    """Export the last stage of a run.
+    """Export a stage of a run, the last one if no other is named.
 
     All files appear in ``out``, or none does and what an earlier export left there stays as it was; files
     that no export wrote are neither replaced nor removed. The run's ``calibration.json`` and report describe
@@ -73,7 +77,10 @@ def export_run(
             Without it the files are twice as fast and answer a little worse.
         zoom: Above 1, view both so many times closer too, see
             :class:`~halfsmile.models.classifier.MirroredClassifier`. Takes twice as long.
+        stage: A finished stage that classifies; the last one if None. A network over frames is exported along
+            where it reads the features of this stage.
         seconds: Time for each row of the latency table.
+        progress: Say on standard error what is going on.
 
     Raises:
         ValueError: If a package is missing, ``out`` holds other files of these names, the run or its data do
@@ -86,6 +93,7 @@ def export_run(
     folder = RunFolder.existing(run)
     out = folder.path / "export" if out is None else Path(out)
     own_place = out.resolve() == (folder.path / "export").resolve()
+    stage = _classifying(folder, stage)
     wanted = {ONNX: True, INT8: int8, OPENVINO: openvino, TEMPORAL: folder.finished("temporal")}
     names = files_of(name for name, is_wanted in wanted.items() if is_wanted)
     if out.resolve() == folder.path.resolve():
@@ -95,32 +103,49 @@ def export_run(
         )
     require_place(out, names)
     require_open_shares(target_error=target_error, set_coverage=set_coverage)
-    model, run_data = trained_classifier(folder, mirror=mirror, zoom=zoom), folder.data()
+    model, run_data = trained_classifier(folder, stage, mirror=mirror, zoom=zoom), folder.data()
     if TEMPORAL in names:
-        _require_newest_features(folder)
+        _require_features(folder, stage)
 
     faces = read_run_faces(folder, data=data)
     calibration = calibrate_run(
-        folder, target_error=target_error, set_coverage=set_coverage, faces=faces, mirror=mirror, zoom=zoom
+        folder,
+        target_error=target_error,
+        set_coverage=set_coverage,
+        faces=faces,
+        mirror=mirror,
+        zoom=zoom,
+        stage=stage,
     )
     facts = model_facts(folder, model, calibration, name=name)
 
+    console = make_console(stderr=True, quiet=not progress)
+
+    def say(what: str) -> None:
+        console.print(f"export: {what} …", soft_wrap=True)
+
     with unfinished(out) as scratch:
         models: dict[str, ExportedModel] = {}
+        say(f"writing {ONNX}, the network of stage {stage}")
         export_onnx(model, facts, scratch / ONNX)
         models[ONNX] = ExpressionModel.load(scratch / ONNX, threads=1)
         if int8:
+            say(f"writing {INT8}")
             quantize_onnx(scratch / ONNX, scratch / INT8, facts, _labeled(folder, faces, RANGE_FACES).images)
             models[INT8] = ExpressionModel.load(scratch / INT8, threads=1)
         if openvino:
+            say(f"writing {OPENVINO}")
             convert_openvino(scratch / ONNX, (scratch / OPENVINO).parent, facts)
             models[OPENVINO] = OpenVinoModel(scratch / OPENVINO, threads=1)
         checked = faces.calibration or _labeled(folder, faces, GATE_FACES)
+        say(f"comparing with the trained network on {len(checked):,} faces")
         comparisons = check(models, model, facts, checked)
+        say("measuring times")
         latency = measure(
             {file: exported.predict for file, exported in models.items()}, checked.images, seconds=seconds
         )
         if TEMPORAL in names:
+            say(f"writing {TEMPORAL}")
             comparisons[TEMPORAL] = _temporal(folder, facts, scratch / TEMPORAL, models[ONNX], checked)
         sizes = {file: _size(scratch / file) for file in comparisons}
         done = Export(out, facts, calibration, comparisons, sizes, latency)
@@ -205,14 +230,34 @@ def _temporal(
     return require_temporal(path.name, exported, network, taxonomy, features)
 
 
-def _require_newest_features(folder: RunFolder) -> None:
+def _classifying(folder: RunFolder, stage: StageName | None) -> StageName:
+    """The stage to export."""
+    last = folder.last_stage()
+    if stage is None:
+        return last
+    finished = [name for name in CLASSIFYING if folder.finished(name)]
+    if stage not in finished:
+        raise ValueError(
+            f"{folder.path} has no finished stage {stage} that names expressions; it has "
+            f"{', '.join(finished)}."
+        )
+    return stage
+
+
+def _require_features(folder: RunFolder, stage: StageName) -> None:
     """Refuse a network over frames that reads the features of another stage than the exported one."""
     source = folder.result("temporal").get("features_of")
-    if source != folder.last_stage():
+    if source == stage:
+        return
+    if stage != folder.last_stage():
         raise ValueError(
-            f"Stage temporal of {folder.path} reads the features of stage {source}, and "
-            f"{folder.last_stage()} was trained since. Train it again in a new run folder."
+            f"Stage temporal of {folder.path} reads the features of stage {source}, not of {stage}: export "
+            f"both with --stage {source}."
         )
+    raise ValueError(
+        f"Stage temporal of {folder.path} reads the features of stage {source}, and {stage} was trained "
+        "since. Train it again in a new run folder."
+    )
 
 
 def _labeled(folder: RunFolder, faces: RunFaces, count: int) -> DecodedFaces:

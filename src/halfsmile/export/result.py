@@ -15,6 +15,7 @@ from halfsmile.export.card import card
 from halfsmile.export.gate import EXACT, QUANTIZED, Parity, batch_sizes
 from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
+from halfsmile.runs.stages import better_line, better_stages
 from halfsmile.training.environment import processor_name
 from halfsmile.utils.files import write_json
 from halfsmile.utils.percent import percent_number
@@ -106,6 +107,10 @@ class Export:
             )
         console.print(table)
         console.print(f"Model: {self.folder / ONNX}", soft_wrap=True)
+        if better := better_stages(self.calibration.stage, self.calibration.stages):
+            chosen = self.calibration
+            faces = f"the {chosen.count:,} labeled faces that trained nothing ({chosen.source})"
+            console.print(better_line(chosen.stage, better, chosen.stages, faces), soft_wrap=True)
         if self.calibration.source is None:
             console.print(
                 "Not calibrated: the run has no labeled faces that trained nothing, so nobody knows how sure "

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
+from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.utils.cpu import processors
 from halfsmile.utils.runtime import import_onnxruntime
 
@@ -27,6 +28,7 @@ INPUT = "images"
 OUTPUTS = ("probabilities", "logits", "features")
 BATCH = 64
 _EXPORTED = (Path("export/model.onnx"), Path("model.onnx"))
+_WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,7 +196,21 @@ def read_model(path: str | Path | None) -> tuple[bytes, str]:
         path = exported[0]
     if not path.is_file():
         raise ValueError(f"The model {path} does not exist. Give an ONNX file or an exported run folder.")
+    if path.suffix.lower() in _WEIGHTS:
+        run = _run_of(path)
+        way = f"halfsmile export {run or 'RUN'}"
+        if run is not None and path.parent != run and path.parent.name in CLASSIFYING:
+            way += f" --stage {path.parent.name}"
+        raise ValueError(
+            f"{path} holds weights for training, and an exported model is needed: `{way}` makes one "
+            f"({(run or Path('RUN')) / _EXPORTED[0]}); give that, or the run folder."
+        )
     return path.read_bytes(), str(path)
+
+
+def _run_of(weights: Path) -> Path | None:
+    """The run folder that a file of weights lies in."""
+    return next((folder for folder in list(weights.parents)[:2] if (folder / "recipe.json").is_file()), None)
 
 
 def open_session(data: bytes, name: str, threads: int | None = None) -> Any:

@@ -119,6 +119,7 @@ class Work:
         timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
         explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
         people: set[int | None] = set()
+        length = None if source.is_live else duration_of(source.video)
         place = self.paths.of(source)
         frames = rows = 0
         with ExitStack() as stack:
@@ -144,7 +145,8 @@ class Work:
                         timeline.add(seen.faces, seen.frame.time)
                     if explained is not None:
                         explained.add(seen.frame.image, seen.faces)
-                    self.progress.advance(0, note=f"{source.name} at {seen.frame.time:,.0f} s")
+                    share = 0.0 if length is None else seen.frame.time / length
+                    self.progress.advance(0, note=f"{source.name} at {seen.frame.time:,.0f} s", share=share)
             except KeyboardInterrupt:
                 if not source.is_live:
                     raise
@@ -202,6 +204,16 @@ class Work:
     def _path(self, folder: Path, source: MediaSource, suffix: str = "") -> Path:
         place = self.paths.of(source)
         return folder / place.parent / f"{place.name}{suffix}"
+
+
+def duration_of(video: str | int) -> float | None:
+    """Seconds that a video lasts; None where it does not say."""
+    from halfsmile.faces.video.frames import BadVideoError, probe
+
+    try:
+        return None if isinstance(video, int) else probe(video).duration or None
+    except BadVideoError:
+        return None
 
 
 def read_ahead(sources: Iterable[MediaSource]) -> Iterator[Picture]:

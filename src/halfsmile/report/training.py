@@ -8,7 +8,7 @@ from halfsmile.metrics.bootstrap import Interval, Statistic, bootstrap_interval,
 from halfsmile.report import charts
 from halfsmile.runs.finished import FinishedRun
 from halfsmile.runs.predictions import Predictions
-from halfsmile.runs.stages import setbacks
+from halfsmile.runs.stages import better_line, better_stages, setbacks
 from halfsmile.utils.page import (
     Html,
     definitions,
@@ -106,6 +106,11 @@ def stages_section(run: FinishedRun) -> Html:
             " Gain: points of accuracy over the stage before on the same faces, with its 95 % paired "
             "bootstrap interval."
         )
+    scores_held_out = run.validation()
+    classifying = [stage.name for stage in run.stages if stage.name in scores_held_out]
+    if classifying and (better := better_stages(classifying[-1], scores_held_out)):
+        faces = f"the {sum(run.counts('held_out').values()):,} held-out faces"
+        caption += f" {better_line(classifying[-1], better, scores_held_out, faces)}."
     header = ("Stage", "Faces", "Epochs", "Steps", "Time", "Accuracy", "Balanced", "Macro F1", "Gain")
     titles = [(html(stage.title), stage.purpose) for stage in run.stages]
     purposes = "".join(f"<h3>{title}</h3>{paragraph(purpose)}" for title, purpose in titles)

@@ -93,6 +93,16 @@ class FinishedRun:
         """The stage of that name, or None where the run has none."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
+    def validation(self) -> dict[str, float]:
+        """Score of each stage that classifies on the held-out faces at its end; empty where none watched.
+
+        The first metric of the run's protocol.
+        """
+        protocol = self.recipe.get("protocol") or {}
+        name = f"held_out/{protocol.get('metric', 'accuracy')}"
+        last = {stage.name: stage.series(name)[1] for stage in self.stages if stage.has(name)}
+        return {stage: float(values[-1]) for stage, values in last.items()}
+
     def counts(self, part: str) -> dict[str, int]:
         """Images per label of ``labeled``, ``held_out`` or ``test``, as recorded in data.json."""
         return dict(self.data.get(part) or {})

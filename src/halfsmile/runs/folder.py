@@ -174,6 +174,22 @@ class RunFolder:
         raise ValueError(f"{self.path} has no trained classifier yet: run the same `halfsmile train` again.")
 
 
+def require_free_or_run(path: Path) -> None:
+    """Refuse a place where no run can begin or go on.
+
+    Raises:
+        ValueError: If it is a file, lies below one, or is a folder with other files than those of a run.
+    """
+    path = Path(path)
+    if (path / "recipe.json").is_file():
+        return
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ValueError(f"{path} is not a run folder and is not empty. Use a new folder for --out.")
+    above = next((folder for folder in path.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise ValueError(f"{path} can't be made a folder: {above} is a file. Use another place for --out.")
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 

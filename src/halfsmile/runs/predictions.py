@@ -1,7 +1,8 @@
 """The predictions of a run as a Parquet file, from which every score can be recomputed.
 
-Columns: ``image``, ``split``, ``label`` (the truth) and ``predicted`` (strings) and ``probabilities``
-(list<float32>). The order of the probabilities is the JSON list ``halfsmile.labels`` in the file's metadata.
+Columns: ``image``, ``split``, ``label`` (the truth) and ``predicted`` (strings), ``probabilities``
+(list<float32>) and, where it is known, ``sha256`` of each picture's decoded pixels. The order of the
+probabilities is the JSON list ``halfsmile.labels`` in the file's metadata.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SCHEMA = pa.schema(
         ("probabilities", pa.list_(pa.float32())),
     ]
 )
+HASH = pa.field("sha256", pa.string())
 LABELS_KEY = b"halfsmile.labels"
 
 
@@ -43,6 +45,8 @@ class Predictions:
         targets: (N,) true class indices.
         probabilities: (N, K) float32, rows sum to 1.
         taxonomy: The K classes.
+        sha256: Hash of each picture's decoded pixels, None of one that can't be read; None where they are not
+            known.
     """
 
     images: tuple[str, ...]
@@ -50,6 +54,7 @@ class Predictions:
     targets: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float32]
     taxonomy: Taxonomy
+    sha256: tuple[str | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -76,6 +81,7 @@ def write_predictions(
     truth: Sequence[str] | npt.NDArray[np.integer[Any]],
     probabilities: npt.NDArray[np.floating[Any]],
     taxonomy: Taxonomy,
+    sha256: Sequence[str | None] | None = None,
 ) -> None:
     """Write predictions atomically.
 
@@ -86,6 +92,7 @@ def write_predictions(
         truth: N label names, or class indices (N,).
         probabilities: (N, K), rows sum to 1.
         taxonomy: The K classes.
+        sha256: N hashes of the pictures' decoded pixels, if they are known.
 
     Raises:
         ValueError: If lengths differ, a label is unknown, or the probabilities are not such.
@@ -111,7 +118,10 @@ def write_predictions(
             pa.ListArray.from_arrays(offsets, stored.ravel()),
         ],
         schema=SCHEMA,
-    ).replace_schema_metadata({LABELS_KEY: json.dumps(taxonomy.labels)})
+    )
+    if sha256 is not None:
+        table = table.append_column(HASH, pa.array(list(sha256), HASH.type))
+    table = table.replace_schema_metadata({LABELS_KEY: json.dumps(taxonomy.labels)})
     with atomic_write(path) as temporary:
         pq.write_table(table, temporary)
 
@@ -127,7 +137,8 @@ def read_predictions(path: Path) -> Predictions:
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path} is not a readable Parquet file of predictions: {error}") from error
     metadata = table.schema.metadata or {}
-    if table.schema.names != SCHEMA.names or LABELS_KEY not in metadata:
+    hashes = HASH.name in table.schema.names
+    if table.schema.names != [*SCHEMA.names, *([HASH.name] if hashes else [])] or LABELS_KEY not in metadata:
         raise ValueError(
             f"{path} holds no predictions: expected the columns {SCHEMA.names} and the class order in the "
             f"metadata entry {LABELS_KEY.decode()!r}, found {table.schema.names} and {sorted(metadata)}."
@@ -147,5 +158,10 @@ def read_predictions(path: Path) -> Predictions:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return Predictions(
-        tuple(table["image"].to_pylist()), tuple(table["split"].to_pylist()), targets, probabilities, taxonomy
+        tuple(table["image"].to_pylist()),
+        tuple(table["split"].to_pylist()),
+        targets,
+        probabilities,
+        taxonomy,
+        tuple(table[HASH.name].to_pylist()) if hashes else None,
     )

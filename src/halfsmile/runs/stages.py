@@ -6,11 +6,11 @@ recipe and for the function that trains it (``training/run.py``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from halfsmile.utils.percent import percent
+from halfsmile.utils.percent import percent, percent_number
 
 StageName = Literal["pretrain", "finetune", "semi", "tune", "temporal"]
 """Name of a stage: of its folder in a run, of its part of a recipe, and for ``--last-stage``."""
@@ -79,6 +79,35 @@ STAGES: tuple[Stage, ...] = (
 STAGE_BY_NAME: dict[str, Stage] = {stage.name: stage for stage in STAGES}
 CLASSIFYING: tuple[StageName, ...] = tuple(stage.name for stage in STAGES if stage.classifies)
 LAST_STAGE: StageName = STAGES[-1].name
+
+
+def better_stages(chosen: str, scores: Mapping[str, float]) -> list[str]:
+    """Stages with a higher score than the chosen one, the best first; none where that is not known.
+
+    Example:
+        >>> better_stages("semi", {"finetune": 0.7, "semi": 0.6})
+        ['finetune']
+    """
+    if chosen not in scores:
+        return []
+    better = [stage for stage, score in scores.items() if score > scores[chosen]]
+    return sorted(better, key=lambda stage: -scores[stage])
+
+
+def better_line(chosen: str, better: Sequence[str], scores: Mapping[str, float], faces: str) -> str:
+    """Say that another stage was better than the chosen one, and how to export it.
+
+    Args:
+        chosen: The stage that is used.
+        better: See :func:`better_stages`; not empty.
+        scores: Of each stage, shares.
+        faces: What they were measured on.
+    """
+    values = ", ".join(f"{stage} {percent_number(scores[stage], 1)} %" for stage in [*better, chosen])
+    return (
+        f"Stage {better[0]} was better than {chosen} on {faces}: {values}. To export it: "
+        f"halfsmile export RUN --stage {better[0]}"
+    )
 
 
 def stages_until(last: StageName) -> tuple[StageName, ...]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 
 from halfsmile.data.protocols import protocol_of
@@ -18,7 +19,7 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import from_json, to_json
-from halfsmile.runs.folder import RunFolder
+from halfsmile.runs.folder import RunFolder, require_free_or_run
 from halfsmile.runs.settings import differences
 from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
@@ -28,6 +29,7 @@ from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.naming import require_teachers
 from halfsmile.training.stages import Trainer, finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal.stage import temporal
+from halfsmile.training.threads import choose_threads, other_bits
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import write_json
 
@@ -59,8 +61,8 @@ def require_place(path: Path, recipe: Recipe) -> None:
                 + "".join(f"  {field}\n" for field in found)
                 + "Use a new folder for --out, or the old settings to go on."
             )
-    elif folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-        raise ValueError(f"{path} is not a run folder and is not empty. Use a new folder for --out.")
+    else:
+        require_free_or_run(folder.path)
 
 
 def open_run(path: Path, recipe: Recipe) -> RunFolder:
@@ -89,6 +91,7 @@ def train_run(
     tensorboard: bool = False,
     console: Console | None = None,
     pseudo_labels: Sequence[Path] = (),
+    threads: int | None = None,
 ) -> RunFolder:
     """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
 
@@ -104,6 +107,8 @@ def train_run(
         console: Where to say what happens; standard error by default.
         pseudo_labels: Tables of ``halfsmile pseudo-label``, or labeled lists, whose faces train with the
             labeled ones.
+        threads: Of torch on the processor; by default those that the run began with, or as many as are fast
+            now, see :mod:`halfsmile.training.threads`.
 
     Raises:
         ValueError: If data, recipe and folder do not fit together; the message says what to do.
@@ -130,17 +135,18 @@ def train_run(
             require_teachers(recipe, budget, sets.taxonomy)
         facts = describe(recipe, sets, faces, data=data)
         require_same_faces(folder.data_path, facts)
+    _set_threads(folder, threads, where, console)
     precision = _precision(folder, where, console)
+    now = environment(where.device, precision=precision, processes=where.world_size)
+    if folder.environment_path.is_file() and (said := other_bits(folder.environment(), now)):
+        console.print(f"note: {said}", soft_wrap=True)
     where.barrier()
     if where.is_main:
         open_run(out, recipe)
         if not folder.budget_path.exists():
             budget.save(folder.budget_path)
         write_json(folder.data_path, facts)
-        write_json(
-            folder.environment_path,
-            environment(where.device, precision=precision, processes=where.world_size),
-        )
+        write_json(folder.environment_path, now)
     where.barrier()
     console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     console.print(
@@ -192,6 +198,17 @@ def _nothing_left(folder: RunFolder) -> Iterator[None]:
                 with contextlib.suppress(OSError):
                     folder.path.rmdir()
         raise
+
+
+def _set_threads(folder: RunFolder, asked: int | None, where: Processes, console: Console) -> None:
+    """Compute with the asked number of threads, the run's own, or as many as are fast now."""
+    if where.device.type != "cpu":
+        return
+    kept = folder.environment().get("threads") if folder.environment_path.is_file() else None
+    choice = choose_threads(torch.get_num_threads(), asked=asked, before=kept)
+    torch.set_num_threads(choice.threads)
+    if choice.reason is not None:
+        console.print(choice.reason, soft_wrap=True)
 
 
 def _precision(folder: RunFolder, where: Processes, console: Console) -> Precision:

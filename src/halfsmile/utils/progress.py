@@ -60,14 +60,16 @@ class Progress:
         if self._shown:
             self._bar.stop()
 
-    def advance(self, parts: int, *, note: str = "") -> None:
+    def advance(self, parts: int, *, note: str = "", share: float = 0.0) -> None:
         """Say that some more parts are done.
 
         Args:
             parts: How many.
             note: Rate and the like, shown beside the numbers.
+            share: How much of the part that is going on is done, 0 to 1; 0 where nobody knows.
         """
         self.done += parts
+        done = min(self.done + min(max(share, 0.0), 1.0), self.total)
         now = time.monotonic()
         if not self.active or now - self._start < QUIET_SECONDS:
             return
@@ -75,8 +77,11 @@ class Progress:
             if not self._shown:
                 self._bar.start()
                 self._shown = True
-            self._bar.update(self._task, completed=self.done, note=note)
+            self._bar.update(self._task, completed=done, note=note)
         elif now - self._line >= LINE_SECONDS or self.done == self.total:
             self._line = now
-            left = (now - self._start) / max(1, self.done - self._first) * (self.total - self.done)
-            self.console.print(f"{self.title}: {self.done}/{self.total}  {note}  {left / 60:.1f} min left")
+            shown = f"{self.title}: {self.done}/{self.total}  {note}"
+            if done > self._first:
+                left = (now - self._start) / (done - self._first) * (self.total - done)
+                shown += f"  {left / 60:.1f} min left"
+            self.console.print(shown)
