@@ -183,6 +183,27 @@ def test_an_option_without_use_is_refused(tree: Path, capsys: pytest.CaptureFixt
     assert "give label=name" in capsys.readouterr().err
 
 
+def test_what_does_nothing_is_said_and_not_recorded(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    plain = ("prepare", tree, "--out", store, "--aligned", "--workers", 0)
+    run(*plain, "--keep-every", 7, "--retry")
+    shown = capsys.readouterr().out
+    assert "--keep-every is for videos, and there was none" in shown
+    assert "No source was left out before, so there is nothing to try again." in shown
+    assert "every" not in json.loads((store / "prepare.json").read_text())
+    run(*plain)
+    run(*plain, "--largest-only", status=1)
+    assert "there is no largest to keep" in capsys.readouterr().err
+    run("export", tree, "--out", tmp_path / "f", "--format", "folders", "--taxonomy", "ferplus", status=1)
+    assert "for --format label-studio" in capsys.readouterr().err
+    run("merge", tree, "--out", tmp_path / "m.parquet", "--rename", "joy=happiness", status=1)
+    assert "joy=happiness: no source has such a label" in capsys.readouterr().err
+    run("import", tree, tree / "none.csv", "--out", tmp_path / "m.parquet", "--field", "x", status=1)
+    assert not (tmp_path / "m.parquet").exists()
+
+
 def test_a_store_without_a_face_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "none").mkdir()
     for number in range(3):

@@ -108,7 +108,7 @@ class Prepare(Reading):
     min_score: float = 0.0
     min_quality: float = 0.0
     largest_only: Flag = False
-    keep_every: int = 3
+    keep_every: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: 3)")] = None
     lossless: Flag = False
     unlabeled: Flag = False
     engine: Literal["local", "ray"] = "local"
@@ -138,7 +138,7 @@ class Prepare(Reading):
             min_score=self.min_score,
             min_quality=self.min_quality,
             largest_only=self.largest_only,
-            every=self.keep_every,
+            every=3 if self.keep_every is None else self.keep_every,
             is_lossless=self.lossless,
             are_crops=self.crops,
         )
@@ -155,6 +155,8 @@ class Prepare(Reading):
             **self.reader_options(),
         )
         summary.render(make_console())
+        if self.keep_every is not None and not summary.has_videos:
+            say("--keep-every is for videos, and there was none among the sources.")
         if not summary.faces:
             if is_new:
                 shutil.rmtree(self.out)

@@ -164,13 +164,18 @@ class Merge(Reading):
         """Merge, write and show the notes."""
         from halfsmile.data.exchange.merge import MergeSource, merge
 
-        sources = []
+        sources, used = [], set[str]()
         for text in self.sources:
             name, path = named_path(text)
             manifest = self.read(path)
             labels = manifest.taxonomy.labels if manifest.taxonomy else ()
             changes = {old: new for old, new in renames(self.rename, name).items() if old in labels}
+            used |= changes.keys()
             sources.append(MergeSource(name, manifest, changes))
+        if idle := [text for text in self.rename if text.partition("=")[0].rpartition(":")[2] not in used]:
+            raise ValueError(
+                f"{', '.join(idle)}: no source has such a label. Leave the rename away, or mend it."
+            )
         taxonomy = taxonomy_named(self.taxonomy)
         if taxonomy is None:
             found = [s.manifest.taxonomy for s in sources if s.manifest.taxonomy is not None]
@@ -207,6 +212,8 @@ class ExportFaces(Reading):
         from halfsmile.data.exchange import formats as exchange
         from halfsmile.data.exchange import label_studio
 
+        if self.taxonomy is not None and self.format != "label-studio":
+            raise ValueError("--taxonomy says what annotators choose from: it is for --format label-studio.")
         manifest = self.read(self.path)
         if self.format == "label-studio":
             found = label_studio.export_label_studio(

@@ -96,6 +96,18 @@ def predict_run(
     start = time.monotonic()
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)
+    of_videos = {
+        "--every": every != 1,
+        "--detect-every": detect_every != 3,
+        "--smoothing": smoothing is not None,
+        "--temporal": temporal is not None,
+        "--plot": plot is not None,
+        "--frames-without-face": frames_without_face,
+    }
+    notes = list(sources.notes)
+    idle = [name for name, is_given in of_videos.items() if is_given]
+    if idle and all(source.kind == "picture" for source in sources.items):
+        notes.append(f"{', '.join(idle)}: for videos only, and there is none.")
     copies = {"annotate": _folder(annotate), "explain": _folder(explain)}
     require_originals_kept(sources.items, OutputPaths(), **copies)
     table = None if out is None else require_table(out, table_format)
@@ -134,7 +146,7 @@ def predict_run(
     total = len(sources.items)
     summary = PredictSummary(
         ignored=sources.ignored,
-        notes=list(sources.notes),
+        notes=notes,
         skipped=total - len(left),
         detector=detector_title(predictor.detector),
     )

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from rich.console import Console
 
 from halfsmile.data.manifest import SPLITS
-from halfsmile.data.store.read import is_store, read_index
+from halfsmile.data.store.read import SOURCES_NAME, is_store, read_index
 from halfsmile.data.store.write import SHARD_SIZE, StoredFace, StoreWriter
 from halfsmile.faces.prepare.preparer import Done, FrameCount, Piece, Preparer, PrepareTask
 from halfsmile.faces.prepare.settings import (
@@ -55,6 +56,7 @@ class PrepareSummary:
         dropped: Faces of this run that were not stored, by reason.
         problems: (video, what is wrong with it) of this run.
         notes: About the sources as a whole.
+        has_videos: Whether there were videos among the sources.
         labels: Faces in the store by label, in the order of the classes; those without one are not counted.
         splits: Faces in the store by split.
         crops: How many crops in the store were aligned by landmarks, and how many kept as they were; None for
@@ -73,6 +75,7 @@ class PrepareSummary:
     dropped: Counter[str] = field(default_factory=Counter)
     problems: list[tuple[str, str]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    has_videos: bool = False
     labels: dict[str, int] = field(default_factory=dict)
     splits: dict[str, int] = field(default_factory=dict)
     crops: tuple[int, int] | None = None
@@ -174,14 +177,19 @@ def prepare(
     start = time.monotonic()
     sources = find(names, layout=layout, leave_out=[out], **options)
     rule = options.get("rule")
-    require_same_settings(out, settings, rule)  # before the writer opens what may be a finished store
-    summary = PrepareSummary(out, notes=sources.notes)
+    has_videos = sources.has_videos
+    # before the writer opens what may be a finished store
+    require_same_settings(out, settings, rule, has_videos=has_videos)
+    notes = list(sources.notes)
+    if retry and not _has_left_out(out):
+        notes.append("No source was left out before, so there is nothing to try again.")
+    summary = PrepareSummary(out, notes=tuple(notes), has_videos=has_videos)
     writer = StoreWriter(
         out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=settings.measures, retry=retry
     )
     start_worker = functools.partial(Preparer, settings)
     with writer, open_pool(engine, start_worker, workers=workers) as pool:
-        save_settings(out, settings, rule)
+        save_settings(out, settings, rule, has_videos=has_videos)
         before = len(writer)
         _Run(writer, pool, start_worker, summary).work(sources, is_shown=progress)
         summary.new_faces = len(writer) - before
@@ -195,6 +203,14 @@ def prepare(
         save_counts(out, aligned=aligned, kept=summary.faces - aligned)
     summary.elapsed = time.monotonic() - start
     return summary
+
+
+def _has_left_out(store: Path) -> bool:
+    """Whether a finished store has sources that could not be read; of others it is not known."""
+    if not (store / SOURCES_NAME).is_file():
+        return is_store(store)
+    reasons = pq.read_table(store / SOURCES_NAME, columns=["reason"], partitioning=None)["reason"]
+    return bool(reasons.null_count < len(reasons))
 
 
 def _counts(store: Path, taxonomy: Taxonomy | None) -> tuple[dict[str, int], dict[str, int]]:

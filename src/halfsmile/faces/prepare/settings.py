@@ -69,6 +69,11 @@ class Settings:
             raise ValueError(f"Every n-th frame needs n of at least 1, found {self.every}.")
         if self.model is not None and self.detector not in ("auto", "yunet"):
             raise ValueError(f"The model {self.model} is for YuNet, but the detector is {self.detector}.")
+        if self.detector in ("given", "aligned") and self.largest_only:
+            raise ValueError(
+                f"With the detector {self.detector!r} each picture or box is one face: there is no largest "
+                "to keep."
+            )
         if self.detector in ("given", "aligned") and self.min_score:
             raise ValueError(f"With the detector {self.detector!r} faces have no score to select them by.")
         if self.are_crops and self.detector == "aligned":
@@ -110,11 +115,24 @@ class Settings:
         return {"format": 1, **found}
 
 
-def save_settings(store: Path, settings: Settings, label_rule: str | None = None) -> None:
-    """Write down with what a store is made, if that has not been done."""
+def save_settings(
+    store: Path, settings: Settings, label_rule: str | None = None, *, has_videos: bool = True
+) -> None:
+    """Write down with what a store is made, as far as that has not been done.
+
+    Args:
+        store: The store.
+        settings: Resolved.
+        label_rule: Of FERPlus.
+        has_videos: Whether there are videos; how many of their frames are looked at counts for nothing else.
+    """
     path = Path(store) / SETTINGS_NAME
-    if not path.exists():
-        write_json(path, {**settings.record(), "label_rule": label_rule})
+    known = read_json(path) if path.exists() else {}
+    record = {**settings.record(), "label_rule": label_rule}
+    if not has_videos:
+        del record["every"]
+    if record.keys() - known.keys():
+        write_json(path, {**record, **known})
 
 
 def save_counts(store: Path, *, aligned: int, kept: int) -> None:
@@ -123,24 +141,29 @@ def save_counts(store: Path, *, aligned: int, kept: int) -> None:
     write_json(path, {**read_json(path), COUNTS: {"aligned": aligned, "kept": kept}})
 
 
-def require_same_settings(store: Path, settings: Settings, label_rule: str | None = None) -> None:
+def require_same_settings(
+    store: Path, settings: Settings, label_rule: str | None = None, *, has_videos: bool = True
+) -> None:
     """Refuse other settings than those that a store was begun with.
 
     Args:
         store: It need not exist.
         settings: Resolved.
         label_rule: Of FERPlus; None for the default. Stores from before it was written down take any.
+        has_videos: Whether videos are to be looked at; otherwise ``every`` may differ.
 
     Raises:
         ValueError: If a setting differs; the message names each.
     """
     path, wanted = Path(store) / SETTINGS_NAME, {**settings.record(), "label_rule": label_rule or RULE}
+    if not has_videos:
+        del wanted["every"]
     found = {**wanted, "are_crops": False, **read_json(path)} if path.exists() else wanted
     found = {name: value for name, value in found.items() if name != COUNTS}
     found["label_rule"] = found["label_rule"] or RULE
     differ = [
         f"{name} ({found.get(name)} / {wanted.get(name)})"
-        for name in sorted({*found, *wanted})
+        for name in sorted({*found, *wanted} if has_videos else {*found, *wanted} - {"every"})
         if found.get(name) != wanted.get(name)
     ]
     if differ:

@@ -55,6 +55,11 @@ class FaceSources:
     def __len__(self) -> int:
         return sum(map(len, self.parts))
 
+    @property
+    def has_videos(self) -> bool:
+        """Whether some are videos; rows of a data set are none."""
+        return any(source.is_video for part in self.parts if not isinstance(part, Rows) for source in part)
+
     def __iter__(self) -> Iterator[FaceSource]:
         for part in self.parts:
             yield from part
