@@ -1,6 +1,6 @@
 """In how many tight crops YuNet and MTCNN find the face, enlarged by how much, and how exactly.
 
-    python benchmarks/crops.py --npz ferplus.npz --lfw lfw112.zip --model face_detection_yunet_2026may.onnx
+    python benchmarks/crops.py --npz ferplus.npz --lfw lfw112.zip
 
 *Found*: share of a random sample of FERPlus's pictures of 48 pixels with a plausible face. *From the file*:
 median distance of its landmarks to those that the compact copy brings, mean of the five points, in pixels of
@@ -18,6 +18,7 @@ import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -43,11 +44,12 @@ class Options:
     Args:
         npz: The compact copy of FERPlus: arrays images_d2 and landmarks.
         lfw: Zip archive of faces of 112 pixels on the template.
-        model: YuNet's ONNX file; downloaded once if not given.
+        model: Another ONNX file of YuNet.
         count: Pictures of FERPlus.
         faces: Faces of LFW.
         factors: How many times as large the pictures are shown.
         borders: Copies of the edge on each side, as shares of the picture.
+        detectors: Which to measure.
         seed: Of the samples.
     """
 
@@ -56,8 +58,9 @@ class Options:
     model: Path | None = None
     count: int = 1000
     faces: int = 300
-    factors: tuple[int, ...] = (2, 3, 4, 5)
+    factors: tuple[int, ...] = (1, 2, 3, 4, 5)
     borders: tuple[float, ...] = (0.0, 0.25, 0.5)
+    detectors: tuple[Literal["yunet", "mtcnn"], ...] = ("yunet", "mtcnn")
     seed: int = 0
 
 
@@ -114,7 +117,8 @@ def main(options: Options) -> None:
     crops, points = ferplus(options)
     turned, truth = lfw(options)
     print("detector, factor, border | found | from the file | found in LFW | error | roll | ms")
-    for name, detector in (("YuNet", YuNet(options.model)), ("MTCNN", Mtcnn(threads=1))):
+    for name in options.detectors:
+        detector: Detector = YuNet(options.model) if name == "yunet" else Mtcnn(threads=1)
         for factor, border in itertools.product(options.factors, options.borders):
             one = CropDetector(detector, Enlargement(SIDE * factor, border))
             found, took = find(one, crops)

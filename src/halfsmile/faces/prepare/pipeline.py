@@ -129,7 +129,8 @@ class PrepareSummary:
         else:
             why = f"{self.without_face:,} of {self.sources:,} sources show no face."
         return (
-            f"No face was stored. {why} Try another --detector, or --aligned where each picture is one face."
+            f"No face was stored. {why} Try another --detector, --crops where each picture was cut out about "
+            "one face, or --aligned where each is an aligned face."
         )
 
 
