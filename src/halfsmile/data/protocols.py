@@ -21,6 +21,7 @@ from halfsmile.data.readers.affwild2 import FRAMES_PER_SECOND
 from halfsmile.data.readers.registry import Layout, read_any, recognize
 from halfsmile.data.readers.sequences import Sequences, divide_people
 from halfsmile.data.split import Group
+from halfsmile.data.tables.rows import TABLE_SUFFIXES
 from halfsmile.taxonomy import FERPLUS
 
 DataSet = Literal["ferplus", "rafdb", "affectnet", "affwild2", "sequences", "faces"]
@@ -260,16 +261,15 @@ def _read_faces(path: Path) -> Manifest:
         manifest = read_any(path)
     except UnreadLabelsError as error:
         raise ValueError(
-            f"{error} `halfsmile train` takes these options; for other commands `halfsmile data merge "
-            f"{path} … "
-            f"--out list.parquet` writes a list to give in place of {path}."
+            f"{error} `halfsmile train` takes these options; for other commands `halfsmile data merge {path} "
+            f"… --out list.parquet` writes a list to give in place of {path}."
         ) from error
     except ValueError as error:
         try:
             return class_folders.read(path)
         except ValueError:
             raise error from None
-    if manifest.taxonomy is not None:
+    if manifest.taxonomy is not None or path.suffix.lower() in TABLE_SUFFIXES:
         return manifest
     try:
         return class_folders.read(path)

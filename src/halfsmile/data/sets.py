@@ -81,7 +81,12 @@ def read_data(
         test = test.take(known)
     without = manifest.table["split"].null_count
     has_valid = "valid" in manifest.column("split") and "valid" not in protocol.test_splits
-    if not len(train) or not len(test) or manifest.taxonomy is None:
+    if manifest.taxonomy is None:
+        raise ValueError(
+            f"{data} has {len(manifest):,} faces and no label. If a column holds the labels, name it: "
+            "--columns label=COLUMN."
+        )
+    if not len(train) or not len(test):
         lacking = f", and {without:,} rows without a split" if without else ""
         raise ValueError(
             f"{data} has {len(train):,} training and {len(test):,} test rows "
