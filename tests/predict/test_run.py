@@ -225,6 +225,74 @@ def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp
     assert [path.name for path in (tmp_path / "ann").iterdir()] == ["b.png"]
 
 
+class Failing(FramedSquares):
+    """Fails at pictures that are brighter than others, in a way that no one foresaw."""
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """As squares, unless one is bright."""
+        if any(image.max() > 240 for image in images):
+            raise RuntimeError("no memory left")
+        return super().detect(images)
+
+
+def test_a_detector_that_fails_at_one_picture_costs_that_picture(model_file: Path, tmp_path: Path) -> None:
+    for i, brightness in enumerate((32, 250, 96)):
+        write_picture(tmp_path / f"in/{i}.png", scene([(20, 30, brightness)]))
+    summary = run([tmp_path / "in"], model_file, out=tmp_path / "t.csv", detector=Failing())
+    found = [(Path(row["source"]).name, row["expression"], row["reason"]) for row in rows(tmp_path / "t.csv")]
+    reason = "it can't be processed (RuntimeError: no memory left)"
+    assert found == [("0.png", "dark", ""), ("1.png", "", reason), ("2.png", "dim", "")]
+    assert summary.failures == [(str(tmp_path / "in/1.png"), reason)]
+    assert summary.pictures == 2
+
+
+@pytest.mark.parametrize("at", [0, 6])
+def test_a_video_that_fails_ends_there_and_the_others_go_on(
+    model_file: Path, tmp_path: Path, at: int
+) -> None:
+    write_clip(tmp_path / "in/a.mp4", film(lambda i: [(20, 30, 250 if i >= at else 96)], 12))
+    write_clip(tmp_path / "in/b.mp4", film(lambda i: [(20, 30, 96)], 12))
+    out = tmp_path / "t.csv"
+    summary = run([tmp_path / "in"], model_file, out=out, detector=Failing())
+    first = [row for row in rows(out) if row["source"].endswith("a.mp4")]
+    assert [row["expression"] for row in first] == ["dim"] * len(first[:-1]) + [""]
+    assert first[-1]["reason"].endswith("it can't be processed (RuntimeError: no memory left)")
+    assert first[-1]["reason"].startswith("broke off after") == (at > 0)
+    assert bool(summary.failures) == (at == 0)
+    assert len([row for row in rows(out) if row["source"].endswith("b.mp4")]) == 12
+    before = out.read_bytes()
+    again = run([tmp_path / "in"], model_file, out=out, detector=Failing(), resume=True)
+    assert again.skipped == (2 if at else 1)
+    assert out.read_bytes() == before or at == 0
+
+
+class Odd(FramedSquares):
+    """Gives landmarks that coincide for the left one of the faces."""
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """As squares, the first one odd."""
+        return [
+            [
+                Detection(face.box, np.full((5, 2), 40.0, np.float32), 0.9) if i == 0 else face
+                for i, face in enumerate(faces)
+            ]
+            for faces in super().detect(images)
+        ]
+
+
+def test_an_odd_face_is_a_row_beside_the_others(model_file: Path, tmp_path: Path) -> None:
+    write_picture(tmp_path / "in/a.png", scene([(20, 30, 32), (100, 30, 215)]))
+    write_clip(tmp_path / "in/b.mp4", film(lambda i: [(20, 30, 32), (100, 30, 215)], 7))
+    out = tmp_path / "t.csv"
+    summary = run([tmp_path / "in"], model_file, out=out, detector=Odd())
+    found = [(row["frame"], row["expression"], row["reason"][:27]) for row in rows(out)]
+    odd = "a face could not be cut out"
+    assert found[:2] == [("", "bright", ""), ("", "", odd)]
+    assert found[2:] == [row for i in range(7) for row in ((str(i), "bright", ""), (str(i), "", odd))]
+    assert (summary.failures, summary.faces) == ([], 8)
+    assert run([tmp_path / "in"], model_file, out=out, detector=Odd(), resume=True).skipped == 2
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet", "openface.csv"])
 def test_what_could_not_be_read_is_processed_again(model_file: Path, tmp_path: Path, name: str) -> None:
     a, b = tmp_path / "in" / "a.png", tmp_path / "in" / "b.mp4"

@@ -263,7 +263,7 @@ def _is_video(path: Path) -> bool:
 
     try:
         probe(path)
-    except BadVideoError:
+    except (BadVideoError, OSError):
         return False
     return True
 

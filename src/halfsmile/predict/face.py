@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 NO_FACE = "no face"
+ODD_FACE = "a face could not be cut out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,8 @@ class NoFace:
         source: Path, address or camera, as it was given.
         frame: Number of the frame in a video; None for a picture or a whole video.
         time: Seconds from the start of a video; None for a picture or a whole video.
-        reason: ``no face``, ``no face in 20 frames`` or what went wrong, in words.
+        reason: ``no face``, ``no face in 20 frames``, ``a face could not be cut out: …`` (there may be others
+            beside it) or what went wrong, in words.
     """
 
     source: str
@@ -80,11 +82,18 @@ def tells_of_failure(reason: str | None) -> bool:
         >>> [tells_of_failure(reason) for reason in (None, "no face", "no face in 20 frames", "cut short")]
         [False, False, False, True]
     """
-    return bool(reason) and reason != NO_FACE and not str(reason).startswith(f"{NO_FACE} in ")
+    return bool(reason) and reason != NO_FACE and not str(reason).startswith((f"{NO_FACE} in ", ODD_FACE))
 
 
 class Faces(list[Face]):
-    """Faces of one picture, or of as many as you put together: a list that also makes a table."""
+    """Faces of one picture, or of as many as you put together: a list that also makes a table.
+
+    Attributes:
+        left_out: A reason for each face that was found and could not be cut out, as one whose landmarks
+            coincide.
+    """
+
+    left_out: tuple[NoFace, ...] = ()
 
     def to_pandas(self) -> Any:
         """A ``pandas.DataFrame`` with one row a face and the columns of the CSV files.

@@ -19,11 +19,11 @@ import numpy.typing as npt
 
 from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.align import TEMPLATE_SIZE, align
+from halfsmile.faces.align import TEMPLATE_SIZE, align, alignment
 from halfsmile.faces.detect import Detection, Detector, DetectorName
 from halfsmile.faces.detect import detector as detector_named
 from halfsmile.faces.quality import quality as face_quality
-from halfsmile.predict.face import Face, Faces, NoFace
+from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
 from halfsmile.predict.model import ExpressionModel, Prediction
 
 if TYPE_CHECKING:
@@ -175,16 +175,14 @@ class Predictor:
             keep_pictures=False,
             problems=problems,
         )
-        return (
-            result
-            for seen in frames
-            for result in (seen.faces or ([seen.no_face()] if frames_without_face else ()))
-        )
+        return (result for seen in frames for result in seen.results(frames_without_face=frames_without_face))
 
     def predict_batch(
         self, pictures: Sequence[Image | str], sources: Sequence[str]
-    ) -> list[Faces | list[NoFace]]:
+    ) -> list[list[Face | NoFace]]:
         """What is to be said of pictures, or of why they could not be read: never an empty list.
+
+        A picture at which the detector or the model fails has a row with the reason.
 
         Args:
             pictures: Pixels as for :meth:`faces`, or a reason.
@@ -192,14 +190,25 @@ class Predictor:
         """
         readable = [i for i, picture in enumerate(pictures) if not isinstance(picture, str)]
         images = [picture for picture in pictures if not isinstance(picture, str)]
-        found = dict(zip(readable, self.faces(images, [sources[i] for i in readable]), strict=True))
-        results: list[Faces | list[NoFace]] = []
+        found = dict(zip(readable, self._each(images, [sources[i] for i in readable]), strict=True))
+        results: list[list[Face | NoFace]] = []
         for i, (picture, source) in enumerate(zip(pictures, sources, strict=True)):
-            if isinstance(picture, str):
-                results.append([NoFace(source=source, reason=picture)])
+            said = found.get(i, picture)
+            if isinstance(said, Faces):
+                results.append([*said, *said.left_out] or [NoFace(source=source)])
             else:
-                results.append(found[i] or [NoFace(source=source)])
+                results.append([NoFace(source=source, reason=str(said))])
         return results
+
+    def _each(self, images: Sequence[Image], sources: Sequence[str]) -> list[Faces | str]:
+        """Faces of each picture, or why it can't be processed; the others are processed all the same."""
+        try:
+            return list(self.faces(images, sources))
+        except Exception as error:  # a detector of one's own or a library may fail in any way
+            if len(images) == 1:
+                return [in_words(error)]
+        alone = zip(images, sources, strict=True)
+        return [self._each([image], [source])[0] for image, source in alone]
 
     def faces(self, images: Sequence[Image], sources: Sequence[str]) -> list[Faces]:
         """Faces of pictures in memory, one list a picture.
@@ -212,13 +221,15 @@ class Predictor:
             ValueError: If a picture is not as described.
         """
         colored = [rgb(image) for image in images]
-        detections = self.detector.detect(colored)
-        crops = [self.crops(image, faces) for image, faces in zip(colored, detections, strict=True)]
+        placed = [split_odd(faces) for faces in self.detector.detect(colored)]
+        crops = [self.crops(image, faces) for image, (faces, _) in zip(colored, placed, strict=True)]
         rows = iter(self.answers(crops).probabilities)
-        return [
-            Faces(self.result(face, next(rows), source, image=image) for face in faces)
-            for image, faces, source in zip(colored, detections, sources, strict=True)
-        ]
+        results = []
+        for image, (faces, odd), source in zip(colored, placed, sources, strict=True):
+            found = Faces(self.result(face, next(rows), source, image=image) for face in faces)
+            found.left_out = tuple(NoFace(source=source, reason=reason) for reason in odd)
+            results.append(found)
+        return results
 
     def answers(self, crops: Sequence[Crops]) -> Prediction:
         """What the model says of all crops (N, S, S, C) of some pictures, (sum of N) rows."""
@@ -305,6 +316,36 @@ def read_picture(picture: str | Path | Image) -> tuple[Image, str]:
         path = Path(picture)
         return read_image(path.parent, path.name), str(picture)
     return picture, "array"
+
+
+def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:
+    """Faces that can be cut out, and a reason for each other one."""
+    good, reasons = [], []
+    for face in faces:
+        try:
+            alignment(face)
+        except ValueError:
+            left, top, right, bottom = (round(float(edge)) for edge in face.box)
+            reasons.append(
+                f"{ODD_FACE}: its landmarks fix no place (box from {left}, {top} to {right}, {bottom})"
+            )
+        else:
+            good.append(face)
+    return good, reasons
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong with a source, for its row; errors of our own are sentences already.
+
+    Example:
+        >>> in_words(ValueError("Found no pixels.")), in_words(KeyError("x"))
+        ('Found no pixels.', "it can't be processed (KeyError: 'x')")
+    """
+    if isinstance(error, OSError):
+        return f"it can't be read ({error.strerror or error})"
+    if type(error) is ValueError or type(error).__module__.partition(".")[0] == "halfsmile":
+        return str(error)
+    return f"it can't be processed ({type(error).__name__}: {error})"
 
 
 def quality_scores(image: Image, face: Detection) -> dict[str, float]:

@@ -16,9 +16,11 @@ import numpy.typing as npt
 
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
+from halfsmile.faces.tracking.track import TrackedFace
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
-from halfsmile.predict.face import Faces, NoFace
+from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
+from halfsmile.predict.predictor import split_odd
 from halfsmile.predict.temporal import open_temporal, relate_tracks, smooth_tracks
 from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.predict.video_options import require_video_options
@@ -49,9 +51,16 @@ class Seen:
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     shot: int = 0
 
-    def no_face(self) -> NoFace:
-        """The row for a frame without a face."""
-        return NoFace(source=self.source, frame=self.frame.index, time=self.frame.time)
+    def results(self, *, frames_without_face: bool) -> list[Face | NoFace]:
+        """All rows of the frame.
+
+        Args:
+            frames_without_face: Whether a frame without any has a row that says so.
+        """
+        rows: list[Face | NoFace] = [*self.faces, *self.faces.left_out]
+        if frames_without_face and not rows:
+            return [NoFace(source=self.source, frame=self.frame.index, time=self.frame.time)]
+        return rows
 
 
 def predict_video(
@@ -108,14 +117,14 @@ def _name_expressions(
 ) -> Iterator[Seen]:
     """Name the expressions in the frames that are given together."""
     for frames_together in followed:
-        placed = [[(person, person.detection) for person in seen.people] for seen in frames_together]
+        placed = [_placed(seen.people) for seen in frames_together]
         crops = [
             predictor.crops(seen.frame.image, [face for _, face in faces])
-            for seen, faces in zip(frames_together, placed, strict=True)
+            for seen, (faces, _) in zip(frames_together, placed, strict=True)
         ]
         answers = predictor.answers(crops)
         rows, first = iter(answers.probabilities), 0
-        for seen, faces in zip(frames_together, placed, strict=True):
+        for seen, (faces, odd) in zip(frames_together, placed, strict=True):
             frame = seen.frame
             results = Faces(
                 predictor.result(
@@ -129,6 +138,22 @@ def _name_expressions(
                 )
                 for person, face in faces
             )
+            results.left_out = tuple(
+                NoFace(source=source, frame=frame.index, time=frame.time, reason=reason) for reason in odd
+            )
             features = answers.features[first : first + len(results)]
             first += len(results)
             yield Seen(source, frame, results, seen.detections, features, seen.shot)
+
+
+def _placed(people: Sequence[TrackedFace]) -> tuple[list[tuple[TrackedFace, Detection]], list[str]]:
+    """People whose faces can be cut out, and a reason for each other one."""
+    placed, reasons = [], []
+    for person in people:
+        try:
+            faces, odd = split_odd([person.detection])
+        except ValueError as error:  # a box without an area, where a face is supposed to be
+            faces, odd = [], [f"{ODD_FACE}: {error}"]
+        placed += [(person, face) for face in faces]
+        reasons += odd
+    return placed, reasons

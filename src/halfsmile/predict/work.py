@@ -9,12 +9,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfsmile.data.decode import BadImageError
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.output_paths import OutputPaths, copy_path
-from halfsmile.predict.face import NO_FACE, Face, NoFace
-from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.face import NO_FACE, Face, NoFace, tells_of_failure
+from halfsmile.predict.predictor import Predictor, in_words
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.sinks import Printer, Sink
 from halfsmile.predict.video_options import VideoOptions
@@ -70,8 +69,13 @@ class Work:
             )
             for (source, picture), results in zip(batch, found, strict=True):
                 faces = [result for result in results if isinstance(result, Face)]
-                if isinstance(picture, str):
-                    self.summary.fail(source.name, picture)
+                failures = [
+                    result.reason
+                    for result in results
+                    if isinstance(result, NoFace) and tells_of_failure(result.reason)
+                ]
+                if isinstance(picture, str) or failures:
+                    self.summary.fail(source.name, failures[0])
                 else:
                     self.paths.of(source)
                     self._annotate(source, picture, faces)
@@ -100,15 +104,31 @@ class Work:
             first = next(seen_frames, None)  # what can't be read shall leave no files
             if first is None:
                 raise BadVideoError(f"{source.video}: no frame whose number is a multiple of --every.")
-        except BadVideoError as error:
-            reason = str(error).removeprefix(f"{source.video}: ").replace(str(source.video), source.name)
+        except Exception as error:  # whatever it is, the other sources are processed
+            reason = self._reason(source, error)
             self.summary.fail(source.name, reason)
             self.sink.write([NoFace(source=source.name, reason=reason)])
         else:
             self.summary.videos += 1
-            self._watch(source, chain([first], seen_frames))
+            self._watch(source, self._unless_it_breaks_off(source, chain([first], seen_frames)))
             self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
         self.progress.advance(1, note=source.name)
+
+    @staticmethod
+    def _reason(source: MediaSource, error: Exception) -> str:
+        return in_words(error).removeprefix(f"{source.video}: ").replace(str(source.video), source.name)
+
+    def _unless_it_breaks_off(self, source: MediaSource, seen_frames: Iterable[Seen]) -> Iterator[Seen]:
+        """Frames up to the one at which reading or answering fails; that has a row with the reason."""
+        time = 0.0
+        try:
+            for seen in seen_frames:
+                time = seen.frame.time
+                yield seen
+        except Exception as error:  # whatever it is, the other sources are processed
+            reason = f"broke off after {time:.2f} s: {self._reason(source, error)}"
+            self.summary.notes.append(f"{source.name}: {reason}")
+            self.sink.write([NoFace(source=source.name, reason=reason)])
 
     def _watch(self, source: MediaSource, seen_frames: Iterable[Seen]) -> None:
         """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
@@ -130,9 +150,7 @@ class Work:
                     draw = stack.enter_context(annotated_video(copy, hide_faces=self.blur_faces))
             try:
                 for seen in seen_frames:
-                    results: Sequence[Face | NoFace] = seen.faces
-                    if self.frames_without_face and not seen.faces:
-                        results = [seen.no_face()]
+                    results = seen.results(frames_without_face=self.frames_without_face)
                     self.sink.write(results)
                     rows += len(results)
                     frames += 1
@@ -222,8 +240,8 @@ def read_ahead(sources: Iterable[MediaSource]) -> Iterator[Picture]:
     def read(source: MediaSource) -> Picture:
         try:
             return source, source.read()
-        except BadImageError as error:
-            return source, str(error).removeprefix(f"{source.locator}: ")
+        except Exception as error:  # whatever it is, the other sources are processed
+            return source, in_words(error).removeprefix(f"{source.locator}: ")
 
     return map_in_threads(read, sources, threads=2, ahead=AHEAD)
 

@@ -8,11 +8,9 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
-from av.buffer import Buffer
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -21,6 +19,7 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.video.side_data import display_matrix
 from halfsmile.faces.video.source import (
     MAX_PIXELS,
     BadVideoError,
@@ -200,9 +199,9 @@ class VideoDecoder:
             format="rgb24",
             src_colorspace=Colorspace.ITU709 if untagged_hd else None,
         )
-        matrix = cast(Buffer | None, frame.side_data.get("DISPLAYMATRIX"))
+        matrix = display_matrix(frame)
         image = np.asarray(rgb.to_ndarray(), np.uint8)
-        return image if matrix is None else upright(image, np.frombuffer(bytes(matrix), np.int32))
+        return image if matrix is None else upright(image, matrix)
 
 
 def upright(image: Image, matrix: npt.NDArray[np.int32]) -> Image:

@@ -52,7 +52,7 @@ def find_begun(file: BinaryIO, rows: RowFormat, again: Container[str], *, is_fin
     for row in rows.find(file):
         if row.source != last:
             last, end = row.source, row.start
-        if row.failed and row.source in again:
+        if row.failed and row.source in again and row.source not in done:
             failures.append((row.start, row.end))
         else:
             done.add(row.source)
