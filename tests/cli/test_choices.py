@@ -55,7 +55,7 @@ OPTIONS = {
     "data prepare --detector": (option(data.Prepare, "detector"), option(Settings, "detector") - {"aligned"}),
     "data prepare --engine": (option(data.Prepare, "engine"), words(Engine)),
     "pseudo-label --engine": (option(pseudo_label.PseudoLabel, "engine"), words(Engine)),
-    "train --init-network": (words(train.Network), set(pretrained.PUBLISHED)),
+    "train --init-network": (words(train.Network), {*pretrained.PUBLISHED, *pretrained.RESNETS}),
     "train --preset": (option(train.Train, "preset"), words(Preset)),
     "train --data-set": (words(options.DataSetName), set(PROTOCOLS)),
     "train --device": (words(options.Device), words(api.Device)),
