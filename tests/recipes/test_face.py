@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 
 from halfsmile.methods.noisy_student import NoisyStudent
+from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.recipes import ssfer, supervised
 from halfsmile.recipes.config import Preset
@@ -23,14 +24,14 @@ def faces(generated_data: Path) -> Path:
 
 
 @pytest.mark.parametrize("preset", ["tiny", "cpu", "gpu"])
-def test_stage_one_is_replaced_and_stage_three_learns_soft_names(preset: Preset) -> None:
+def test_stage_one_is_replaced_and_layers_learn_at_rates_of_their_own(preset: Preset) -> None:
     recipe = with_face_network(ssfer(preset))
     assert (recipe.init, recipe.pretrain, recipe.standardize) == ("face", None, True)
     assert isinstance(recipe.encoder, FaceNetworkConfig)
     assert recipe.semi is not None
-    assert recipe.semi.method == NoisyStudent()
-    assert recipe.semi.optim == recipe.finetune.optim
-    assert recipe.finetune.optim.layer_decay < 1
+    assert recipe.semi.method == FixMatch()
+    assert recipe.semi.optim.layer_decay == recipe.finetune.optim.layer_decay < 1
+    assert recipe.semi.optim.learning_rate == recipe.finetune.optim.learning_rate / 2
     assert from_json(to_json(recipe)) == recipe
 
 

@@ -102,7 +102,7 @@ def _with_teachers(recipe: Recipe, teachers: Sequence[Path]) -> Recipe:
         method = "no Stage III" if recipe.semi is None else f"{recipe.semi.method.name} as Stage III"
         raise ValueError(
             f"Teachers name faces for noisy-student; the recipe {recipe.name} has {method}. Train "
-            "noisy-student, or ssfer with --init face."
+            "noisy-student instead."
         )
     named = replace(recipe.semi.method, teachers=tuple(map(str, teachers)))
     return replace(recipe, semi=replace(recipe.semi, method=named))
