@@ -95,6 +95,26 @@ def test_content_decides_where_the_suffix_says_nothing(tree: Path) -> None:
     assert source.read().shape == (120, 200, 3)
 
 
+def test_content_decides_in_folders_too(tree: Path) -> None:
+    png = (tree / "b" / "one.png").read_bytes()
+    names = {"noname": png, "one.jpg_large": png, "film.dat": (tree / "b" / "clip.mp4").read_bytes()}
+    names |= {"wrong.mp4": png, "wrong.png": names["film.dat"], "BM.txt": b"BMW and other cars, a text"}
+    for name, data in names.items():
+        (tree / "c" / name).parent.mkdir(exist_ok=True)
+        (tree / "c" / name).write_bytes(data)
+    found = find_sources([tree / "c"])
+    assert {Path(source.name).name: source.kind for source in found.items} == {
+        "noname": "picture",
+        "one.jpg_large": "picture",
+        "film.dat": "video",
+        "wrong.mp4": "picture",
+        "wrong.png": "video",
+    }
+    assert [Path(name).name for name, _ in found.ignored] == ["BM.txt"]
+    one_by_one = find_sources(sorted((tree / "c").iterdir()))
+    assert [(s.kind, s.name) for s in one_by_one.items] == [(s.kind, s.name) for s in found.items]
+
+
 def test_heic_and_avif_are_pictures_that_say_why_they_are_not_read(tree: Path) -> None:
     heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99)
     for name in ("IMG_1.HEIC", "b/two.avif", ".hidden.heic"):

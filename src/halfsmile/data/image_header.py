@@ -15,6 +15,7 @@ _PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})"
 _JPEG2000_SIZE = b"\xff\x4f\xff\x51"
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
 _JPEG_ENDS = (0xD9, 0xDA)  # of the image, and of the headers
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _HEIF_STILLS = (b"avif", b"heic", b"heim", b"heis", b"heix", b"mif1")
 _HEIF_SEQUENCES = (b"avis", b"hevc", b"hevm", b"hevs", b"hevx", b"msf1")
 
@@ -67,7 +68,10 @@ def _gif(data: bytes) -> tuple[int, int] | None:
 
 
 def _bmp(data: bytes) -> tuple[int, int] | None:
-    if struct.unpack_from("<I", data, 14)[0] == 12:
+    header = struct.unpack_from("<I", data, 14)[0]
+    if header not in _BMP_HEADERS:  # text may begin with BM, too
+        return None
+    if header == 12:
         width, height = struct.unpack_from("<HH", data, 18)
     else:
         width, height = struct.unpack_from("<ii", data, 18)

@@ -10,8 +10,9 @@
 ``rtsp://…``            a stream (also rtsps, rtmp, http, https, udp, srt)
 ======================  ==================================================================================
 
-A file that is named itself is recognized by its content where its suffix says nothing; in folders and
-archives suffixes decide. HEIC and AVIF files count as pictures that can't be read, so that people are told.
+Content decides what a file is, whatever its name: a picture, a video, or an animated GIF, PNG or WebP, which
+is a video, too. Suffixes decide in archives, where an animation is a picture, its first. HEIC and AVIF files
+count as pictures that can't be read, so that people are told.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Literal
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.decode import read_image
-from halfsmile.data.image_header import heif_kind, image_size
+from halfsmile.data.file_kind import file_kind
 from halfsmile.data.preprocess import Image
 from halfsmile.data.readers.folder import is_image, is_utf8, walk
 
@@ -38,7 +39,6 @@ VIDEO_SUFFIXES = frozenset(
 )  # fmt: skip
 HEIF_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
-_HEADER = 1 << 16
 _NOT_UTF8 = "the name is not UTF-8; rename it"
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
 _SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*=)[^&]*", re.IGNORECASE)
@@ -200,12 +200,12 @@ def _add_folder(found: _Search, root: Path) -> None:
         full = str(root / name)
         if any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             continue
-        if _is_named_as_picture(place):
-            found.add(MediaSource("picture", full, place, root, name))
-        elif place.suffix.lower() in VIDEO_SUFFIXES:
-            found.add(MediaSource("video", full, place))
-        elif name.lower().endswith(ARCHIVE_SUFFIXES):
+        if name.lower().endswith(ARCHIVE_SUFFIXES):
             _add_archive(found, root / name, place)
+        elif (kind := _kind(root / name)) == "picture":
+            found.add(MediaSource("picture", full, place, root, name))
+        elif kind == "video":
+            found.add(MediaSource("video", full, place))
         else:
             found.ignore(full, f"{place.suffix or 'no suffix'}: neither picture nor video")
 
@@ -216,9 +216,9 @@ def _add_file(found: _Search, path: Path) -> None:
         found.ignore(_shown(str(path)), _NOT_UTF8)
     elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
         _add_archive(found, path, place)
-    elif path.suffix.lower() in VIDEO_SUFFIXES or (not is_image(place) and _is_video(path)):
+    elif (kind := _kind(path)) == "video" or (kind is None and _is_video(path)):
         found.add(MediaSource("video", str(path), place))
-    elif _is_named_as_picture(place) or _is_picture(path):
+    elif kind == "picture":
         found.add(MediaSource("picture", str(path), place, path.parent, path.name))
     else:
         found.ignore(str(path), "neither picture, video nor archive")
@@ -248,16 +248,19 @@ def _is_named_as_picture(path: PurePosixPath) -> bool:
     return is_image(path) or path.suffix.lower() in HEIF_SUFFIXES
 
 
-def _is_picture(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(_HEADER)
-    return image_size(head) is not None or heif_kind(head) == "still"
+def _kind(path: Path) -> Literal["picture", "video"] | None:
+    """What a file is, by its content, and by its suffix where that is unknown or damaged."""
+    kind = file_kind(path)
+    if kind == "picture":
+        return "picture"
+    is_named_as_video = path.suffix.lower() in VIDEO_SUFFIXES
+    if kind == "animation" or is_named_as_video or (kind == "video" and _is_video(path)):
+        return "video"
+    return "picture" if _is_named_as_picture(PurePosixPath(path.name)) else None
 
 
 def _is_video(path: Path) -> bool:
-    if not path.is_file() or _is_picture(path):
+    if not path.is_file():
         return False
     from halfsmile.faces.video.frames import BadVideoError, probe
 

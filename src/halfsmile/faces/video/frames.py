@@ -1,10 +1,10 @@
 """Frames of a video file, a camera or a network stream: upright RGB pictures with their true times.
 
-FFmpeg decodes, through PyAV; a camera is read by OpenCV. One frame is held at a time. Rotation and mirroring
-that the file asks for, and pixels that are not square, are put right: coordinates in a frame are those of the
-picture that a player shows. Colors become 8-bit RGB by the matrix that the file names; where it names none,
-BT.709 from 720 lines on and BT.601 below. Interlaced fields are not separated, and high dynamic range is not
-tone-mapped.
+FFmpeg decodes, through PyAV; a camera and animated WebP are read by OpenCV. One frame is held at a time, of
+WebP some more. Rotation and mirroring that the file asks for, and pixels that are not square, are put right:
+coordinates in a frame are those of the picture that a player shows. Colors become 8-bit RGB by the matrix
+that the file names; where it names none, BT.709 from 720 lines on and BT.601 below. Interlaced fields are not
+separated, and high dynamic range is not tone-mapped.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ import cv2
 import numpy as np
 
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.video.animation import WebpDecoder, is_webp
 from halfsmile.faces.video.decoder import Picture, VideoDecoder
 from halfsmile.faces.video.source import (
     MAX_PIXELS,
     BadVideoError,
+    is_address,
     open_container,
     stream_duration,
     video_stream,
@@ -74,15 +76,21 @@ def probe(source: str | Path, *, max_pixels: int = MAX_PIXELS) -> Video:
     Raises:
         BadVideoError: As :func:`frames` does.
     """
+    if is_webp(source):
+        webp = WebpDecoder(source, max_pixels=max_pixels)
+        times = [time for _, time, _ in webp.pictures()]
+        rate = (len(times) - 1) / times[-1] if times[-1] else None
+        duration = len(times) / rate if rate else None
+        return Video(webp.width, webp.height, duration, rate, "webp")
     with open_container(source, max_pixels) as container:
         stream = video_stream(container, source, max_pixels)
         duration = stream_duration(stream)
         if duration is None and container.duration:
             duration = container.duration / av.time_base
-        rate, codec = stream.guessed_rate, stream.codec_context.codec.canonical_name
+        guess, codec = stream.guessed_rate, stream.codec_context.codec.canonical_name
     _, _, pixels = next(VideoDecoder(source, max_pixels=max_pixels).pictures())
     height, width = pixels().shape[:2]
-    return Video(width, height, duration, float(rate) if rate else None, codec)
+    return Video(width, height, duration, float(guess) if guess else None, codec)
 
 
 def frames(
@@ -129,9 +137,11 @@ def _frames(
     max_pixels: int,
     problems: list[str] | None,
 ) -> Iterator[VideoFrame]:
-    decoder: VideoDecoder | _Camera
+    decoder: VideoDecoder | WebpDecoder | _Camera
     if isinstance(source, int):
         decoder = _Camera(source)
+    elif not is_address(source) and is_webp(source):
+        decoder = WebpDecoder(source, max_pixels=max_pixels)
     else:
         decoder = VideoDecoder(source, start=start, max_pixels=max_pixels)
     trouble: list[str] = []
