@@ -36,7 +36,6 @@ VIDEO_SUFFIXES = frozenset(
         ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
     )
 )  # fmt: skip
-HEIF_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
 _HEADER = 1 << 16
 _NOT_UTF8 = "the name is not UTF-8; rename it"
@@ -200,7 +199,7 @@ def _add_folder(found: _Search, root: Path) -> None:
         full = str(root / name)
         if any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             continue
-        if _is_named_as_picture(place):
+        if is_image(place):
             found.add(MediaSource("picture", full, place, root, name))
         elif place.suffix.lower() in VIDEO_SUFFIXES:
             found.add(MediaSource("video", full, place))
@@ -218,7 +217,7 @@ def _add_file(found: _Search, path: Path) -> None:
         _add_archive(found, path, place)
     elif path.suffix.lower() in VIDEO_SUFFIXES or (not is_image(place) and _is_video(path)):
         found.add(MediaSource("video", str(path), place))
-    elif _is_named_as_picture(place) or _is_picture(path):
+    elif is_image(place) or _is_picture(path):
         found.add(MediaSource("picture", str(path), place, path.parent, path.name))
     else:
         found.ignore(str(path), "neither picture, video nor archive")
@@ -236,16 +235,12 @@ def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
         name = f"{path}!{member}"
         if any(part.startswith(".") or part == "__MACOSX" for part in inside.parts):
             continue
-        if _is_named_as_picture(inside):
+        if is_image(inside):
             found.add(MediaSource("picture", name, place.with_suffix("") / inside, path, member))
         elif inside.suffix.lower() in VIDEO_SUFFIXES:
             found.ignore(name, "videos in archives are not read; unpack it")
         else:
             found.ignore(name, f"{inside.suffix or 'no suffix'}: no picture")
-
-
-def _is_named_as_picture(path: PurePosixPath) -> bool:
-    return is_image(path) or path.suffix.lower() in HEIF_SUFFIXES
 
 
 def _is_picture(path: Path) -> bool:
