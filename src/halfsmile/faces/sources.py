@@ -37,7 +37,6 @@ VIDEO_SUFFIXES = frozenset(
         ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
     )
 )  # fmt: skip
-HEIF_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
 _NOT_UTF8 = "the name is not UTF-8; rename it"
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
@@ -236,16 +235,12 @@ def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
         name = f"{path}!{member}"
         if any(part.startswith(".") or part == "__MACOSX" for part in inside.parts):
             continue
-        if _is_named_as_picture(inside):
+        if is_image(inside):
             found.add(MediaSource("picture", name, place.with_suffix("") / inside, path, member))
         elif inside.suffix.lower() in VIDEO_SUFFIXES:
             found.ignore(name, "videos in archives are not read; unpack it")
         else:
             found.ignore(name, f"{inside.suffix or 'no suffix'}: no picture")
-
-
-def _is_named_as_picture(path: PurePosixPath) -> bool:
-    return is_image(path) or path.suffix.lower() in HEIF_SUFFIXES
 
 
 def _kind(path: Path) -> Literal["picture", "video"] | None:
@@ -256,7 +251,7 @@ def _kind(path: Path) -> Literal["picture", "video"] | None:
     is_named_as_video = path.suffix.lower() in VIDEO_SUFFIXES
     if kind == "animation" or is_named_as_video or (kind == "video" and _is_video(path)):
         return "video"
-    return "picture" if _is_named_as_picture(PurePosixPath(path.name)) else None
+    return "picture" if is_image(PurePosixPath(path.name)) else None
 
 
 def _is_video(path: Path) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halfsmile.data.manifest import LeftOut, UnreadLabelsError
+from halfsmile.data.manifest import Fault, LeftOut, UnreadLabelsError
 from halfsmile.data.readers.class_folders import read, understand
 from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.words import NUMBERINGS, split_of
@@ -213,3 +213,32 @@ def test_any_folders_are_understood_and_labels_are_among_the_names(folders: list
         assert len({name.casefold() for name in meaning.names}) == len(meaning.names)
         for parts, split in meaning.splits.items():
             assert split is None or split in {split_of(part) for part in parts}
+
+
+def test_pictures_as_phones_make_them_are_rows_with_a_label(tmp_path: Path) -> None:
+    write(tmp_path, "happy/1.jpg", "happy/IMG_2.HEIC", "sad/1.png", "sad/2.avif", "sad/notes.doc")
+    manifest = read_any(tmp_path)
+    assert list(zip(manifest.column("image"), manifest.column("label"), strict=True)) == [
+        ("happy/1.jpg", "happy"),
+        ("happy/IMG_2.HEIC", "happy"),
+        ("sad/1.png", "sad"),
+        ("sad/2.avif", "sad"),
+    ]
+    assert [note for note in manifest.notes if "(1 .doc), first sad/notes.doc" in note]
+
+
+@pytest.mark.parametrize("above", ["", "train/"])
+def test_empty_folders_of_classes_are_a_fault(tmp_path: Path, above: str) -> None:
+    write(
+        tmp_path, f"{above}happy/1.jpg", f"{above}sad/deep/1.jpg", "test/sad/1.jpg" if above else "sad/2.jpg"
+    )
+    (tmp_path / f"{above}fear" / "deeper").mkdir(parents=True)
+    (tmp_path / f"{above}.cache").mkdir()
+    (tmp_path / f"{above}happy" / "rest").mkdir()
+    faults = [note for note in read_any(tmp_path).notes if isinstance(note, Fault)]
+    assert faults == [f"1 folders beside those of the labels hold no picture: {above}fear."]
+
+
+def test_folders_without_anything_empty_have_no_fault(tmp_path: Path) -> None:
+    write(tmp_path, "train/happy/1.jpg", "train/sad/1.jpg", "test/sad/1.jpg", "test/happy/2.jpg")
+    assert read_any(tmp_path).notes == ()

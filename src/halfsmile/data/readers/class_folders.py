@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.folder import list_images
 from halfsmile.data.readers.words import (
     LABELED,
@@ -147,7 +147,7 @@ def read(
         )
     targets = _targets(root, locators, folders, meaning, dict(labels or {}), notes)
     kept = [row for row, folder in enumerate(folders) if targets.get(meaning.labels[folder] or "") != ""]
-    notes += _left_out(locators, folders, meaning, layout)
+    notes += _left_out(locators, folders, meaning, layout) + _empty(Path(root), locators, folders, meaning)
     if len(kept) < len(locators):
         notes.append(
             LeftOut(f"{len(locators) - len(kept):,} images were dropped because of their label, as asked.")
@@ -256,6 +256,29 @@ def _left_out(locators: Sequence[str], folders: Sequence[Parts], meaning: Meanin
             )
         )
     return notes
+
+
+def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meaning: Meaning) -> list[str]:
+    """A note on folders beside those of labels that hold no picture, as a broken copy leaves them."""
+    if not root.is_dir():
+        return []
+    filled = {folder[:depth] for folder in set(folders) for depth in range(1, len(folder) + 1)}
+    parents = {
+        folder[:depth]
+        for folder in set(folders)
+        for depth, name in enumerate(folder)
+        if meaning.labels[folder] is not None and _label(name, meaning.kind or "names", {}) in meaning.names
+    }
+    empty = [
+        (*parent, child.name)
+        for parent in sorted(parents)
+        for child in sorted(root.joinpath(*parent).iterdir())
+        if child.is_dir() and not child.name.startswith((".", "__")) and (*parent, child.name) not in filled
+    ]
+    if not empty:
+        return []
+    shown = ", ".join("/".join(parts) for parts in empty[:_SHOWN]) + (" …" if len(empty) > _SHOWN else "")
+    return [Fault(f"{len(empty):,} folders beside those of the labels hold no picture: {shown}.")]
 
 
 def _wrapping(folders: Sequence[Parts]) -> int:

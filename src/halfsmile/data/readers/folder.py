@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,10 @@ IMAGE_SUFFIXES = frozenset(
         ".webp",
     )
 )
+"""What pictures that can be read are named."""
+HEIF_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))
+"""Pictures as phones make them: they are rows that can't be read, so that they are counted and listed."""
+_SHOWN = 4
 
 
 def read(root: Path) -> Manifest:
@@ -51,7 +57,8 @@ def read(root: Path) -> Manifest:
 def list_images(root: Path) -> tuple[list[str], list[str]]:
     """Locators of all image files below a folder or in an archive, sorted, and notes on what was ignored.
 
-    A file is an image by its suffix. Ignored, and counted in a note, are other files and everything hidden:
+    A file is an image by its suffix. HEIC and AVIF files are images, though they can't be read: so whoever
+    reads them counts and lists them. Ignored, and counted in a note, are other files and everything hidden:
     names that start with a dot, and macOS's ``__MACOSX``. Counted too are folders that may not be read, names
     that are not UTF-8, and what an archive was refused.
 
@@ -76,10 +83,17 @@ def list_images(root: Path) -> tuple[list[str], list[str]]:
     ignored = sorted(set(names) - set(images))
     if ignored:
         notes.append(
-            f"{len(ignored)} files of {root.name} are hidden or no images and were ignored, "
-            f"first {ignored[0]}."
+            f"{len(ignored)} files of {root.name} are hidden or no images and were ignored "
+            f"({_kinds(ignored)}), first {ignored[0]}."
         )
     return images, notes
+
+
+def _kinds(names: Sequence[str]) -> str:
+    """Suffixes of files, the most frequent first, with their numbers."""
+    kinds = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in names).most_common()
+    shown = [f"{count:,} {suffix}" for suffix, count in kinds[:_SHOWN]]
+    return ", ".join(shown) + (" …" if len(kinds) > _SHOWN else "")
 
 
 def walk(root: Path) -> tuple[list[str], list[str]]:
@@ -125,6 +139,12 @@ def is_utf8(name: str) -> bool:
 
 
 def is_image(path: PurePosixPath) -> bool:
-    """Whether a relative path names an image that is not hidden."""
+    """Whether a relative path names an image, be it one that can't be read, and is not hidden."""
     hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return not hidden and path.suffix.lower() in IMAGE_SUFFIXES
+    return not hidden and has_image_suffix(path.name)
+
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a file is named as an image, be it one that can't be read."""
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix in IMAGE_SUFFIXES or suffix in HEIF_SUFFIXES

@@ -25,7 +25,7 @@ from halfsmile.data.containers.parquet import image_column
 from halfsmile.data.manifest import SPLITS, LeftOut, Manifest
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.class_folders import understand
-from halfsmile.data.readers.folder import IMAGE_SUFFIXES, is_image
+from halfsmile.data.readers.folder import has_image_suffix, is_image
 from halfsmile.data.readers.signs import note_on_folders, require_no_labels, tables_beside
 from halfsmile.data.readers.table import split_of_table
 from halfsmile.data.readers.words import split_of
@@ -191,7 +191,7 @@ def _entries(folder: Path, limit: int) -> list[tuple[str, bool]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                is_picture = os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES
+                is_picture = has_image_suffix(entry.name)
                 pictures += is_picture
                 if not is_picture or pictures <= limit:
                     found.append((entry.name, _is_folder(entry)))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.manifest import Fault
-from halfsmile.data.readers.folder import IMAGE_SUFFIXES
+from halfsmile.data.readers.folder import has_image_suffix
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson")
 DELIMITERS = ",;\t|"
@@ -84,10 +84,7 @@ def read_rows(path: Path, *, only_head: bool = False) -> Table:
 
 def names_picture(cell: Any) -> bool:
     """Whether a cell is the name of a picture."""
-    return (
-        isinstance(cell, str)
-        and PurePosixPath(cell.strip().replace("\\", "/")).suffix.lower() in IMAGE_SUFFIXES
-    )
+    return isinstance(cell, str) and has_image_suffix(PurePosixPath(cell.strip().replace("\\", "/")).name)
 
 
 def _text(path: Path, data: bytes) -> tuple[str, list[str]]:
