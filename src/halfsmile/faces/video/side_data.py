@@ -6,6 +6,8 @@ lacks: EXIF in the motion JPEG of cameras, the views of spatial films, whatever 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from av.sidedata.sidedata import Type
@@ -14,7 +16,7 @@ from av.video.frame import VideoFrame
 
 def display_matrix(frame: VideoFrame) -> npt.NDArray[np.int32] | None:
     """The (9,) numbers of FFmpeg's ``AV_FRAME_DATA_DISPLAYMATRIX``; None for a frame without them."""
-    side_data = frame.side_data
+    side_data: Any = frame.side_data
     return (
         np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32) if "DISPLAYMATRIX" in side_data else None
     )
@@ -22,9 +24,9 @@ def display_matrix(frame: VideoFrame) -> npt.NDArray[np.int32] | None:
 
 def _unknown(kinds: type[Type], value: object) -> Type:
     """A member for a kind of side data without a name."""
-    kind = object.__new__(kinds)
+    kind: Any = object.__new__(kinds)
     kind._name_, kind._value_ = f"UNKNOWN_{value}", value
-    return kind
+    return kind  # type: ignore[no-any-return]
 
 
 if "_missing_" not in vars(Type):
