@@ -225,6 +225,32 @@ def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp
     assert [path.name for path in (tmp_path / "ann").iterdir()] == ["b.png"]
 
 
+def test_a_folder_of_frames_is_one_video_when_asked(model_file: Path, tmp_path: Path) -> None:
+    for i in range(1, 13):
+        write_picture(tmp_path / f"in/walk/f{i}.png", scene([(20 + i, 30, 96)]))
+    (tmp_path / "in/walk/f5.png").write_bytes(b"broken")
+    out = tmp_path / "t.csv"
+    summary = run([tmp_path / "in"], model_file, out=out, as_video=True, fps=4, plot=tmp_path / "plot")
+    found = [(row["source"], row["frame"], row["time"], row["track"]) for row in rows(out)]
+    name = str(tmp_path / "in/walk")
+    assert found == [(name, str(i), str(i / 4), "1") for i in range(12) if i != 4]
+    assert (summary.videos, summary.pictures, summary.people) == (1, 0, 1)
+    assert any("1 of 12 frames can't be read" in note for note in summary.notes)
+    assert (tmp_path / "plot/walk.svg").exists()
+    assert run([tmp_path / "in"], model_file, out=out, as_video=True, fps=4, resume=True).skipped == 1
+    with pytest.raises(ValueError, match="fps was 4, now 5"):
+        run([tmp_path / "in"], model_file, out=out, as_video=True, fps=5, resume=True)
+    asked = run([tmp_path / "in"], model_file, out=tmp_path / "u.csv")
+    assert sum("--as-video --fps" in note for note in asked.notes) == 1
+
+
+@pytest.mark.parametrize("wrong", [{"as_video": True}, {"fps": 30.0}, {"as_video": True, "fps": 0.0}])
+def test_frames_of_a_folder_need_their_rate(model_file: Path, tmp_path: Path, wrong: dict[str, Any]) -> None:
+    write_picture(tmp_path / "a.png", scene([]))
+    with pytest.raises(ValueError, match="fps"):
+        run([tmp_path / "a.png"], model_file, **wrong)
+
+
 class Failing(FramedSquares):
     """Fails at pictures that are brighter than others, in a way that no one foresaw."""
 

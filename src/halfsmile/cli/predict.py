@@ -34,6 +34,8 @@ class Predict:
         every: Take every n-th frame only.
         detect_every: Frames from one detection to the next.
         frames_without_face: Write rows for frames without a face, too.
+        as_video: Take the pictures of a folder as frames of one video; needs --fps.
+        fps: Frames per second of --as-video.
         quality: Score size, sharpness, exposure and pose.
         threads: Threads of the expression model.
     """
@@ -62,6 +64,8 @@ class Predict:
     every: int = 1
     detect_every: int = 3
     frames_without_face: bool = False
+    as_video: bool = False
+    fps: Annotated[float | None, tyro.conf.arg(metavar="NUMBER", help_behavior_hint="(default: none)")] = None
     quality: bool = False
     threads: ModelThreads = None
 

@@ -53,6 +53,7 @@ class MediaSource:
         place: Path within what the user named, for files that are written about it; without ``..``.
         root: Folder or archive of a picture.
         locator: Of the picture below ``root``; of a stream, its whole address.
+        pictures: Of a video that is a folder of pictures, those in their order.
     """
 
     kind: Literal["picture", "video", "camera", "stream"]
@@ -60,6 +61,7 @@ class MediaSource:
     place: PurePosixPath
     root: Path = Path()
     locator: str = ""
+    pictures: tuple[MediaSource, ...] = ()
 
     @property
     def is_live(self) -> bool:

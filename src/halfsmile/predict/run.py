@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfsmile.faces.detect import Detector, DetectorName, detector_title
+from halfsmile.faces.recordings import as_recordings, look_like_frames
 from halfsmile.faces.sources import Named, find_sources
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
@@ -44,6 +46,8 @@ def predict_run(
     smoothing: float | None = None,
     temporal: str | Path | TemporalModel | None = None,
     frames_without_face: bool = False,
+    as_video: bool = False,
+    fps: float | None = None,
     quality: bool = False,
     table_format: TableFormat = "auto",
     threads: int | None = None,
@@ -72,6 +76,8 @@ def predict_run(
         smoothing: Seconds over which each person's probabilities are averaged.
         temporal: Network over frames, for videos.
         frames_without_face: Write a row for each frame without a face.
+        as_video: Take the pictures of each folder as the frames of one video, in the order of their numbers.
+        fps: Frames per second of those videos.
         quality: Score every face.
         table_format: ``openface`` for OpenFace's columns.
         threads: Of the expression model.
@@ -92,6 +98,10 @@ def predict_run(
         raise ValueError("explain shows faces as they are, and blur_faces hides them: choose one.")
     if resume and out is None:
         raise ValueError("resume goes on with a table: name it (--out).")
+    if as_video != (fps is not None):
+        raise ValueError("--as-video and --fps go together: say how many frames a second the pictures are.")
+    if fps is not None and not 0 < fps <= 1000:
+        raise ValueError(f"fps must be a number of frames per second up to 1,000, found {fps}.")
     require_video_options(every=every, detect_every=detect_every, smoothing=smoothing)
     start = time.monotonic()
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
@@ -105,6 +115,10 @@ def predict_run(
         "--frames-without-face": frames_without_face,
     }
     notes = list(sources.notes)
+    if as_video:
+        sources = replace(sources, items=as_recordings(sources.items))
+    else:
+        notes += look_like_frames(sources.items)
     idle = [name for name, is_given in of_videos.items() if is_given]
     if idle and all(source.kind == "picture" for source in sources.items):
         notes.append(f"{', '.join(idle)}: for videos only, and there is none.")
@@ -138,7 +152,7 @@ def predict_run(
             table_format=table_format,
             resume=resume,
             again=Named(sources.items),
-            settings=settings_of(predictor, video, frames_without_face=frames_without_face),
+            settings=settings_of(predictor, video, frames_without_face=frames_without_face, fps=fps),
         )
     )
     done = {*sink.done, *map(os.path.abspath, sink.done)}
@@ -161,6 +175,7 @@ def predict_run(
                 summary=summary,
                 video=video,
                 frames_without_face=frames_without_face,
+                fps=fps or 30.0,
                 paths=output_paths_after(before, sources.items),
                 annotate=_folder(annotate),
                 plot=_folder(plot),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.recordings import recorded_frames
 from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.output_paths import OutputPaths, copy_path
 from halfsmile.predict.face import NO_FACE, Face, NoFace, tells_of_failure
@@ -41,6 +42,7 @@ class Work:
         summary: Counts.
         video: How videos are processed.
         frames_without_face: Whether they have rows, too.
+        fps: Frames per second of folders of pictures that are recordings.
         paths: Where what is written about a source goes.
         annotate: Folder for annotated copies.
         plot: Folder for timelines.
@@ -54,6 +56,7 @@ class Work:
     summary: PredictSummary
     video: VideoOptions
     frames_without_face: bool = False
+    fps: float = 30.0
     paths: OutputPaths
     annotate: Path | None = None
     plot: Path | None = None
@@ -92,9 +95,10 @@ class Work:
         from halfsmile.predict.video import predict_video
 
         problems: list[str] = []
+        frames = recorded_frames(source, fps=self.fps, every=self.video["every"], problems=problems)
         seen_frames = predict_video(
             self.predictor,
-            source.video,
+            frames if source.pictures else source.video,
             keep_pictures=self.annotate is not None or self.explain is not None,
             name=source.name,
             problems=problems,
@@ -140,6 +144,8 @@ class Work:
         explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
         people: set[int | None] = set()
         length = None if source.is_live else duration_of(source.video)
+        if source.pictures:
+            length = len(source.pictures) / self.fps
         place = self.paths.of(source)
         frames = rows = 0
         with ExitStack() as stack:

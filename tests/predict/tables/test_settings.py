@@ -43,6 +43,7 @@ def test_all_that_changes_rows_is_told(predictor: Predictor, model_file: Path) -
         "detect_every": 4,
         "smoothing": 0.5,
         "frames_without_face": True,
+        "fps": None,
     }
 
 

@@ -25,8 +25,13 @@ def settings_path(table: Path) -> Path:
     return table.with_name(f"{table.name}.settings.json")
 
 
-def settings_of(predictor: Predictor, video: VideoOptions, *, frames_without_face: bool) -> Settings:
-    """What the rows of a run depend on; a detector of one's own may tell its model's ``sha256``."""
+def settings_of(
+    predictor: Predictor, video: VideoOptions, *, frames_without_face: bool, fps: float | None = None
+) -> Settings:
+    """What the rows of a run depend on; a detector of one's own may tell its model's ``sha256``.
+
+    ``fps`` is that of folders of pictures that are recordings; None where they are not.
+    """
     temporal = video["temporal"]
     return {
         _VERSIONS: [__version__],
@@ -41,6 +46,7 @@ def settings_of(predictor: Predictor, video: VideoOptions, *, frames_without_fac
         "detect_every": video["detect_every"],
         "smoothing": video["smoothing"],
         "frames_without_face": frames_without_face,
+        "fps": fps,
     }
 
 
