@@ -5,13 +5,11 @@ from __future__ import annotations
 import struct
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
 
 import av
 import cv2
 import numpy as np
 import pytest
-from av.video.stream import VideoStream
 
 from halfsmile.faces.video.frames import frames, probe
 
@@ -30,7 +28,7 @@ def jpeg(orientation: int | None, *, tag: int = 0x0112) -> bytes:
 
 def film(path: Path, orientation: int | None, *, tag: int = 0x0112, rotation: float | None = None) -> Path:
     with av.open(str(path), "w") as container:
-        stream = cast(VideoStream, container.add_stream("mjpeg", rate=10))
+        stream = container.add_stream("mjpeg", rate=10)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
         if rotation is not None:
             stream.set_display_rotation(rotation)
