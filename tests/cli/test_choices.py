@@ -23,6 +23,7 @@ from halfsmile.data.manifest import SPLITS
 from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.data.readers import affwild2, ferplus, registry
 from halfsmile.data.split import Group
+from halfsmile.data.tables.values import BoxFormat
 from halfsmile.faces.detect import DetectorName
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.models import pretrained
@@ -51,6 +52,8 @@ def test_words_are_found_in_any_annotation() -> None:
 OPTIONS = {
     "data --layout": (words(data_options.Layout), set(registry.LAYOUTS)),
     "data --label-rule": (words(data_options.LabelRule), set(ferplus.RULES)),
+    "data --box": (option(data_options.Reading, "box"), words(BoxFormat)),
+    "train --box": (option(train.Train, "box"), words(BoxFormat)),
     "data split --by": (option(data_lists.Split, "by"), words(Group)),
     "data prepare --detector": (option(data.Prepare, "detector"), option(Settings, "detector") - {"aligned"}),
     "data prepare --engine": (option(data.Prepare, "engine"), words(Engine)),

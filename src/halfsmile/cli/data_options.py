@@ -99,8 +99,10 @@ class Reading:
         tyro.conf.arg(metavar="LABEL=NAME [LABEL=NAME ...]", help_behavior_hint="(default: as they are)"),
     ] = ()
     box: Annotated[
-        Literal["xyxy", "xywh"] | None,
-        tyro.conf.arg(metavar="{xyxy,xywh}", help_behavior_hint="(default: what the columns' names say)"),
+        Literal["xyxy", "xywh", "cxcywh"] | None,
+        tyro.conf.arg(
+            metavar="{xyxy,xywh,cxcywh}", help_behavior_hint="(default: what the columns' names say)"
+        ),
     ] = None
 
     def reader_options(self) -> dict[str, Any]:

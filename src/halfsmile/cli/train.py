@@ -82,7 +82,8 @@ class Train:
         columns: Of a table: image=pth label=mood, as for `halfsmile data check`.
         label_names: What numbers or other labels mean: 0=neutral 1=happiness, or a published order: rafdb,
             affectnet8, fer2013 …
-        box: Whether the four numbers of a table's box are two corners (xyxy) or a corner and sizes (xywh).
+        box: Whether the four numbers of a table's box are two corners (xyxy), a corner and the size
+            (xywh), or the center and the size (cxcywh).
         dry_run: Show the resolved recipe, what the data hold, steps and estimated time of each stage; train
             nothing and write nothing.
         data_set: What the data are, where that is not recognized or recognized wrongly.
@@ -121,8 +122,8 @@ class Train:
     columns: Texts = ()
     label_names: Texts = ()
     box: Annotated[
-        Literal["xyxy", "xywh"] | None,
-        tyro.conf.arg(metavar="{xyxy,xywh}", help_behavior_hint="(default: what the columns say)"),
+        Literal["xyxy", "xywh", "cxcywh"] | None,
+        tyro.conf.arg(metavar="{xyxy,xywh,cxcywh}", help_behavior_hint="(default: what the columns say)"),
     ] = None
     dry_run: bool = False
     data_set: DataSetName = None

@@ -241,6 +241,8 @@ def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
             found.add(MediaSource("picture", name, place.with_suffix("") / inside, path, member))
         elif inside.suffix.lower() in VIDEO_SUFFIXES:
             found.ignore(name, "videos in archives are not read; unpack it")
+        elif member.lower().endswith(ARCHIVE_SUFFIXES):
+            found.ignore(name, "archives in archives are not read; unpack it")
         else:
             found.ignore(name, f"{inside.suffix or 'no suffix'}: no picture")
 

@@ -170,3 +170,14 @@ def test_every_layout_has_a_reader() -> None:
             home = "halfsmile.data.store.read" if name == "store" else f"halfsmile.data.readers.{name}"
             reader: Any = importlib.import_module(home)
             assert callable(reader.read)
+
+
+@pytest.mark.parametrize("inner", ["faces.zip", "faces.tar.gz"])
+def test_an_archive_in_an_archive_is_to_be_unpacked(tmp_path: Path, inner: str) -> None:
+    path = tmp_path / "download.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"data/{inner}", b"?")
+        archive.writestr("data/README.txt", "?")
+    for place in (path, tmp_path):
+        with pytest.raises(ValueError, match=rf"without pictures. It holds data/{inner}: unpack it"):
+            recognize(place)

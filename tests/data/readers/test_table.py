@@ -361,6 +361,16 @@ def test_tables_that_were_not_read_are_named(tmp_path: Path) -> None:
     assert note.startswith("more.zip, old_scores.xlsx lie beside and were not read")
 
 
+def test_lists_of_splits_that_were_not_read_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "images/1.png", "images/2.png")
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "labels.csv").write_text("id,emotion\n1,fear\n2,anger\n")
+    for name in ("train", "test", "readme"):
+        (tmp_path / "lists" / f"{name}.txt").write_text("1\n")
+    (note,) = [note for note in read_any(tmp_path).notes if isinstance(note, LeftOut)]
+    assert note.startswith("lists/test.txt, lists/train.txt lie beside and were not read")
+
+
 def test_names_without_a_suffix_are_found(tmp_path: Path) -> None:
     touch(tmp_path, "pictures/001.png", "pictures/002.jpg")
     (tmp_path / "labels.csv").write_text("id,emotion\n001,happy\n002,sad\n")
@@ -373,3 +383,74 @@ def test_boxes_in_shares_of_the_picture_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"boxes in bbox are shares of the picture.*--columns box="):
             read(tmp_path / "t.csv", box=box)
     assert read(tmp_path / "t.csv", columns={"box": ""}).column("box") == [None, None]
+
+
+def test_a_box_by_its_center_and_size(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image,label,cx,cy,w,h\na.png,fear,20,30,10,20\nb.png,anger,8,9,4,4\n")
+    expected = [[15.0, 20.0, 25.0, 40.0], [6.0, 7.0, 10.0, 11.0]]
+    assert read(path).column("box") == expected
+    path.write_text(path.read_text().replace("cx,cy,w,h", "a,b,c,d"))
+    four = {"box": ["a", "b", "c", "d"]}
+    assert read(path, columns=four, box="cxcywh").column("box") == expected
+    path.write_text("image,label,cx,cy,w,h\na.png,fear,0.5,0.5,0.2,0.4\nb.png,anger,0.4,0.5,0.3,0.3\n")
+    with pytest.raises(ValueError, match="shares of the picture"):
+        read(path)
+
+
+def test_several_labels_of_a_picture_without_a_box_are_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image,label\na.png,fear\na.png,anger\na.png,fear\nb.png,fear\nb.png,fear\n")
+    (fault,) = [note for note in read(path).notes if isinstance(note, Fault)]
+    assert fault.startswith("3 rows give 1 pictures different labels, and no box says which face is meant")
+    assert "first a.png: fear, anger, fear." in fault
+    assert "halfsmile data import PICTURES TABLE --layout folder" in fault
+    path.write_text("image,label,x,y,w,h\na.png,fear,1,1,5,5\na.png,anger,9,9,4,4\nb.png,fear,1,1,5,5\n")
+    assert not [note for note in read(path).notes if isinstance(note, Fault)]
+
+
+@pytest.mark.parametrize(("mark", "is_list"), [(", ", True), ("|", True), (" & ", True), (" ", False)])
+def test_a_list_of_expressions_as_a_label_is_a_fault(tmp_path: Path, mark: str, is_list: bool) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f'image,label\na.png,fear\nb.png,"happy{mark}surprised"\nc.png,"made, up"\n')
+    faults = [note for note in read(path).notes if isinstance(note, Fault)]
+    assert len(faults) == is_list
+    assert all(note.startswith("1 rows have several expressions in one cell") for note in faults)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_fault"), [("012", True), (["train", "test", "x"], False), ([""] * 3, False)]
+)
+def test_a_column_of_splits_that_names_none_is_a_fault(
+    tmp_path: Path, values: list[str], is_fault: bool
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "image,label,Partition\n"
+        + "".join(f"{i}.png,{'fear' if i else 'anger'},{v}\n" for i, v in enumerate(values))
+    )
+    faults = [note for note in read(path).notes if isinstance(note, Fault) and "names no splits" in note]
+    assert len(faults) == is_fault
+    if is_fault:
+        assert "(0, 1, 2)" in faults[0]
+        assert "--columns split=" in faults[0]
+        left = read(path, columns={"split": ""})
+        assert not [note for note in left.notes if isinstance(note, Fault)]
+
+
+def test_numbers_name_pictures_with_zeros_in_front(tmp_path: Path) -> None:
+    touch(tmp_path, "pictures/0000.png", "pictures/0001.jpg", "pictures/0010.png")
+    (tmp_path / "labels.csv").write_text("id,emotion\n0,happy\n1,sad\n10,happy\n7,sad\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image") == ["pictures/0000.png", "pictures/0001.jpg", "pictures/0010.png", "7"]
+    touch(tmp_path, "pictures/01.png")
+    assert read_any(tmp_path).column("image")[1] == "1"
+
+
+def test_a_table_none_of_whose_pictures_is_there_says_which_are(tmp_path: Path) -> None:
+    touch(tmp_path, "pictures/b.png")
+    (tmp_path / "labels.csv").write_text("image,label\na1.png,happy\na2.png,sad\n")
+    (note,) = [note for note in read_any(tmp_path).notes if isinstance(note, LeftOut)]
+    assert "2 of 2 pictures" in note
+    assert "There are 1 others, first pictures/b.png" in note
+    assert "--columns image=COLUMN" in note

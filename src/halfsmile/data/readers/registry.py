@@ -236,7 +236,15 @@ def _of_archive(path: Path) -> Layout:
             return Layout("rafdb", path, f"it has {name}")
     images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:
-        raise ValueError(f"{path} is an archive without pictures.")
+        packed = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES)]
+        raise ValueError(
+            f"{path} is an archive without pictures."
+            + (
+                f" It holds {', '.join(packed[:_SHOWN])}: unpack it, and give what was in it."
+                if packed
+                else ""
+            )
+        )
     pictures = _of_pictures(path, images[:: max(1, len(images) // MAX_ENTRIES)])
     others = [name for name in names if name.count("/") <= MAX_WRAPPED and not is_image(PurePosixPath(name))]
     return (

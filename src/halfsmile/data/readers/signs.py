@@ -11,7 +11,7 @@ from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.class_folders import MAX_CLASSES
 from halfsmile.data.readers.folder import is_image, walk
-from halfsmile.data.readers.words import EXPRESSIONS, expression_of, is_unlabeled, split_of
+from halfsmile.data.readers.words import EXPRESSIONS, expression_of, is_unlabeled, split_in, split_of
 from halfsmile.data.tables.columns import looks_like
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xls", ".ods", ".mat", ".pkl", ".npy")
@@ -56,12 +56,14 @@ def note_on_folders(manifest: Manifest) -> list[str]:
 
 
 def tables_beside(root: Path) -> list[str]:
-    """Files on top of a folder or archive, or one folder below, that seem to hold labels or pictures."""
+    """Files on top of a folder or archive, or one folder below, that may hold labels, splits or pictures."""
     names = _top(root) if root.is_dir() else [name for name in _names(root) if name.count("/") <= 1]
     found = [
         name
         for name in names
-        if _seems_to_hold_labels(root, name) or ("/" not in name and name.lower().endswith(ARCHIVE_SUFFIXES))
+        if _seems_to_hold_labels(root, name)
+        or _lists_a_split(name)
+        or ("/" not in name and name.lower().endswith(ARCHIVE_SUFFIXES))
     ]
     return found[:_SHOWN] + (["…"] if len(found) > _SHOWN else [])
 
@@ -167,6 +169,12 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
         return False
     says_so = any(word in path.stem.casefold() for word in _SAY_SO)
     return says_so or (suffix == ".txt" and root.is_dir() and looks_like(root / name) is not None)
+
+
+def _lists_a_split(name: str) -> bool:
+    """Whether a file is called as a list of what is in a split, as ``test.txt``."""
+    path = PurePosixPath(name)
+    return path.suffix.lower() in DOCUMENTS and split_in(path.stem) is not None
 
 
 def _names(root: Path) -> Sequence[str]:

@@ -8,7 +8,8 @@ blanks, encoded as UTF-8 (with or without a mark), UTF-16 or Windows-1252; see
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from halfsmile.data.containers.archive import split_locator
 from halfsmile.data.manifest import Fault, Manifest, UnreadLabelsError
-from halfsmile.data.readers.words import split_in, split_of
+from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of
 from halfsmile.data.tables.columns import Chosen, Columns, choose
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.pictures import locate
@@ -27,6 +28,7 @@ from halfsmile.taxonomy import Taxonomy
 MANY_EMPTY = 0.05
 """Share of boxes without an area from which on they are taken to be meant otherwise."""
 _FEW = 4
+_LISTED = re.compile(r"[,;|/+&]")
 
 
 @dataclass
@@ -64,7 +66,8 @@ def read(
             columns), else the sorted labels.
         labels: Class name by the table's own label, as ``{"0": "neutral"}``; None drops the row. Needed
             where labels are numbers, unless the pictures' names tell the data set.
-        box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. By default what the columns' names say.
+        box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. ``cxcywh``: the center instead of the
+            corner. By default what the columns' names say.
 
     Returns:
         Rows in the order of the table. Rows without an image, or with a value that can't be understood, are
@@ -106,6 +109,7 @@ def read(
     rows, taxonomy = settle(first, base, rows, classes, notes)
     if not rows:
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
+    notes += [*_several_answers(rows), *_several_expressions(rows)]
     manifest = Manifest.from_rows(rows, base, taxonomy, notes)
     maybe = parts[0].chosen.maybe_labels
     if maybe and taxonomy is None and all(not row.get("label") for row in rows):
@@ -116,6 +120,45 @@ def read(
             manifest,
         )
     return manifest
+
+
+def _several_answers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A fault where rows give one picture several labels and nothing says which of its faces is meant."""
+    answers: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.get("label") and not row.get("box") and not row.get("landmarks"):
+            answers[row["image"]].append(row["label"])
+    torn = {image: labels for image, labels in answers.items() if len(set(labels)) > 1}
+    if not torn:
+        return []
+    image, labels = next(iter(torn.items()))
+    return [
+        Fault(
+            f"{sum(map(len, torn.values())):,} rows give {len(torn):,} pictures different labels, and no box "
+            f"says which face is meant, first {image}: {', '.join(labels[:_FEW])}. Name the columns of the "
+            "box (--columns box=x,y,w,h), or, if several people judged one face, make votes of it: "
+            "halfsmile data import PICTURES TABLE --layout folder --out list.parquet"
+        )
+    ]
+
+
+def _several_expressions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A fault where a label is a list of several expressions, which would be a class of its own."""
+    lists = Counter(row["label"] for row in rows if row.get("label") and _lists_expressions(row["label"]))
+    if not lists:
+        return []
+    return [
+        Fault(
+            f"{lists.total():,} rows have several expressions in one cell, first {next(iter(lists))!r}, and "
+            f"each such list is read as a class of its own, {len(lists):,} in all. Keep one expression, or "
+            "write a column of numbers for each: they are read as votes."
+        )
+    ]
+
+
+def _lists_expressions(label: str) -> bool:
+    parts = [part.strip().casefold() for part in _LISTED.split(label)]
+    return len(parts) > 1 and all(part in EXPRESSIONS for part in parts)
 
 
 def _require_splits(root: Path, paths: Sequence[Path]) -> None:
@@ -223,7 +266,10 @@ def _require_corners(path: Path, names: Sequence[str], rows: Sequence[Mapping[st
         ValueError: If many boxes would be empty, or all end in one point though they begin in many.
     """
     boxes = [row["box"] for row in rows if row.get("box")]
-    choice = "--box xywh if they are x, y, width, height; --box xyxy if they are two corners."
+    choice = (
+        "--box xywh if they are x, y, width, height; --box cxcywh if x, y are the center; --box xyxy if they "
+        "are two corners."
+    )
     if empty > MANY_EMPTY * (len(boxes) + empty):
         raise ValueError(
             f"{path}: taken for corners x0, y0, x1, y1, {empty:,} of {len(boxes) + empty:,} boxes in "

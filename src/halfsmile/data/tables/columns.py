@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.words import EXPRESSIONS, split_of
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
 from halfsmile.data.tables.values import LENGTHS, BoxFormat, is_number
@@ -53,9 +54,18 @@ BOXES: dict[str | Names, BoxFormat | None] = {
                      ("x1", "y1"))
         for w, h in (("w", "h"), ("width", "height"))
     ), "xywh"),
+    "bbox_cxcywh": "cxcywh", "box_cxcywh": "cxcywh",
+    **dict.fromkeys((
+        (f"{prefix}{x}", f"{prefix}{y}", f"{prefix}{w}", f"{prefix}{h}")
+        for prefix in ("", "face_", "bbox_", "box_")
+        for x, y in (("cx", "cy"), ("xc", "yc"), ("x_center", "y_center"), ("center_x", "center_y"),
+                     ("xcenter", "ycenter"))
+        for w, h in (("w", "h"), ("width", "height"))
+    ), "cxcywh"),
 }  # fmt: skip
 """Columns of boxes and what their numbers are; None where the name does not say it."""
 _MAX_VALUES = 64
+_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -133,12 +143,28 @@ def choose(path: Path, table: Table, rows: Sequence[Mapping[str, Any]], columns:
         and "split" not in columns
         and not _holds(rows, parts["split"][0], split_of, share=0.0)
     ):
-        notes.append(f"{path.name}: the column {parts['split'][0]} names no splits and was not used.")
-        free.append(parts.pop("split")[0])
+        (name,) = parts.pop("split")
+        notes += _no_splits(path, name, rows)
+        free.append(name)
     unused = tuple(name for name in table.names if name in free)
     has_label = "label" in parts or "label" in columns or "votes" in parts
     maybe = () if has_label else tuple(_maybe_labels(rows, unused))
     return Chosen(parts, box, votes, unused, maybe, tuple(notes))
+
+
+def _no_splits(path: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A fault where a column is called as one of splits and its values are none."""
+    cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
+    values = list(dict.fromkeys(cells))
+    if not values:
+        return []
+    shown = ", ".join(value[:20] for value in values[:_SHOWN]) + (" …" if len(values) > _SHOWN else "")
+    return [
+        Fault(
+            f"{path.name}: the column {name} names no splits ({shown}) and was not used. Write train, valid "
+            "or test there, or leave it out: --columns split="
+        )
+    ]
 
 
 def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:

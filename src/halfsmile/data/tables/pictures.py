@@ -23,7 +23,8 @@ def locate(
     r"""The root of a table's pictures, their locators below it, and notes.
 
     Paths of another machine are found by their end: ``C:\faces\a\1.png`` is ``a/1.png`` or ``1.png`` below
-    the folder, where only one picture fits. Names without a suffix stand for the picture of that name.
+    the folder, where only one picture fits. Names without a suffix stand for the picture of that name, and
+    numbers for the one of that number: 7 is ``0007.png``.
 
     Args:
         base: The table's folder, or the archive that it lies in.
@@ -77,10 +78,13 @@ def _found(
     there = set(names)
     by_end: defaultdict[str, list[str]] = defaultdict(list)
     by_stem: defaultdict[str, list[str]] = defaultdict(list)
+    by_number: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
         path = PurePosixPath(name)
         by_end[path.name.casefold()].append(name)
         by_stem[path.stem.casefold()].append(name)
+        if path.stem.isdecimal():
+            by_number[path.stem.lstrip("0")].append(name)
     locators: list[str] = []
     moved: list[tuple[str, str]] = []
     missing: list[str] = []
@@ -91,6 +95,8 @@ def _found(
             ends = by_end.get(last.name.casefold()) or [
                 name for ending in _ENDINGS for name in by_stem.get(f"{_stem(last)}{ending}".casefold(), ())
             ]
+            if not ends and last.name.isdecimal():
+                ends = by_number[last.name.lstrip("0")]
             found = _best(image, ends)
             if found is None:
                 missing.append(image)
@@ -105,12 +111,15 @@ def _found(
             f"{place}."
         )
     if missing:
-        notes.append(
-            LeftOut(
-                f"{len(missing):,} of {len(images):,} pictures of {table} are not in {base}, first "
-                f"{missing[0]}."
-            )
+        note = (
+            f"{len(missing):,} of {len(images):,} pictures of {table} are not in {base}, first {missing[0]}."
         )
+        if names and len(missing) == len(images):
+            note += (
+                f" There are {len(names):,} others, first {names[0]}: the table has to name pictures as they "
+                "are called, in the column that --columns image=COLUMN says."
+            )
+        notes.append(LeftOut(note))
     return locators, notes
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from halfsmile.data.readers.words import SPLIT_NAMES, split_of
 
-BoxFormat = Literal["xyxy", "xywh"]
+BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
+"""Two corners; a corner and the size; the center and the size."""
 LENGTHS = {"box": 4, "landmarks": 10}
 
 
@@ -28,7 +29,7 @@ def parse_row(
     Args:
         record: Cells by column: text, numbers, lists or None.
         chosen: Columns for each part of the manifest.
-        box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height.
+        box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. ``cxcywh``: the center instead.
         is_comma_decimal: Whether ``0,5`` is a number.
 
     Raises:
@@ -57,6 +58,8 @@ def parse_row(
         x0, y0, x1, y1 = row["box"]
         if box == "xywh":
             x1, y1 = x0 + x1, y0 + y1
+        elif box == "cxcywh":
+            x0, y0, x1, y1 = x0 - x1 / 2, y0 - y1 / 2, x0 + x1 / 2, y0 + y1 / 2
         if not (x0 < x1 and y0 < y1):
             raise EmptyBoxError(f"the box {row['box']} is empty")
         row["box"] = [x0, y0, x1, y1]
