@@ -178,6 +178,7 @@ def test_an_archive_in_an_archive_is_to_be_unpacked(tmp_path: Path, inner: str) 
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"data/{inner}", b"?")
         archive.writestr("data/README.txt", "?")
+        archive.writestr(f"__MACOSX/data/._{inner}", b"?")
     for place in (path, tmp_path):
         with pytest.raises(ValueError, match=rf"without pictures. It holds data/{inner}: unpack it"):
             recognize(place)

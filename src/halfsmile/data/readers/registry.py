@@ -236,7 +236,7 @@ def _of_archive(path: Path) -> Layout:
             return Layout("rafdb", path, f"it has {name}")
     images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:
-        packed = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES)]
+        packed = [n for n in names if n.lower().endswith(ARCHIVE_SUFFIXES) and "__MACOSX" not in n]
         raise ValueError(
             f"{path} is an archive without pictures."
             + (
