@@ -6,12 +6,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from halfsmile.data.decode import BadImageError
 from halfsmile.faces.sources import MediaSource
-from halfsmile.faces.video.frames import VideoFrame
+
+if TYPE_CHECKING:
+    from halfsmile.faces.video.frames import VideoFrame
 
 FEWEST = 10  # pictures of a folder that looks like a recording
 _DIGITS = re.compile(r"(\d+)")
@@ -71,6 +74,8 @@ def recorded_frames(
         every: Give the frames whose index is a multiple of this.
         problems: Gets a sentence if some can't be read.
     """
+    from halfsmile.faces.video.frames import VideoFrame  # PyAV takes long to import
+
     failures = []
     for index, picture in enumerate(recording.pictures):
         if index % every:

@@ -11,6 +11,7 @@ from halfsmile import __version__
 from halfsmile.metrics.scores import Metrics
 from halfsmile.utils.files import atomic_write, write_json
 from halfsmile.utils.page import Html, grid, html, page, paragraph, plural, section, table
+from halfsmile.utils.percent import percent, percent_number
 
 REPORT, RECORD = "report.html", "folds.json"
 _LIMITS = (
@@ -27,7 +28,8 @@ def mean_and_deviation(values: Sequence[float]) -> str:
         >>> mean_and_deviation([0.5, 0.6, 0.7])
         '60.0 ± 10.0 %'
     """
-    return f"{100 * np.mean(values):.1f} ± {100 * np.std(values, ddof=1):.1f} %"
+    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    return f"{percent_number(mean)} ± {percent_number(deviation)} %"
 
 
 def summary(found: Sequence[Metrics]) -> dict[str, str]:
@@ -62,7 +64,7 @@ def write_folds_report(
             Html(f'<a href="{html(name)}/{REPORT}">{html(name)}</a>'),
             f"{trained:,}",
             f"{fold.count:,}",
-            *(f"{100 * share:.1f} %" for share in fold.shares.values()),
+            *(percent(share) for share in fold.shares.values()),
         ]
         for (name, fold), trained in zip(found.items(), rows, strict=True)
     ]

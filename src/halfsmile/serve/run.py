@@ -81,7 +81,7 @@ def serve(
             )
         address = _address(listener)
         what = f"{predictor.model.facts.name} (faces found by {detector_title(predictor.detector)})"
-        console.print(f"halfsmile serves {what} at {address} (Ctrl-C stops)")
+        console.print(f"halfsmile serves {what} at {address} (Ctrl-C stops)", soft_wrap=True)
         if predictor.threshold is None:
             console.print(UNKNOWN)
         with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is done

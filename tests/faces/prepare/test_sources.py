@@ -54,9 +54,10 @@ def test_names_in_archives_and_repeated_rows(tmp_path: Path, picture: bytes) -> 
 
 
 def test_each_source_once_and_never_the_store(tmp_path: Path, picture: bytes) -> None:
-    for name in ("b.png", "a.png", "store/x.png", ".hidden/c.png", "clip.MP4", "notes.txt"):
+    contents = {"clip.MP4": b"no film", "notes.txt": b"no picture"}
+    for name in ("b.png", "a.png", "store/x.png", ".hidden/c.png", *contents):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(picture)
+        (tmp_path / name).write_bytes(contents.get(name, picture))
     os.symlink(tmp_path, tmp_path / "again")
     found = find([tmp_path / "a.png", tmp_path, tmp_path], leave_out=[tmp_path / "store"])
     assert [source.name for source in found] == [str(tmp_path / n) for n in ("a.png", "b.png", "clip.MP4")]

@@ -50,6 +50,7 @@ _NEUTRAL = frozenset(
      "split", "class", "classes", "folder", "dir", "part", "crop", "crops", "aligned", "cropped", "orig",
      "original", "fer", "ferplus", "fer2013", "raf", "rafdb", "db", "affectnet", "expression", "emotion")
 )  # fmt: skip
+_FER2013_TEST = re.compile(r"(public|private)[\s_-]*test", re.IGNORECASE)
 _TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 _NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(\d{1,2})", re.IGNORECASE)
 _RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
@@ -65,7 +66,7 @@ def split_of(name: str) -> str | None:
     whole = "".join(letter for letter in name.casefold() if letter.isalpha())
     if whole in SPLIT_NAMES:
         return SPLIT_NAMES[whole]
-    found, others = _tokens(name, SPLIT_NAMES)
+    found, others = _tokens(_joined(name), SPLIT_NAMES)
     return found[0] if len(set(found)) == 1 and not others else None
 
 
@@ -77,7 +78,7 @@ def split_in(stem: str) -> str | None:
         ('train', 'valid', None, None)
     """
     known = split_of(stem)
-    found = {known} if known else set(_tokens(stem, SPLIT_NAMES)[0])
+    found = {known} if known else set(_tokens(_joined(stem), SPLIT_NAMES)[0])
     return found.pop() if len(found) == 1 else None
 
 
@@ -141,6 +142,11 @@ def how_to_name(numbers: Collection[str], unlabeled: str = "") -> str:
     if known:
         text += f", --label-names {known[0]} takes the order of a published set ({orders})"
     return f"{text}.{unlabeled}"
+
+
+def _joined(name: str) -> str:
+    """A name whose ``PublicTest`` and ``PrivateTest`` are one word each."""
+    return _FER2013_TEST.sub(lambda found: f" {found[1]}test ".lower(), name)
 
 
 def _tokens(name: str, words: Mapping[str, str]) -> tuple[list[str], list[str]]:
