@@ -14,7 +14,7 @@ import pytest
 from tests import run_folders
 
 from halfsmile.data.protocols import PROTOCOLS
-from halfsmile.report.report import write_report
+from halfsmile.report.report import _started_from, write_report
 from halfsmile.report.training import curves_section
 from halfsmile.runs.finished import read_run
 from halfsmile.runs.predictions import read_predictions
@@ -223,3 +223,15 @@ def test_an_earlier_stage_that_was_better_on_held_out_faces_is_told(make_run: ru
         text = write_report(run).read_text(encoding="utf-8")
         assert ("Stage finetune was better than semi on the" in text) == said
         assert ("halfsmile export RUN --stage finetune" in text) == said
+
+
+def test_weights_from_elsewhere_are_named(full_run: Path) -> None:
+    run = read_run(full_run)
+    none = dataclasses.replace(run, recipe={**run.recipe, "init": None})
+    assert _started_from(none) == []
+    face = dataclasses.replace(run, recipe={**run.recipe, "init": "face"})
+    assert _started_from(face) == [
+        ("Started from", "dlib's face-recognition network (other people's identity labels)")
+    ]
+    other = dataclasses.replace(run, recipe={**run.recipe, "init": "runs/a"})
+    assert _started_from(other) == [("Started from", "runs/a")]

@@ -143,6 +143,7 @@ def _result(run: FinishedRun, metrics: Metrics) -> Html:
         ("Split", f"{metrics.count:,} faces, split {' and '.join(sorted(set(run.predictions.splits)))}"),
         ("Label budget", budget),
         ("Seed", run.recipe.get("seed", "not recorded")),
+        *_started_from(run),
         ("Which weights", "Those of the last step, averaged over training. Test labels select nothing."),
         (
             "Intervals",
@@ -169,6 +170,15 @@ def _result(run: FinishedRun, metrics: Metrics) -> Html:
         definitions(measured),
         f'<div class="callout">{paragraph(LIMITS)}</div>',
     )
+
+
+def _started_from(run: FinishedRun) -> list[tuple[str, str]]:
+    """Weights from elsewhere that the run began with, which its numbers rest on."""
+    init = run.recipe.get("init")
+    if init is None:
+        return []
+    face = "dlib's face-recognition network (other people's identity labels)"
+    return [("Started from", face if init == "face" else str(init))]
 
 
 def _published(run: FinishedRun) -> list[tuple[str, str]]:
