@@ -137,6 +137,26 @@ def test_a_client_who_does_not_read_does_not_hold_up_the_end(predictor: StandIn)
     assert [socket.asked for socket in deaf] == [1] * 5
 
 
+def test_a_client_who_leaves_at_the_end_does_not_break_it() -> None:
+    closed: list[str] = []
+
+    class Socket:
+        application_state = WebSocketState.CONNECTED
+
+        def __init__(self, is_gone: bool) -> None:
+            self.is_gone = is_gone
+
+        async def close(self, code: int, reason: str) -> None:
+            if self.is_gone:
+                raise WebSocketDisconnect(1006)
+            closed.append(reason)
+
+    streams = Streams(None, ServerLimits(), None)  # type: ignore[arg-type]
+    streams._open = {Socket(is_gone=True), Socket(is_gone=False)}  # type: ignore[arg-type]
+    asyncio.run(streams.close())
+    assert closed == ["The server is stopping."]
+
+
 def test_a_killed_stream_makes_place(serve: Serve, photo: bytes) -> None:
     from websockets.sync.client import connect
 

@@ -84,9 +84,9 @@ class Streams:
 
 
 async def _end(socket: WebSocket, code: int, reason: str) -> None:
-    """Close a connection; one whose client does not read is left to the server, which drops it."""
+    """Close a connection whose client has not gone; one that does not read is left to the server to drop."""
     if socket.application_state is WebSocketState.CONNECTED:
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, WebSocketDisconnect):
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await socket.close(code, reason)
 
