@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from halfsmile import data, recipes
-    from halfsmile.api import Folds, Run, cross_validate, evaluate, train
+    from halfsmile.api import Run, evaluate, train
+    from halfsmile.cross_validation import Folds, cross_validate
     from halfsmile.predict.face import Face, Faces, NoFace
     from halfsmile.predict.predictor import Predictor
 
@@ -35,11 +36,11 @@ __all__ = [
 _HOMES = {
     "Face": "halfsmile.predict.face",
     "Faces": "halfsmile.predict.face",
-    "Folds": "halfsmile.api",
+    "Folds": "halfsmile.cross_validation",
     "NoFace": "halfsmile.predict.face",
     "Predictor": "halfsmile.predict.predictor",
     "Run": "halfsmile.api",
-    "cross_validate": "halfsmile.api",
+    "cross_validate": "halfsmile.cross_validation",
     "evaluate": "halfsmile.api",
     "train": "halfsmile.api",
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from halfsmile.runs.stages import LAST_STAGE, StageName
 
@@ -50,7 +50,7 @@ def train(
     num_classes: int | None = None,
     init: str | None = None,
     init_network: str | None = None,
-    teachers: Sequence[str | Path] = (),
+    teachers: Sequence[PathLike] = (),
     settings: Sequence[str] = (),
     last_stage: StageName = LAST_STAGE,
     device: Device | None = None,
@@ -128,93 +128,6 @@ def train(
             tensorboard=tensorboard,
         )
         return Run(folder.path, is_main=where.is_main)
-
-
-@dataclass(frozen=True)
-class Folds:
-    """A cross-validation.
-
-    Args:
-        path: Its folder, with ``report.html``, ``folds.json`` and a run folder for each fold.
-        runs: One for each fold.
-        metrics: Of each fold's last stage on its own test rows.
-    """
-
-    path: Path
-    runs: tuple[Run, ...]
-    metrics: tuple[Metrics, ...]
-
-    def summary(self) -> dict[str, str]:
-        """Mean ± standard deviation of each score over the folds."""
-        from halfsmile.report.folds import summary
-
-        return summary(self.metrics)
-
-
-def cross_validate(
-    recipe: str,
-    *,
-    data: PathLike,
-    out: PathLike,
-    folds: int = 5,
-    by: Literal["person", "video"] | None = None,
-    seed: int = 0,
-    unlabeled: Sequence[PathLike] = (),
-    device: Device | None = None,
-    **options: Any,
-) -> Folds:
-    """Train a method once for each fold of labeled stills, each time tested on the fold that was left out.
-
-    Splits of the data set count for nothing. The same call again goes on after a stop.
-
-    Args:
-        recipe: A method by name.
-        data: Labeled data set in any layout.
-        out: Folder; holds the list and the run of each fold, and the report.
-        folds: How many.
-        by: Keep all rows of a person or a video in one fold.
-        seed: Of the folds and of all training.
-        unlabeled: See :func:`train`.
-        device: Where to compute.
-        options: Others of :func:`train`.
-
-    Raises:
-        ValueError: If the data are videos or have too few faces, or something does not fit together.
-    """
-    from halfsmile.data.folds import draw_folds, of_fold
-    from halfsmile.data.protocols import protocol_of, read_stills
-    from halfsmile.report.folds import write_folds_report
-
-    names = ("data_set", "label_rule", "num_classes")
-    protocol = protocol_of(Path(data), **{name: options.get(name) for name in names})
-    manifest = read_stills(protocol, Path(data))
-    numbers = draw_folds(manifest, folds, seed=seed, by=by)
-    lists = []
-    for fold in range(folds):
-        path = Path(out) / f"fold-{fold + 1}.parquet"
-        rows = of_fold(manifest, numbers, fold)
-        if path.exists() and type(rows).load(path).fingerprint() != rows.fingerprint():
-            raise ValueError(f"{path} holds a fold of other data or another draw. Choose another --out.")
-        lists.append((path, rows))
-    Path(out).mkdir(parents=True, exist_ok=True)
-    runs, metrics, trained = [], {}, []
-    # the list of a fold carries labels that were made by the rule and of the classes asked for
-    rest = {name: value for name, value in options.items() if name not in names}
-    for path, rows in lists:
-        rows.save(path)
-        run = train(
-            recipe, data=path, out=path.with_suffix(""), seed=seed, unlabeled=unlabeled, device=device, **rest
-        )
-        runs.append(run)
-        if run.is_main:
-            metrics[path.stem] = run.evaluate(device=device)
-            run.report()
-            trained.append(rows.column("split").count("train"))
-    if metrics:
-        how = f"{folds} folds drawn {f'by {by}' if by else 'row by row'} with seed {seed}."
-        title = f"{recipe} on {Path(data).resolve().name}"
-        write_folds_report(Path(out), metrics, title=title, how=how, rows=trained)
-    return Folds(Path(out), tuple(runs), tuple(metrics.values()))
 
 
 def evaluate(

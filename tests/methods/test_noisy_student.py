@@ -76,7 +76,8 @@ def test_without_mixing_the_loss_is_the_weighted_mean(
     unlabeled = -(targets * logs[len(both.images) :]).sum()
     total = len(both.images) + 0.5 * len(targets)
     torch.testing.assert_close(result.loss, (labeled + 0.5 * unlabeled) / total)
-    assert float(result.logs["surest"]) == pytest.approx(float(targets.amax(dim=1).mean()))
+    shares = [float(result.logs[f"accepted/{name}"]) for name in ("calm", "glad", "sad")]
+    assert shares == pytest.approx(F.one_hot(targets.argmax(dim=1), 3).float().mean(dim=0).tolist())
 
 
 def test_mixing_one_face_with_itself_changes_nothing(settings: SemiSettings) -> None:

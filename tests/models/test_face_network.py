@@ -18,7 +18,8 @@ from halfsmile.models.face_network import (
     FaceNetwork,
     FaceNetworkConfig,
 )
-from halfsmile.models.pretrained import FACE, FACE_FILE, load_pretrained, read_weights
+from halfsmile.models.pretrained import load_pretrained
+from halfsmile.models.weight_files import FACE, FACE_FILE, read_weights
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.optim import parameter_groups

@@ -22,6 +22,7 @@ from halfsmile.training.batches import ImagePool
 from halfsmile.training.distributed import Processes
 from halfsmile.training.naming import NAMES, ask, name_faces, read_names
 from halfsmile.training.run import train_run
+from halfsmile.utils.files import read_json, write_json
 
 HERE = Processes(0, 1, torch.device("cpu"))
 FACES = np.random.default_rng(0).integers(0, 256, (150, 32, 32, 1), dtype=np.uint8)
@@ -91,6 +92,10 @@ def test_a_small_network_learns_from_a_large_one(
     with pytest.raises(ValueError, match=r"learned from \d+ labels that are not in this run's budget"):
         train(leaking, generated_data, tmp_path / "leaking")
     assert not (tmp_path / "leaking").exists()
+    facts = read_json(other.data_path)
+    write_json(other.data_path, {**facts, "pseudo_labels": [{"path": "named.parquet"}]})
+    with pytest.raises(ValueError, match="learned from pseudo-labels, too"):
+        train(leaking, generated_data, tmp_path / "leaking")
     nobody = with_semi(replace(tiny_recipe, pretrain=None), method=NoisyStudent(teachers=("nowhere",)))
     with pytest.raises(ValueError, match="nowhere is not a folder"):
         train(nobody, generated_data, tmp_path / "leaking")

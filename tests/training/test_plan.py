@@ -15,7 +15,7 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import generate_sequence, write_sequences
 from halfsmile.models.precision import PrecisionChoice
 from halfsmile.models.temporal import TemporalConfig
-from halfsmile.recipes import Recipe, temporal
+from halfsmile.recipes import METHODS, Recipe, recipe_named, temporal
 from halfsmile.runs.stages import STAGES
 from halfsmile.training import plan
 from halfsmile.training.distributed import Processes
@@ -49,6 +49,22 @@ def test_the_steps_planned_are_the_steps_trained(
     assert found.counts["held out"] == facts["held_out"]
     assert found.counts["test"] == facts["test"]
     assert (found.unlabeled, list(found.extra.values())) == (facts["unlabeled"], [64])
+
+
+TINY = {method: recipe_named(method, "tiny") for method in METHODS}
+FOR_ANY_FACES = [name for name, tiny in TINY.items() if tiny.temporal is None and tiny.protocol is None]
+
+
+@pytest.mark.parametrize("method", FOR_ANY_FACES)
+def test_every_method_for_any_faces_can_be_planned(method: str, generated_data: Path) -> None:
+    recipe = TINY[method]
+    recipe = replace(recipe, protocol=PROTOCOLS["faces"], labels="25%")
+    found = plan_run(
+        recipe, data=generated_data / "labeled", unlabeled=[generated_data / "unlabeled.zip"], where=HERE
+    )
+    assert [stage.name for stage in found.stages if stage.name == "semi"] == ["semi"] * (
+        recipe.semi is not None
+    )
 
 
 def test_nothing_is_written_and_all_fields_are_shown(

@@ -26,8 +26,8 @@ from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.task import Task
 from halfsmile.models import weights
-from halfsmile.models.pretrained import FACE_FILE
 from halfsmile.models.resnet import ResNet, ResNetConfig
+from halfsmile.models.weight_files import FACE_FILE
 from halfsmile.recipes import with_semi
 from halfsmile.recipes.config import Recipe, Unlabeled
 from halfsmile.recipes.resolve import resolve
@@ -35,7 +35,7 @@ from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.records import read_records
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.taxonomy import FERPLUS
-from halfsmile.training import stages
+from halfsmile.training import stages, trainer
 from halfsmile.training.batches import paired_batches, soft_targets
 from halfsmile.training.distributed import Processes
 from halfsmile.training.naming import NAMES
@@ -49,6 +49,30 @@ RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16), depths=(1, 1, 1))
 def run(recipe: Recipe, data: Path, out: Path, *, last_stage: StageName = LAST_STAGE) -> RunFolder:
     labeled, unlabeled = data / "labeled", data / "unlabeled.zip"
     return train_run(recipe, data=labeled, unlabeled=[unlabeled], out=out, where=HERE, last_stage=last_stage)
+
+
+def require_bits_of_unbroken(
+    recipe: Recipe, unbroken: RunFolder, data: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same run again, stopped in Stage III and taken up, ends in the same weights."""
+
+    def stopping(*parts: object) -> object:
+        draw = paired_batches(*parts)  # type: ignore[arg-type]
+
+        def batch(step: int) -> object:
+            if step == 4:
+                signal.raise_signal(signal.SIGINT)
+            return draw(step)
+
+        return batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stages, "paired_batches", stopping)
+        with pytest.raises(StopRequestedError):
+            run(recipe, data, out)
+    broken = run(recipe, data, out)
+    first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.fixture
@@ -78,7 +102,7 @@ def test_every_stage_begins_with_the_one_before_and_keeps_its_average(
         if task.teacher is not None:
             averages[folder.name] = state(task.teacher)
 
-    monkeypatch.setattr(stages, "train", shake)
+    monkeypatch.setattr(trainer, "train", shake)
     folder = run(replace(tiny_recipe, tune=tiny_recipe.finetune), generated_data, tmp_path / "run")
     kept = {stage: load_file(folder.stage(stage) / "model.safetensors") for stage in begun}
     assert list(kept) == ["pretrain", "finetune", "semi", "tune"]
@@ -108,8 +132,8 @@ def test_every_number_of_the_recipe_reaches_its_task(
         shares.append(share)
         return soft_targets(manifest, share)
 
-    monkeypatch.setattr(stages, "train", note)
-    monkeypatch.setattr(stages, "soft_targets", note_share)
+    monkeypatch.setattr(trainer, "train", note)
+    monkeypatch.setattr(trainer, "soft_targets", note_share)
     assert tiny_recipe.pretrain is not None
     assert tiny_recipe.semi is not None
     pretrain = replace(tiny_recipe.pretrain, mask_ratio=0.5, normalize_target=False, accumulate=4)
@@ -191,23 +215,7 @@ def test_a_stopped_stage_three_ends_in_the_bits_of_an_unbroken_one(
     chosen = with_semi(recipe, sampling="balanced", unlabeled="all")
     unbroken = run(chosen, generated_data, tmp_path / "unbroken")
 
-    def stopping(*parts: object) -> object:
-        draw = paired_batches(*parts)  # type: ignore[arg-type]
-
-        def batch(step: int) -> object:
-            if step == 4:
-                signal.raise_signal(signal.SIGINT)
-            return draw(step)
-
-        return batch
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stages, "paired_batches", stopping)
-        with pytest.raises(StopRequestedError):
-            run(chosen, generated_data, tmp_path / "broken")
-    broken = run(chosen, generated_data, tmp_path / "broken")
-    first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    require_bits_of_unbroken(chosen, unbroken, generated_data, tmp_path / "broken", monkeypatch)
 
 
 def test_the_student_of_feedback_is_fine_tuned_on_labels_and_that_is_what_is_evaluated(
@@ -313,9 +321,9 @@ def test_a_full_disk_does_not_finish_a_stage(tmp_path: Path, monkeypatch: pytest
     with monkeypatch.context() as patch:
         patch.setattr(weights, "save_file", full)
         with pytest.raises(OSError, match=r"Can't write .*model\.safetensors.*No space left on device"):
-            stages.finish_stage(folder, "semi", model, {"steps": 3})
+            trainer.finish_stage(folder, "semi", model, {"steps": 3})
     assert not folder.finished("semi")
-    stages.finish_stage(folder, "semi", model, {"steps": 3})
+    trainer.finish_stage(folder, "semi", model, {"steps": 3})
     assert folder.result("semi") == {"stage": "semi", "steps": 3}
     assert torch.equal(load_file(folder.trained_weights("semi"))["weight"], model.weight)
 
@@ -334,23 +342,7 @@ def test_a_noisy_student_learns_what_stage_two_said_and_a_stopped_one_ends_in_th
     assert len(said) == 160
     assert np.allclose(np.array(said["probabilities"].to_pylist()).sum(axis=1), 1, atol=1e-5)
 
-    def stopping(*parts: object) -> object:
-        draw = paired_batches(*parts)  # type: ignore[arg-type]
-
-        def batch(step: int) -> object:
-            if step == 4:
-                signal.raise_signal(signal.SIGINT)
-            return draw(step)
-
-        return batch
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stages, "paired_batches", stopping)
-        with pytest.raises(StopRequestedError):
-            run(chosen, generated_data, tmp_path / "broken")
-    broken = run(chosen, generated_data, tmp_path / "broken")
-    first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    require_bits_of_unbroken(chosen, unbroken, generated_data, tmp_path / "broken", monkeypatch)
     assert list(evaluate_run(unbroken, device=torch.device("cpu"))) == ["finetune", "semi"]
 
 
@@ -393,7 +385,7 @@ def test_pseudo_labeled_faces_train_every_stage_that_takes_labels(
         soft = torch.cat(targets).amax(dim=1).sub(0.75).abs().lt(1e-6) if targets else torch.zeros(1)
         seen[folder.name] = (config.epoch_steps * config.batch_size, float(soft.float().mean()))
 
-    monkeypatch.setattr(stages, "train", spy)
+    monkeypatch.setattr(trainer, "train", spy)
     recipe = replace(tiny_recipe, labels="50%", held_out=0.0, tune=tiny_recipe.finetune)
     folder = train_run(
         recipe,

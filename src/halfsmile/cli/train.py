@@ -221,17 +221,23 @@ class Train:
                 replace(plain, data=Path(folder) / "list.parquet").run()
             return
         path = self.out.with_name(f"{self.out.name}-data.parquet")
-        if path.exists() and Manifest.load(path).fingerprint() != manifest.fingerprint():
+        is_new = not path.exists()
+        if not is_new and Manifest.load(path).fingerprint() != manifest.fingerprint():
             raise ValueError(
                 f"{path} holds other data than these options read from {self.data}. Choose another --out."
             )
         manifest.save(path)
-        make_console().print(f"Read from {self.data} and kept as {path}", soft_wrap=True)
-        replace(plain, data=path).run()
+        try:
+            replace(plain, data=path).run()
+        except ValueError:
+            if is_new and not self.out.exists():
+                path.unlink(missing_ok=True)
+            raise
+        make_console().print(f"The data were read from {self.data} and kept as {path}", soft_wrap=True)
 
     def _cross_validate(self) -> None:
         """Train each fold and show mean and standard deviation."""
-        from halfsmile import api
+        from halfsmile.cross_validation import cross_validate
 
         given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.last_stage != LAST_STAGE)
         if self.out is None or any(given):
@@ -239,7 +245,7 @@ class Train:
                 "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
                 "--budget, --teachers, --pseudo-labels and --last-stage away."
             )
-        found = api.cross_validate(
+        found = cross_validate(
             self.method,
             data=self.data,
             out=self.out,
@@ -256,6 +262,7 @@ class Train:
             init=self.init,
             init_network=self.init_network,
             settings=self.settings,
+            threads=self.threads,
             tensorboard=self.tensorboard,
         )
         if not found.metrics:

@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from halfsmile.data.images import DecodedFaces, pixel_sha256
 from halfsmile.utils.progress import Progress
+
+
+def copies_to_drop(hashes: Sequence[str | None], splits: Sequence[str | None]) -> npt.NDArray[np.bool_]:
+    """Which rows are in the training split and have the pixels of a validation or test row.
+
+    Args:
+        hashes: Pixel hash of each row; None where a picture can't be read.
+        splits: Split of each row.
+
+    Example:
+        >>> copies_to_drop(["a", "b", "b", "c", None], ["train", "train", "valid", "test", "train"]).tolist()
+        [False, True, False, False, False]
+    """
+    pairs = list(zip(hashes, splits, strict=True))
+    kept_apart = {digest for digest, split in pairs if digest and split in ("valid", "test")}
+    return np.array([split == "train" and digest in kept_apart for digest, split in pairs], np.bool_)
 
 
 def copies_of(faces: DecodedFaces, others: DecodedFaces) -> list[tuple[str, str]]:

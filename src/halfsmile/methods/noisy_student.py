@@ -28,9 +28,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfsmile.methods.facemix import beta_sample, smooth_targets
-from halfsmile.methods.semi import SemiSettings, both_kinds
-from halfsmile.methods.task import Batch, StepResult, Task
-from halfsmile.transforms.augment import Augment
+from halfsmile.methods.semi import PseudoLabels, SemiSettings, SemiTask, both_kinds
+from halfsmile.methods.task import Batch, StepResult
 from halfsmile.utils.ranges import require_positive, require_shares
 
 _ROUNDS = 50
@@ -116,35 +115,23 @@ def align(probabilities: Tensor, shares: Tensor, amount: float = 1.0) -> Tensor:
     return probabilities
 
 
-class NoisyStudentTask(Task):
+class NoisyStudentTask(SemiTask):
     """Step on labeled faces and on unlabeled ones that were named before.
 
     Args:
-        model: Classifier: images (B, C, H, W) in [0, 1] to logits (B, classes).
+        model: Classifier; its average is kept, and teaches nobody.
         method: Hyper-parameters.
-        weak: Not used; all faces are seen in the strong view.
-        strong: View of all faces.
-        weight: λ, what a pseudo-labeled face counts for; 1 as much as a labeled one.
-        smoothing: Label smoothing of the labeled faces' targets.
-        ema_decay: Of the averaged network, which is kept.
+        settings: See :class:`SemiSettings`; all faces are seen in the strong view, and λ is what a
+            pseudo-labeled face counts against a labeled one.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        method: NoisyStudent,
-        *,
-        weak: Augment,
-        strong: Augment,
-        weight: float = 1.0,
-        smoothing: float = 0.0,
-        ema_decay: float = 0.999,
-    ) -> None:
-        super().__init__(model, ema_decay=ema_decay)
+    def __init__(self, model: nn.Module, method: NoisyStudent, **settings: Unpack[SemiSettings]) -> None:
+        super().__init__(model, **settings)
         self.method = method
-        self.strong = strong
-        self.weight = weight
-        self.smoothing = smoothing
+
+    def pseudo_label(self, logits: Tensor) -> PseudoLabels:
+        """Sharpened names of full weight, as a stage that followed would learn them but for the alignment."""
+        return _soft(sharpen(logits.float().softmax(dim=1), self.method.temperature))
 
     def step(self, batch: Batch, generator: torch.Generator) -> StepResult:
         """Loss of ``batch.images`` with ``batch.targets`` and of ``batch.unlabeled`` with their names.
@@ -159,11 +146,14 @@ class NoisyStudentTask(Task):
         wanted = torch.cat([smooth_targets(targets, self.smoothing), self.weight * batch.unlabeled_targets])
         if self.method.alpha:
             amount = beta_sample(self.method.alpha, generator).to(images.device)
-            order = torch.randperm(len(images), generator=generator, device=generator.device).to(
-                images.device
-            )
+            order = torch.randperm(len(images), generator=generator, device=generator.device)
+            order = order.to(images.device)
             images = amount * images + (1 - amount) * images[order]
             wanted = amount * wanted + (1 - amount) * wanted[order]
         each = F.cross_entropy(self.model(images).float(), wanted, reduction="none")
-        loss = each.sum() / wanted.sum()
-        return StepResult(loss, {"surest": batch.unlabeled_targets.amax(dim=1).mean()})
+        return StepResult(each.sum() / wanted.sum(), self.name_logs(_soft(batch.unlabeled_targets)))
+
+
+def _soft(probabilities: Tensor) -> PseudoLabels:
+    """Names that are all learned; the labels serve the log only."""
+    return PseudoLabels(probabilities, probabilities.argmax(dim=1), torch.ones_like(probabilities[:, 0]))

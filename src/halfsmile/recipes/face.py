@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from halfsmile.data.protocols import DataSet
 from halfsmile.models.face_network import FaceNetworkConfig
-from halfsmile.models.pretrained import FACE
+from halfsmile.models.weight_files import FACE
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.optim import OptimConfig
 

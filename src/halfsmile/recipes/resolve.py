@@ -10,7 +10,8 @@ from halfsmile.data.protocols import DataSet, Protocol, protocol_of
 from halfsmile.data.split import LabelBudget
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.models.face_network import FaceNetworkConfig
-from halfsmile.models.pretrained import FACE, published_encoder
+from halfsmile.models.pretrained import published_encoder
+from halfsmile.models.weight_files import FACE
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.named import recipe_named

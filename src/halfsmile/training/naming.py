@@ -43,8 +43,12 @@ Probabilities = npt.NDArray[np.float32]
 def require_teachers(recipe: Recipe, budget: LabelBudget, taxonomy: Taxonomy) -> None:
     """Refuse other runs as teachers of Stage III that know more labels than this run may use.
 
+    What a teacher was told by another model may come from any labels, so one that trained on pseudo-labels
+    is refused, too.
+
     Raises:
-        ValueError: If one is no run, has no classifier yet, other classes, or labels outside the budget.
+        ValueError: If one is no run, has no classifier yet, other classes, labels outside the budget, or
+            pseudo-labels.
     """
     method = recipe.semi.method if recipe.semi is not None else None
     if not isinstance(method, NoisyStudent):
@@ -54,6 +58,11 @@ def require_teachers(recipe: Recipe, budget: LabelBudget, taxonomy: Taxonomy) ->
         folder = RunFolder.existing(Path(path))
         folder.last_stage()
         folder.taxonomy().require_same(taxonomy)
+        if folder.data().get("pseudo_labels"):
+            raise ValueError(
+                f"The teacher {path} learned from pseudo-labels, too, and nobody knows from which labels "
+                "those come. Give teachers that were trained without --pseudo-labels."
+            )
         theirs = LabelBudget.load(folder.budget_path)
         pairs = zip(theirs.images, theirs.roles, strict=True)
         outside = sum(role == "labeled" and image not in own for image, role in pairs)
@@ -112,13 +121,20 @@ def read_names(path: Path, images: Sequence[str], taxonomy: Taxonomy) -> Probabi
 
 
 def ask_run(
-    path: Path, parts: Sequence[DecodedFaces], *, zoom: float, where: Processes, precision: Precision
+    path: Path,
+    parts: Sequence[DecodedFaces],
+    *,
+    cache: Path,
+    zoom: float,
+    where: Processes,
+    precision: Precision,
 ) -> Probabilities:
     """What the last classifier of another run says of faces, in the size and colors that it takes.
 
     Args:
         path: Its folder.
         parts: The faces, as this run has them; they are read again.
+        cache: Folder for their pixels where memory does not hold them.
         zoom: See :func:`ask`.
         where: This process.
         precision: Number format.
@@ -126,8 +142,9 @@ def ask_run(
     folder = RunFolder.existing(path)
     model = load_classifier(folder, folder.last_stage())
     config = model.encoder.config
+    size, channels = config.image_size, config.channels
     pool = ImagePool(
-        [load_faces(part.manifest, size=config.image_size, channels=config.channels).images for part in parts]
+        [load_faces(part.manifest, size=size, channels=channels, cache=cache).images for part in parts]
     )
     return ask(model, pool, zoom=zoom, where=where, precision=precision)
 

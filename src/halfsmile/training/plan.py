@@ -261,13 +261,18 @@ class _Clock:
             shape = (max(1, count // share), encoder.channels, encoder.image_size, encoder.image_size)
             return torch.randint(0, 256, shape, dtype=torch.uint8)
 
-        images = pixels(labeled)
-        classes = torch.randint(len(self.taxonomy), (len(images),))
+        def targets(count: int) -> torch.Tensor:
+            return nn.functional.one_hot(
+                torch.randint(len(self.taxonomy), (count,)), len(self.taxonomy)
+            ).float()
+
+        images, others = pixels(labeled), pixels(unlabeled) if unlabeled else None
         return Batch(
             images=images,
-            targets=nn.functional.one_hot(classes, len(self.taxonomy)).float(),
+            targets=targets(len(images)),
             boxes=torch.full((len(images), 4), float("nan")),
-            unlabeled=pixels(unlabeled) if unlabeled else None,
+            unlabeled=others,
+            unlabeled_targets=None if others is None else targets(len(others)),
         )
 
     def seconds(self, task: Task, batch: Batch, optim: OptimConfig, parts: int) -> float:

@@ -27,9 +27,10 @@ from halfsmile.training.data import describe, draw_budget, load_roles, require_s
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.naming import require_teachers
-from halfsmile.training.stages import Trainer, finetune, pretrain, require_partners, semi, tune
+from halfsmile.training.stages import finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.temporal.stage import temporal
 from halfsmile.training.threads import choose_threads, other_bits
+from halfsmile.training.trainer import Trainer
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import write_json
 

@@ -20,12 +20,12 @@ EMOTIONS = [*range(7), 0, 3, 6, 4]
 SPLITS = ["train"] * 7 + ["valid"] * 2 + ["test"] * 2
 
 
-def write(path: Path, header: str, rows: list[tuple[int, str]] | None = None) -> Path:
-    """A table whose picture in row i is 2 × 2 of brightness i."""
+def write(path: Path, header: str, rows: list[tuple[int, str]] | None = None, darkest: int = 0) -> Path:
+    """A table whose picture in row i is 2 × 2 of brightness ``darkest`` + i."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [header]
     for row, (emotion, usage) in enumerate(rows or zip(EMOTIONS, USAGE, strict=True)):
-        cells = {"emotion": str(emotion), "pixels": " ".join([str(row)] * 4), "usage": usage}
+        cells = {"emotion": str(emotion), "pixels": " ".join([str(darkest + row)] * 4), "usage": usage}
         lines.append(",".join(cells[name.strip().lower()] for name in header.split(",")))
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -54,7 +54,7 @@ def test_both_tables_with_their_own_labels(tmp_path: Path, name: str, header: st
 def test_the_tables_of_the_challenge(tmp_path: Path) -> None:
     write(tmp_path / "train.csv", "emotion,pixels")
     assert read(tmp_path / "train.csv").column("split") == [None] * 11
-    write(tmp_path / "test.csv", "pixels")
+    write(tmp_path / "test.csv", "pixels", darkest=100)
     manifest = read_any(tmp_path)
     assert manifest.column("split") == ["train"] * 11 + ["test"] * 11
     assert manifest.column("label")[11:] == [None] * 11
@@ -99,3 +99,14 @@ def test_rows_that_are_not_whole_are_faults(tmp_path: Path) -> None:
     assert "Secret" in faults[1]
     with pytest.raises(ValueError, match="holds no FER2013"):
         read(tmp_path / "..")
+
+
+def test_copies_of_test_pictures_do_not_train(tmp_path: Path) -> None:
+    rows = [(3, "Training"), (0, "Training"), (6, "Training"), (1, "PublicTest"), (2, "PrivateTest")]
+    path = write(tmp_path / "fer2013.csv", "emotion,pixels,Usage", rows)
+    text = path.read_text().replace("1 1 1 1", "4 4 4 4").replace("2 2 2 2", "3 3 3 3")
+    path.write_text(text)  # the second is the last one's copy, the third the validation picture's
+    manifest = read_any(tmp_path)
+    assert manifest.column("image") == [f"fer2013.csv#{row}" for row in (0, 3, 4)]
+    assert len(set(manifest.column("sha256"))) == 3
+    assert any("2 training images were dropped" in note for note in manifest.notes)

@@ -3,7 +3,8 @@
 The pixels stand in a table with the columns ``emotion``, ``pixels`` and perhaps ``Usage``: ``fer2013.csv`` or
 ``icml_face_data.csv``, or ``train.csv`` and ``test.csv`` of the challenge (the latter has no labels). Labels:
 0 anger, 1 disgust, 2 fear, 3 happiness, 4 sadness, 5 surprise, 6 neutral. PublicTest is the validation split
-and PrivateTest the test split. With the votes of ``fer2013new.csv`` beside it, the faces are FERPlus's, see
+and PrivateTest the test split; training images that are exact copies of images of either are dropped, and the
+notes count them. With the votes of ``fer2013new.csv`` beside it, the faces are FERPlus's, see
 :mod:`halfsmile.data.readers.ferplus`. Other tables of the same form are read, too, if the numbers have names.
 """
 
@@ -14,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from halfsmile.data.copies import copies_to_drop
+from halfsmile.data.images import hash_images
 from halfsmile.data.manifest import SPLITS, Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.words import NUMBERINGS, how_to_name, split_in, split_of
 from halfsmile.taxonomy import FER2013, from_names
@@ -69,6 +72,17 @@ def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manif
             f"{root}: the emotions {', '.join(unknown)} are not among those that have names.",
             how_to_name(found),
             Manifest.from_rows(({**row, "label": None} for row in rows), folder, None, notes),
+        )
+    for row, digest in zip(rows, hash_images(folder, [str(row["image"]) for row in rows]), strict=True):
+        row["sha256"] = digest
+    copies = copies_to_drop([row["sha256"] for row in rows], [row["split"] for row in rows])
+    if copies.any():
+        rows = [row for row, is_copy in zip(rows, copies, strict=True) if not is_copy]
+        notes.append(
+            LeftOut(
+                f"{int(copies.sum()):,} training images were dropped because they are exact copies of "
+                "validation or test images."
+            )
         )
     kept = [row for row in rows if row["label"] is None or names[row["label"]] is not None]
     if len(kept) < len(rows):

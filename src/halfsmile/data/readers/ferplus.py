@@ -37,6 +37,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.data.copies import copies_to_drop
 from halfsmile.data.images import hash_images
 from halfsmile.data.manifest import SPLITS, Fault, LeftOut, Manifest
 from halfsmile.taxonomy import FERPLUS
@@ -176,8 +177,7 @@ def read(root: Path, *, rule: str = "argmax") -> Manifest:
     votes = np.array([row.votes for row in rows], dtype=np.int64)
     winners = RULES[rule](votes)
 
-    held_out = {digest for digest, split in zip(hashes, splits, strict=True) if digest and split != "train"}
-    is_copy = np.array([digest in held_out for digest in hashes]) & (splits == "train")
+    is_copy = copies_to_drop(hashes, splits.tolist())
     is_labeled = winners >= 0
     keep = np.flatnonzero(is_labeled & ~is_copy)
 

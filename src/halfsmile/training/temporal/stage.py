@@ -17,8 +17,8 @@ from halfsmile.runs.stages import STAGE_BY_NAME
 from halfsmile.sequences.smoothing import FrameProbabilities, Smoothing
 from halfsmile.sequences.smoothing_choice import choose_smoothing
 from halfsmile.training.environment import peak_memory
-from halfsmile.training.stages import Trainer
 from halfsmile.training.temporal.features import train_temporal
+from halfsmile.training.trainer import Trainer
 from halfsmile.utils.files import atomic_write
 
 

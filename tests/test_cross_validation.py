@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,17 +24,20 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_face_is_tested_once_and_the_call_goes_on(faces: Path, tmp_path: Path) -> None:
-    out, settings = tmp_path / "cv", ("finetune.epochs=1",)
-    found = halfsmile.cross_validate(
+    out = tmp_path / "cv"
+    cross_validate = partial(
+        halfsmile.cross_validate,
         "supervised",
         data=faces,
         out=out,
         folds=2,
         labels="all",
         preset="tiny",
-        settings=settings,
+        settings=("finetune.epochs=1",),
         device="cpu",
+        threads=1,
     )
+    found = cross_validate()
     tested = []
     for fold in (1, 2):
         rows = Manifest.load(out / f"fold-{fold}.parquet")
@@ -43,16 +48,30 @@ def test_every_face_is_tested_once_and_the_call_goes_on(faces: Path, tmp_path: P
     record = json.loads((out / "folds.json").read_text())
     assert record["summary"] == found.summary()
     assert " ± " in record["summary"]["macro F1"]
-    again = halfsmile.cross_validate(
-        "supervised",
-        data=faces,
-        out=out,
-        folds=2,
-        labels="all",
-        preset="tiny",
-        settings=settings,
-        device="cpu",
-    )
+    again = cross_validate()
     assert again.summary() == found.summary()
     with pytest.raises(ValueError, match="holds a fold of other data or another draw"):
         halfsmile.cross_validate("supervised", data=faces, out=out, folds=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": "supervisd"}, "Did you mean supervised"),
+        ({"settings": ("finetune.epoch=1",)}, r"no field 'finetune\.epoch'"),
+        ({"preset": "huge"}, "Unknown preset"),
+        ({"folds": 1}, "fold"),
+    ],
+)
+def test_what_is_refused_leaves_nothing(
+    changes: dict[str, Any], message: str, faces: Path, tmp_path: Path
+) -> None:
+    options: dict[str, Any] = {
+        "recipe": "supervised",
+        "preset": "tiny",
+        "data": faces,
+        "out": tmp_path / "cv",
+    }
+    with pytest.raises(ValueError, match=message):
+        halfsmile.cross_validate(**(options | changes))
+    assert not (tmp_path / "cv").exists()
