@@ -150,7 +150,7 @@ def test_grey_pictures_are_pictures(shape: tuple[int, ...]) -> None:
 def test_wrong_arguments_are_refused(model: ExpressionModel, predictor: Predictor) -> None:
     with pytest.raises(ValueError, match=r"threshold must lie between 0 and 1, found 1\.5"):
         Predictor(model, detector=FramedSquares(), threshold=1.5)
-    with pytest.raises(ValueError, match="expected RGB of shape"):
+    with pytest.raises(ValueError, match="channel_order"):
         Predictor(model, detector=Mtcnn(threads=1)).predict(np.zeros((10, 10, 4), np.uint8))
     with pytest.raises(ValueError, match="detect_every must be at least 1"):
         predictor.video([], detect_every=0)

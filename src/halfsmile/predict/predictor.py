@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -17,13 +18,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.align import TEMPLATE_SIZE, align, alignment
 from halfsmile.faces.detect import Detection, Detector, DetectorName
 from halfsmile.faces.detect import detector as detector_named
 from halfsmile.faces.quality import quality as face_quality
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
+from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture
 from halfsmile.predict.model import ExpressionModel, Prediction
 
 if TYPE_CHECKING:
@@ -80,26 +81,46 @@ class Predictor:
         """Expressions that the model knows, in the order of its probabilities."""
         return self.model.labels
 
-    def predict(self, picture: str | Path | Image) -> Faces:
+    def predict(
+        self,
+        picture: Picture,
+        *,
+        channel_order: ChannelOrder = "RGB",
+        value_range: tuple[float, float] | None = None,
+    ) -> Faces:
         """All faces of one picture, the surest detection first; an empty list where there is none.
 
         Args:
-            picture: A file, or pixels: RGB (H, W, 3) or grey (H, W, 1) or (H, W), uint8.
+            picture: A file's path, its bytes, the open file, an image of PIL, or pixels: RGB (H, W, 3) or
+                grey (H, W, 1) or (H, W), uint8.
+            channel_order: Of pixels. ``cv2.imread`` and cameras of OpenCV give ``"BGR"``: read as RGB, faces
+                are found and answered less well, and nothing tells. ``"RGBA"`` and ``"BGRA"`` are taken
+                without their transparency.
+            value_range: Of pixels that are not uint8: which values are black and white, as (0, 1).
 
         Raises:
-            BadImageError: If the file can't be read.
-            ValueError: If the pixels are not as described.
+            BadImageError: If the file can't be read, or is a video (see :meth:`video`) or a folder (see
+                :meth:`predict_many`).
+            ValueError: If the picture is not as described.
         """
-        image, source = read_picture(picture)
+        image, source = read_picture(picture, channel_order=channel_order, value_range=value_range)
         return self.faces([image], [source])[0]
 
-    def explain(self, picture: str | Path | Image) -> list[Explanation]:
+    def explain(
+        self,
+        picture: Picture,
+        *,
+        channel_order: ChannelOrder = "RGB",
+        value_range: tuple[float, float] | None = None,
+    ) -> list[Explanation]:
         """What the answer for each face of a picture rests on, in the order of :meth:`predict`.
 
         Each face costs some eighty answers of the model; see :mod:`halfsmile.predict.explain`.
 
         Args:
             picture: As for :meth:`predict`.
+            channel_order: Likewise.
+            value_range: Likewise.
 
         Raises:
             BadImageError: If the file can't be read.
@@ -107,30 +128,48 @@ class Predictor:
         """
         from halfsmile.predict.explain import explain_answer
 
-        image, source = read_picture(picture)
+        image, source = read_picture(picture, channel_order=channel_order, value_range=value_range)
         return [
             explain_answer(self.model, face, self.crop_of(image, face))
             for face in self.faces([image], [source])[0]
         ]
 
-    def predict_many(self, paths: Iterable[str | Path], *, batch_size: int = 8) -> Iterator[Face | NoFace]:
-        """Faces of many files, as they are computed, in the order of the files.
+    def predict_many(
+        self,
+        pictures: Iterable[Picture] | str | PathLike[str],
+        *,
+        batch_size: int = 8,
+        channel_order: ChannelOrder = "RGB",
+        value_range: tuple[float, float] | None = None,
+    ) -> Iterator[Face | NoFace]:
+        """Faces of many pictures, as they are computed, in their order.
 
-        A file that can't be read, or shows no face, gives one :class:`NoFace` that says so.
+        A picture that can't be read, or shows no face, gives one :class:`NoFace` that says so.
 
         Args:
-            paths: Files.
+            pictures: Files, or whatever :meth:`predict` takes; or a folder, whose pictures are taken. What
+                has no name is called ``array 0``, ``bytes 1`` and so on, by its place in the list.
             batch_size: Pictures of one batch; more are faster and need more memory.
+            channel_order: Of pixels, as for :meth:`predict`.
+            value_range: Likewise.
+
+        Raises:
+            ValueError: From the first ``next``, if it is no list.
         """
-        remaining = map(str, paths)
+        remaining = enumerate(each_picture(pictures))
         while batch := list(islice(remaining, batch_size)):
             found: list[Image | str] = []
-            for path in map(Path, batch):
+            names: list[str] = []
+            for number, (picture, name) in batch:
                 try:
-                    found.append(read_image(path.parent, path.name))
-                except BadImageError as error:
-                    found.append(str(error).removeprefix(f"{path.name}: "))
-            for results in self.predict_batch(found, batch):
+                    image, kind = read_picture(picture, channel_order=channel_order, value_range=value_range)
+                    found.append(image)
+                    names.append(name or f"{kind} {number}")
+                except ValueError as error:
+                    shown = "" if name is None else f"{Path(name).name}: "
+                    found.append(str(error).removeprefix(f"{name}: ").removeprefix(shown))
+                    names.append(name or f"picture {number}")
+            for results in self.predict_batch(found, names):
                 yield from results
 
     def video(
@@ -214,7 +253,8 @@ class Predictor:
         """Faces of pictures in memory, one list a picture.
 
         Args:
-            images: RGB (H, W, 3), or grey (H, W, 1) or (H, W), uint8, of any sizes.
+            images: RGB (H, W, 3), or grey (H, W, 1) or (H, W), uint8, of any sizes; of OpenCV's BGR pixels
+                ``image[:, :, ::-1]``.
             sources: What ``Face.source`` will say, one a picture.
 
         Raises:
@@ -304,18 +344,6 @@ class Predictor:
         if self.threshold is None:
             return None
         return confidence < self.threshold or self.threshold >= 1
-
-
-def read_picture(picture: str | Path | Image) -> tuple[Image, str]:
-    """The pixels of a picture, and what ``Face.source`` will say.
-
-    Raises:
-        BadImageError: If a file can't be read.
-    """
-    if isinstance(picture, str | Path):
-        path = Path(picture)
-        return read_image(path.parent, path.name), str(picture)
-    return picture, "array"
 
 
 def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:
