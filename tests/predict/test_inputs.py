@@ -58,7 +58,9 @@ def test_the_order_of_channels_is_told_and_transparency_dropped(order: Any, chan
 def test_other_numbers_are_taken_where_black_and_white_are_told(low: float, high: float) -> None:
     values = PICTURE / 255 * (high - low) + low
     np.testing.assert_array_equal(read_picture(values, value_range=(low, high))[0], PICTURE)
-    np.testing.assert_array_equal(read_picture(values.astype(np.float32), value_range=(low, high))[0], PICTURE)
+    np.testing.assert_array_equal(
+        read_picture(values.astype(np.float32), value_range=(low, high))[0], PICTURE
+    )
 
 
 @pytest.mark.parametrize(

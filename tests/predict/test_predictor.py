@@ -15,8 +15,9 @@ from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
 from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.inputs import rgb
 from halfsmile.predict.model import ExpressionModel
-from halfsmile.predict.predictor import Predictor, rgb
+from halfsmile.predict.predictor import Predictor
 
 
 def test_every_face_gets_its_own_answer(predictor: Predictor) -> None:

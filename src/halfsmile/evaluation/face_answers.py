@@ -16,8 +16,9 @@ from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.sources import MediaSource
+from halfsmile.predict.inputs import rgb
 from halfsmile.predict.model import Crops, ExpressionModel, Floats
-from halfsmile.predict.predictor import Predictor, rgb
+from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.work import batches, read_ahead
 from halfsmile.utils.progress import Progress
 

@@ -32,6 +32,9 @@ class Face:
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
             prediction). None where the model has no such sets.
         quality: Scores from 0 to 1 by name; None where they were not asked for.
+        pose: ``yaw``, ``pitch`` and ``roll`` of the head in degrees, rough; see
+            :class:`halfsmile.faces.quality.Pose`. None without landmarks.
+        picture_size: Width and height of the upright picture in pixels.
     """
 
     source: str
@@ -47,6 +50,8 @@ class Face:
     uncertain: bool | None
     possible: tuple[str, ...] | None = None
     quality: dict[str, float] | None = None
+    pose: dict[str, float] | None = None
+    picture_size: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""

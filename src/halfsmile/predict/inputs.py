@@ -119,6 +119,13 @@ def as_pixels(
     return np.ascontiguousarray(rgb)
 
 
+def rgb(image: Image) -> Image:
+    """A picture (H, W, 3), (H, W, 1) or (H, W) as RGB (H, W, 3)."""
+    if image.ndim == 2:
+        image = image[:, :, None]
+    return np.repeat(image, 3, axis=2) if image.ndim == 3 and image.shape[2] == 1 else image
+
+
 def each_picture(
     pictures: Iterable[Picture] | str | os.PathLike[str],
 ) -> Iterator[tuple[Picture, str | None]]:
@@ -151,6 +158,10 @@ def each_picture(
 
 
 def _read_path(path: str) -> Image:
+    if path.startswith(("http://", "https://")):
+        from halfsmile.faces.web_image import read_web_image
+
+        return read_web_image(path)
     place = Path(path)
     if place.is_dir():
         raise BadImageError(

@@ -19,15 +19,18 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.align import TEMPLATE_SIZE, align, alignment
+from halfsmile.faces.align import align, alignment
+from halfsmile.faces.boxes import clipped
 from halfsmile.faces.detect import Detection, Detector, DetectorName
-from halfsmile.faces.detect import detector as detector_named
-from halfsmile.faces.quality import quality as face_quality
+from halfsmile.faces.quality import pose_of, quality_scores
+from halfsmile.predict.devices import DeviceName, open_detector
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
-from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture
+from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
 from halfsmile.predict.model import ExpressionModel, Prediction
+from halfsmile.utils.errors import in_words
 
 if TYPE_CHECKING:
+    from halfsmile.faces.tracking.gallery import Gallery
     from halfsmile.faces.video.frames import VideoFrame
     from halfsmile.predict.explain import Explanation
     from halfsmile.predict.temporal_model import TemporalModel
@@ -54,10 +57,16 @@ class Predictor:
         threshold: Confidence from which an answer counts as certain; None for the model's own threshold.
             Where there is neither, certainty is unknown.
         quality: Score every face's size, sharpness, pose and exposure.
-        threads: Of the expression model; None for all cores.
+        threads: Of the expression model, the detector and, in the whole process, of OpenCV; None for all
+            cores.
+        device: What computes the expression model: ``cpu``, ``cuda`` or another of
+            :mod:`halfsmile.predict.devices`; ``auto`` takes a GPU where there is one that works. Faces
+            are found on the processor.
+        clip_boxes: Cut boxes off at the picture's edges; else they reach beyond it where faces do.
 
     Raises:
-        ValueError: If the model or the detector can't be had, or the threshold is not between 0 and 1.
+        ValueError: If the model, the detector or the device can't be had, or the threshold is not between 0
+            and 1.
     """
 
     def __init__(
@@ -68,13 +77,19 @@ class Predictor:
         threshold: float | None = None,
         quality: bool = False,
         threads: int | None = None,
+        device: DeviceName = "auto",
+        clip_boxes: bool = False,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must lie between 0 and 1, found {threshold}.")
-        self.model = model if isinstance(model, ExpressionModel) else ExpressionModel.load(model, threads)
-        self.detector: Detector = detector_named(detector) if isinstance(detector, str) else detector
+        self.model = (
+            model if isinstance(model, ExpressionModel) else ExpressionModel.load(model, threads, device)
+        )
+        self.detector: Detector = open_detector(detector, threads) if isinstance(detector, str) else detector
+        self.threads = threads
         self.threshold = self.model.threshold if threshold is None else threshold
         self.quality = quality
+        self.clip_boxes = clip_boxes
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -176,10 +191,15 @@ class Predictor:
         self,
         source: str | Path | int | Iterable[VideoFrame],
         *,
+        start: float = 0.0,
+        end: float | None = None,
         every: int = 1,
+        every_seconds: float | None = None,
+        retries: int = 3,
         detect_every: int = 3,
         smoothing: float | None = None,
         temporal: str | Path | TemporalModel | None = None,
+        people: Gallery | None = None,
         frames_without_face: bool = False,
         problems: list[str] | None = None,
     ) -> Iterator[Face | NoFace]:
@@ -187,13 +207,21 @@ class Predictor:
 
         Args:
             source: A file, an address, the number of a camera, or frames.
+            start: Seconds; earlier frames are left out. Times and numbers of frames stay those of the video.
+            end: Seconds; frames from then on are left out.
             every: Take each frame whose number is a multiple of this.
+            every_seconds: Take the first frame at or after each multiple of this time instead.
+            retries: How often in a row a stream that breaks off is opened again; frames that come faster than
+                they can be looked at are dropped, and ``problems`` tells of both.
             detect_every: Frames from one detection to the next; between them faces move on straight lines.
                 Larger values are faster and lose faces that move wildly.
             smoothing: Seconds over which each person's probabilities are averaged, half before and half after
                 a frame (before it only for a camera or an address); None leaves them as they are.
             temporal: Network over frames that answers for each person instead: an exported run with Stage IV,
                 or its ONNX file. The model must be of the same run. Not together with ``smoothing``.
+            people: Who was seen before: pass one ``Gallery(room=1000, identity=FaceIdentity())`` to all calls
+                for people to keep their numbers from video to video; see
+                :class:`halfsmile.faces.tracking.gallery.Gallery`.
             frames_without_face: Give a :class:`NoFace` for each frame without one.
             problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
 
@@ -207,10 +235,15 @@ class Predictor:
         frames = predict_video(
             self,
             source,
+            start=start,
+            end=end,
             every=every,
+            every_seconds=every_seconds,
+            retries=retries,
             detect_every=detect_every,
             smoothing=smoothing,
             temporal=temporal,
+            people=people,
             keep_pictures=False,
             problems=problems,
         )
@@ -306,7 +339,9 @@ class Predictor:
         track: int | None = None,
     ) -> Face:
         """A detection and its probabilities (classes,) as a :class:`Face`."""
-        left, top, right, bottom = (round(float(v), 2) for v in face.box)
+        size = None if image is None else (image.shape[1], image.shape[0])
+        box = face.box if size is None or not self.clip_boxes else clipped(face.box, size)
+        left, top, right, bottom = (round(float(v), 2) for v in box)
         points = None
         if face.landmarks is not None:
             points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
@@ -319,6 +354,8 @@ class Predictor:
             score=float(face.score),
             track=track,
             quality=quality_scores(image, face) if self.quality and image is not None else None,
+            pose=None if face.landmarks is None else pose_of(face.landmarks),
+            picture_size=size,
             **self.judgment(probabilities),
         )
 
@@ -360,31 +397,3 @@ def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:
         else:
             good.append(face)
     return good, reasons
-
-
-def in_words(error: Exception) -> str:
-    """What went wrong with a source, for its row; errors of our own are sentences already.
-
-    Example:
-        >>> in_words(ValueError("Found no pixels.")), in_words(KeyError("x"))
-        ('Found no pixels.', "it can't be processed (KeyError: 'x')")
-    """
-    if isinstance(error, OSError):
-        return f"it can't be read ({error.strerror or error})"
-    if type(error) is ValueError or type(error).__module__.partition(".")[0] == "halfsmile":
-        return str(error)
-    return f"it can't be processed ({type(error).__name__}: {error})"
-
-
-def quality_scores(image: Image, face: Detection) -> dict[str, float]:
-    """Scores of :mod:`halfsmile.faces.quality` by name; ``frontal`` only where there are landmarks."""
-    found = face_quality(face, align(image, face, size=TEMPLATE_SIZE))
-    scores = {"size": found.size, "sharpness": found.sharpness, "exposure": found.exposure}
-    return scores if found.frontal is None else scores | {"frontal": found.frontal}
-
-
-def rgb(image: Image) -> Image:
-    """A picture (H, W, 3), (H, W, 1) or (H, W) as RGB (H, W, 3)."""
-    if image.ndim == 2:
-        image = image[:, :, None]
-    return np.repeat(image, 3, axis=2) if image.ndim == 3 and image.shape[2] == 1 else image
