@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from halfsmile.faces.detect import detector_title
 from halfsmile.predict.summary import UNKNOWN
@@ -39,9 +40,12 @@ def serve(
     detector: str = "auto",
     threshold: float | None = None,
     threads: int | None = None,
+    device: str = "auto",
     api_key: str | None = None,
     unprotected: bool = False,
     allowed_hosts: Sequence[str] = (),
+    allowed_origins: Sequence[str] = (),
+    root_path: str = "",
     limits: ServerLimits | None = None,
     access_log: bool = False,
 ) -> None:
@@ -53,10 +57,13 @@ def serve(
         port: Port to listen on; 0 for a free one.
         detector: Name of the face detector.
         threshold: Confidence from which an answer counts as certain; None for the model's own.
-        threads: Of the model; None for all cores.
+        threads: Of the model, the detector and OpenCV; None for all cores.
+        device: What computes the expressions; see :mod:`halfsmile.predict.devices`.
         api_key: Key that clients must send; None for the environment variable ``HALFSMILE_API_KEY``, or none.
         unprotected: Allow an address that others can reach without a key.
         allowed_hosts: Names under which the server may be reached, besides ``localhost`` and addresses.
+        allowed_origins: Origins whose pages may use the server, as ``http://localhost:3000``.
+        root_path: Path below which a proxy offers the server, as ``/faces``.
         limits: Of everything; None for the usual ones.
         access_log: Log a line for each request: method, path pattern, status and time; no names, no
             addresses.
@@ -71,8 +78,21 @@ def serve(
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
     try:
-        predictor = Predictor(model, detector=detector, threshold=threshold, threads=threads)  # type: ignore[arg-type]
-        app = create_app(predictor, limits, api_key=api_key, allowed_hosts=allowed_hosts)
+        predictor = Predictor(
+            model,
+            detector=detector,  # type: ignore[arg-type]
+            threshold=threshold,
+            threads=threads,
+            device=device,  # type: ignore[arg-type]
+        )
+        app = create_app(
+            predictor,
+            limits,
+            api_key=api_key,
+            allowed_hosts=allowed_hosts,
+            allowed_origins=allowed_origins,
+            root_path=root_path,
+        )
         console = make_console(stderr=True)
         if not is_loopback(host):
             console.print(
@@ -80,7 +100,8 @@ def serve(
                 style="bold yellow",
             )
         address = _address(listener)
-        what = f"{predictor.model.facts.name} (faces found by {detector_title(predictor.detector)})"
+        by = f"faces found by {detector_title(predictor.detector)}, answered on {predictor.model.device}"
+        what = f"{predictor.model.facts.name} ({by})"
         console.print(f"halfsmile serves {what} at {address} (Ctrl-C stops)", soft_wrap=True)
         if predictor.threshold is None:
             console.print(UNKNOWN)
@@ -103,7 +124,7 @@ def make_server(app: FastAPI, *, access_log: bool = False) -> Server:
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
-        ws="websockets-sansio",
+        ws=TolerantWebSocket,
         ws_max_size=limits.frame_bytes,
         ws_max_queue=4,
         ws_per_message_deflate=False,
@@ -129,6 +150,19 @@ class Server(uvicorn.Server):
         services: Services = self.app.state.services
         await services.stop()
         await super().shutdown(sockets)
+
+
+class TolerantWebSocket(WebSocketsSansIOProtocol):
+    """Hands on text that is no UTF-8 as an empty one: texts are refused anyway, and the log stays quiet."""
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a whole message to the application."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = [b""]
+        super().send_receive_event_to_app()
 
 
 class PatientProtocol(H11Protocol):

@@ -20,6 +20,8 @@ EXAMPLE_FACE: dict[str, Any] = {
     "uncertain": False,
     "possible": ["happiness"],
     "quality": None,
+    "pose": {"yaw": -4.1, "pitch": 6.3, "roll": -0.5},
+    "picture_size": [640, 480],
 }
 EXAMPLE_MODEL: dict[str, Any] = {"name": "default", "labels": ["neutral", "happiness"]}
 EXAMPLE_FACTS: dict[str, Any] = EXAMPLE_MODEL | {
@@ -87,6 +89,10 @@ class FaceAnswer(Answer):
         description="Labels that can't be ruled out, most probable first (conformal set); null without sets."
     )
     quality: dict[str, float] | None = Field(description="Scores from 0 to 1, where asked for.")
+    pose: dict[str, float] | None = Field(
+        description="Yaw, pitch and roll of the head in degrees, rough; null without landmarks."
+    )
+    picture_size: list[int] | None = Field(description="Width and height of the picture in pixels.")
 
 
 class ModelName(Answer):
