@@ -157,6 +157,21 @@ def test_a_dropped_photo_gets_boxes_bars_and_a_table(
         assert not page.is_visible("#toolbar")
 
 
+def test_the_page_works_below_a_path_of_a_proxy(serve: Serve, page: Page, photo: bytes, clip: bytes) -> None:
+    with serve(root_path="/faces") as url:
+        page.goto(f"{url}/faces/")
+        drop(page, "a.png", "image/png", photo)
+        drop(page, "a.mp4", "video/mp4", clip)
+        page.wait_for_selector(".card .face")
+        holds(page, "document.getElementById('status').textContent.includes('2 files')")
+        page.click("text=the interface")
+        page.wait_for_selector("text=openapi.json")
+        assert page.url == f"{url}/faces/docs"
+        page.click("text=The page >> a")
+        page.wait_for_selector("#drop")
+        assert page.url == f"{url}/faces/"
+
+
 def test_what_is_uncertain_is_called_not_sure(serve: Serve, page: Page, photo: bytes) -> None:
     dark = decode(photo, "photo") // 2
     with serve() as url:
