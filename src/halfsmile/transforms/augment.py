@@ -67,8 +67,8 @@ class Augmented:
 class Augment(Geometry):
     """A random change of a batch of pictures.
 
-    The order is geometry, RandAugment, gray, camera, blur, erasing. Pictures are meant to be stored at the size
-    they are used at; `warp` says what happens to larger ones.
+    The order is geometry, RandAugment, gray, camera, blur, erasing. Pictures are meant to be stored at the
+    size they are used at; `warp` says what happens to larger ones.
 
     Attributes:
         num_operations: RandAugment's operations per sample; 0 switches it off.

@@ -1,8 +1,8 @@
 """What cameras and light do to a face: few pixels, motion, deep shadow, glare, covers, noise, JPEG.
 
-Each change meets each sample with the same probability, independently, in the order in which it happens in the
-world: light falls on the face and something covers it, then the lens blurs, the sensor counts few photons, and
-the file is compressed. All are batched, and every random number comes from the generator that is passed in.
+Each change meets each sample with the same probability, independently, in the order of the world: light falls
+on the face and something covers it, then the lens blurs, the sensor counts few photons, and the file is
+compressed. All are batched, and every random number comes from the generator that is passed in.
 ``pixels`` are float32 (B, C, H, W) in [0, 1]; all channels of a sample change alike, but for the noise.
 """
 
