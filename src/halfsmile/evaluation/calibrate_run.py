@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation.inference import network_logits
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import (
@@ -25,6 +26,8 @@ from halfsmile.metrics.calibration import (
     calibration_errors,
     fit_temperature,
     fit_vector_scaling,
+    fit_vote_temperature,
+    vote_errors,
 )
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets, risk_coverage, threshold_for_error
@@ -58,6 +61,8 @@ class Calibration:
         threshold: Confidence, after temperature, from which answers are certain; :data:`NEVER` where the
             target can't be met, None without faces to choose it on.
         sets: Sets of expressions, on probabilities after temperature; None likewise.
+        vote_temperature: Logits divided by it give the expected shares of the annotators' votes; None where
+            those faces have no votes.
         vector: Factor and offset of each class, an alternative to the temperature that is not exported; None
             likewise.
         test: See :func:`judge_answers`.
@@ -81,6 +86,7 @@ class Calibration:
     mirror: bool = False
     zoom: float = 1.0
     stages: Mapping[str, float] = field(default_factory=dict)
+    vote_temperature: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -138,7 +144,7 @@ def calibrate_run(
     model = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
-    points = None
+    points, vote_temperature = None, None
     if faces.calibration is not None:
         logits = network_logits(model, faces.calibration.images, device=device, title="calibrating")
         targets = faces.calibration.manifest.class_indices()
@@ -150,6 +156,8 @@ def calibrate_run(
         found = threshold_for_error(curve, target_error, assurance=ASSURANCE)
         threshold = NEVER if found is None else found
         sets = ConformalSets.fit(probabilities, targets, set_coverage)
+        votes = known_votes(faces.calibration.manifest)
+        vote_temperature = None if votes is None else fit_vote_temperature(logits, votes)
     logits = network_logits(model, faces.test.images, device=device, title="judging on the test faces")
     targets = faces.test.manifest.class_indices()
     scalings: dict[str, Scaling | None] = {
@@ -161,6 +169,9 @@ def calibrate_run(
         name: asdict(calibration_errors(scale(logits), targets)) for name, scale in scalings.items() if scale
     }
     judged = judge_answers(temperature(logits), targets, model.taxonomy, threshold=threshold, sets=sets)
+    votes = known_votes(faces.test.manifest)
+    if vote_temperature is not None and votes is not None:
+        judged["votes"] = asdict(vote_errors(vote_temperature(logits), votes))
     return Calibration(
         stage=stage,
         source=faces.source if count else None,
@@ -175,7 +186,14 @@ def calibrate_run(
         mirror=isinstance(model, MirroredClassifier),
         zoom=model.zoom if isinstance(model, MirroredClassifier) else 1.0,
         stages=validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
+        vote_temperature=None if vote_temperature is None else vote_temperature.value,
     )
+
+
+def known_votes(manifest: Manifest) -> Floats | None:
+    """The shares of votes (N, classes) of all rows; None where a row has none."""
+    votes = manifest.column("votes")
+    return None if not votes or any(row is None for row in votes) else np.array(votes, np.float32)
 
 
 def validation_scores(

@@ -181,6 +181,13 @@ def _certainty(calibration: Calibration) -> list[str]:
             f"with {sets['mean_size']:.1f} expressions on average. "
             f"This holds over all faces together and not for each expression{_least_held(sets)}."
         )
+    if "votes" in judged:
+        votes = judged["votes"]
+        lines.append(
+            f"Expected shares of votes (temperature {calibration.vote_temperature:.3f}): on the test split "
+            f"they lie {percent_number(votes['mean_error'])} points from the true ones on average, "
+            f"correlation {votes['correlation']:.3f}."
+        )
     return lines
 
 

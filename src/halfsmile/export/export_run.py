@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -182,9 +183,17 @@ def model_facts(
         recipe_sha256=_sha256(folder.recipe_path),
         set_coverage=None if calibration.sets is None else calibration.sets.coverage,
         set_floor=None if calibration.sets is None else calibration.sets.floor,
+        vote_temperature=calibration.vote_temperature,
+        prior=_shares(folder.data(), model.taxonomy.labels),
         weights_sha256=_sha256(folder.weights_path(calibration.stage)),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )
+
+
+def _shares(data: Mapping[str, Any], labels: Sequence[str]) -> tuple[float, ...] | None:
+    """Shares of the classes among the labels of the budget."""
+    counts = [data["labeled"].get(label, 0) for label in labels]
+    return tuple(round(count / sum(counts), 6) for count in counts) if sum(counts) else None
 
 
 def check(
