@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.judge import NEVER, judge_answers, judge_priors, known_votes, label_shares
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import (
     Temperature,
@@ -35,7 +35,6 @@ from halfsmile.models.classifier import MirroredClassifier
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import CLASSIFYING, StageName
-from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.files import write_json
 
 Floats = npt.NDArray[np.float32]
@@ -43,9 +42,6 @@ Targets = npt.NDArray[np.int64]
 Scaling = Temperature | VectorScaling
 ASSURANCE = 0.9
 """One-sided confidence, for each threshold, with which the error of certain answers meets its target."""
-
-NEVER = 1.0
-"""Threshold where not even the most confident answers meet the target: no answer counts as certain."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +168,8 @@ def calibrate_run(
     votes = known_votes(faces.test.manifest)
     if vote_temperature is not None and votes is not None:
         judged["votes"] = asdict(vote_errors(vote_temperature(logits), votes))
+    shares = label_shares(folder.data(), model.taxonomy.labels)
+    judged["priors"] = judge_priors(temperature(logits), targets, model.taxonomy, shares=shares)
     return Calibration(
         stage=stage,
         source=faces.source if count else None,
@@ -188,12 +186,6 @@ def calibrate_run(
         stages=validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
         vote_temperature=None if vote_temperature is None else vote_temperature.value,
     )
-
-
-def known_votes(manifest: Manifest) -> Floats | None:
-    """The shares of votes (N, classes) of all rows; None where a row has none."""
-    votes = manifest.column("votes")
-    return None if not votes or any(row is None for row in votes) else np.array(votes, np.float32)
 
 
 def validation_scores(
@@ -219,48 +211,4 @@ def validation_scores(
         probabilities = Temperature(1.0)(network_logits(model, images, device=device, title=title))
         scores = evaluate_predictions(probabilities, targets, model.taxonomy)
         found[stage] = float(getattr(scores, metric))
-    return found
-
-
-def judge_answers(
-    probabilities: npt.NDArray[np.float64],
-    targets: Targets,
-    taxonomy: Taxonomy,
-    *,
-    threshold: float | None,
-    sets: ConformalSets | None,
-) -> dict[str, Any]:
-    """How thresholds do on faces that they were not chosen on.
-
-    Args:
-        probabilities: (N, classes), after temperature.
-        targets: (N,) class indices.
-        taxonomy: The classes.
-        threshold: Confidence from which answers are certain, if any.
-        sets: Sets of expressions, if any.
-
-    Returns:
-        ``metrics`` of all answers; ``certain``: the share of such answers and the ``error`` among them (null
-        where there are none); ``sets``: how often they hold the truth, over all faces and by
-        true class (null where no face has it), and their mean size.
-    """
-    found: dict[str, Any] = {"metrics": evaluate_predictions(probabilities, targets, taxonomy).to_dict()}
-    if threshold is not None:
-        certain = (probabilities.max(axis=1) >= threshold) & (threshold < NEVER)
-        wrong = (probabilities.argmax(axis=1) != targets)[certain]
-        found["certain"] = {
-            "share": float(certain.mean()),
-            "error": float(wrong.mean()) if len(wrong) else None,
-        }
-    if sets is not None:
-        members = sets(probabilities)
-        held = members[np.arange(len(targets)), targets]
-        found["sets"] = {
-            "coverage": float(held.mean()),
-            "per_class": {
-                label: float(held[targets == index].mean()) if (targets == index).any() else None
-                for index, label in enumerate(taxonomy.labels)
-            },
-            "mean_size": float(members.sum(axis=1).mean()),
-        }
     return found

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_open_shares
 from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.judge import label_shares
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import ExportedModel, Parity, require
@@ -184,16 +184,10 @@ def model_facts(
         set_coverage=None if calibration.sets is None else calibration.sets.coverage,
         set_floor=None if calibration.sets is None else calibration.sets.floor,
         vote_temperature=calibration.vote_temperature,
-        prior=_shares(folder.data(), model.taxonomy.labels),
+        prior=label_shares(folder.data(), model.taxonomy.labels),
         weights_sha256=_sha256(folder.weights_path(calibration.stage)),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )
-
-
-def _shares(data: Mapping[str, Any], labels: Sequence[str]) -> tuple[float, ...] | None:
-    """Shares of the classes among the labels of the budget."""
-    counts = [data["labeled"].get(label, 0) for label in labels]
-    return tuple(round(count / sum(counts), 6) for count in counts) if sum(counts) else None
 
 
 def check(
