@@ -20,8 +20,8 @@ def default_model(preset: Preset = "cpu") -> Recipe:
 
     Stage II learns all labels of FERPlus's training split with the annotators' votes. Stage III teaches the
     same network what it says of clean unlabeled faces (``--unlabeled``, from photographs), on views that are
-    dark, covered, blurred or small, as cameras make them. A last fine-tuning shows the labeled faces nearly as
-    they are, since faces in such views are not learned to the end. Tested on PrivateTest alone, so that
+    dark, covered, blurred or small, as cameras make them; faces in such views are not learned to the end, so
+    a last fine-tuning shows the labeled ones nearly as they are. Tested on PrivateTest alone, so that
     PublicTest can calibrate.
 
     Raises:
