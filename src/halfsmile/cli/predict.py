@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, ModelThreads, OptionalFolder, PredictDevice, Threshold
+from halfsmile.cli.options import Model, ModelThreads, OptionalFolder, PredictDevice, Prior, Threshold
 from halfsmile.utils.console import make_console
 
 
@@ -34,6 +34,7 @@ class Predict:
         region: Take faces whose centers lie within, as shares of the picture (0 0 0.5 1) or in pixels.
         clip_boxes: Cut boxes off at the edges of the picture.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         smoothing: Seconds over which a person's probabilities are averaged.
         temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.
         start: Leave out what comes before, in seconds or 1:30; of each video.
@@ -76,6 +77,7 @@ class Predict:
     ] = None
     clip_boxes: bool = False
     threshold: Threshold = None
+    prior: Prior = None
     start: Annotated[str, tyro.conf.arg(metavar="TIME")] = "0"
     end: Annotated[str | None, tyro.conf.arg(metavar="TIME", help_behavior_hint="(default: the end)")] = None
     smoothing: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, ModelThreads, PredictDevice, Threshold
+from halfsmile.cli.options import Model, ModelThreads, PredictDevice, Prior, Threshold
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Serve:
         port: Port to listen on.
         detector: What finds the faces; auto is yunet.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         threads: Threads of the model, the detector and OpenCV.
         device: What computes the expressions; auto takes a GPU that onnxruntime can use.
         unprotected: Listen to other machines without a key.
@@ -39,6 +40,7 @@ class Serve:
     port: int = 8000
     detector: Literal["auto", "yunet", "mtcnn"] = "auto"
     threshold: Threshold = None
+    prior: Prior = None
     threads: ModelThreads = None
     device: PredictDevice = "auto"
     unprotected: bool = False
@@ -65,6 +67,7 @@ class Serve:
             self.port,
             detector=self.detector,
             threshold=self.threshold,
+            prior=self.prior,
             threads=self.threads,
             device=self.device,
             unprotected=self.unprotected,

@@ -23,10 +23,11 @@ from halfsmile.faces.align import align, alignment
 from halfsmile.faces.boxes import clipped
 from halfsmile.faces.detect import Detection, Detector, DetectorName
 from halfsmile.faces.quality import pose_of, quality_scores
-from halfsmile.predict.devices import DeviceName, open_detector
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
 from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
 from halfsmile.predict.model import ExpressionModel, Prediction
+from halfsmile.predict.options.devices import DeviceName, open_detector
+from halfsmile.predict.prior import Prior
 from halfsmile.utils.errors import in_words
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Judgment(TypedDict):
     confidence: float
     uncertain: bool | None
     possible: tuple[str, ...] | None
+    votes: dict[str, float] | None
 
 
 class Predictor:
@@ -60,9 +62,11 @@ class Predictor:
         threads: Of the expression model, the detector and, in the whole process, of OpenCV; None for all
             cores.
         device: What computes the expression model: ``cpu``, ``cuda`` or another of
-            :mod:`halfsmile.predict.devices`; ``auto`` takes a GPU where there is one that works. Faces
-            are found on the processor.
+            :mod:`halfsmile.predict.options.devices`; ``auto`` takes a GPU where there is one that works.
+            Faces are found on the processor.
         clip_boxes: Cut boxes off at the picture's edges; else they reach beyond it where faces do.
+        prior: How often each expression is to be expected: ``uniform``, ``natural``, a JSON file of shares by
+            label, or those shares; None for the model's own, that of its labels.
 
     Raises:
         ValueError: If the model, the detector or the device can't be had, or the threshold is not between 0
@@ -79,12 +83,15 @@ class Predictor:
         threads: int | None = None,
         device: DeviceName = "auto",
         clip_boxes: bool = False,
+        prior: Prior | None = None,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must lie between 0 and 1, found {threshold}.")
         self.model = (
             model if isinstance(model, ExpressionModel) else ExpressionModel.load(model, threads, device)
         )
+        if prior is not None:
+            self.model = self.model.with_prior(prior)
         self.detector: Detector = open_detector(detector, threads) if isinstance(detector, str) else detector
         self.threads = threads
         self.threshold = self.model.threshold if threshold is None else threshold
@@ -371,7 +378,17 @@ class Predictor:
             "confidence": confidence,
             "uncertain": self.is_uncertain(confidence),
             "possible": None if floor is None else tuple(possible),
+            "votes": self._votes(probabilities),
         }
+
+    def _votes(self, probabilities: npt.NDArray[np.floating]) -> dict[str, float] | None:
+        """Shares of votes: the same logits by another temperature."""
+        facts = self.model.facts
+        if facts.vote_temperature is None:
+            return None
+        power = facts.temperature / facts.vote_temperature
+        shares = np.asarray(probabilities, np.float64).clip(1e-12) ** power
+        return dict(zip(self.labels, map(float, shares / shares.sum()), strict=True))
 
     def is_uncertain(self, confidence: float) -> bool | None:
         """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too.

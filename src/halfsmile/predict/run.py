@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from halfsmile.faces.detect import Detector, DetectorName, detector_title
 from halfsmile.faces.recordings import as_recordings, look_like_frames
 from halfsmile.faces.sources import Named, find_sources
-from halfsmile.predict.devices import DeviceName
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.options.devices import DeviceName
+from halfsmile.predict.options.selection import Region, Selection
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.selection import Region, Selection
+from halfsmile.predict.prior import Prior
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.columns import QUALITY
 from halfsmile.predict.tables.people import PeopleTable, require_people_table
@@ -46,6 +47,7 @@ def predict_run(
     blur_faces: bool = False,
     resume: bool = False,
     threshold: float | None = None,
+    prior: Prior | None = None,
     summary: str | Path | None = None,
     start: float | str = 0.0,
     end: float | str | None = None,
@@ -87,12 +89,14 @@ def predict_run(
         resume: Leave out sources that the table, or what a stopped run left of it, already has, except those
             that could not be read.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often each expression is to be expected, see :class:`Predictor`.
         summary: Second table, with a row for each person, video and picture; see
             :mod:`halfsmile.predict.tables.people`.
         start: Seconds of each video, or ``minutes:seconds``, before which it is left out.
         end: Likewise, from which on it is left out.
         every_seconds: Take the first frame at or after each multiple of this time.
-        largest_only: See :class:`halfsmile.predict.selection.Selection`; so are ``min_score`` and ``region``.
+        largest_only: See :class:`halfsmile.predict.options.selection.Selection`; so are ``min_score`` and
+            ``region``.
         min_score: The detector's score that a face must have.
         region: Where the centers of faces lie.
         clip_boxes: See :class:`Predictor`.
@@ -170,6 +174,8 @@ def predict_run(
         "--frames-without-face": frames_without_face,
     }
     notes = list(sources.notes)
+    if prior is not None:
+        notes.append(f"Expressions are expected as often as the prior {prior} says.")
     if as_video:
         sources = replace(sources, items=as_recordings(sources.items))
     else:
@@ -190,6 +196,7 @@ def predict_run(
         threads=threads,
         device=device,
         clip_boxes=clip_boxes,
+        prior=prior,
     )
     video: VideoOptions = {
         "start": first_second,
@@ -219,6 +226,7 @@ def predict_run(
             table,
             predictor.labels,
             quality=names,
+            votes=predictor.model.facts.vote_temperature is not None,
             table_format=table_format,
             resume=resume,
             again=Named(sources.items),

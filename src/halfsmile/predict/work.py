@@ -14,8 +14,8 @@ from halfsmile.faces.recordings import recorded_frames
 from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.output_paths import OutputPaths, copy_path
 from halfsmile.predict.face import NO_FACE, Face, Faces, NoFace, tells_of_failure
+from halfsmile.predict.options.selection import Selection
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.selection import Selection
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.columns import flat_row
 from halfsmile.predict.tables.people import PeopleTable

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from halfsmile.faces.detect import detector_title
+from halfsmile.predict.prior import Prior
 from halfsmile.predict.summary import UNKNOWN
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import ServerLimits
@@ -39,6 +40,7 @@ def serve(
     *,
     detector: str = "auto",
     threshold: float | None = None,
+    prior: Prior | None = None,
     threads: int | None = None,
     device: str = "auto",
     api_key: str | None = None,
@@ -57,8 +59,9 @@ def serve(
         port: Port to listen on; 0 for a free one.
         detector: Name of the face detector.
         threshold: Confidence from which an answer counts as certain; None for the model's own.
+        prior: How often to expect each expression, see :class:`~halfsmile.predict.predictor.Predictor`.
         threads: Of the model, the detector and OpenCV; None for all cores.
-        device: What computes the expressions; see :mod:`halfsmile.predict.devices`.
+        device: What computes the expressions; see :mod:`halfsmile.predict.options.devices`.
         api_key: Key that clients must send; None for the environment variable ``HALFSMILE_API_KEY``, or none.
         unprotected: Allow an address that others can reach without a key.
         allowed_hosts: Names under which the server may be reached, besides ``localhost`` and addresses.
@@ -84,6 +87,7 @@ def serve(
             threshold=threshold,
             threads=threads,
             device=device,  # type: ignore[arg-type]
+            prior=prior,
         )
         app = create_app(
             predictor,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from halfsmile import __version__
+from halfsmile.predict.options.selection import Selection
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.selection import Selection
 from halfsmile.predict.tables.settings import (
     Settings,
     move_settings,
@@ -50,6 +50,7 @@ def test_all_that_changes_rows_is_told(predictor: Predictor, model_file: Path) -
         "detector": "FramedSquares",
         "detector_sha256": None,
         "threshold": 0.75,
+        "prior": None,
         "quality": False,
         "start": 1.5,
         "end": None,

@@ -125,8 +125,8 @@ def pseudo_label(
             table is written here.
         workers: Processes, by default one for each processor; 0 works in this process. As they are spawned,
             a program that calls this needs ``if __name__ == "__main__":``.
-        device: What computes; see :mod:`halfsmile.predict.devices`. ``auto`` is ``cpu``: a GPU's answers
-            differ in the last bits, and each worker would load the model there.
+        device: What computes; see :mod:`halfsmile.predict.options.devices`. ``auto`` is ``cpu``: a GPU's
+            answers differ in the last bits, and each worker would load the model there.
         progress: Show progress on standard error when it takes more than two seconds.
 
     Raises:

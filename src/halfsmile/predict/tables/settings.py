@@ -13,8 +13,8 @@ from halfsmile import __version__
 from halfsmile.utils.files import read_json, write_json
 
 if TYPE_CHECKING:
+    from halfsmile.predict.options.selection import Selection
     from halfsmile.predict.predictor import Predictor
-    from halfsmile.predict.selection import Selection
     from halfsmile.predict.video_options import VideoOptions
 
 Settings = dict[str, Any]
@@ -47,6 +47,7 @@ def settings_of(
         "detector": type(predictor.detector).__name__,
         "detector_sha256": getattr(predictor.detector, "sha256", None),
         "threshold": predictor.threshold,
+        "prior": None if predictor.model.prior is None else str(predictor.model.prior),
         "quality": predictor.quality,
         "start": video["start"],
         "end": video["end"],

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from halfsmile.predict.face import Face, Faces, NoFace
-from halfsmile.predict.selection import Selection
+from halfsmile.predict.options.selection import Selection
 
 
 def face(left: float, top: float, side: float, score: float = 0.9) -> Face:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from tests.predict.conftest import FramedSquares
 
-from halfsmile.predict import devices, model
-from halfsmile.predict.devices import candidates, device_of
+from halfsmile.predict import model
 from halfsmile.predict.model import ExpressionModel, open_session
+from halfsmile.predict.options import devices
+from halfsmile.predict.options.devices import candidates, device_of
 from halfsmile.predict.predictor import Predictor
 from halfsmile.utils.runtime import import_onnxruntime
 
