@@ -25,6 +25,7 @@ class Serve:
         prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         threads: Threads of the model, the detector and OpenCV.
         device: What computes the expressions; auto takes a GPU that onnxruntime can use.
+        workers: Predictors that answer side by side, each with its share of the threads.
         unprotected: Listen to other machines without a key.
         allowed_hosts: Further host names that the page may be reached by.
         allowed_origins: Other web pages that may ask, by origin, as http://localhost:3000.
@@ -43,6 +44,10 @@ class Serve:
     prior: Prior = None
     threads: ModelThreads = None
     device: PredictDevice = "auto"
+    workers: Annotated[
+        int | None,
+        tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)"),
+    ] = None
     unprotected: bool = False
     allowed_hosts: Annotated[
         tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]", help_behavior_hint="(default: none)")
@@ -70,6 +75,7 @@ class Serve:
             prior=self.prior,
             threads=self.threads,
             device=self.device,
+            workers=self.workers,
             unprotected=self.unprotected,
             allowed_hosts=self.allowed_hosts,
             allowed_origins=self.allowed_origins,

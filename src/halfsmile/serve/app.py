@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -42,6 +42,7 @@ def create_app(
     allowed_hosts: Iterable[str] = (),
     allowed_origins: Iterable[str] = (),
     root_path: str = "",
+    more: Sequence[FacePredictor] = (),
 ) -> FastAPI:
     """The application around a predictor.
 
@@ -52,6 +53,7 @@ def create_app(
         allowed_hosts: Names under which it may be reached, besides ``localhost`` and any IP address.
         allowed_origins: Origins whose pages may use it, besides its own.
         root_path: Path below which a proxy offers it, as ``/faces``; requests are answered with and without.
+        more: Further predictors that say the same, each for a thread of its own.
 
     Raises:
         ValueError: If the key can't be sent in a header, an origin is none, or the path is none.
@@ -71,7 +73,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix="halfsmile-serve-", ignore_cleanup_errors=True) as folder:
-            app.state.services = Services(predictor, limits, metrics, Path(folder))
+            app.state.services = Services(predictor, limits, metrics, Path(folder), more)
             try:
                 yield
             finally:

@@ -25,12 +25,14 @@ from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.services import Services
 from halfsmile.utils.console import make_console
+from halfsmile.utils.cpu import processors
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 KEY_VARIABLE = "HALFSMILE_API_KEY"
 STOP_SECONDS = 15
+MOST_WORKERS = 8
 
 
 def serve(
@@ -43,6 +45,7 @@ def serve(
     prior: Prior | None = None,
     threads: int | None = None,
     device: str = "auto",
+    workers: int | None = None,
     api_key: str | None = None,
     unprotected: bool = False,
     allowed_hosts: Sequence[str] = (),
@@ -62,6 +65,8 @@ def serve(
         prior: How often to expect each expression, see :class:`~halfsmile.predict.predictor.Predictor`.
         threads: Of the model, the detector and OpenCV; None for all cores.
         device: What computes the expressions; see :mod:`halfsmile.predict.options.devices`.
+        workers: Predictors that answer side by side, each with its share of the threads; None for one for
+            each processor, at most 8, and one on another device.
         api_key: Key that clients must send; None for the environment variable ``HALFSMILE_API_KEY``, or none.
         unprotected: Allow an address that others can reach without a key.
         allowed_hosts: Names under which the server may be reached, besides ``localhost`` and addresses.
@@ -81,14 +86,25 @@ def serve(
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
     try:
-        predictor = Predictor(
-            model,
-            detector=detector,  # type: ignore[arg-type]
-            threshold=threshold,
-            threads=threads,
-            device=device,  # type: ignore[arg-type]
-            prior=prior,
-        )
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, found {workers}.")
+        total = threads or processors()
+        count = workers or min(total, MOST_WORKERS)
+
+        def predictor_of(model: str | Path | None, count: int) -> Predictor:
+            return Predictor(
+                model,
+                detector=detector,  # type: ignore[arg-type]
+                threshold=threshold,
+                threads=max(1, total // count),
+                device=device,  # type: ignore[arg-type]
+                prior=prior,
+            )
+
+        predictor = predictor_of(model, count)
+        if workers is None and predictor.model.device != "cpu":
+            count, predictor = 1, predictor_of(model, 1)
+        more = [predictor_of(model, count) for _ in range(count - 1)]
         app = create_app(
             predictor,
             limits,
@@ -96,6 +112,7 @@ def serve(
             allowed_hosts=allowed_hosts,
             allowed_origins=allowed_origins,
             root_path=root_path,
+            more=more,
         )
         console = make_console(stderr=True)
         if not is_loopback(host):
