@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -85,7 +85,7 @@ def create_app(
 def _add_refusals(app: FastAPI) -> None:
     """Every refusal is JSON with one sentence in ``detail``."""
 
-    def refuse(status: int) -> object:
+    def refuse(status: int) -> Callable[[Request, Exception], Awaitable[Response]]:
         async def handler(_: Request, error: Exception) -> Response:
             return JSONResponse({"detail": str(error)}, status)
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from halfsmile.label.asking import Asking
 from halfsmile.label.learn.acquisition import RULES, Situation
 from halfsmile.label.learn.curve import Point, expected_gain, stop_advice
 from halfsmile.label.learn.features import Extractor, FeatureFile, Features
-from halfsmile.label.learn.head import Head, Scale, fit_head
+from halfsmile.label.learn.head import PENALTIES, Fit, Head, fit_head
 from halfsmile.label.learn.trainer import FIRST, Learned, due, load_head, predict_all, save_head
 from halfsmile.label.output import write_table
 from halfsmile.label.pool import Pool
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 RANKED = 128
 CANDIDATES = 20_000
-EMBEDDED = 256
 AGREED = 100
 
 Floats = npt.NDArray[np.float32]
@@ -80,7 +80,7 @@ class Learning:
         self._doubts: tuple[tuple[int, int], dict[int, tuple[str, float]]] = ((-1, -1), {})
         self._agreed: deque[bool] = deque(maxlen=AGREED)
         self._problems: dict[str, str] = {}
-        self._scale: tuple[Features, Scale] | None = None
+        self._fit: tuple[Features, int, Fit] | None = None
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -181,17 +181,9 @@ class Learning:
         """The first of some rows and those that look most like it."""
         if not len(rows) or self.features is None:
             return []
-        values = self.scale()(self.features.values[rows])
+        values = self.features.reduced[rows].astype(np.float32)
         order = np.argsort(((values - values[0]) ** 2).sum(axis=1), kind="stable")
         return [int(row) for row in rows[order[:count]]]
-
-    def scale(self) -> Scale:
-        """Of the present features."""
-        features = self._seen()
-        if self._scale is None or self._scale[0] is not features:
-            values = features.values if features.known.all() else features.values[features.known]
-            self._scale = features, Scale.of(values)
-        return self._scale[1]
 
     def _seen(self) -> Features:
         """The present features.
@@ -452,23 +444,19 @@ class Learning:
             }
 
         try:
-            fit = fit_head(
-                features.values[rows],
-                targets,
-                tuple(names),
-                scale=self.scale(),
-                groups=groups,
-                progress=progress,
-            )
+            fit = self._learn(features, rows, targets, names, groups, progress)
         finally:
             with self._condition:
                 self._labels_trained = labels
-        probabilities = predict_all(fit.head, features)
+        inner = fit.head
+        weight, bias = features.reduction.whole(inner.weight, inner.bias)
+        head = replace(inner, weight=weight, bias=bias)
+        probabilities = predict_all(inner, features)
         with self._condition:
             number = self.learned.number + 1 if self.learned else len(self._heads) + 1
             self.learned = Learned(
                 number,
-                fit.head,
+                head,
                 answers,
                 len(rows),
                 probabilities,
@@ -476,9 +464,37 @@ class Learning:
                 fit.out_of_sample,
                 time.monotonic() - begin,
             )
-            self._heads.append((number, answers, len(rows), fit.head))
+            self._heads.append((number, answers, len(rows), head))
             self._draw()
-        save_head(self._labeling.out / "models", number, fit.head, answers=answers, labels=len(rows))
+        save_head(self._labeling.out / "models", number, head, answers=answers, labels=len(rows))
+
+    def _learn(
+        self,
+        features: Features,
+        rows: npt.NDArray[np.int64],
+        targets: Floats,
+        names: list[str],
+        groups: npt.NDArray[np.int64],
+        progress: Callable[[float], None],
+    ) -> Fit:
+        """A head; the penalty is chosen anew when labels have grown by half."""
+        before, penalties = None, PENALTIES
+        if self._fit is not None and self._fit[0] is features and self._fit[2].head.classes == tuple(names):
+            before = self._fit[2]
+            if len(rows) < 1.5 * self._fit[1]:
+                penalties = (before.head.penalty,)
+        fit = fit_head(
+            features.reduced[rows].astype(np.float32),
+            targets,
+            tuple(names),
+            groups=groups,
+            before=before,
+            penalties=penalties,
+            progress=progress,
+        )
+        chosen_at = len(rows) if len(penalties) > 1 or self._fit is None else self._fit[1]
+        self._fit = features, chosen_at, fit
+        return fit
 
     def _draw(self) -> None:
         """The curve anew: every head on all faces that measure by now."""
@@ -513,8 +529,8 @@ class Learning:
             rows = np.sort(rng.choice(rows, CANDIDATES, replace=False))
         situation = Situation(
             learned.probabilities[rows],
-            self._embedded(features, rows),
-            self._embedded(features, labeled),
+            features.reduced[rows].astype(np.float32),
+            features.reduced[labeled].astype(np.float32),
             counts,
         )
         picked = RULES[rule](situation, RANKED, rng)
@@ -524,15 +540,6 @@ class Learning:
         with self._condition:
             if rule == self._labeling.rule:
                 self._asking.rank([(int(row), why) for row in rows[picked]])
-
-    def _embedded(self, features: Features, rows: npt.NDArray[np.int64]) -> Floats:
-        """Standardized features; of more than 256 a random projection (Johnson & Lindenstrauss 1984)."""
-        values = self.scale()(features.values[rows])
-        width = values.shape[1]
-        if width <= EMBEDDED:
-            return values
-        matrix = np.random.default_rng(0).standard_normal((width, EMBEDDED)).astype(np.float32)
-        return np.asarray(values @ (matrix / np.float32(np.sqrt(EMBEDDED))), np.float32)
 
     def _load_heads(self) -> None:
         """Take up heads of earlier processes: they draw the curve, the last one guesses until the next."""

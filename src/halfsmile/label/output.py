@@ -12,6 +12,7 @@ import pyarrow as pa
 from halfsmile.data.exchange.formats import export_csv, export_folders
 from halfsmile.data.exchange.label_studio import labeling_config
 from halfsmile.data.manifest import SCHEMA, Manifest
+from halfsmile.data.readers.registry import LABELED
 from halfsmile.taxonomy import from_labels
 from halfsmile.utils.files import write_json
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from halfsmile.label.session import Labeling
 
 TABLE_NAME = "labels.csv"
+LIST_NAME = LABELED[1]
 FORMATS = ("csv", "folders", "label-studio")
 
 
@@ -57,9 +59,14 @@ def labeled_manifest(labeling: Labeling) -> Manifest:
 
 
 def write_table(labeling: Labeling) -> Path:
-    """Write ``labels.csv`` beside the journal; pictures are named relative to it."""
+    """Write ``labels.csv`` beside the journal, its pictures named relative to it, and ``labels.parquet``.
+
+    The latter is what ``halfsmile train … --data`` reads of the folder.
+    """
     path = labeling.out / TABLE_NAME
-    export_csv(labeled_manifest(labeling), path)
+    manifest = labeled_manifest(labeling)
+    export_csv(manifest, path)
+    manifest.save(labeling.out / LIST_NAME)
     return path
 
 

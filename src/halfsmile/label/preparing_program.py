@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from halfsmile.faces.prepare import pipeline
+from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.utils.progress import Progress
 
@@ -26,10 +26,10 @@ class PrintedProgress(Progress):
 
 def main(source: str, store: str, detector: Any, workers: int) -> None:
     """Prepare everything that is behind a path."""
-    pipeline.Progress = PrintedProgress  # type: ignore[misc]
+    settings = Settings(detector=detector)
     try:
-        summary = pipeline.prepare(
-            [source], Path(store), settings=Settings(detector=detector), workers=workers, progress=False
+        summary = prepare(
+            [source], Path(store), settings=settings, workers=workers, progress=False, shown=PrintedProgress
         )
     except (ValueError, OSError) as error:
         sys.exit(" ".join(str(error).split()))

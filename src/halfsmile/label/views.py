@@ -192,7 +192,7 @@ def agreement(labeling: Labeling) -> dict[str, Any]:
             if len(said) > 1:
                 units.append(said)
     people = sorted({name for unit in units for name in unit})
-    pairs = []
+    pairs: list[dict[str, Any]] = []
     for a, b in combinations(people, 2):
         both = [(unit[a], unit[b]) for unit in units if a in unit and b in unit]
         if both:

@@ -6,6 +6,7 @@ missing parts. When all are there, they become one file that is mapped into memo
 
     features/part-00000.npz …    features, thumbnails and hashes for near copies, faces that can't be read
     features/features.npy        (N, D) float16, in the order of the rows, when all parts are there
+    features/reduced.npz         the same along the directions in which the pool varies most
     features/signatures.npz      what near copies are found by
 
 """
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from halfsmile.data.check.duplicates import Signatures, signatures_of
 from halfsmile.data.decode import BadImageError
 from halfsmile.data.preprocess import Image, preprocess
+from halfsmile.label.learn.reduction import Reduction
 from halfsmile.utils.files import atomic_write, read_json, write_json
 
 PART = 1024
@@ -64,12 +66,16 @@ class Features:
 
     Args:
         values: (N, D), float16; rows that have none are 0.
+        reduced: (N, R), float16, the same along fewer directions; 0 where there are none.
+        reduction: What made them.
         known: (N,), whether a row has features.
         bad: Reason by row of the faces that can't be read.
         groups: (N,), equal for faces that show nearly the same; None until all faces were looked at.
     """
 
     values: Halves
+    reduced: Halves
+    reduction: Reduction
     known: npt.NDArray[np.bool_]
     bad: dict[int, str]
     groups: npt.NDArray[np.int64] | None = None
@@ -109,7 +115,6 @@ class FeatureFile:
             "extractor": extractor.name,
             "width": extractor.width,
             "part": PART,
-            "first": order[:8].tolist(),
         }
 
     @property
@@ -127,13 +132,15 @@ class FeatureFile:
                 bad = dict(zip(saved["bad"].tolist(), saved["reasons"].tolist(), strict=True))
                 groups = np.array(saved["groups"])
             values = np.load(path, mmap_mode="r")
+            with np.load(self.folder / "reduced.npz") as saved:
+                reduced, reduction = saved["reduced"], Reduction(saved["mean"], saved["matrix"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None
-        if values.shape != (self._rows, self._extractor.width):
+        if values.shape != (self._rows, self._extractor.width) or len(reduced) != self._rows:
             return None
         known = np.ones(self._rows, np.bool_)
         known[list(bad)] = False
-        return Features(values, known, bad, groups)
+        return Features(values, reduced, reduction, known, bad, groups)
 
     def compute(
         self, group: Callable[[Signatures], npt.NDArray[np.int64]], stop: threading.Event
@@ -151,6 +158,7 @@ class FeatureFile:
         values = np.zeros((self._rows, self._extractor.width), np.float16)
         known, bad = np.zeros(self._rows, np.bool_), dict[int, str]()
         signatures: list[Signatures] = []
+        reduced, reduction = np.zeros((self._rows, 0), np.float16), None
         for number, start in enumerate(range(0, self._rows, PART)):
             rows = self._order[start : start + PART]
             part = self._load_part(number, rows) or self._make_part(number, rows, stop)
@@ -161,8 +169,15 @@ class FeatureFile:
             known[looks.rows] = True
             bad.update(reasons)
             signatures.append(looks)
-            yield Features(values, known.copy(), dict(bad))
+            if reduction is None:
+                reduction = Reduction.fit(found)
+                reduced = np.zeros((self._rows, reduction.matrix.shape[1]), np.float16)
+            reduced[looks.rows] = reduction(found)
+            yield Features(values, reduced, reduction, known.copy(), dict(bad))
         groups = group(_joined(signatures))
+        reduction = Reduction.fit(values[known])
+        reduced = reduction(values).astype(np.float16)
+        reduced[~known] = 0
         with atomic_write(self.folder / "signatures.npz") as path:
             np.savez(
                 path,
@@ -170,12 +185,14 @@ class FeatureFile:
                 bad=np.array(list(bad), np.int64),
                 reasons=np.array(list(bad.values()), str),
             )
+        with atomic_write(self.folder / "reduced.npz") as path:
+            np.savez(path, reduced=reduced, mean=reduction.mean, matrix=reduction.matrix)
         with atomic_write(self.folder / "features.npy") as path:
             np.save(path, values)
         for part_path in self.folder.glob("part-*.npz"):
             part_path.unlink(missing_ok=True)
         complete = self.load()
-        yield complete or Features(values, known, bad, groups)
+        yield complete or Features(values, reduced, reduction, known, bad, groups)
 
     def _is_ours(self) -> bool:
         try:
@@ -197,7 +214,7 @@ class FeatureFile:
             with np.load(self._part_path(number)) as saved:
                 looks = Signatures(saved["pixels"], saved["hashes"], saved["thumbnails"], saved["rows"])
                 reasons = dict(zip(saved["bad"].tolist(), saved["reasons"].tolist(), strict=True))
-                if len(looks.rows) + len(reasons) != len(rows):
+                if {*looks.rows.tolist(), *reasons} != {*rows.tolist()}:
                     return None
                 return saved["features"], looks, reasons
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):

@@ -1,15 +1,15 @@
 """The head: a multinomial logistic regression on cached features, learned anew from all labels in seconds.
 
 Minimizes the mean cross-entropy between soft labels and softmax(W x + b) plus a penalty on W (Bishop 2006,
-"Pattern Recognition and Machine Learning", section 4.3.4), by L-BFGS. Features are standardized by the mean
-and deviation over the whole pool. Strength of the penalty and temperature (Guo et al. 2017, arXiv 1706.04599)
-are those of the least log-loss on answers that each fold did not learn from; the same out-of-fold
+"Pattern Recognition and Machine Learning", section 4.3.4), by L-BFGS, on features that are reduced as
+:mod:`halfsmile.label.learn.reduction` says. Strength of the penalty and temperature (Guo et al. 2017, arXiv
+1706.04599) are those of the least log-loss on answers that each fold did not learn from; the same out-of-fold
 probabilities judge the labels (:mod:`halfsmile.metrics.label_errors`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,9 @@ from scipy.special import log_softmax, softmax
 from halfsmile.metrics.calibration import fit_temperature
 
 Floats = npt.NDArray[np.float32]
-PENALTIES = (1.0, 0.1, 0.01, 0.001)
-"""Weights of half the squared norm of W, for one label; divided by the number of labels below."""
+Solution = npt.NDArray[np.float64]
+PENALTIES = (3.0, 1.0, 0.3, 0.1, 0.03)
+"""Weights of half the squared norm of W, against the sum of the losses of all labels."""
 FOLDS = 5
 _CHUNK = 8192
 
@@ -32,7 +33,7 @@ class Head:
     """What was learned.
 
     Args:
-        weight: (D, K), for features as they are stored.
+        weight: (D, K).
         bias: (K,).
         temperature: Logits are divided by it.
         penalty: Of the weights, as chosen.
@@ -47,11 +48,9 @@ class Head:
 
     def logits(self, features: npt.NDArray[Any]) -> Floats:
         """Calibrated logits (N, K) of features (N, D)."""
-        parts = [
-            features[start : start + _CHUNK].astype(np.float32) @ self.weight
-            for start in range(0, len(features), _CHUNK)
-        ]
-        found = np.concatenate(parts) if parts else np.zeros((0, len(self.bias)), np.float32)
+        found = np.empty((len(features), len(self.bias)), np.float32)
+        for start in range(0, len(features), _CHUNK):
+            found[start : start + _CHUNK] = features[start : start + _CHUNK].astype(np.float32) @ self.weight
         return np.asarray((found + self.bias) / self.temperature, np.float32)
 
     def __call__(self, features: npt.NDArray[Any]) -> Floats:
@@ -64,66 +63,37 @@ class Fit:
     """A head and what it was judged by.
 
     Args:
-        head: Learned from all labels.
+        head: Learned from all labels, for reduced features.
         out_of_sample: (N, K) probabilities of the labeled faces, each by a head that did not learn from it.
+        solution: Weight and bias of the head, (R + 1, K): the next fit begins there.
     """
 
     head: Head
     out_of_sample: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Scale:
-    """Mean and deviation of each feature.
-
-    Args:
-        mean: (D,).
-        deviation: (D,), positive.
-    """
-
-    mean: Floats
-    deviation: Floats
-
-    @classmethod
-    def of(cls, features: npt.NDArray[Any]) -> Scale:
-        """Of features (N, D); of many, of 20,000 spread evenly."""
-        step = max(1, len(features) // 20_000)
-        chosen = features[::step].astype(np.float32)
-        deviation = chosen.std(axis=0) if len(chosen) else np.ones(features.shape[1], np.float32)
-        mean = chosen.mean(axis=0) if len(chosen) else np.zeros(features.shape[1], np.float32)
-        return cls(mean, np.where(deviation > 1e-6, deviation, 1).astype(np.float32))
-
-    def __call__(self, features: npt.NDArray[Any]) -> Floats:
-        """Standardized features (N, D), divided by the root of D so that penalties fit any D."""
-        scaled = (features.astype(np.float32) - self.mean) / self.deviation
-        return np.asarray(scaled / np.sqrt(np.float32(len(self.mean))), np.float32)
-
-    def unscaled(
-        self, weight: npt.NDArray[np.float64], bias: npt.NDArray[np.float64]
-    ) -> tuple[Floats, Floats]:
-        """Weight and bias for features as they are stored."""
-        moved = weight / (self.deviation[:, None] * np.sqrt(len(self.mean)))
-        return moved.astype(np.float32), (bias - self.mean @ moved).astype(np.float32)
+    solution: Solution
 
 
 def fit_head(
-    features: npt.NDArray[Any],
+    features: Floats,
     targets: npt.NDArray[np.floating[Any]],
     classes: tuple[str, ...],
     *,
-    scale: Scale,
     groups: npt.NDArray[np.int64] | None = None,
+    before: Fit | None = None,
+    penalties: Sequence[float] = PENALTIES,
     seed: int = 0,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Fit:
     """Learn from labels.
 
     Args:
-        features: (N, D), as stored.
+        features: (N, R), reduced.
         targets: (N, K), shares of the classes for each face; rows sum to 1.
         classes: Names of the K classes.
-        scale: Of the features of the whole pool.
         groups: (N,), equal for faces that may not stand in two folds, as near copies.
+        before: An earlier fit of the same features and classes, where the head on all labels begins. Those of
+            the folds begin at nothing, as it has learned from what they must not know.
+        penalties: Among which to choose, from strong to weak.
         seed: Of the folds.
         progress: Told the share that is done, up to 1.
 
@@ -136,28 +106,28 @@ def fit_head(
             f"A model needs labels of two classes at least; there are {len(targets)} labels of "
             f"{', '.join(classes[k] for k in present) or 'no class'}."
         )
-    x, y = scale(features), np.asarray(targets, np.float64)
+    x, y = np.asarray(features, np.float32), np.asarray(targets, np.float64)
     folds = _folds(y.argmax(axis=1), groups, seed)
     count = int(folds.max()) + 1
-    logits = {penalty: np.zeros(y.shape) for penalty in PENALTIES}
+    logits = {penalty: np.zeros(y.shape) for penalty in penalties}
     for fold in range(count):
-        kept = folds != fold
-        start = None
-        for penalty in PENALTIES:  # from strong to weak: each start is near
+        kept, start = folds != fold, None
+        for penalty in penalties:  # from strong to weak: each start is near
             start = _minimize(x[kept], y[kept], penalty, start)
             logits[penalty][~kept] = x[~kept] @ start[:-1] + start[-1]
         progress((fold + 1) / (count + 1))
-    losses = {penalty: _loss(found, y) for penalty, found in logits.items()}
-    best = min(PENALTIES, key=lambda penalty: losses[penalty])
-    start = _minimize(x, y, PENALTIES[0], None)
-    for penalty in PENALTIES[1 : PENALTIES.index(best) + 1]:
-        start = _minimize(x, y, penalty, start)
+    losses = {penalty: _loss(said, y) for penalty, said in logits.items()}
+    best = min(penalties, key=lambda penalty: losses[penalty])
+    start = None if before is None else before.solution
+    if start is not None and start.shape != (x.shape[1] + 1, y.shape[1]):
+        start = None
+    whole = _minimize(x, y, best, start)
     temperature = fit_temperature(logits[best], y.argmax(axis=1)).value
-    weight, bias = scale.unscaled(start[:-1], start[-1])
     progress(1.0)
     return Fit(
-        Head(weight, bias, temperature, best, classes),
+        Head(whole[:-1].astype(np.float32), whole[-1].astype(np.float32), temperature, best, classes),
         np.asarray(softmax(logits[best] / temperature, axis=1), np.float32),
+        whole,
     )
 
 

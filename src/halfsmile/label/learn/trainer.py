@@ -26,7 +26,7 @@ class Learned:
 
     Args:
         number: Counts trainings from 1.
-        head: The head; its classes are those of the time.
+        head: The head for whole features; its classes are those of the time.
         answers: Faces answered when it was trained.
         labels: Labels that it learned from.
         probabilities: (N, K) of all faces; 0 where a face has no features yet.
@@ -56,8 +56,8 @@ def due(labels: int) -> int:
 
 
 def predict_all(head: Head, features: Features) -> Floats:
-    """Probabilities (N, K) of all faces; rows without features are 0."""
-    found = head(features.values)
+    """Probabilities (N, K) of all faces by a head for reduced features; rows without features are 0."""
+    found = head(features.reduced)
     if not features.known.all():
         found[~features.known] = 0
     return found
