@@ -1,4 +1,4 @@
-"""How many labels does a rule save? An automatic annotator clicks through the interface of ``halfsmile label``.
+"""How many labels does a rule save? An annotator that is a program clicks through ``halfsmile label``.
 
     halfsmile data prepare FERPLUS --crops --size 99 --lossless --out store
     python benchmarks/label_curve.py --data store --out curves --seeds 0 1 --plot docs/images/label_curve.svg
@@ -241,7 +241,7 @@ def main(
             last = curves[-1]["points"][-1]
             print(
                 f"{rule}, seed {seed}: {100 * last['accuracy']:.1f} % after {last['answers']:,} labels, on "
-                f"the page {100 * last['on_page']:.1f} ± {50 * (last['interval'][1] - last['interval'][0]):.1f}, "
+                f"the page {100 * last['on_page']:.1f} of {last['tested']}, "
                 f"{curves[-1]['minutes']:.1f} minutes",
                 flush=True,
             )
