@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
+import uvicorn
 from fastapi import Body, FastAPI, Response
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -22,11 +26,13 @@ from fastapi.staticfiles import StaticFiles
 import halfsmile
 from halfsmile.data.synthetic import generate
 from halfsmile.serve.guard import RequestGuard
+from halfsmile.serve.run import listen
 from halfsmile.taxonomy import FERPLUS
 
 STATIC = Path(halfsmile.__file__).parent / "label" / "static"
 DISTINCT, SIZE = 24, 160
 Json = dict[str, Any]
+Asked = Annotated[Json, Body()]
 
 
 @cache
@@ -98,9 +104,7 @@ class Labels:
             "image": f"/v1/faces/{name}/image",
             "context": f"/v1/faces/{name}/context",
             "guess": guess if self.trained else None,
-            "why": "picked by chance: kept apart to measure"
-            if is_random
-            else "uncertain, unlike those before",
+            "why": "picked by chance: kept apart" if is_random else "uncertain, unlike those before",
             "is_random": is_random,
             "person": str(pictures()[2][index % DISTINCT]),
             "uncertainty": 1 - max(chance),
@@ -157,9 +161,8 @@ class Labels:
         for i, answers in enumerate(self.trained):
             accuracy, half = 0.86 - 0.5 * 0.72**i, 0.3 / (i + 1) ** 0.5
             interval = [max(0.0, accuracy - half), min(1.0, accuracy + half)]
-            points.append(
-                {"answers": answers, "accuracy": accuracy, "interval": interval, "tested": answers // 7}
-            )
+            point = {"answers": answers, "accuracy": accuracy, "interval": interval}
+            points.append(point | {"tested": answers // 7})
         return {
             "points": points,
             "per_class": {name: counts[name] for name in self.classes},
@@ -170,10 +173,10 @@ class Labels:
         }
 
 
-def make_app(labels: Labels) -> FastAPI:
+def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
     """The stand-in as an application."""
     app = FastAPI(openapi_url=None)
-    app.add_middleware(RequestGuard, api_key=None, allowed_hosts=(), concurrency=64)
+    app.add_middleware(RequestGuard, api_key=api_key, allowed_hosts=(), concurrency=64)
     app.mount("/static", StaticFiles(directory=STATIC))
 
     @app.get("/")
@@ -195,7 +198,7 @@ def make_app(labels: Labels) -> FastAPI:
         return {"faces": [labels.face(name) for name in free], "left": len(left)}
 
     @app.post("/v1/answers", response_model=None)
-    def answer(body: Json = Body()) -> Json | Response:
+    def answer(body: Asked) -> Json | Response:
         if labels.refusal:
             return JSONResponse({"detail": labels.refusal[1]}, labels.refusal[0])
         for one in body["answers"]:
@@ -206,7 +209,7 @@ def make_app(labels: Labels) -> FastAPI:
         return {"answered": len(labels.answers())}
 
     @app.post("/v1/undo", response_model=None)
-    def undo(body: Json = Body()) -> Json | Response:
+    def undo(body: Asked) -> Json | Response:
         mine = [
             a
             for said in labels.answers().values()
@@ -241,6 +244,7 @@ def make_app(labels: Labels) -> FastAPI:
     @app.get("/v1/faces/{name}/context")
     def context(name: str) -> Response:
         face = cv2.imdecode(np.frombuffer(pictures()[0][int(name) % DISTINCT], np.uint8), cv2.IMREAD_COLOR)
+        assert face is not None
         scene = np.full((360, 480, 3), (150, 140, 120), np.uint8)
         scene[100 : 100 + SIZE, 90 : 90 + SIZE] = face
         return Response(bytes(cv2.imencode(".jpg", scene)[1]), media_type="image/jpeg")
@@ -255,7 +259,7 @@ def make_app(labels: Labels) -> FastAPI:
         }
 
     @app.post("/v1/train")
-    def train(body: Json = Body()) -> Json:
+    def train(body: Asked) -> Json:
         if body["what"] == "head":
             labels.trained.append(len(labels.answers()))
         else:
@@ -267,7 +271,7 @@ def make_app(labels: Labels) -> FastAPI:
         return labels.curve()
 
     @app.post("/v1/classes")
-    def classes(body: Json = Body()) -> Json:
+    def classes(body: Asked) -> Json:
         if "add" in body:
             labels.classes.append(body["add"])
         elif "rename" in body:
@@ -303,16 +307,29 @@ def make_app(labels: Labels) -> FastAPI:
         return {"kappa": 0.68, "alpha": 0.66, "faces": 40, "pairs": pairs}
 
     @app.get("/v1/export")
-    def export(format: str) -> Response:  # noqa: A002
+    def export(format: str) -> Response:
         text = "face,label\n" + "".join(f"{name},\n" for name in labels.answers())
         return Response(text, media_type="text/csv", headers={"Content-Disposition": "attachment"})
 
     return app
 
 
-if __name__ == "__main__":
-    import uvicorn
+@contextmanager
+def serving(labels: Labels, port: int = 0, api_key: str | None = None) -> Iterator[str]:
+    """The stand-in behind a real socket; gives its address."""
+    listener = listen("127.0.0.1", port)
+    server = uvicorn.Server(uvicorn.Config(make_app(labels, api_key), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+        listener.close()
 
+
+if __name__ == "__main__":
     where = Path(sys.argv[1])
     where.mkdir(exist_ok=True)
     uvicorn.run(make_app(Labels(where, 10_000)), port=int(sys.argv[2]), log_level="warning")

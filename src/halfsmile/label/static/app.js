@@ -47,11 +47,12 @@ function route() {
 function drawSaved() {
   const { waiting, problem, refused } = state.queue;
   const isStuck = Boolean(problem) && waiting.length > 0;
-  $("saved").textContent = isStuck ? `${amount(waiting.length)} not saved` : waiting.length ? `Saving ${amount(waiting.length)}…` : "All saved";
+  const count = waiting.filter((one) => one.answer).length;
+  $("saved").textContent = isStuck ? `${amount(count)} not saved` : waiting.length ? `Saving ${amount(count)}…` : "All saved";
   $("saved").classList.toggle("bad", isStuck);
   $("saved").classList.toggle("busy", waiting.length > 0 && !isStuck);
   const words = [];
-  if (isStuck) words.push(`${some(waiting.length, "answer is", "answers are")} not saved yet. ${problem} They are kept here and sent again by themselves.`);
+  if (isStuck) words.push(`${some(count, "answer is", "answers are")} not saved yet. ${problem} They are kept here and sent again by themselves.`);
   else if (state.error) words.push(state.error);
   else if (state.project?.problem) words.push(state.project.problem);
   if (refused.length) words.push(`${some(refused.length, "answer was", "answers were")} refused: ${refused[0].reason}`);
@@ -88,7 +89,7 @@ function openHelp() {
 
 /** Read the project often while something happens, else now and then. */
 async function watch() {
-  const isBusy = state.project?.training || state.project?.preparing || state.error;
+  const isBusy = state.project?.training || state.project?.preparing || state.error || !supply.faces.length;
   await new Promise((done) => setTimeout(done, isBusy ? 1000 : 4000));
   if (!document.hidden && !isRefused) await refresh();
   if (!supply.faces.length) fill();

@@ -18,7 +18,7 @@ async function load() {
   faces = [];
   odd = new Set();
   $("grid-sheet").replaceChildren();
-  $("grid-bar").hidden = true;
+  $("grid-confirm").hidden = true;
   drawClasses();
   if (!guess) { message("Which class?", "Choose one above."); return; }
   message("One moment", "The faces are coming.");
@@ -32,13 +32,13 @@ async function load() {
     return;
   }
   if (!faces.length) {
+    drawBar();
     if (!state.project?.model) message("No guess yet", "The grid shows faces by the model’s guess. Label some faces first; the model learns by itself.");
     else message(`No more faces that look like ${guess}`, "Choose another class above, or label on.");
     return;
   }
   $("grid-message").hidden = true;
   $("grid-sheet").replaceChildren(...faces.map(tile));
-  $("grid-bar").hidden = false;
   drawBar();
 }
 
@@ -78,6 +78,7 @@ function toggle(face, made) {
 
 function drawBar() {
   const count = faces.length - odd.size;
+  $("grid-confirm").hidden = !faces.length;
   $("grid-confirm").replaceChildren(count ? `Confirm ${some(count, "face")} as ${guess} ` : `Leave all ${faces.length} out `, element("kbd", { textContent: "Enter" }));
   $("grid-odd").hidden = !passed.size;
   $("grid-odd").textContent = `Label the ${some(passed.size, "odd one", "odd ones")}`;

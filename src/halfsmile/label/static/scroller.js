@@ -38,12 +38,14 @@ export class Scroller {
   /** Show other faces, from the top; or the same ones anew, where it stands. */
   async load(isSame = false) {
     const mine = (this.#generation += 1);
+    const hadFocus = this.sheet.contains(document.activeElement);
     this.#pages.clear();
     if (!isSame) { this.box.scrollTop = 0; this.#focused = 0; }
     const first = Math.floor((this.box.scrollTop / (this.#high || 1)) * this.#columns / PAGE);
     await this.#page(first);
     if (mine !== this.#generation) return;
     this.#measure();
+    if (hadFocus) this.focus(this.#focused);
   }
 
   /** A face by its place in the list. */
@@ -58,9 +60,14 @@ export class Scroller {
     const mine = this.#generation;
     const coming = this.by.fetch(number * PAGE, PAGE).then((said) => {
       if (mine !== this.#generation) return [];
-      this.total = said.total;
       this.#pages.set(number, said.faces);
-      this.#soon(true);
+      if (said.total !== this.total) this.#clear();
+      this.total = said.total;
+      said.faces.forEach((face, i) => {
+        const tile = this.#tile(number * PAGE + i);
+        if (tile) this.by.fill(tile, face);
+      });
+      this.#soon();
       return said.faces;
     }, (error) => {
       this.#pages.delete(number);
@@ -78,13 +85,18 @@ export class Scroller {
     if (!width) return;
     this.#columns = Math.max(2, Math.floor(width / (width < 500 ? 104 : 128)));
     this.#side = Math.floor(width / this.#columns) - 8;
-    this.#rows.forEach((row) => row.remove());
-    this.#rows.clear();
+    this.#clear();
     this.#draw();
   }
 
-  #soon(isNew = false) {
-    if (isNew) { this.#rows.forEach((row) => row.remove()); this.#rows.clear(); }
+  #clear() {
+    this.#rows.forEach((row) => row.remove());
+    this.#rows.clear();
+  }
+
+  #tile(index) { return this.sheet.querySelector(`[data-index="${index}"]`); }
+
+  #soon() {
     this.#due ||= requestAnimationFrame(() => { this.#due = 0; this.#draw(); });
   }
 
@@ -96,7 +108,7 @@ export class Scroller {
     const first = Math.max(0, Math.floor(this.box.scrollTop / this.#high) - SPARE);
     const last = Math.min(rows - 1, Math.ceil((this.box.scrollTop + this.box.clientHeight) / this.#high) + SPARE);
     for (const [number, row] of this.#rows) {
-      if (number < first || number > last) { row.remove(); this.#rows.delete(number); }
+      if ((number < first || number > last) && !row.contains(document.activeElement)) { row.remove(); this.#rows.delete(number); }
     }
     for (let number = first; number <= last; number += 1) if (!this.#rows.has(number)) this.#add(number);
     for (let page = Math.floor(first * this.#columns / PAGE); page * PAGE < Math.min(this.total, (last + 1) * this.#columns); page += 1) this.#page(page);
@@ -137,12 +149,12 @@ export class Scroller {
   focus(index) {
     const at = Math.min(this.total - 1, Math.max(0, index));
     const top = Math.floor(at / this.#columns) * this.#high;
-    this.sheet.querySelector(`[data-index="${this.#focused}"]`)?.setAttribute("tabindex", "-1");
+    this.#tile(this.#focused)?.setAttribute("tabindex", "-1");
     this.#focused = at;
     if (top < this.box.scrollTop) this.box.scrollTop = top;
     if (top + this.#high > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = top + this.#high - this.box.clientHeight;
     this.#draw();
-    const tile = this.sheet.querySelector(`[data-index="${at}"]`);
+    const tile = this.#tile(at);
     tile?.setAttribute("tabindex", "0");
     tile?.focus({ preventScroll: true });
   }

@@ -51,7 +51,7 @@ export async function fill() {
     supply.left = said.left ?? null;
     supply.isEmpty = said.faces.length === 0;
     supply.problem = "";
-    if (supply.isEmpty || !fresh.length) later(supply.isEmpty ? 4000 : 500); // others may give some back
+    if (supply.isEmpty || !fresh.length) later(supply.isEmpty ? 2000 : 500); // others may give some back
     fresh.forEach(prepare);
   } catch (error) {
     if (mine === generation) { supply.problem = error.message; later(1000); }
