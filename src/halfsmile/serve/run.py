@@ -79,7 +79,7 @@ def serve(
                 f"Warning: others on the network can reach {host}; traffic is not encrypted.",
                 style="bold yellow",
             )
-        address = _address(listener)
+        address = address_of(listener)
         what = f"{predictor.model.facts.name} (faces found by {detector_title(predictor.detector)})"
         console.print(f"halfsmile serves {what} at {address} (Ctrl-C stops)", soft_wrap=True)
         if predictor.threshold is None:
@@ -216,6 +216,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise ValueError(f"Can't listen on {host} port {port}: {error}.") from error
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """The address of a listening socket, for a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
