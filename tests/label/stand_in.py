@@ -66,7 +66,8 @@ class Labels:
         self.project: Json = {}
         self.trained: list[int] = []
         self.running: Json | None = None
-        self.leases: dict[str, tuple[str, str]] = {}
+        self.rule = "balanced"
+        self.leases: dict[str, str] = {}
         self.lines: list[Json] = []
         self.standing: dict[str, dict[str, Json]] | None = None
         if self.file.exists():
@@ -143,11 +144,13 @@ class Labels:
             "mine": people["me"],
             "stored": str(self.file.parent),
             "model": model and model | {"accuracy": 0.71, "interval": [0.62, 0.79]},
-            "rule": "badge",
-            "rules": ["badge", "margin", "random"],
+            "rule": self.rule,
+            "rules": ["balanced", "badge", "random"],
             "preparing": None,
+            "features": None,
+            "problems": [],
             "training": self.running,
-            "annotators": dict(people),
+            "annotators": sorted(people),
             "stop": {"advised": False, "reason": "The interval is still wide: 40 faces more would halve it."},
             **self.project,
         }
@@ -188,14 +191,12 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
         return labels.summary()
 
     @app.get("/v1/next")
-    def next_faces(annotator: str = "me", tab: str = "", count: int = 8, holding: str = "") -> Json:
-        held, answers = set(filter(None, holding.split(","))), labels.answers()
-        for face in [f for f, who in labels.leases.items() if who == (annotator, tab) and f not in held]:
-            del labels.leases[face]
-        left = [name for name in map(str, range(labels.count)) if name not in answers and name not in held]
-        free = [name for name in left if name not in labels.leases][:count]
-        labels.leases.update(dict.fromkeys(free, (annotator, tab)))
-        return {"faces": [labels.face(name) for name in free], "left": len(left)}
+    def next_faces(annotator: str = "me", count: int = 8) -> Json:
+        answers = labels.answers()
+        free = [name for name in map(str, range(labels.count)) if name not in answers | labels.leases][:count]
+        labels.leases.update(dict.fromkeys(free, annotator))
+        finished = None if free else "No face is left to ask you."
+        return {"faces": [labels.face(name) for name in free], "finished": finished}
 
     @app.post("/v1/answers", response_model=None)
     def answer(body: Asked) -> Json | Response:
@@ -204,22 +205,26 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
         for one in body["answers"]:
             unknown = set(one.get("labels", ())) - set(labels.classes)
             if unknown:
-                return JSONResponse({"detail": f"There is no class {unknown.pop()!r}."}, 422)
-        labels.add(*({**one, "annotator": body["annotator"]} for one in body["answers"]))
+                return JSONResponse({"detail": f"There is no class {unknown.pop()!r}."}, 409)
+        more = {"annotator": body["annotator"], "batch": len(labels.lines)}
+        labels.add(*(one | more for one in body["answers"]))
         return {"answered": len(labels.answers())}
 
     @app.post("/v1/undo", response_model=None)
     def undo(body: Asked) -> Json | Response:
-        mine = [
-            a
-            for said in labels.answers().values()
-            for a in said.values()
-            if a["annotator"] == body["annotator"] and body.get("token") in (None, a["token"])
-        ]
-        last = max(mine, key=labels.lines.index, default=None)
-        if last is not None:
-            labels.add({"undo": last["token"]})
-        return {"face": last and labels.face(last["face"]), "answered": len(labels.answers())}
+        given = [a for said in labels.answers().values() for a in said.values()]
+        mine = [a for a in given if a["annotator"] == body["annotator"]]
+        if "token" in body:
+            undone = [a for a in mine if a["token"] == body["token"]]
+        elif mine:
+            undone = [a for a in mine if a["batch"] == max(a["batch"] for a in mine)]
+        else:
+            return JSONResponse({"detail": "me has given no answer that could be taken back."}, 409)
+        labels.add(*({"undo": a["token"]} for a in undone))
+        return {
+            "faces": [labels.face(a["face"]) for a in undone],
+            "answered": len(labels.answers()),
+        }
 
     @app.get("/v1/faces")
     def faces(
@@ -233,8 +238,12 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
         return {"total": len(found), "faces": [labels.face(name) for name in found[offset : offset + limit]]}
 
     @app.get("/v1/grid")
-    def grid(guess: str, count: int = 40) -> Json:
-        return {"faces": [labels.face(n) for n in labels.select(guess=guess, answered="false")[:count]]}
+    def grid(guess: str = "", count: int = 40) -> Json:
+        guess = guess or labels.classes[0]
+        return {
+            "guess": guess,
+            "faces": [labels.face(n) for n in labels.select(guess=guess, answered="false")[:count]],
+        }
 
     @app.get("/v1/faces/{name}/image")
     def image(name: str) -> Response:
@@ -251,20 +260,25 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
 
     @app.get("/v1/training")
     def training() -> Json:
-        last = {"number": len(labels.trained), "what": "head", "answers": (labels.trained or [0])[-1]}
-        return {
-            "running": labels.running,
-            "last": last | {"seconds": 4.2} if labels.trained else None,
-            "error": None,
-        }
+        last = {"what": "head", "seconds": 4.2, "error": None, "says": "60 labels in 4.2 s"}
+        return {"training": labels.running, "last": last if labels.trained else None}
 
     @app.post("/v1/train")
     def train(body: Asked) -> Json:
         if body["what"] == "head":
             labels.trained.append(len(labels.answers()))
         else:
-            labels.running = {"what": body["what"], "share": 0.4}
+            labels.running = {"what": body["what"], "share": 0.4, "says": "training"}
         return training()
+
+    @app.post("/v1/rule")
+    def rule(body: Asked) -> Json:
+        labels.rule = body["rule"]
+        return labels.summary()
+
+    @app.get("/v1/persons")
+    def persons() -> Json:
+        return {"persons": [{"name": str(name), "faces": 2} for name in sorted(set(pictures()[2]))]}
 
     @app.get("/v1/curve")
     def curve() -> Json:
@@ -303,7 +317,7 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
 
     @app.get("/v1/agreement")
     def agreement() -> Json:
-        pairs = [{"a": "ann", "b": "me", "faces": 40, "kappa": 0.68}]
+        pairs = [{"annotators": ["ann", "me"], "faces": 40, "kappa": 0.68}]
         return {"kappa": 0.68, "alpha": 0.66, "faces": 40, "pairs": pairs}
 
     @app.get("/v1/export")

@@ -183,14 +183,15 @@ def test_undo_back_skip_and_votes(labels: Labels, page: Page) -> None:
         assert text(page, "#live") == "Happiness 2×, fear."
         press(page, "v z z")
         holds(page, ALL_SAVED)
+        assert set(labels.answers()) == {"0", "1", "2"}
+        shown = page.locator("#stage").get_attribute("aria-label")
         page.reload()
         holds(page, READY)
+        assert page.locator("#stage").get_attribute("aria-label") == shown == "Face 3"
         press(page, "z")
-        page.wait_for_selector("text=The last answer was taken back.")
-        assert {face: said["me"]["kind"] for face, said in labels.answers().items()} == {
-            "0": "label",
-            "1": "not_a_face",
-        } or set(labels.answers()) == {"0"}
+        page.wait_for_selector("#live >> text=taken back")
+        holds(page, READY)
+        assert labels.answers().keys() < {"0", "1", "2"}
 
 
 def test_the_guess_is_shown_but_does_not_sway_where_it_measures(labels: Labels, page: Page) -> None:
@@ -244,7 +245,14 @@ def test_piles_classes_and_files(labels: Labels, page: Page) -> None:
     best = [labels.face(str(i))["guess"][0]["name"] for i in range(2)]
     wrong = next(name for name in CLASSES if name not in best)
     for who, face, label in (("me", "0", wrong), ("ann", "0", best[0]), ("me", "1", best[1])):
-        line = {"face": face, "annotator": who, "kind": "label", "labels": [label], "token": who + face}
+        line = {
+            "face": face,
+            "annotator": who,
+            "kind": "label",
+            "labels": [label],
+            "token": who + face,
+            "batch": 0,
+        }
         labels.add(line)
     with serving(labels) as url:
         start(page, url, "#review")
@@ -274,7 +282,7 @@ def test_piles_classes_and_files(labels: Labels, page: Page) -> None:
 def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_path: Path) -> None:
     labels.count = 1
     labels.project = {"preparing": {"done": 10, "total": 500}, "faces": 0}
-    labels.leases["0"] = ("ann", "elsewhere")
+    labels.leases["0"] = "ann"
     with serving(labels) as url:
         page.goto(url)
         page.wait_for_selector("text=10 of 500 pictures")
@@ -283,7 +291,7 @@ def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_pat
         labels.project = {"classes": []}
         page.wait_for_selector("text=Name the classes first")
         labels.project = {}
-        page.wait_for_selector("text=The faces that are left lie with somebody else")
+        page.wait_for_selector("text=No face is left to ask you. 0 of 1 faces are answered.")
         labels.leases.clear()
         holds(page, READY)
         press(page, "1")

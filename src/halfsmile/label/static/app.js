@@ -9,7 +9,7 @@ import * as review from "./review.js";
 import { server } from "./server.js";
 import { closeList, session } from "./session.js";
 import { begin, onChange, refresh, state } from "./state.js";
-import { fill, supply } from "./supply.js";
+import { fill, keep, restore, supply } from "./supply.js";
 
 const VIEWS = { label: null, grid, browse, review, progress, project };
 const KEYS = [
@@ -54,7 +54,6 @@ function drawSaved() {
   const words = [];
   if (isStuck) words.push(`${some(count, "answer is", "answers are")} not saved yet. ${problem} They are kept here and sent again by themselves.`);
   else if (state.error) words.push(state.error);
-  else if (state.project?.problem) words.push(state.project.problem);
   if (refused.length) words.push(`${some(refused.length, "answer was", "answers were")} refused: ${refused[0].reason}`);
   const said = words.join(" ");
   $("banner").hidden = !said;
@@ -122,6 +121,7 @@ async function wire() {
   $("skip").addEventListener("click", (event) => { event.preventDefault(); $("main").focus(); });
   document.addEventListener("keydown", onKey);
   addEventListener("hashchange", route);
+  addEventListener("pagehide", keep);
   addEventListener("beforeunload", (event) => { if (state.queue.waiting.length) event.preventDefault(); });
   onChange(soon);
   await begin();
@@ -130,6 +130,8 @@ async function wire() {
   review.wire();
   grid.wire();
   await refresh();
+  restore();
+  fill();
   route();
   watch();
 }

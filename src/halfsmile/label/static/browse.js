@@ -6,20 +6,25 @@ import { ask } from "./server.js";
 import { classes, state } from "./state.js";
 import { fillTile } from "./tile.js";
 
-const FIELDS = ["answered", "label", "guess", "person", "annotator", "sort"];
+const FIELDS = ["show", "label", "guess", "person", "annotator", "sort"];
+const SHOWN = { open: { answered: "false" }, answered: { answered: "true" }, disputed: { disputed: "true" } };
 let scroller;
 let shown = null;
 
 const form = () => $("filters").elements;
 const asked = () => Object.fromEntries(FIELDS.map((name) => [name, form()[name].value.trim()]));
 
+/** What is chosen, as the server is asked. */
+const query = ({ show, ...others }) => ({ ...(SHOWN[show] ?? { kind: show }), ...others });
+
 /** What is chosen, in words. */
 function words(wanted) {
+  const chosen = form().show.selectedOptions[0]?.textContent ?? "";
   const said = [
-    { "": "All faces", false: "Not answered", true: "Answered" }[wanted.answered],
+    chosen.replace(/^./, (letter) => letter.toUpperCase()),
     wanted.label, wanted.guess && `guess ${wanted.guess}`, wanted.person && `person ${wanted.person}`,
     wanted.annotator && `by ${wanted.annotator}`,
-    { uncertainty: "uncertain first", disagreement: "disagreement first", doubt: "doubtful first" }[wanted.sort],
+    { uncertainty: "uncertain first", disagreement: "disagreement first", doubt: "doubtful first", newest: "last answered first" }[wanted.sort],
   ];
   return said.filter(Boolean).join(", ");
 }
@@ -33,21 +38,27 @@ function options(select, first, names) {
 /** Show the view; `given` are the filters of its address. */
 export function open(given) {
   const names = classes().map((one) => one.name);
-  const people = Object.keys(state.project?.annotators ?? {});
+  const people = state.project?.annotators ?? [];
   options(form().label, "any", names);
   options(form().guess, "any", names);
   options(form().annotator, "anybody", people);
   $("annotator-filter").hidden = people.length < 2;
   for (const name of FIELDS) form()[name].value = given.get(name) ?? "";
   const wanted = JSON.stringify(asked());
+  showPersons();
   scroller.load(wanted === shown);
   shown = wanted;
+}
+
+async function showPersons() {
+  const { persons } = await ask("v1/persons").catch(() => ({ persons: [] }));
+  $("persons").replaceChildren(...persons.map(({ name, faces }) => element("option", { value: name, label: some(faces, "face") })));
 }
 
 export function wire() {
   scroller = new Scroller($("browse-scroller"), "Faces", {
     fetch: async (offset, limit) => {
-      const said = await ask("v1/faces", { ...asked(), offset, limit });
+      const said = await ask("v1/faces", { ...query(asked()), offset, limit });
       $("browse-count").textContent = said.total ? some(said.total, "face") : "No face is like this.";
       return said;
     },

@@ -20,11 +20,12 @@ async function load() {
   $("grid-sheet").replaceChildren();
   $("grid-confirm").hidden = true;
   drawClasses();
-  if (!guess) { message("Which class?", "Choose one above."); return; }
   message("One moment", "The faces are coming.");
   try {
-    const said = await ask("v1/grid", { guess, count: MANY + passed.size, annotator: state.me, tab: state.tab });
+    const said = await ask("v1/grid", { guess: guess ?? "", count: Math.min(100, MANY + passed.size) });
     if (mine !== generation) return;
+    guess ??= said.guess ?? null;
+    drawClasses();
     const saved = new Set(state.queue.faces());
     faces = said.faces.filter((face) => !passed.has(face.id) && !saved.has(face.id)).slice(0, MANY);
   } catch (error) {
@@ -34,7 +35,7 @@ async function load() {
   if (!faces.length) {
     drawBar();
     if (!state.project?.model) message("No guess yet", "The grid shows faces by the model’s guess. Label some faces first; the model learns by itself.");
-    else message(`No more faces that look like ${guess}`, "Choose another class above, or label on.");
+    else message(guess ? `No more faces that look like ${guess}` : "No more faces", "Choose another class above, or label on.");
     return;
   }
   $("grid-message").hidden = true;
@@ -48,12 +49,10 @@ function message(title, text) {
 }
 
 function drawClasses() {
-  const counts = state.project?.per_guess ?? {};
   $("grid-classes").replaceChildren(...classes().map(({ name, key }) => {
     const dot = element("i", { className: "dot" });
     dot.style.background = color(name);
-    const many = counts[name] ? element("small", { textContent: counts[name].toLocaleString("en-US") }) : "";
-    const pill = element("button", { type: "button", ariaPressed: String(name === guess) }, dot, element("span", { textContent: name }), many);
+    const pill = element("button", { type: "button", ariaPressed: String(name === guess) }, dot, element("span", { textContent: name }));
     if (key) pill.title = `Key ${key}`;
     pill.addEventListener("click", () => { guess = name; $("grid-said").textContent = ""; load(); });
     return pill;
@@ -117,8 +116,6 @@ export function key(event) {
 }
 
 export function open() {
-  const counts = state.project?.per_guess ?? {};
-  guess ??= Object.keys(counts).sort((a, b) => counts[b] - counts[a])[0] ?? classes()[0]?.name ?? null;
   load();
 }
 

@@ -5,7 +5,7 @@ import { show } from "./server.js";
 import { current, give, go, latest, leave, look, mine, session, undo, visibleGuess } from "./session.js";
 import { Stage } from "./stage.js";
 import { prefer, state } from "./state.js";
-import { fill, prepare, supply } from "./supply.js";
+import { prepare, supply } from "./supply.js";
 
 const SHOWN = 12; // answers in the strip
 let isContext = false;
@@ -95,7 +95,7 @@ function drawTools(face) {
 /** Why this face, whose, and what was said of it. */
 function drawAbout(face) {
   const { list, at } = session;
-  const before = mine(face);
+  const before = mine(face)?.kind === "skip" ? null : mine(face);
   const others = list ? Object.entries(face?.answers ?? {}).filter(([who]) => who !== state.me) : [];
   const why = face?.why ? `${face.why[0].toUpperCase()}${face.why.slice(1)}.` : "";
   const isHidden = face?.guess && face.is_random && state.guess === "measured" && !before;
@@ -125,11 +125,10 @@ function message(face) {
   }
   if (!project.faces) return ["No face here", "No face was found in what was given. Start again with another folder: halfsmile label FOLDER --out labels/"];
   if (supply.problem) return ["No connection", `${supply.problem} This page asks again by itself; nothing is lost.`];
-  if (!supply.isEmpty) return ["One moment", "The first faces are coming."];
-  if (supply.left === 0 || (!isSet(supply.left) && project.answered >= project.faces)) {
-    return ["That was the last one", `You have answered all there is to ask, ${amount(project.answered)} of ${amount(project.faces)} faces in all.`, "#progress", "See how good the model is"];
-  }
-  return ["Nothing for you just now", "The faces that are left lie with somebody else at the moment. This page asks again by itself."];
+  if (!supply.finished) return ["One moment", "The next faces are coming."];
+  const all = `${amount(project.answered)} of ${amount(project.faces)} faces are answered.`;
+  if (state.second) return ["No second opinion is wanted", `You have seen all that others answered. ${all}`, "#project", "Go on with new faces"];
+  return ["That was the last one", `${supply.finished} ${all}`, "#progress", "See how good the model is"];
 }
 
 function drawMessage(face) {
@@ -174,7 +173,7 @@ function drawStrip() {
 }
 
 function drawFooting() {
-  const { model, training, preparing, stop, faces, answered } = state.project;
+  const { model, training, preparing, features, problems, stop, faces, answered } = state.project;
   $("answered-bar").value = faces ? answered / faces : 0;
   const recent = session.done.slice(-40).map((one) => one.time);
   const minutes = (recent.at(-1) - recent[0]) / 60_000;
@@ -185,9 +184,11 @@ function drawFooting() {
   $("model-text").textContent = [
     known || "No model yet: it learns from your first answers",
     training ? `learning… ${percent(training.share ?? 0)}` : "",
+    features ? `looking at the faces: ${percent(features.done / features.total)}` : "",
     preparing ? `cutting faces: ${amount(preparing.done)} of ${amount(preparing.total)}` : "",
     stop?.advised ? "you can stop here" : "",
   ].filter(Boolean).join(" · ");
+  $("problems-text").textContent = (problems ?? []).join(" ");
 }
 
 export function wire() {
@@ -206,5 +207,4 @@ export function wire() {
   on("zoom-in", () => stage.zoom(1.5));
   on("zoom-out", () => stage.zoom(1 / 1.5));
   on("from-close", leave);
-  fill();
 }

@@ -47,8 +47,10 @@ function perClass(counts) {
   return list;
 }
 
-function training({ running, last, error }) {
-  const words = last ? `Model ${last.number} learned from ${some(last.answers, "answer")}${isSet(last.seconds) ? ` in ${Math.round(last.seconds)} s` : ""}. It learns again by itself.`
+function training({ training: running, last }, error) {
+  const { model } = state.project;
+  const seconds = last && !last.error ? ` in ${last.seconds < 10 ? last.seconds.toFixed(1) : Math.round(last.seconds)} s` : "";
+  const words = model ? `Model ${model.number} learned from ${some(model.answers, "answer")}${seconds}. It learns again by itself.`
     : "No model yet. It learns by itself after some answers.";
   const bar = element("progress", { max: 1, value: running?.share ?? 0, ariaLabel: "Training" });
   const ways = [["head", "Train now", "seconds: what the answers add to the face network"], ["recipe", "Train the whole recipe", "minutes: the network learns, too"]];
@@ -60,7 +62,7 @@ function training({ running, last, error }) {
   });
   const name = { head: "The head learns", recipe: "The whole recipe learns" }[running?.what] ?? "Learning";
   return element("div", { className: "stack" }, element("p", { textContent: running ? `${name}: ${percent(running.share ?? 0)}. You can label on meanwhile.` : words }),
-    ...(running ? [bar] : []), ...(error ? [element("p", { className: "error", textContent: error })] : []), element("div", { className: "row" }, ...buttons),
+    ...(running ? [bar] : []), ...(error || last?.error ? [element("p", { className: "error", role: "alert", textContent: error || last.error })] : []), element("div", { className: "row" }, ...buttons),
     element("p", { className: "hint", textContent: "Train now takes seconds; the whole recipe takes minutes and pays with more answers." }));
 }
 
@@ -80,16 +82,15 @@ const card = (title, ...children) => element("section", { className: "card" }, e
 
 async function draw(error = "") {
   let found;
-  let state_;
+  let trained;
   try {
-    [found, state_] = await Promise.all([ask("v1/curve", { annotator: state.me }), ask("v1/training")]);
+    [found, trained] = await Promise.all([ask("v1/curve"), ask("v1/training")]);
   } catch (failed) {
     $("progress-body").replaceChildren(element("p", { className: "error", textContent: failed.message }));
     said = null;
     return;
   }
-  if (error) state_.error = error;
-  const now = JSON.stringify([found, state_, state.project?.answered, $("progress-body").clientWidth]);
+  const now = JSON.stringify([found, trained, error, state.project?.answered, $("progress-body").clientWidth]);
   if (now === said || !state.project || $("view-progress").hidden) return;
   said = now;
   const focused = document.activeElement?.id;
@@ -100,7 +101,7 @@ async function draw(error = "") {
     advice(found.stop ?? state.project.stop ?? {}),
     figures(found),
     element("div", { className: "cards" },
-      card("Accuracy on faces picked by chance", picture), card("Answers per class", perClass(found.per_class)), card("Training", training(state_))),
+      card("Accuracy on faces picked by chance", picture), card("Answers per class", perClass(found.per_class)), card("Training", training(trained, error))),
   );
   if (isOpen) $("progress-body").querySelector("details").open = true;
   if (focused) $(focused)?.focus();

@@ -7,8 +7,12 @@ import { restart } from "./supply.js";
 const EXPORTS = [
   ["csv", "Table (CSV)", "labels.csv", "a face a line"],
   ["folders", "Class folders (ZIP)", "labels.zip", "the pictures, one folder a class"],
-  ["label-studio", "Label Studio (JSON)", "label-studio.json", "to go on there"],
+  ["label-studio", "Label Studio (ZIP)", "label-studio.zip", "tasks with their pictures, to go on there"],
 ];
+const RULES = {
+  balanced: "uncertain, unlike, rare classes first", random: "by chance", margin: "two classes nearly level", entropy: "least sure",
+  badge: "uncertain and unlike", "core-set": "unlike those before",
+};
 let said = null;
 let note = "";
 
@@ -35,16 +39,27 @@ function you() {
   name.addEventListener("change", save);
   const second = element("input", { type: "checkbox", checked: state.second });
   second.addEventListener("change", () => { prefer("second", second.checked); restart(); });
-  const rules = state.project.rules ?? [];
   return card("You", form,
     chosen("The model’s guess is shown", "guess", [["measured", "but not on faces that measure the model"], ["always", "always"], ["never", "never"]]),
-    ...(rules.length ? [chosen("What is asked next", "rule", [["", `as the server thinks best (${state.project.rule})`], ...rules.map((rule) => [rule, rule])], restart)] : []),
-    element("label", { className: "check" }, second, element("span", { textContent: "Ask me about faces that others have answered, too" })));
+    ...(state.project.rules?.length ? [ruleField()] : []),
+    element("label", { className: "check" }, second, element("span", { textContent: "Second opinions: ask me about faces that others have answered" })));
 }
 
-async function change(body) {
+/** What picks the faces, for everybody. */
+function ruleField() {
+  const { rule, rules } = state.project;
+  const select = element("select", {}, ...rules.map((name) => element("option", { value: name, textContent: RULES[name] ? `${name}: ${RULES[name]}` : name })));
+  select.value = rule;
+  select.addEventListener("change", async () => {
+    await change("v1/rule", { rule: select.value });
+    restart();
+  });
+  return element("label", { className: "field" }, element("span", { textContent: "What picks the faces to ask, for everybody" }), select);
+}
+
+async function change(address, body) {
   try {
-    state.project = await tell("v1/classes", body);
+    state.project = await tell(address, body);
     note = "";
   } catch (error) { note = error.message; }
   said = null;
@@ -58,14 +73,14 @@ function classRow({ name, key }) {
   const input = element("input", { value: name, ariaLabel: `Name of the class ${name}`, autocomplete: "off", maxLength: 60 });
   input.addEventListener("change", () => {
     const wanted = input.value.trim();
-    if (wanted && wanted !== name) change({ rename: [name, wanted] }); else input.value = name;
+    if (wanted && wanted !== name) change("v1/classes", { rename: [name, wanted] }); else input.value = name;
   });
   const others = classes().filter((one) => one.name !== name);
   const merge = element("select", { ariaLabel: `Merge ${name} into another class` }, element("option", { value: "", textContent: "merge into…" }),
     ...others.map((one) => element("option", { value: one.name, textContent: one.name })));
   merge.addEventListener("change", () => {
     const into = merge.value;
-    if (into && confirm(`Every answer “${name}” will count as “${into}”. The answers themselves are kept as they were given. Merge?`)) change({ merge: [name, into] });
+    if (into && confirm(`Every answer “${name}” will count as “${into}”. The answers themselves are kept as they were given. Merge?`)) change("v1/classes", { merge: [name, into] });
     else merge.value = "";
   });
   return element("li", {}, element("kbd", { textContent: key ?? "·" }), dot, input, merge);
@@ -76,7 +91,7 @@ function classesCard() {
   const form = element("form", { className: "row" }, input, element("button", { textContent: "Add" }));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (input.value.trim()) await change({ add: input.value.trim() });
+    if (input.value.trim()) await change("v1/classes", { add: input.value.trim() });
     $("class-new")?.focus();
   });
   return card("Classes", element("ul", { className: "classes" }, ...classes().map(classRow)), form,
@@ -101,19 +116,19 @@ function takeAway() {
 }
 
 function where() {
-  const { stored, annotators, faces } = state.project;
-  const files = [["answers.jsonl", "every answer the moment it was given, only ever added to"], ["labels.csv", "the labels as they stand, written at each training"]];
-  const people = Object.entries(annotators ?? {});
+  const { stored, annotators, faces, problems } = state.project;
+  const files = [["answers.jsonl", "every answer the moment it was given, only ever added to"], ["labels.csv", "the labels as they stand, written at each training"], ["labels.parquet", "the same, for halfsmile train"]];
   return card("What is stored, and where",
     element("p", { textContent: "Everything stays on the computer that serves this page:" }), element("pre", { tabIndex: 0, textContent: stored }),
     element("dl", { className: "files" }, ...files.flatMap(([name, text]) => [element("dt", { textContent: name }), element("dd", { textContent: text })])),
     element("p", { className: "hint", textContent: "Pictures stay where they were. This browser keeps your name, your settings, and answers that are not saved yet; nothing goes anywhere else." }),
-    ...(people.length > 1 ? [element("p", { textContent: `${some(faces, "face")}; answers: ${people.map(([who, count]) => `${who} ${count}`).join(", ")}.` })] : []));
+    ...(annotators?.length > 1 ? [element("p", { textContent: `${some(faces, "face")}, answered by ${annotators.join(", ")}.` })] : []),
+    ...(problems ?? []).map((text) => element("p", { className: "error", textContent: text })));
 }
 
 function draw() {
   if (!state.project) return;
-  const now = JSON.stringify([state.project.classes, state.project.stored, state.project.rules, state.project.annotators, state.me, note]);
+  const now = JSON.stringify([state.project.classes, state.project.stored, state.project.rules, state.project.annotators, state.project.rule, state.project.problems, state.me, note]);
   if (now === said || $("project-body").contains(document.activeElement) && said && document.activeElement.matches("input:not([type=checkbox])") && document.activeElement.value !== document.activeElement.defaultValue) return;
   said = now;
   const stack = (...cards) => element("div", { className: "stack" }, ...cards);

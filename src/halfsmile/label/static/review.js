@@ -34,7 +34,7 @@ async function showAgreement() {
   const { kappa, alpha, faces, pairs } = await ask("v1/agreement").catch(() => ({}));
   if (!isSet(kappa) && !isSet(alpha)) { $("agreement").replaceChildren(); return; }
   const number = (value) => (isSet(value) ? value.toFixed(2) : "–");
-  const rows = (pairs ?? []).map((pair) => element("tr", {}, element("td", { textContent: `${pair.a} and ${pair.b}` }),
+  const rows = (pairs ?? []).map((pair) => element("tr", {}, element("td", { textContent: pair.annotators.join(" and ") }),
     element("td", { textContent: amount(pair.faces) }), element("td", { textContent: number(pair.kappa) })));
   $("agreement").replaceChildren(
     element("p", { textContent: `On ${some(faces ?? 0, "face")} that several people answered: Cohen’s kappa ${number(kappa)}, Krippendorff’s alpha ${number(alpha)} (1: always the same; 0: as by chance).` }),

@@ -47,7 +47,7 @@ export function give(kind, labels = [], votes = undefined) {
   state.queue.answer(state.me, answer);
   say(`${told(answer)}.`.replace(/^./, (letter) => letter.toUpperCase()));
   if (at !== null) go(1);
-  else if (list) { leaveOut(face.id); go(1); } else advance();
+  else if (list) { leaveOut(face.id); go(1); } else advance(kind === "skip");
   changed();
 }
 
@@ -103,9 +103,10 @@ export async function undo() {
 async function undoEarlier() {
   if (!await state.queue.settled()) { say("There is nothing to take back here."); return; }
   try {
-    const { face } = await tell("v1/undo", { annotator: state.me });
-    if (face) { closeList(); putBack(face); }
-    say(face ? "The last answer was taken back." : "There is nothing to take back.");
+    const { faces } = await tell("v1/undo", { annotator: state.me });
+    closeList();
+    putBack(...faces);
+    say(faces.length > 1 ? `The last ${faces.length} answers were taken back; they were sent together.` : "The last answer was taken back.");
     refresh();
   } catch (error) { say(error.message); }
   changed();

@@ -18,13 +18,12 @@ export const state = {
   me: kept("name", "me"),
   guess: kept("guess", "measured"), // shown: "always", "measured" (not where a face measures), "never"
   second: kept("second", "") === "yes",
-  rule: kept("rule", ""),
   isVoting: kept("voting", "") === "yes",
   tab: "",
   queue: null,
 };
 
-const NAMES = { me: "name", guess: "guess", second: "second", rule: "rule", isVoting: "voting" };
+const NAMES = { me: "name", guess: "guess", second: "second", isVoting: "voting" };
 
 /** Change a preference, and keep it. */
 export function prefer(name, value) {
@@ -35,7 +34,8 @@ export function prefer(name, value) {
   changed();
 }
 
-export const classes = () => state.project?.classes ?? [];
+/** Names and keys; the tenth has the key 0. */
+export const classes = () => (state.project?.classes ?? []).map((one, i) => ({ ...one, key: one.key ?? (i === 9 ? "0" : null) }));
 
 /** A name for this tab that outlives a reload, and that no other tab has. */
 async function nameTab() {

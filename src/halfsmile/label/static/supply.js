@@ -2,30 +2,26 @@
 import { ask, show } from "./server.js";
 import { changed, state } from "./state.js";
 
-const AHEAD = 16; // faces ready; at four answers a second these last four seconds
-const REFILL = 12;
+const AHEAD = 10; // faces ready; at four answers a second they last more than two
+const REFILL = 8;
+const SHELF = "halfsmile.label.faces";
 
 export const supply = {
   faces: [], // the first one is shown
-  left: null, // how many more this person could be asked
-  isEmpty: false, // the server has no more for now
+  finished: "", // what the server says where it has no more for now
   problem: "",
 };
 
-const answered = new Set(); // in this tab; the server may not know it yet
+const answered = new Set(); // in this tab
 let asking = null;
 let timer = 0;
 let generation = 0;
 
-/** Decode a face's picture ahead; `face.picture` is the image once it can be shown, `face.lost` why it can't. */
+/** Decode a face's picture ahead; `face.picture` is the image once it can be shown, `face.lost` why it can’t. */
 export function prepare(face) {
-  if (face.coming) return face.coming;
-  face.coming = (async () => {
-    const image = new Image();
-    image.alt = "";
+  face.coming ??= (async () => {
     try {
-      await show(image, face.image);
-      face.picture = image;
+      face.picture = await show(Object.assign(new Image(), { alt: "" }), face.image);
       face.lost = "";
     } catch (error) {
       face.lost = error.status ? error.message : "Its picture can’t be read.";
@@ -35,23 +31,24 @@ export function prepare(face) {
   return face.coming;
 }
 
+/** Whether a face was answered in this tab or is asked already. */
+const isKnown = (face) => answered.has(face.id) || supply.faces.some((one) => one.id === face.id) || state.queue.faces().includes(face.id);
+
 /** Fetch more when few are left. */
 export async function fill() {
-  if (asking || supply.faces.length >= REFILL || supply.isEmpty || timer) return;
+  if (asking || timer || supply.faces.length >= REFILL) return;
   const mine = generation;
-  const holding = [...new Set([...supply.faces.map((face) => face.id), ...state.queue.faces()])];
-  const asked = { annotator: state.me, tab: state.tab, count: AHEAD - supply.faces.length, holding: holding.join(",") };
-  asking = ask("v1/next", { ...asked, rule: state.rule, second: state.second ? "true" : "" });
+  const count = state.second ? AHEAD : AHEAD - supply.faces.length; // those answered by others are not kept for anybody
+  asking = ask("v1/next", { annotator: state.me, count, second: state.second ? "true" : "" });
+  changed();
   try {
     const said = await asking;
     if (mine !== generation) return;
-    const held = new Set(supply.faces.map((face) => face.id));
-    const fresh = said.faces.filter((face) => !held.has(face.id) && !answered.has(face.id));
+    const fresh = said.faces.filter((face) => !isKnown(face));
     supply.faces.push(...fresh);
-    supply.left = said.left ?? null;
-    supply.isEmpty = said.faces.length === 0;
     supply.problem = "";
-    if (supply.isEmpty || !fresh.length) later(supply.isEmpty ? 2000 : 500); // others may give some back
+    supply.finished = supply.faces.length ? "" : said.finished ?? "";
+    if (!supply.faces.length) later(supply.finished ? 2000 : 400); // some may come back
     fresh.forEach(prepare);
   } catch (error) {
     if (mine === generation) { supply.problem = error.message; later(1000); }
@@ -59,17 +56,17 @@ export async function fill() {
     if (mine === generation) asking = null;
     changed();
   }
-  fill();
 }
 
 function later(wait) {
   clearTimeout(timer);
-  timer = setTimeout(() => { timer = 0; supply.isEmpty = false; fill(); }, wait);
+  timer = setTimeout(() => { timer = 0; fill(); }, wait);
 }
 
-/** The first face was answered: the next one is first. */
-export function advance() {
-  answered.add(supply.faces.shift().id);
+/** The first face was answered: the next one is first. A skipped one may come back. */
+export function advance(isSkipped) {
+  const face = supply.faces.shift();
+  if (!isSkipped) answered.add(face.id);
   fill();
 }
 
@@ -80,20 +77,37 @@ export function leaveOut(id) {
   if (index > 0) supply.faces.splice(index, 1);
 }
 
-/** A face whose answer was taken back comes first again. */
-export function putBack(face) {
-  answered.delete(face.id);
-  supply.faces = [face, ...supply.faces.filter((one) => one.id !== face.id)];
-  prepare(face);
+/** Faces whose answers were taken back come first again. */
+export function putBack(...faces) {
+  const ids = new Set(faces.map((face) => face.id));
+  ids.forEach((id) => answered.delete(id));
+  supply.faces = [...faces, ...supply.faces.filter((face) => !ids.has(face.id))];
+  faces.slice(0, AHEAD).forEach(prepare);
 }
 
-/** Begin anew: another person, another rule. The face that is shown may go, too. */
+/** Begin anew: another person, another rule. */
 export function restart() {
   generation += 1;
   asking = null;
   clearTimeout(timer);
   timer = 0;
-  Object.assign(supply, { faces: [], left: null, isEmpty: false, problem: "" });
+  Object.assign(supply, { faces: [], finished: "", problem: "" });
   answered.clear();
   fill();
+}
+
+const owner = () => JSON.stringify([state.me, state.project?.stored]);
+
+/** The server keeps these faces for this tab: after a reload they are asked first. */
+export function keep() {
+  const plain = supply.faces.map(({ picture, around, coming, thumb, lost, ...face }) => face);
+  sessionStorage.setItem(SHELF, JSON.stringify({ owner: owner(), faces: plain }));
+}
+
+export function restore() {
+  const kept = JSON.parse(sessionStorage.getItem(SHELF) ?? "{}");
+  sessionStorage.removeItem(SHELF);
+  if (kept.owner !== owner()) return;
+  supply.faces = kept.faces.filter((face) => !isKnown(face));
+  supply.faces.forEach(prepare);
 }
