@@ -91,9 +91,9 @@ def _add_questions(app: FastAPI, labeling: Labeling) -> None:
         return labeling.answer(body.annotator, [one.model_dump() for one in body.answers])
 
     @app.post("/v1/undo", response_model=schema.Undone, responses=schema.answers(409, 503, 507))
-    def undo(body: schema.Who) -> dict[str, Any]:
-        """Take back what this person sent last, all of it."""
-        return labeling.undo(body.annotator)
+    def undo(body: schema.Undo) -> dict[str, Any]:
+        """Take back what this person sent last, all of it, or the answer of a token, once."""
+        return labeling.undo(body.annotator, body.token)
 
     @app.post("/v1/classes", response_model=schema.Project, responses=schema.answers(409, 507))
     def classes(body: schema.ClassChange) -> dict[str, Any]:

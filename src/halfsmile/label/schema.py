@@ -37,10 +37,13 @@ class GivenAnswers(Asked):
     answers: Annotated[list[GivenAnswer], Field(min_length=1, max_length=MOST_AT_ONCE)]
 
 
-class Who(Asked):
-    """A person."""
+class Undo(Asked):
+    """Whose answer is taken back, and which."""
 
     annotator: Name = "me"
+    token: Annotated[StrictStr, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="Of the answer; the last POST, all of it, where none is given."
+    )
 
 
 class ClassChange(Asked):
@@ -141,7 +144,7 @@ class Counted(Told):
 class Undone(Counted):
     """What was taken back."""
 
-    face: Face
+    face: Face | None
     faces: list[Face]
 
 

@@ -338,17 +338,24 @@ class Labeling:
                 self.learning.wake()
             return self._told(name)
 
-    def undo(self, annotator: str = ME) -> dict[str, Any]:
-        """Take back what somebody sent last, all of it.
+    def undo(self, annotator: str = ME, token: str | None = None) -> dict[str, Any]:
+        """Take back what somebody sent last, all of it, or the one answer of a token.
+
+        Args:
+            annotator: Who answered.
+            token: Of the answer; where none of theirs that counts has it (any more), nothing happens, so
+                that it does no harm to ask again.
 
         Returns:
-            ``face``, the last of its faces, ``faces`` all of them, ``answered`` and ``mine``.
+            ``face``, the last of its faces or None, ``faces`` all of them, ``answered`` and ``mine``.
 
         Raises:
-            NothingToUndoError: If there is nothing.
+            NothingToUndoError: If there is nothing and no token was given.
         """
         with self.guard:
-            undone = self.state.to_undo(annotator)
+            undone = self.state.to_undo(annotator, token)
+            if not undone:
+                return {"face": None, "faces": [], **self._told(annotator)}
             self._record(
                 [{"event": "undo", "annotator": annotator, "undone": [answer.seq for answer in undone]}]
             )

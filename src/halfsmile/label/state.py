@@ -49,6 +49,7 @@ class Answer:
         is_random: Whether the face had been picked by chance, to measure.
         time: When, UTC, ISO 8601.
         batch: Number of the first answer that was sent together with this one.
+        token: By which the sender knows it.
     """
 
     seq: int
@@ -59,6 +60,7 @@ class Answer:
     is_random: bool
     time: str
     batch: int
+    token: str | None = None
 
 
 @dataclass
@@ -202,13 +204,15 @@ class State:
         """Answers of one person that were not undone, oldest first; the last may be undone next."""
         return self._history.get(annotator, ())
 
-    def to_undo(self, annotator: str) -> list[Answer]:
-        """The answers that this person sent last, together.
+    def to_undo(self, annotator: str, token: str | None = None) -> list[Answer]:
+        """The answers that this person sent last, together; or the one of a token, if it still counts.
 
         Raises:
-            NothingToUndoError: If there is none.
+            NothingToUndoError: If there is none and no token was given.
         """
-        history = self._history.get(annotator)
+        history = self._history.get(annotator, [])
+        if token is not None:
+            return [answer for answer in history if answer.token == token]
         if not history:
             raise NothingToUndoError(f"{annotator} has given no answer that could be taken back.")
         return [answer for answer in history if answer.batch == history[-1].batch]
@@ -231,6 +235,7 @@ class State:
             is_random=bool(event.get("random")),
             time=event["time"],
             batch=int(event.get("batch") or event["seq"]),
+            token=event.get("token"),
         )
         if event.get("token"):
             self.tokens.add(event["token"])
