@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import Any
 
 NO_FACE = "no face"
+UNSURE = "low confidence"
+UNLIKE = "unlike the faces it learned from"
 ODD_FACE = "a face could not be cut out"
 
 
@@ -28,6 +30,8 @@ class Face:
         probabilities: Of every label, in the model's order; they sum to 1.
         confidence: Probability of ``expression``.
         uncertain: Whether ``confidence`` lies below the threshold of certainty; None where there is none.
+        doubt: Why the answer is uncertain: :data:`UNSURE`, :data:`UNLIKE`, or both; None where it is certain,
+            and where there is no threshold.
         possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
             prediction). None where the model has no such sets.
@@ -50,6 +54,7 @@ class Face:
     probabilities: dict[str, float]
     confidence: float
     uncertain: bool | None
+    doubt: str | None = None
     possible: tuple[str, ...] | None = None
     votes: dict[str, float] | None = None
     quality: dict[str, float] | None = None

@@ -32,6 +32,7 @@ from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
+    from halfsmile.predict.baseline import Baseline
     from halfsmile.predict.temporal_model import TemporalModel
 
 
@@ -62,6 +63,8 @@ def predict_run(
     smoothing: float | None = None,
     temporal: str | Path | TemporalModel | None = None,
     same_people: bool = False,
+    baseline: Baseline | None = None,
+    neutral: str | Path | None = None,
     frames_without_face: bool = False,
     as_video: bool = False,
     fps: float | None = None,
@@ -107,6 +110,8 @@ def predict_run(
         smoothing: Seconds over which each person's probabilities are averaged.
         temporal: Network over frames, for videos.
         same_people: Number people across all videos of the run, and know them by the face network, too.
+        baseline: ``person`` answers in videos relative to each person's own resting face.
+        neutral: Photograph of the person's resting face, to be taken for it.
         frames_without_face: Write a row for each frame without a face.
         as_video: Take the pictures of each folder as the frames of one video, in the order of their numbers.
         fps: Frames per second of those videos.
@@ -170,12 +175,18 @@ def predict_run(
         "--smoothing": smoothing is not None,
         "--same-people": same_people,
         "--temporal": temporal is not None,
+        "--baseline": baseline is not None,
+        "--neutral": neutral is not None,
         "--plot": plot is not None,
         "--frames-without-face": frames_without_face,
     }
     notes = list(sources.notes)
     if prior is not None:
         notes.append(f"Expressions are expected as often as the prior {prior} says.")
+    if neutral is not None:
+        notes.append(f"Answers in videos are relative to the resting face of {neutral}.")
+    elif baseline is not None:
+        notes.append("Answers in videos are relative to each person's own resting face.")
     if as_video:
         sources = replace(sources, items=as_recordings(sources.items))
     else:
@@ -208,6 +219,8 @@ def predict_run(
         "smoothing": smoothing,
         "temporal": None,
         "people": known_people(threads) if same_people else None,
+        "baseline": baseline,
+        "neutral": None if neutral is None else predictor.resting_face(neutral),
     }
     if temporal is not None:
         from halfsmile.predict.temporal import open_temporal

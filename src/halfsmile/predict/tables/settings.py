@@ -59,6 +59,8 @@ def settings_of(
         "clip_boxes": predictor.clip_boxes,
         "detect_every": video["detect_every"],
         "smoothing": video["smoothing"],
+        "baseline": video["baseline"],
+        "neutral": None if video["neutral"] is None else dict(video["neutral"]),
         "same_people": video["people"] is not None,
         "frames_without_face": frames_without_face,
         "fps": fps,
