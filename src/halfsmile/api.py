@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from halfsmile.predict.predictor import Predictor
     from halfsmile.recipes.config import Preset, Recipe
 
-Device = Literal["cpu", "cuda"]
+Device = Literal["cpu", "cuda", "mps"]
 PathLike = str | Path
 
 

@@ -31,7 +31,12 @@ class Face:
         possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
             prediction). None where the model has no such sets.
+        votes: Share of annotators, of ten like those of the labels, who would call the face so, by label:
+            a faint smile is seen by some. They sum to 1; None where the model never saw votes.
         quality: Scores from 0 to 1 by name; None where they were not asked for.
+        pose: ``yaw``, ``pitch`` and ``roll`` of the head in degrees, rough; see
+            :class:`halfsmile.faces.quality.Pose`. None without landmarks.
+        picture_size: Width and height of the upright picture in pixels.
     """
 
     source: str
@@ -46,7 +51,10 @@ class Face:
     confidence: float
     uncertain: bool | None
     possible: tuple[str, ...] | None = None
+    votes: dict[str, float] | None = None
     quality: dict[str, float] | None = None
+    pose: dict[str, float] | None = None
+    picture_size: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -109,5 +117,5 @@ class Faces(list[Face]):
             raise ValueError("to_pandas needs pandas: pip install pandas") from error
         labels = list(self[0].probabilities) if self else []
         scores = list(self[0].quality or ()) if self else []
-        names = column_names(labels, scores)
+        names = column_names(labels, scores, votes=bool(self) and self[0].votes is not None)
         return pandas.DataFrame([flat_row(face) for face in self], columns=names)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
-from halfsmile.faces.tracking.track import TrackedFace
+from halfsmile.faces.tracking.gallery import Gallery
+from halfsmile.faces.tracking.track import TrackedFace, Tracker
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
@@ -67,10 +68,15 @@ def predict_video(
     predictor: Predictor,
     source: str | Path | int | Iterable[VideoFrame],
     *,
+    start: float = 0.0,
+    end: float | None = None,
     every: int = 1,
+    every_seconds: float | None = None,
+    retries: int = 3,
     detect_every: int = 3,
     smoothing: float | None = None,
     temporal: str | Path | TemporalModel | None = None,
+    people: Gallery | None = None,
     keep_pictures: bool = True,
     name: str | None = None,
     problems: list[str] | None = None,
@@ -80,10 +86,15 @@ def predict_video(
     Args:
         predictor: Its detector and model are used.
         source: A file, an address, the number of a camera, or frames.
+        start: Seconds; earlier frames are left out. Frames that are given as such are all taken.
+        end: Seconds; frames from then on are left out.
         every: Take each frame whose number is a multiple of this.
+        every_seconds: Take the first frame at or after each multiple of this time.
+        retries: How often in a row a stream that breaks off is opened again.
         detect_every: Frames of the video from one detection to the next.
         smoothing: Seconds over which each person's probabilities are averaged; None for none.
         temporal: Network over frames, see :func:`halfsmile.predict.temporal.open_temporal`.
+        people: Knows who was seen before, also in other videos; None for this one alone.
         keep_pictures: Without them frames that wait need hardly any memory; ``Seen.frame.image`` is empty.
         name: What ``Face.source`` will say; the source itself by default.
         problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
@@ -92,16 +103,38 @@ def predict_video(
         ValueError: If an argument is out of range, or the network over frames can't be had or does not fit.
         BadVideoError: From the first ``next``, if nothing of the source can be decoded.
     """
-    require_video_options(every=every, detect_every=detect_every, smoothing=smoothing)
+    require_video_options(
+        every=every,
+        detect_every=detect_every,
+        smoothing=smoothing,
+        every_seconds=every_seconds,
+        start=start,
+        end=end,
+    )
     network = open_temporal(temporal, predictor.model, smoothing=smoothing)
     is_live = isinstance(source, int) or (isinstance(source, str) and is_address(source))
     if isinstance(source, str | Path | int):
         name = str(source) if name is None else name
-        pictures: Iterable[VideoFrame] = frames(source, every=every, problems=problems)
+        pictures: Iterable[VideoFrame] = frames(
+            source,
+            every=every,
+            every_seconds=every_seconds or 0.0,
+            start=start,
+            end=end,
+            retries=retries,
+            problems=problems,
+        )
     else:
         pictures = source
     found = _name_expressions(
-        predictor, follow(pictures, predictor.detector, detect_every=detect_every), name or "frames"
+        predictor,
+        follow(
+            pictures,
+            predictor.detector,
+            detect_every=detect_every,
+            tracker=None if people is None else Tracker(gallery=people),
+        ),
+        name or "frames",
     )
     if not keep_pictures:
         found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)

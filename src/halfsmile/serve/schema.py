@@ -19,7 +19,10 @@ EXAMPLE_FACE: dict[str, Any] = {
     "confidence": 0.94,
     "uncertain": False,
     "possible": ["happiness"],
+    "votes": {"neutral": 0.2, "happiness": 0.8},
     "quality": None,
+    "pose": {"yaw": -4.1, "pitch": 6.3, "roll": -0.5},
+    "picture_size": [640, 480],
 }
 EXAMPLE_MODEL: dict[str, Any] = {"name": "default", "labels": ["neutral", "happiness"]}
 EXAMPLE_FACTS: dict[str, Any] = EXAMPLE_MODEL | {
@@ -86,7 +89,14 @@ class FaceAnswer(Answer):
     possible: list[str] | None = Field(
         description="Labels that can't be ruled out, most probable first (conformal set); null without sets."
     )
+    votes: dict[str, float] | None = Field(
+        description="Share of annotators who would call it so; null where the model never saw votes."
+    )
     quality: dict[str, float] | None = Field(description="Scores from 0 to 1, where asked for.")
+    pose: dict[str, float] | None = Field(
+        description="Yaw, pitch and roll of the head in degrees, rough; null without landmarks."
+    )
+    picture_size: list[int] | None = Field(description="Width and height of the picture in pixels.")
 
 
 class ModelName(Answer):

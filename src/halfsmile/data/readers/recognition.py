@@ -60,6 +60,9 @@ _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 _SHOWN = 12
 _AFFECTNET = re.compile(rb"(\xef\xbb\xbf)?\"?(subDirectory_filePath|\d+/[0-9a-f]{16,}\.)")
 
+LABELED = ("answers.jsonl", "labels.parquet")
+"""What a folder of ``halfsmile label`` has: the journal, and the list of faces with labels."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -215,6 +218,8 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 
 def _by_sign(folder: Path) -> Layout | None:
     """The layout of a folder by a file that only one layout has."""
+    if (folder / LABELED[0]).is_file() and (folder / LABELED[1]).is_file():
+        return Layout("manifest", folder / LABELED[1], f"it has {LABELED[0]}, the answers of halfsmile label")
     for name, signs in _SIGNS.items():
         for sign in signs:
             if (folder / sign).exists():
