@@ -20,7 +20,8 @@ class Serve:
         model: Exported ONNX file or run folder.
         host: Address to listen on; others than loopback need a key or --unprotected.
         port: Port to listen on.
-        detector: What finds the faces; auto is yunet.
+        detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
+            before.
         threshold: Confidence from which an answer counts as certain.
         threads: Threads of the model.
         unprotected: Listen to other machines without a key.
@@ -33,7 +34,7 @@ class Serve:
     model: Model = None
     host: str = "127.0.0.1"
     port: int = 8000
-    detector: Literal["auto", "yunet", "mtcnn"] = "auto"
+    detector: Literal["auto", "yunet", "mtcnn", "aligned"] = "auto"
     threshold: Threshold = None
     threads: ModelThreads = None
     unprotected: bool = False

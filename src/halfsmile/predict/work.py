@@ -66,7 +66,7 @@ class Work:
 
     def pictures(self, sources: Iterable[MediaSource]) -> Iterator[MediaSource]:
         """Predict for pictures; give each source when its rows are written."""
-        for batch in batches(read_ahead(sources)):
+        for batch in batches(read_ahead(sources, self.summary.damaged)):
             found = self.predictor.predict_batch(
                 [picture for _, picture in batch], [s.name for s, _ in batch]
             )
@@ -240,12 +240,17 @@ def duration_of(video: str | int) -> float | None:
         return None
 
 
-def read_ahead(sources: Iterable[MediaSource]) -> Iterator[Picture]:
-    """Read pictures in their order, some of them while others are worked on."""
+def read_ahead(sources: Iterable[MediaSource], problems: list[str] | None = None) -> Iterator[Picture]:
+    """Read pictures in their order, some of them while others are worked on.
+
+    Args:
+        sources: Pictures.
+        problems: Gets a sentence for each that is damaged and was read all the same.
+    """
 
     def read(source: MediaSource) -> Picture:
         try:
-            return source, source.read()
+            return source, source.read(problems)
         except Exception as error:  # whatever it is, the other sources are processed
             return source, in_words(error).removeprefix(f"{source.locator}: ")
 
