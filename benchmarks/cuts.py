@@ -10,6 +10,7 @@ person is split where somebody who was seen in an earlier shot has a new number.
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -30,6 +31,7 @@ from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.faces.tracking.appearance import Look, look
 from halfsmile.faces.tracking.follow import follow
 from halfsmile.faces.tracking.gallery import Gallery
+from halfsmile.faces.tracking.identity import FaceIdentity
 from halfsmile.faces.tracking.shots import ShotDetector
 from halfsmile.faces.tracking.track import Tracker
 from halfsmile.faces.video.frames import VideoFrame
@@ -50,6 +52,7 @@ class Options:
         seed: Of people, rooms and motion.
         detect_every: Frames from one detection to the next.
         similarities: Least similarities of the gallery to compare.
+        identities: Least likenesses of the face network to compare.
         likenesses: Least likenesses where a cut may be to compare.
     """
 
@@ -60,6 +63,7 @@ class Options:
     seed: int = 0
     detect_every: int = 3
     similarities: tuple[float, ...] = (0.72,)
+    identities: tuple[float, ...] = ()
     likenesses: tuple[float, ...] = (0.9,)
 
 
@@ -95,6 +99,10 @@ class PlaceAndLook(Gallery):
 Rule = Callable[[], tuple[Tracker, ShotDetector]]
 
 
+def _knowing(gallery: Callable[[], Gallery]) -> tuple[Tracker, ShotDetector]:
+    return Tracker(gallery=gallery()), ShotDetector()
+
+
 def rules(options: Options) -> dict[str, Rule]:
     """What is compared; each makes what a film needs."""
     nobody = 2.0  # a change that no picture has
@@ -117,6 +125,11 @@ def rules(options: Options) -> dict[str, Rule]:
         "same place, like look": forgetting(PlaceAndLook),
         "gallery": forgetting(Gallery),
     }
+    if options.identities:
+        network = FaceIdentity(threads=1)
+    for least in options.identities:
+        known = functools.partial(Gallery, identity=network, min_identity=least)
+        found[f"face network {least}"] = functools.partial(_knowing, known)
     for similarity in options.similarities:
         for likeness in options.likenesses:
             found[f"gallery {similarity}, possible cuts {likeness}"] = whole(similarity, likeness)

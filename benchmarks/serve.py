@@ -45,10 +45,13 @@ class Options:
         clients: Clients at once.
         side: Side of the pictures in pixels.
         batches: Largest batches to compare.
-        threads: Threads of the model.
+        workers: Numbers of predictors side by side to compare, each with its share of the threads.
+        rounds: How often all are measured in turn; the median counts.
+        threads: Threads of all predictors together.
         stand_in: Milliseconds that a stand-in takes for a batch, and half of that for each picture; None uses
             the real predictor.
         serve_batch: Used by the program itself: serve with this batch.
+        serve_workers: Likewise, with so many predictors.
     """
 
     model: Path | None = None
@@ -56,9 +59,12 @@ class Options:
     clients: int = 64
     side: int = 256
     batches: tuple[int, ...] = (8, 1)
-    threads: int | None = 1
+    workers: tuple[int, ...] = (1,)
+    rounds: int = 1
+    threads: int = 1
     stand_in: float | None = None
     serve_batch: int | None = None
+    serve_workers: int = 1
 
 
 class StandIn:
@@ -87,21 +93,23 @@ def serve(options: Options, batch: int) -> None:
     from halfsmile.serve.limits import ServerLimits
     from halfsmile.serve.run import listen, make_server
 
-    predictor: Any
-    if options.stand_in is not None:
-        predictor = StandIn(options.stand_in)
-    else:
-        predictor = Predictor(options.model, threads=options.threads)
+    def make() -> Any:
+        if options.stand_in is not None:
+            return StandIn(options.stand_in)
+        return Predictor(options.model, threads=max(1, options.threads // options.serve_workers))
+
+    predictor, *more = (make() for _ in range(options.serve_workers))
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     with suppress(KeyboardInterrupt):
-        make_server(create_app(predictor, ServerLimits(batch=batch))).run(sockets=[listener])
+        make_server(create_app(predictor, ServerLimits(batch=batch), more=more)).run(sockets=[listener])
 
 
 @contextmanager
-def server(batch: int) -> Iterator[tuple[int, int]]:
+def server(batch: int, workers: int) -> Iterator[tuple[int, int]]:
     """Port and process of a server."""
-    command = [sys.executable, __file__, *sys.argv[1:], "--serve-batch", str(batch)]
+    own = ["--serve-batch", str(batch), "--serve-workers", str(workers)]
+    command = [sys.executable, __file__, *sys.argv[1:], *own]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             port = process.stdout.readline() if process.stdout else ""
@@ -145,8 +153,8 @@ def memory(process: int) -> float:
     return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def measure(options: Options, batch: int, pictures: list[bytes]) -> dict[str, Any]:
-    with server(batch) as (port, process):
+def measure(options: Options, batch: int, workers: int, pictures: list[bytes]) -> dict[str, Any]:
+    with server(batch, workers) as (port, process):
         warm = Counter[str]()
         client(port, pictures[0], time.monotonic() + 1.0, [], warm)
         before = memory(process)
@@ -180,19 +188,29 @@ def main() -> None:
         serve(options, options.serve_batch)
         return
     pictures = [picture(seed, options.side) for seed in range(16)]
-    table = Table("largest batch", "requests/s", "p50 / p95 / p99, ms", "answers", "failures", "memory, MiB")
+    table = Table(
+        "largest batch",
+        "predictors",
+        "requests/s",
+        "p50 / p95 / p99, ms",
+        "answers",
+        "failures",
+        "memory, MiB",
+    )
+    kinds = [(batch, workers) for batch in options.batches for workers in options.workers]
+    rounds = [[measure(options, *kind, pictures) for kind in kinds] for _ in range(options.rounds)]
     rates = []
-    for batch in options.batches:
-        found = measure(options, batch, pictures)
+    for kind, alike in zip(kinds, zip(*rounds, strict=True), strict=True):
+        found = sorted(alike, key=lambda one: float(one["rate"]))[len(alike) // 2]
         rates.append(found["rate"])
         table.add_row(
-            str(batch), f"{found['rate']:.1f}", found["times"], found["statuses"], str(found["failures"]),
-            found["memory"],
+            *map(str, kind), f"{found['rate']:.1f}", found["times"], found["statuses"],
+            str(found["failures"]), found["memory"],
         )  # fmt: skip
     console = make_console()
     console.print(table)
     if len(rates) > 1 and rates[-1]:
-        console.print(f"batched / unbatched: {rates[0] / rates[-1]:.2f}")
+        console.print(f"first / last: {rates[0] / rates[-1]:.2f}")
 
 
 if __name__ == "__main__":

@@ -150,3 +150,23 @@ def test_bad_input_is_refused() -> None:
         pose(np.ones((5, 2)))
     with pytest.raises(ValueError, match="Picture 0 is empty"):
         quality(Detection(np.array([0, 0, 2, 2], np.float32)), np.zeros((0, 3, 3), np.uint8))
+
+
+@pytest.mark.parametrize("limit", [15.0, 45.0])
+def test_other_heads_near_the_camera_are_off_by_some_degrees(limit: float) -> None:
+    """Points 5 % of the eye distance off the average head's, the nose's depth 15 %, landmarks 2 %."""
+    rng = np.random.default_rng(0)
+    average = average_head()
+    eyes = float(np.linalg.norm(average[0] - average[1]))
+    errors = []
+    for _ in range(1000):
+        truth = rng.uniform(-1, 1, 3) * (limit, limit * 2 / 3, 30)
+        head = average + rng.normal(0, 0.05 * eyes, (5, 3)) * (0.6, 0.8, 0.5)
+        head[2, 2] *= 1 + rng.normal(0, 0.15)
+        distance = eyes * rng.uniform(6, 20)
+        x, y, z = rotation(*truth) @ head.T
+        seen = np.stack([x, y], 1) * (distance / (distance + z))[:, None]
+        found = pose(seen + rng.normal(0, 0.02 * eyes, (5, 2)))
+        errors.append(np.abs(np.array([found.yaw, found.pitch, found.roll]) - truth))
+    assert (np.mean(errors, 0) < (6, 7, 2.5)).all()
+    assert (np.quantile(errors, 0.9, 0) < (11, 12.5, 5)).all()

@@ -15,8 +15,9 @@ from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
 from halfsmile.faces.mtcnn import Mtcnn
 from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.inputs import rgb
 from halfsmile.predict.model import ExpressionModel
-from halfsmile.predict.predictor import Predictor, rgb
+from halfsmile.predict.predictor import Predictor
 
 
 def test_every_face_gets_its_own_answer(predictor: Predictor) -> None:
@@ -88,6 +89,38 @@ def test_a_model_without_sets_rules_nothing_out(predictor: Predictor) -> None:
     assert predictor.predict(scene([(20, 30, 64)]))[0].possible is None
 
 
+def test_votes_are_the_same_logits_at_another_temperature(tmp_path: Path) -> None:
+    path = brightness_model(tmp_path / "m.onnx", temperature=0.5, vote_temperature=1.0)
+    face = Predictor(path, detector=FramedSquares()).predict(scene([(20, 30, 64)]))[0]
+    assert face.votes is not None
+    shares = np.sqrt(list(face.probabilities.values()))
+    assert list(face.votes.values()) == pytest.approx(shares / shares.sum(), abs=1e-6)
+    assert max(face.votes.values()) < face.confidence
+    assert f"{face.votes['dark']:.4f}" in f"{face.to_dict()['votes']['dark']:.4f}"
+
+
+@pytest.mark.parametrize("brightness", [32, 110])
+@pytest.mark.parametrize("least", [None, 60.0, 200.0])
+def test_why_an_answer_is_uncertain(tmp_path: Path, brightness: int, least: float | None) -> None:
+    """The one feature of this model is the brightness."""
+    path = brightness_model(tmp_path / "m.onnx", feature_norm=least)
+    face = Predictor(path, detector=FramedSquares()).predict(scene([(20, 30, brightness)]))[0]
+    reasons = ["low confidence"] * (face.confidence < 0.75)
+    reasons += ["unlike the faces it learned from"] * (brightness < (least or 0))
+    assert face.doubt == ("; ".join(reasons) or None)
+    assert face.uncertain == bool(reasons)
+
+
+def test_without_a_threshold_there_is_no_doubt_either(tmp_path: Path) -> None:
+    path = brightness_model(tmp_path / "m.onnx", feature_norm=200.0, threshold=None)
+    face = Predictor(path, detector=FramedSquares()).predict(scene([(20, 30, 32)]))[0]
+    assert (face.uncertain, face.doubt) == (None, None)
+
+
+def test_a_model_that_never_saw_votes_tells_none(predictor: Predictor) -> None:
+    assert predictor.predict(scene([(20, 30, 64)]))[0].votes is None
+
+
 def test_color_models_see_colors(tmp_path: Path) -> None:
     grey = Predictor(brightness_model(tmp_path / "1.onnx"), detector=FramedSquares())
     color = Predictor(brightness_model(tmp_path / "3.onnx", channels=3), detector=FramedSquares())
@@ -150,7 +183,7 @@ def test_grey_pictures_are_pictures(shape: tuple[int, ...]) -> None:
 def test_wrong_arguments_are_refused(model: ExpressionModel, predictor: Predictor) -> None:
     with pytest.raises(ValueError, match=r"threshold must lie between 0 and 1, found 1\.5"):
         Predictor(model, detector=FramedSquares(), threshold=1.5)
-    with pytest.raises(ValueError, match="expected RGB of shape"):
+    with pytest.raises(ValueError, match="channel_order"):
         Predictor(model, detector=Mtcnn(threads=1)).predict(np.zeros((10, 10, 4), np.uint8))
     with pytest.raises(ValueError, match="detect_every must be at least 1"):
         predictor.video([], detect_every=0)

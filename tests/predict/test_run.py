@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -603,3 +604,126 @@ def test_without_a_table_lines_are_printed(
         f"{tree}/a.png: bright 100%",
         f"{tree}/c.png: no face",
     ]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_second_table_has_people_videos_and_pictures(tree: Path, model_file: Path, tmp_path: Path) -> None:
+    run([tree], model_file, out=tmp_path / "t.csv", summary=tmp_path / "people.csv")
+    rows = read(tmp_path / "people.csv")
+    found = [(row["kind"], Path(row["source"]).name, row["track"], row["faces"]) for row in rows]
+    assert found == [
+        ("picture", "a.png", "", "2"),
+        ("picture", "c.png", "", "0"),
+        ("picture", "d.png", "", "0"),
+        ("person", "e.mp4", "1", "10"),
+        ("video", "e.mp4", "", "10"),
+        ("picture", "pack.zip!b.png", "", "1"),
+    ]
+    assert (rows[0]["share_dark"], rows[0]["share_bright"]) == ("0.5", "0.5")
+    assert float(rows[3]["seconds"]) == pytest.approx(0.4)
+    assert rows[1]["reason"] == "no face"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_resumed_runs_count_the_rows_of_before(
+    tree: Path, model_file: Path, tmp_path: Path, suffix: str
+) -> None:
+    whole, first = tmp_path / "whole.csv", tmp_path / f"t.{suffix}"
+    run([tree], model_file, out=tmp_path / f"all.{suffix}", summary=whole)
+    run([tree / "a.png", tree / "e.mp4"], model_file, out=first)
+    run([tree], model_file, out=first, summary=tmp_path / "people.csv", resume=True)
+    assert sorted(map(str, read(tmp_path / "people.csv"))) == sorted(map(str, read(whole)))
+    with pytest.raises(ValueError, match="Leave out --resume"):
+        run([tree], model_file, out=tmp_path / "o.csv", summary=whole, resume=True, table_format="openface")
+    with pytest.raises(ValueError, match="two tables"):
+        run([tree], model_file, out=whole, summary=whole)
+
+
+def test_a_part_of_a_video_keeps_its_times(model_file: Path, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "in/e.mp4", film(lambda i: [(20, 30, 96)], 50))
+    run([clip], model_file, out=tmp_path / "t.csv", start="0:00.4", end=1.2)
+    times = [float(row["time"]) for row in read(tmp_path / "t.csv")]
+    assert (min(times), max(times), len(times)) == (0.4, 1.16, 20)
+    run([clip], model_file, out=tmp_path / "s.csv", start=0.4, every_seconds=0.5)
+    rows = read(tmp_path / "s.csv")
+    assert [float(row["time"]) for row in rows] == [0.4, 0.92, 1.4, 1.92]
+    assert [int(row["frame"]) for row in rows] == [10, 23, 35, 48]
+    with pytest.raises(ValueError, match=r"no frame from 90 s on \(--start, --end\)"):
+        run([clip], model_file, out=tmp_path / "n.csv", start="1:30")
+
+
+def test_faces_that_are_not_asked_for_are_left_out_and_counted(
+    tree: Path, model_file: Path, tmp_path: Path
+) -> None:
+    done = run([tree / "a.png"], model_file, out=tmp_path / "t.csv", region=(0, 0, 0.5, 1))
+    assert [row["x0"] for row in read(tmp_path / "t.csv")] == ["20.0"]
+    assert done.left_out == 1
+    done = run([tree], model_file, out=tmp_path / "n.csv", min_score=1.0)
+    assert {row["reason"] for row in read(tmp_path / "n.csv") if Path(row["source"]).name == "a.png"} == {
+        "no face in what was asked for"
+    }
+    assert done.left_out == 13
+    assert done.without_face == 4
+    assert len(done.failures) == 1
+    run([tree / "e.mp4", tree / "a.png"], model_file, out=tmp_path / "l.csv", largest_only=True)
+    assert len(read(tmp_path / "l.csv")) == 11
+
+
+def test_blurred_copies_hide_faces_that_were_not_asked_for(
+    tree: Path, model_file: Path, tmp_path: Path
+) -> None:
+    run([tree / "a.png"], model_file, out=tmp_path / "t.csv", annotate=tmp_path / "x", blur_faces=True)
+    run(
+        [tree / "a.png"],
+        model_file,
+        out=tmp_path / "u.csv",
+        annotate=tmp_path / "y",
+        blur_faces=True,
+        region=(0, 0, 0.5, 1),
+    )
+    hidden = [np.asarray(cv2.imread(str(tmp_path / folder / "a.png")))[40:60, 110:130] for folder in "xy"]
+    assert (hidden[0] != scene([(20, 30, 32), (100, 30, 215)])[40:60, 110:130]).any()
+    assert np.abs(hidden[0].astype(int) - hidden[1]).mean() < 5
+
+
+def test_boxes_are_cut_off_at_the_edges_where_asked(model_file: Path, tmp_path: Path) -> None:
+    class Beyond(FramedSquares):
+        def _detect(self, image: Image) -> list[Detection]:
+            return [Detection(np.array([-10, 20, 60, 300], np.float32), None, 0.9)]
+
+    picture = write_picture(tmp_path / "in/a.png", scene([(20, 30, 32)]))
+    for clip, box in ((False, ["-10.0", "20.0", "60.0", "300.0"]), (True, ["0.0", "20.0", "60.0", "120.0"])):
+        predict_run(
+            [picture],
+            out=tmp_path / "t.csv",
+            model=model_file,
+            detector=Beyond(),
+            clip_boxes=clip,
+            progress=False,
+        )
+        (row,) = read(tmp_path / "t.csv")
+        assert [row[name] for name in ("x0", "y0", "x1", "y1")] == box
+        assert (row["picture_width"], row["picture_height"]) == ("200", "120")
+        assert float(row["width"]) == float(box[2]) - float(box[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"start": "later"}, "no time"),
+        ({"start": 5, "end": 5}, "later than start"),
+        ({"every": 2, "every_seconds": 1.0}, "choose one"),
+        ({"every_seconds": 0.0}, "every_seconds"),
+        ({"summary": "people.txt"}, "--summary"),
+        ({"retries": -1}, "retries"),
+    ],
+)
+def test_new_options_out_of_range_are_refused(
+    tree: Path, model_file: Path, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        run([tree / "e.mp4"], model_file, **options)

@@ -51,6 +51,7 @@ class StandInModel:
     """Facts without a network."""
 
     facts: ModelFacts = FACTS
+    device: str = "cpu"
 
 
 @dataclass

@@ -75,7 +75,7 @@ def test_what_is_not_a_request_for_faces_is_explained(client: TestClient, photo:
     assert other.status_code == 400
     assert "'files'" in other.json()["detail"]
     assert "picture" in other.json()["detail"]
-    kind = client.post("/v1/predict", content=b"{}", headers={"Content-Type": "application/json"})
+    kind = client.post("/v1/predict", content=b"{}", headers={"Content-Type": "text/plain"})
     assert kind.status_code == 415
     assert "application/json" in kind.json()["detail"]
     broken = client.post(

@@ -126,3 +126,26 @@ def test_closing_answers_what_waits_and_takes_no_more(predictor: StandIn) -> Non
             batcher.reserve([1])
 
     using(predictor, ServerLimits(), work)
+
+
+def test_several_predictors_share_the_queue_and_each_keeps_to_its_thread(predictor: StandIn) -> None:
+    async def all_of_it() -> None:
+        others = [StandIn(seconds=0.02) for _ in range(2)]
+        predictor.seconds = 0.02
+        workers = [Worker() for _ in range(3)]
+        more = list(zip(others, workers[1:], strict=True))
+        batcher = Batcher(predictor, workers[0], ServerLimits(batch=2), ServerMetrics(), more)
+        batcher.start()
+        images = [gradient(i) for i in range(24)]
+        expected = [predictor.look(image, "x") for image in images]
+        found = await asyncio.gather(*(batcher.faces([image], ["x"]) for image in images))
+        assert [answer[0] for answer in found] == expected
+        for one in (predictor, *others):
+            assert one.batches
+            assert len(one.threads) == 1
+        assert len(set.union(*(one.threads for one in (predictor, *others)))) == 3
+        await batcher.close()
+        for worker in workers:
+            worker.close()
+
+    asyncio.run(all_of_it())

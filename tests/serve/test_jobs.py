@@ -22,7 +22,7 @@ from halfsmile.serve.schema import FaceAnswer, JobAnswer
 def start(client: TestClient | httpx.Client, clip: bytes, name: str = "clip.mp4") -> str:
     answer = client.post("/v1/video", files={"file": (name, clip, "video/mp4")})
     assert answer.status_code == 202, answer.text
-    assert answer.headers["location"] == f"/v1/video/{answer.json()['id']}"
+    assert answer.headers["location"] == f"video/{answer.json()['id']}"
     return str(answer.json()["id"])
 
 

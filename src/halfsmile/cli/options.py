@@ -16,6 +16,9 @@ Model = Annotated[
 ModelThreads = Annotated[
     int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)")
 ]
+PredictDevice = Literal[
+    "auto", "cpu", "cuda", "tensorrt", "rocm", "migraphx", "directml", "coreml", "openvino"
+]
 OptionalFolder = Annotated[Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="(default: none)")]
 OptionalFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="(default: none)")]
 RunFolder = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -27,8 +30,8 @@ Paths = Annotated[
 ]
 
 Device = Annotated[
-    Literal["cpu", "cuda"] | None,
-    tyro.conf.arg(metavar="{cpu,cuda}", help_behavior_hint="(default: what is there)"),
+    Literal["cpu", "cuda", "mps"] | None,
+    tyro.conf.arg(metavar="{cpu,cuda,mps}", help_behavior_hint="(default: what is there)"),
 ]
 Text = Annotated[str | None, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the recipe's)")]
 DataSetName = Annotated[
@@ -40,6 +43,9 @@ Classes = Annotated[
 ]
 Threshold = Annotated[
     float | None, tyro.conf.arg(metavar="NUMBER", help_behavior_hint="(default: the model's)")
+]
+Prior = Annotated[
+    str | None, tyro.conf.arg(metavar="{uniform,natural,FILE}", help_behavior_hint="(default: the model's)")
 ]
 
 

@@ -9,7 +9,15 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, ModelThreads, OptionalFolder, Threshold
+from halfsmile.cli.options import (
+    Model,
+    ModelThreads,
+    OptionalFile,
+    OptionalFolder,
+    PredictDevice,
+    Prior,
+    Threshold,
+)
 from halfsmile.utils.console import make_console
 
 
@@ -21,6 +29,7 @@ class Predict:
         paths: Pictures, videos, folders, archives, 'patterns', a camera number, an rtsp:// address.
         out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
         model: Exported ONNX file or run folder.
+        summary: Second table: a row for each person, video and picture.
         detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
             before, given takes the faces of --boxes.
         boxes: Table of pictures with boxes or landmarks in pixels, for --detector given.
@@ -30,16 +39,29 @@ class Predict:
         explain: Folder for pictures of what each answer rests on: per face, in videos per person.
         blur_faces: Make faces unrecognizable in annotated copies.
         resume: Leave out what the table already has, except what could not be read.
+        largest_only: Take the largest face of each picture or frame only.
+        min_score: Leave out faces of which the detector is less sure.
+        region: Take faces whose centers lie within, as shares of the picture (0 0 0.5 1) or in pixels.
+        clip_boxes: Cut boxes off at the edges of the picture.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         smoothing: Seconds over which a person's probabilities are averaged.
+        baseline: person answers in videos relative to each person's own resting face.
+        neutral: Photograph of the person's resting face, to be taken for it.
         temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.
+        start: Leave out what comes before, in seconds or 1:30; of each video.
+        end: Leave out what comes from then on.
         every: Take every n-th frame only.
+        every_seconds: Take one frame in so many seconds only.
         detect_every: Frames from one detection to the next.
+        retries: How often in a row a stream that breaks off is opened again.
+        same_people: Number people across all videos, and know them in other light and on other days, too.
         frames_without_face: Write rows for frames without a face, too.
         as_video: Take the pictures of a folder as frames of one video; needs --fps.
         fps: Frames per second of --as-video.
         quality: Score size, sharpness, exposure and pose.
-        threads: Threads of the expression model.
+        threads: Threads of the model, the detector and OpenCV.
+        device: What computes the expressions; auto takes a GPU that onnxruntime can use.
     """
 
     after_stop: ClassVar[str] = ""  # the message itself says how to go on
@@ -48,6 +70,9 @@ class Predict:
     out: Annotated[
         Path | None, tyro.conf.arg(metavar="TABLE", help_behavior_hint="(default: lines on the terminal)")
     ] = None
+    summary: Annotated[Path | None, tyro.conf.arg(metavar="TABLE", help_behavior_hint="(default: none)")] = (
+        None
+    )
     model: Model = None
     detector: Literal["auto", "yunet", "mtcnn", "aligned", "given"] = "auto"
     boxes: Annotated[Path | None, tyro.conf.arg(metavar="TABLE", help_behavior_hint="(default: none)")] = None
@@ -57,7 +82,22 @@ class Predict:
     explain: OptionalFolder = None
     blur_faces: bool = False
     resume: bool = False
+    largest_only: bool = False
+    min_score: float = 0.0
+    region: Annotated[
+        tuple[float, float, float, float] | None,
+        tyro.conf.arg(metavar="LEFT TOP RIGHT BOTTOM", help_behavior_hint="(default: everywhere)"),
+    ] = None
+    clip_boxes: bool = False
     threshold: Threshold = None
+    prior: Prior = None
+    start: Annotated[str, tyro.conf.arg(metavar="TIME")] = "0"
+    end: Annotated[str | None, tyro.conf.arg(metavar="TIME", help_behavior_hint="(default: the end)")] = None
+    baseline: Annotated[
+        Literal["person"] | None,
+        tyro.conf.arg(metavar="{person}", help_behavior_hint="(default: none)"),
+    ] = None
+    neutral: OptionalFile = None
     smoothing: Annotated[
         float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: none)")
     ] = None
@@ -65,12 +105,18 @@ class Predict:
         None
     )
     every: int = 1
+    every_seconds: Annotated[
+        float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: every frame)")
+    ] = None
     detect_every: int = 3
+    retries: int = 3
+    same_people: bool = False
     frames_without_face: bool = False
     as_video: bool = False
     fps: Annotated[float | None, tyro.conf.arg(metavar="NUMBER", help_behavior_hint="(default: none)")] = None
     quality: bool = False
     threads: ModelThreads = None
+    device: PredictDevice = "auto"
 
     def run(self) -> None:
         """Look, write and sum up."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, Store, Threshold
+from halfsmile.cli.options import Model, PredictDevice, Store, Threshold
 from halfsmile.utils.console import make_console
 
 
@@ -28,6 +28,7 @@ class PseudoLabel:
         per_class: At most so many pseudo-labels of each class, the surest.
         engine: Where the faces are classified: on this machine, or on a Ray cluster.
         workers: Processes that classify.
+        device: What computes; auto is cpu, whose answers are the same bits on equal processors.
     """
 
     store: Store
@@ -39,6 +40,7 @@ class PseudoLabel:
     workers: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)")
     ] = None
+    device: PredictDevice = "auto"
 
     def run(self) -> None:
         """Classify, write and sum up."""
@@ -52,4 +54,5 @@ class PseudoLabel:
             per_class=self.per_class,
             engine=self.engine,
             workers=self.workers,
+            device=self.device,
         ).render(make_console())

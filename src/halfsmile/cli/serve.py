@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, ModelThreads, Threshold
+from halfsmile.cli.options import Model, ModelThreads, PredictDevice, Prior, Threshold
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,15 @@ class Serve:
         detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
             before.
         threshold: Confidence from which an answer counts as certain.
-        threads: Threads of the model.
+        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
+        threads: Threads of the model, the detector and OpenCV.
+        device: What computes the expressions; auto takes a GPU that onnxruntime can use.
+        workers: Predictors that answer side by side, each with its share of the threads.
         unprotected: Listen to other machines without a key.
         allowed_hosts: Further host names that the page may be reached by.
+        allowed_origins: Other web pages that may ask, by origin, as http://localhost:3000.
+        root_path: Path below which a proxy offers the server, as /faces.
+        limits: Other limits than the usual ones, as video_seconds=90min files=64; see docs/serve.md.
         access_log: Log requests, without file names.
     """
 
@@ -36,15 +42,29 @@ class Serve:
     port: int = 8000
     detector: Literal["auto", "yunet", "mtcnn", "aligned"] = "auto"
     threshold: Threshold = None
+    prior: Prior = None
     threads: ModelThreads = None
+    device: PredictDevice = "auto"
+    workers: Annotated[
+        int | None,
+        tyro.conf.arg(metavar="N", help_behavior_hint="(default: one for each processor)"),
+    ] = None
     unprotected: bool = False
     allowed_hosts: Annotated[
         tuple[str, ...], tyro.conf.arg(metavar="NAME [NAME ...]", help_behavior_hint="(default: none)")
+    ] = ()
+    allowed_origins: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="ORIGIN [ORIGIN ...]", help_behavior_hint="(default: none)")
+    ] = ()
+    root_path: Annotated[str, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: none)")] = ""
+    limits: Annotated[
+        tuple[str, ...], tyro.conf.arg(metavar="NAME=NUMBER [...]", help_behavior_hint="(default: none)")
     ] = ()
     access_log: bool = False
 
     def run(self) -> None:
         """Listen until stopped."""
+        from halfsmile.serve.limits import limits_of
         from halfsmile.serve.run import serve
 
         serve(
@@ -53,8 +73,14 @@ class Serve:
             self.port,
             detector=self.detector,
             threshold=self.threshold,
+            prior=self.prior,
             threads=self.threads,
+            device=self.device,
+            workers=self.workers,
             unprotected=self.unprotected,
             allowed_hosts=self.allowed_hosts,
+            allowed_origins=self.allowed_origins,
+            root_path=self.root_path,
+            limits=limits_of(self.limits),
             access_log=self.access_log,
         )

@@ -16,8 +16,9 @@ from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.faces.boxes import overlaps
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.sources import MediaSource
+from halfsmile.predict.inputs import rgb
 from halfsmile.predict.model import Crops, ExpressionModel, Floats
-from halfsmile.predict.predictor import Predictor, rgb
+from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.work import batches, read_ahead
 from halfsmile.utils.progress import Progress
 
@@ -72,6 +73,7 @@ def answer_faces(
     targets: npt.NDArray[np.int64],
     *,
     detector: Detector | None = None,
+    mistakes: int = MISTAKES,
     progress: bool = True,
 ) -> FaceAnswers:
     """Read every picture once and ask the model; memory does not grow with the number of pictures.
@@ -82,6 +84,7 @@ def answer_faces(
             the box most; any other row for the surest face.
         targets: (N,) true class indices, for :attr:`FaceAnswers.mistakes`.
         detector: Finds the faces; None takes pictures as they are, each as one face.
+        mistakes: How many of the surest wrong answers are kept with their pictures.
         progress: Show progress on standard error when it takes more than two seconds.
     """
     predictor = None if detector is None else Predictor(model, detector=detector)
@@ -119,7 +122,7 @@ def answer_faces(
             parts.append(probabilities)
             found.rows += answered
             wrong = _wrong(answered, crops, probabilities, targets)
-            found.mistakes = sorted([*found.mistakes, *wrong], key=lambda m: -m.confidence)[:MISTAKES]
+            found.mistakes = sorted([*found.mistakes, *wrong], key=lambda m: -m.confidence)[:mistakes]
             rate = (shown.done + done) / max(time.monotonic() - begin, 1e-9)
             shown.advance(done, note=f"{rate:,.0f} pictures/s")
     found.probabilities = np.concatenate(parts)

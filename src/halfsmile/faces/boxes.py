@@ -15,6 +15,12 @@ def side(box: Boxes) -> float:
     return math.sqrt(float(box[2] - box[0]) * float(box[3] - box[1]))
 
 
+def clipped(box: Boxes, size: tuple[int, int]) -> Boxes:
+    """A box (4,) cut off at the edges of a picture of this width and height; one wholly outside stays."""
+    within = np.clip(box, 0, np.tile(size, 2))
+    return within if (within[:2] < within[2:]).all() else box
+
+
 def overlaps(boxes: Boxes, others: Boxes, *, of_smaller: bool = False) -> npt.NDArray[np.float64]:
     """Intersection over union of every box with every other one.
 

@@ -86,13 +86,16 @@ class Detector(Protocol):
         ...
 
 
-def detector(name: DetectorName = "auto", model: str | Path | None = None) -> Detector:
+def detector(
+    name: DetectorName = "auto", model: str | Path | None = None, *, threads: int | None = None
+) -> Detector:
     """The detector of this name with its usual settings.
 
     Args:
         name: ``yunet`` (OpenCV's), ``mtcnn``, or ``auto``, which is YuNet; both find faces at any angle.
             ``aligned`` takes each picture as one face that was cut out before.
         model: Another ONNX file of YuNet, or its address; None for the one in the package.
+        threads: Threads of the detector; None leaves the choice to it.
 
     Raises:
         ValueError: If the name is unknown, the model can't be had, or another than YuNet is given one.
@@ -106,7 +109,9 @@ def detector(name: DetectorName = "auto", model: str | Path | None = None) -> De
         raise ValueError(f"{title}, but the model {str(model)!r} was given.")
     if name == "aligned":
         return given_faces.AlignedFaces()
-    return any_angle.AnyAngle(mtcnn.Mtcnn() if name == "mtcnn" else yunet.YuNet(model))
+    return any_angle.AnyAngle(
+        mtcnn.Mtcnn(threads=threads) if name == "mtcnn" else yunet.YuNet(model, threads=threads)
+    )
 
 
 def detector_title(found: Detector) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.align import TEMPLATE, TEMPLATE_SIZE, alignment
+from halfsmile.faces.align import TEMPLATE, TEMPLATE_SIZE, align, alignment
 from halfsmile.faces.detect import Detection, require_pictures
 
 FULL_SIZE = 112  # pixels of the picture across an aligned face, from which on more do not count
@@ -91,6 +91,13 @@ def quality(face: Detection, aligned: Image) -> Quality:
     )
 
 
+def quality_scores(image: Image, face: Detection) -> dict[str, float]:
+    """Scores of this module by name; ``frontal`` only where there are landmarks."""
+    found = quality(face, align(image, face, size=TEMPLATE_SIZE))
+    scores = {"size": found.size, "sharpness": found.sharpness, "exposure": found.exposure}
+    return scores if found.frontal is None else scores | {"frontal": found.frontal}
+
+
 def size_score(face: Detection) -> float:
     """Pixels of the picture across the aligned face, over ``FULL_SIZE``, at most 1."""
     matrix = alignment(face)
@@ -163,6 +170,12 @@ def pose(landmarks: npt.ArrayLike) -> Pose:
     yaw = np.arctan2(towards[0], towards[2])
     roll = np.arctan2(-across[1], down[1])
     return Pose(*(float(np.degrees(angle)) for angle in (yaw, pitch, roll)))
+
+
+def pose_of(landmarks: npt.ArrayLike) -> dict[str, float]:
+    """Yaw, pitch and roll in degrees, to a tenth, of landmarks (5, 2)."""
+    head = pose(landmarks)
+    return {"yaw": round(head.yaw, 1), "pitch": round(head.pitch, 1), "roll": round(head.roll, 1)}
 
 
 def frontal(head: Pose) -> float:

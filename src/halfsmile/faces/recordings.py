@@ -64,7 +64,14 @@ def look_like_frames(items: Iterable[MediaSource]) -> list[str]:
 
 
 def recorded_frames(
-    recording: MediaSource, *, fps: float, every: int = 1, problems: list[str] | None = None
+    recording: MediaSource,
+    *,
+    fps: float,
+    every: int = 1,
+    every_seconds: float = 0.0,
+    start: float = 0.0,
+    end: float | None = None,
+    problems: list[str] | None = None,
 ) -> Iterator[VideoFrame]:
     """The pictures of a recording as the frames of a video.
 
@@ -72,13 +79,20 @@ def recorded_frames(
         recording: Of :func:`as_recordings`.
         fps: Frames per second.
         every: Give the frames whose index is a multiple of this.
+        every_seconds: Of those, the first at or after each multiple of this time; 0 gives all.
+        start: Give no frame before this time in seconds.
+        end: Give no frame at or after this time in seconds.
         problems: Gets a sentence if some can't be read.
     """
-    from halfsmile.faces.video.frames import VideoFrame  # PyAV takes long to import
+    from halfsmile.faces.video.frames import EverySeconds, VideoFrame  # PyAV takes long to import
 
     failures = []
+    chosen = EverySeconds(every_seconds, start)
     for index, picture in enumerate(recording.pictures):
-        if index % every:
+        time = index / fps
+        if end is not None and time >= end:
+            break
+        if time < start or index % every or not chosen.takes(time):
             continue
         try:
             image = picture.read()
@@ -86,7 +100,7 @@ def recorded_frames(
             failures.append(str(error))
             continue
         color = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
-        yield VideoFrame(index, index / fps, color)
+        yield VideoFrame(index, time, color)
     if failures and problems is not None:
         problems.append(f"{len(failures)} of {len(recording.pictures)} frames can't be read ({failures[0]})")
 

@@ -7,6 +7,7 @@
 ``faces.zip``           every picture in the archive (also .tar, .tar.gz, .tar.bz2, .tar.xz)
 ``'shots/**/*.png'``    what the pattern matches, by the rules of ``glob.glob``
 ``0``                   a camera by its number
+``https://…/a.jpg``     a picture
 ``rtsp://…``            a stream (also rtsps, rtmp, http, https, udp, srt)
 ======================  ==================================================================================
 
@@ -29,6 +30,7 @@ from halfsmile.data.decode import read_image
 from halfsmile.data.file_kind import file_kind
 from halfsmile.data.preprocess import Image
 from halfsmile.data.readers.folder import is_image, is_utf8, walk
+from halfsmile.faces.web_image import is_web_picture, read_web_image
 
 VIDEO_SUFFIXES = frozenset(
     (
@@ -70,7 +72,12 @@ class MediaSource:
     @property
     def key(self) -> str:
         """The same for all names of one file or member of an archive; links are not followed."""
-        return self.name if self.is_live else os.path.abspath(self.name)
+        return self.name if self.is_remote else os.path.abspath(self.name)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is no file of this machine."""
+        return self.is_live or (self.kind == "picture" and "://" in self.locator and self.root == Path())
 
     def read(self, problems: list[str] | None = None) -> Image:
         """The pixels of a picture.
@@ -81,6 +88,8 @@ class MediaSource:
         Raises:
             BadImageError: If it can't be read.
         """
+        if self.is_remote:
+            return read_web_image(self.locator, self.name)
         return read_image(self.root, self.locator, problems=problems)
 
     @property
@@ -175,7 +184,9 @@ def _add(found: _Search, name: str) -> None:
         if scheme not in SCHEMES:
             raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
         public = _SECRETS.sub(r"\1…", _USER.sub(r"\1", name))
-        found.add(MediaSource("stream", public, PurePosixPath(_stream_place(public)), locator=name))
+        is_picture = scheme in ("http", "https") and is_web_picture(name)
+        kind: Literal["picture", "stream"] = "picture" if is_picture else "stream"
+        found.add(MediaSource(kind, public, PurePosixPath(_stream_place(public)), locator=name))
     elif path.is_dir():
         _add_folder(found, path)
     elif path.exists():
@@ -289,7 +300,7 @@ def _leave_out(found: _Search, folders: Sequence[Path], given: Sequence[str]) ->
     named = [Path(_fixed_part(name)) for name in given if "://" not in name]
     there = [folder for folder in folders if folder.exists()]
     files = {
-        key: source.file.resolve() for key, source in found.items.items() if there and not source.is_live
+        key: source.file.resolve() for key, source in found.items.items() if there and not source.is_remote
     }
     for folder in there:
         results = folder.resolve()

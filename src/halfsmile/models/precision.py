@@ -38,6 +38,8 @@ def _seconds(dtype: torch.dtype, device: torch.device, budget: float) -> float:
         _ = left @ right
         if device.type == "cuda":
             torch.cuda.synchronize(device)
+        elif device.type == "mps":
+            torch.mps.synchronize()
 
     product()
     runs, start = 0, time.perf_counter()
@@ -57,6 +59,8 @@ def choose_precision(device: torch.device, *, seconds: float = 1.0) -> Precision
         device: Where training will run.
         seconds: Time to spend.
     """
+    if device.type == "mps":
+        return PrecisionChoice("float32", 1.0, "on mps float32 is trained in")
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return PrecisionChoice("float32", 1.0, "this GPU has no bf16 units")
     half = seconds / 2

@@ -10,6 +10,8 @@ NO_FACE = "no face"
 LOOKS_CUT_OUT = (
     f"{NO_FACE}; if the picture is a face that was cut out already: --detector aligned, or given with a table"
 )
+UNSURE = "low confidence"
+UNLIKE = "unlike the faces it learned from"
 ODD_FACE = "a face could not be cut out"
 
 
@@ -31,10 +33,17 @@ class Face:
         probabilities: Of every label, in the model's order; they sum to 1.
         confidence: Probability of ``expression``.
         uncertain: Whether ``confidence`` lies below the threshold of certainty; None where there is none.
+        doubt: Why the answer is uncertain: :data:`UNSURE`, :data:`UNLIKE`, or both; None where it is certain,
+            and where there is no threshold.
         possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
             prediction). None where the model has no such sets.
+        votes: Share of annotators, of ten like those of the labels, who would call the face so, by label:
+            a faint smile is seen by some. They sum to 1; None where the model never saw votes.
         quality: Scores from 0 to 1 by name; None where they were not asked for.
+        pose: ``yaw``, ``pitch`` and ``roll`` of the head in degrees, rough; see
+            :class:`halfsmile.faces.quality.Pose`. None without landmarks.
+        picture_size: Width and height of the upright picture in pixels.
     """
 
     source: str
@@ -48,8 +57,12 @@ class Face:
     probabilities: dict[str, float]
     confidence: float
     uncertain: bool | None
+    doubt: str | None = None
     possible: tuple[str, ...] | None = None
+    votes: dict[str, float] | None = None
     quality: dict[str, float] | None = None
+    pose: dict[str, float] | None = None
+    picture_size: tuple[int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -113,5 +126,5 @@ class Faces(list[Face]):
             raise ValueError("to_pandas needs pandas: pip install pandas") from error
         labels = list(self[0].probabilities) if self else []
         scores = list(self[0].quality or ()) if self else []
-        names = column_names(labels, scores)
+        names = column_names(labels, scores, votes=bool(self) and self[0].votes is not None)
         return pandas.DataFrame([flat_row(face) for face in self], columns=names)

@@ -8,7 +8,9 @@ refused, since guessed labels or a guessed crop give wrong answers that look rig
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
+from halfsmile.predict.options.devices import CPU, PROVIDERS, candidates, device_of
+from halfsmile.predict.prior import Prior, prior_ratio, reweigh
 from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.utils.cpu import processors
 from halfsmile.utils.runtime import import_onnxruntime
@@ -45,6 +49,10 @@ class Prediction:
     logits: Floats
     features: Floats
 
+    def rows(self) -> Iterator[tuple[Floats, Floats]]:
+        """Probabilities (classes,) and features (D,) of each face."""
+        return zip(self.probabilities, self.features, strict=True)
+
 
 class ExpressionModel:
     """A loaded model; may be shared between threads.
@@ -62,6 +70,8 @@ class ExpressionModel:
         self.session = session
         self.facts = facts
         self.sha256 = sha256
+        self.prior: Prior | None = None
+        self._ratio: npt.NDArray[np.float64] | None = None
         crop = facts.preprocessing
         self.crop_shape = (crop.size, crop.size, crop.channels)
         inputs = {node.name: (node.type, tuple(node.shape[1:])) for node in session.get_inputs()}
@@ -80,38 +90,62 @@ class ExpressionModel:
         self.width = int(outputs["features"][1])
 
     @classmethod
-    def load(cls, path: str | Path | None = None, threads: int | None = None) -> ExpressionModel:
+    def load(
+        cls, path: str | Path | None = None, threads: int | None = None, device: str = "auto"
+    ) -> ExpressionModel:
         """Load an exported file.
 
         Args:
             path: An ONNX file, or a run folder that was exported; None for the model in the box.
             threads: Threads of a prediction; None for all processors that this process may use.
+            device: What computes; see :func:`open_session`.
 
         Raises:
-            ValueError: If there is no such file, or it is damaged or not one that ``halfsmile export`` wrote.
+            ValueError: If there is no such file, it is damaged or not one that ``halfsmile export`` wrote, or
+                the device can't be had.
         """
-        return cls.from_bytes(*read_model(path), threads)
+        return cls.from_bytes(*read_model(path), threads, device)
 
     @classmethod
-    def from_bytes(cls, data: bytes, name: str, threads: int | None = None) -> ExpressionModel:
+    def from_bytes(
+        cls, data: bytes, name: str, threads: int | None = None, device: str = "cpu"
+    ) -> ExpressionModel:
         """Load what :func:`read_model` gives.
 
         Args:
             data: Bytes of an exported file.
             name: What to call it in messages.
             threads: Threads of a prediction; None for all processors that this process may use.
+            device: What computes; see :func:`open_session`.
 
         Raises:
-            ValueError: If it is damaged or not one that ``halfsmile export`` wrote.
+            ValueError: If it is damaged or not one that ``halfsmile export`` wrote, or the device can't be
+                had.
         """
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, found {threads}.")
-        session = open_session(data, name, threads)
+        session = open_session(data, name, threads, device)
         try:
             facts = ModelFacts.from_metadata(session.get_modelmeta().custom_metadata_map)
             return cls(session, facts, sha256=hashlib.sha256(data).hexdigest())
         except ValueError as error:
             raise ValueError(f"{name} can't be used: {error}") from error
+
+    def with_prior(self, prior: Prior | None) -> ExpressionModel:
+        """The same model, which expects each expression as often as :mod:`halfsmile.predict.prior` says.
+
+        Raises:
+            ValueError: As :func:`~halfsmile.predict.prior.prior_ratio`.
+        """
+        changed = copy(self)
+        changed.prior = prior
+        changed._ratio = None if prior is None else prior_ratio(prior, self.facts)
+        return changed
+
+    @property
+    def device(self) -> str:
+        """What computes: ``cpu``, ``cuda`` and the like."""
+        return device_of(self.session)
 
     @property
     def name(self) -> str:
@@ -166,7 +200,10 @@ class ExpressionModel:
         for start in range(0, len(crops), batch_size):
             batch = np.ascontiguousarray(crops[start : start + batch_size])
             parts.append(tuple(self.session.run(OUTPUTS, {INPUT: batch})))
-        return Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        found = Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        if self._ratio is None:
+            return found
+        return replace(found, probabilities=reweigh(found.probabilities, self._ratio))
 
 
 def read_model(path: str | Path | None) -> tuple[bytes, str]:
@@ -213,16 +250,18 @@ def _run_of(weights: Path) -> Path | None:
     return next((folder for folder in list(weights.parents)[:2] if (folder / "recipe.json").is_file()), None)
 
 
-def open_session(data: bytes, name: str, threads: int | None = None) -> Any:
-    """An onnxruntime session on the processor.
+def open_session(data: bytes, name: str, threads: int | None = None, device: str = "cpu") -> Any:
+    """An onnxruntime session.
 
     Args:
         data: The bytes of an ONNX file, so that it can't refer to other files.
         name: What to call it in messages.
         threads: Threads of a prediction; None for all processors that this process may use.
+        device: Name of :data:`halfsmile.predict.options.devices.PROVIDERS`, or ``auto`` for a GPU
+            where there is one that works.
 
     Raises:
-        ValueError: If the file is damaged or no ONNX model.
+        ValueError: If the file is damaged or no ONNX model, or the device can't be had.
     """
     onnxruntime = import_onnxruntime()
     from onnxruntime.capi import onnxruntime_pybind11_state as state
@@ -241,9 +280,29 @@ def open_session(data: bytes, name: str, threads: int | None = None) -> Any:
         state.NotImplemented,
         state.RuntimeException,
     )
+    tried = candidates(device)
+    for name_of_device in tried[:-1] if device == "auto" else tried:
+        if name_of_device == "cpu":
+            continue
+        session = _on_device(onnxruntime, data, options, name_of_device, refusals)
+        if not isinstance(session, str):
+            return session
+        if device != "auto":
+            raise ValueError(f"The device {device} can't be used for {name}: {session}")
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data, options, providers=[CPU])
     except refusals as error:
         raise ValueError(
             f"{name} is damaged, cut short, or no ONNX model ({len(data):,} bytes): {error}"
         ) from error
+
+
+def _on_device(onnxruntime: Any, data: bytes, options: Any, device: str, refusals: tuple[Any, ...]) -> Any:
+    """A session on a device, or why there is none: onnxruntime itself goes on without it and says little."""
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=[PROVIDERS[device], CPU])
+    except (RuntimeError, *refusals) as error:
+        return str(error)
+    if device_of(session) != device:
+        return "onnxruntime found no such device, or lacks its libraries; its own messages say more."
+    return session

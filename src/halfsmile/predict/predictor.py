@@ -8,10 +8,10 @@ Example:
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -19,21 +19,35 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.align import TEMPLATE_SIZE, align, alignment
+from halfsmile.faces.align import align, alignment
 from halfsmile.faces.any_angle import STANDS
+from halfsmile.faces.boxes import clipped
 from halfsmile.faces.detect import Detection, Detector, DetectorName, innermost
-from halfsmile.faces.detect import detector as detector_named
 from halfsmile.faces.given_faces import AlignedFaces
 from halfsmile.faces.given_table import GivenTable, faces_in
-from halfsmile.faces.quality import quality as face_quality
-from halfsmile.predict.face import LOOKS_CUT_OUT, NO_FACE, ODD_FACE, Face, Faces, NoFace
+from halfsmile.faces.quality import pose_of, quality_scores
+from halfsmile.predict.face import (
+    LOOKS_CUT_OUT,
+    NO_FACE,
+    ODD_FACE,
+    UNLIKE,
+    UNSURE,
+    Face,
+    Faces,
+    NoFace,
+)
+from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
 from halfsmile.predict.model import ExpressionModel, Prediction
+from halfsmile.predict.options.devices import DeviceName, open_detector
+from halfsmile.predict.prior import Prior
+from halfsmile.utils.errors import in_words
 
 if TYPE_CHECKING:
+    from halfsmile.faces.tracking.gallery import Gallery
     from halfsmile.faces.upright import Upright
     from halfsmile.faces.video.frames import VideoFrame
+    from halfsmile.predict.baseline import Baseline
     from halfsmile.predict.explain import Explanation
     from halfsmile.predict.temporal_model import TemporalModel
 
@@ -49,7 +63,9 @@ class Judgment(TypedDict):
     probabilities: dict[str, float]
     confidence: float
     uncertain: bool | None
+    doubt: str | None
     possible: tuple[str, ...] | None
+    votes: dict[str, float] | None
 
 
 class Predictor:
@@ -62,10 +78,18 @@ class Predictor:
         threshold: Confidence from which an answer counts as certain; None for the model's own threshold.
             Where there is neither, certainty is unknown.
         quality: Score every face's size, sharpness, pose and exposure.
-        threads: Of the expression model; None for all cores.
+        threads: Of the expression model, the detector and, in the whole process, of OpenCV; None for all
+            cores.
+        device: What computes the expression model: ``cpu``, ``cuda`` or another of
+            :mod:`halfsmile.predict.options.devices`; ``auto`` takes a GPU where there is one that works.
+            Faces are found on the processor.
+        clip_boxes: Cut boxes off at the picture's edges; else they reach beyond it where faces do.
+        prior: How often each expression is to be expected: ``uniform``, ``natural``, a JSON file of shares by
+            label, or those shares; None for the model's own, that of its labels.
 
     Raises:
-        ValueError: If the model or the detector can't be had, or the threshold is not between 0 and 1.
+        ValueError: If the model, the detector or the device can't be had, or the threshold is not between 0
+            and 1.
     """
 
     def __init__(
@@ -76,39 +100,68 @@ class Predictor:
         threshold: float | None = None,
         quality: bool = False,
         threads: int | None = None,
+        device: DeviceName = "auto",
+        clip_boxes: bool = False,
+        prior: Prior | None = None,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must lie between 0 and 1, found {threshold}.")
-        self.model = model if isinstance(model, ExpressionModel) else ExpressionModel.load(model, threads)
-        self.detector: Detector = detector_named(detector) if isinstance(detector, str) else detector
+        self.model = (
+            model if isinstance(model, ExpressionModel) else ExpressionModel.load(model, threads, device)
+        )
+        if prior is not None:
+            self.model = self.model.with_prior(prior)
+        self.detector: Detector = open_detector(detector, threads) if isinstance(detector, str) else detector
+        self.threads = threads
         self.threshold = self.model.threshold if threshold is None else threshold
         self.quality = quality
+        self.clip_boxes = clip_boxes
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Expressions that the model knows, in the order of its probabilities."""
         return self.model.labels
 
-    def predict(self, picture: str | Path | Image) -> Faces:
+    def predict(
+        self,
+        picture: Picture,
+        *,
+        channel_order: ChannelOrder = "RGB",
+        value_range: tuple[float, float] | None = None,
+    ) -> Faces:
         """All faces of one picture, the surest detection first; an empty list where there is none.
 
         Args:
-            picture: A file, or pixels: RGB (H, W, 3) or grey (H, W, 1) or (H, W), uint8.
+            picture: A file's path, its bytes, the open file, an image of PIL, or pixels: RGB (H, W, 3) or
+                grey (H, W, 1) or (H, W), uint8.
+            channel_order: Of pixels. ``cv2.imread`` and cameras of OpenCV give ``"BGR"``: read as RGB, faces
+                are found and answered less well, and nothing tells. ``"RGBA"`` and ``"BGRA"`` are taken
+                without their transparency.
+            value_range: Of pixels that are not uint8: which values are black and white, as (0, 1).
 
         Raises:
-            BadImageError: If the file can't be read.
-            ValueError: If the pixels are not as described.
+            BadImageError: If the file can't be read, or is a video (see :meth:`video`) or a folder (see
+                :meth:`predict_many`).
+            ValueError: If the picture is not as described.
         """
-        image, source = read_picture(picture)
+        image, source = read_picture(picture, channel_order=channel_order, value_range=value_range)
         return self.faces([image], [source])[0]
 
-    def explain(self, picture: str | Path | Image) -> list[Explanation]:
+    def explain(
+        self,
+        picture: Picture,
+        *,
+        channel_order: ChannelOrder = "RGB",
+        value_range: tuple[float, float] | None = None,
+    ) -> list[Explanation]:
         """What the answer for each face of a picture rests on, in the order of :meth:`predict`.
 
         Each face costs some eighty answers of the model; see :mod:`halfsmile.predict.explain`.
 
         Args:
             picture: As for :meth:`predict`.
+            channel_order: Likewise.
+            value_range: Likewise.
 
         Raises:
             BadImageError: If the file can't be read.
@@ -116,40 +169,65 @@ class Predictor:
         """
         from halfsmile.predict.explain import explain_answer
 
-        image, source = read_picture(picture)
+        image, source = read_picture(picture, channel_order=channel_order, value_range=value_range)
         return [
             explain_answer(self.model, face, self.crop_of(image, face))
             for face in self.faces([image], [source])[0]
         ]
 
-    def predict_many(self, paths: Iterable[str | Path], *, batch_size: int = 8) -> Iterator[Face | NoFace]:
-        """Faces of many files, as they are computed, in the order of the files.
+    def predict_many(
+        self,
+        pictures: Iterable[Picture] | str | PathLike[str],
+        *,
+        batch_size: int = 8,
+        channel_order: ChannelOrder = "RGB",
+        value_range: tuple[float, float] | None = None,
+    ) -> Iterator[Face | NoFace]:
+        """Faces of many pictures, as they are computed, in their order.
 
-        A file that can't be read, or shows no face, gives one :class:`NoFace` that says so.
+        A picture that can't be read, or shows no face, gives one :class:`NoFace` that says so.
 
         Args:
-            paths: Files.
+            pictures: Files, or whatever :meth:`predict` takes; or a folder, whose pictures are taken. What
+                has no name is called ``array 0``, ``bytes 1`` and so on, by its place in the list.
             batch_size: Pictures of one batch; more are faster and need more memory.
+            channel_order: Of pixels, as for :meth:`predict`.
+            value_range: Likewise.
+
+        Raises:
+            ValueError: From the first ``next``, if it is no list.
         """
-        remaining = map(str, paths)
+        remaining = enumerate(each_picture(pictures))
         while batch := list(islice(remaining, batch_size)):
             found: list[Image | str] = []
-            for path in map(Path, batch):
+            names: list[str] = []
+            for number, (picture, name) in batch:
                 try:
-                    found.append(read_picture(path)[0])
-                except BadImageError as error:
-                    found.append(str(error).removeprefix(f"{path.name}: "))
-            for results in self.predict_batch(found, batch):
+                    image, kind = read_picture(picture, channel_order=channel_order, value_range=value_range)
+                    found.append(image)
+                    names.append(name or f"{kind} {number}")
+                except ValueError as error:
+                    shown = "" if name is None else f"{Path(name).name}: "
+                    found.append(str(error).removeprefix(f"{name}: ").removeprefix(shown))
+                    names.append(name or f"picture {number}")
+            for results in self.predict_batch(found, names):
                 yield from results
 
     def video(
         self,
         source: str | Path | int | Iterable[VideoFrame],
         *,
+        start: float = 0.0,
+        end: float | None = None,
         every: int = 1,
+        every_seconds: float | None = None,
+        retries: int = 3,
         detect_every: int = 3,
         smoothing: float | None = None,
         temporal: str | Path | TemporalModel | None = None,
+        people: Gallery | None = None,
+        baseline: Baseline | None = None,
+        neutral: Picture | None = None,
         frames_without_face: bool = False,
         problems: list[str] | None = None,
     ) -> Iterator[Face | NoFace]:
@@ -157,13 +235,25 @@ class Predictor:
 
         Args:
             source: A file, an address, the number of a camera, or frames.
+            start: Seconds; earlier frames are left out. Times and numbers of frames stay those of the video.
+            end: Seconds; frames from then on are left out.
             every: Take each frame whose number is a multiple of this.
+            every_seconds: Take the first frame at or after each multiple of this time instead.
+            retries: How often in a row a stream that breaks off is opened again; frames that come faster than
+                they can be looked at are dropped, and ``problems`` tells of both.
             detect_every: Frames from one detection to the next; between them faces move on straight lines.
                 Larger values are faster and lose faces that move wildly.
             smoothing: Seconds over which each person's probabilities are averaged, half before and half after
                 a frame (before it only for a camera or an address); None leaves them as they are.
             temporal: Network over frames that answers for each person instead: an exported run with Stage IV,
                 or its ONNX file. The model must be of the same run. Not together with ``smoothing``.
+            people: Who was seen before: pass one ``Gallery(room=1000, identity=FaceIdentity())`` to all calls
+                for people to keep their numbers from video to video; see
+                :class:`halfsmile.faces.tracking.gallery.Gallery`.
+            baseline: ``person`` answers relative to each person's own resting face; a file is looked at twice
+                for it, of a camera, stream or frames the rest is that of the frames so far. See
+                :mod:`halfsmile.predict.baseline`.
+            neutral: A photograph of the person's resting face, taken as their rest instead.
             frames_without_face: Give a :class:`NoFace` for each frame without one.
             problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
 
@@ -177,14 +267,36 @@ class Predictor:
         frames = predict_video(
             self,
             source,
+            start=start,
+            end=end,
             every=every,
+            every_seconds=every_seconds,
+            retries=retries,
             detect_every=detect_every,
             smoothing=smoothing,
             temporal=temporal,
+            people=people,
+            baseline=baseline,
+            neutral=None if neutral is None else self.resting_face(neutral),
             keep_pictures=False,
             problems=problems,
         )
         return (result for seen in frames for result in seen.results(frames_without_face=frames_without_face))
+
+    def resting_face(self, picture: Picture) -> dict[str, float]:
+        """Probabilities by label of the one face of a photograph.
+
+        Raises:
+            BadImageError: If it can't be read.
+            ValueError: If it does not show one face.
+        """
+        faces = self.predict(picture)
+        if len(faces) != 1:
+            raise ValueError(
+                f"The neutral photograph shows {len(faces) or 'no'} face{'s' * (len(faces) != 1)}; expected "
+                "one, of the person in the video."
+            )
+        return faces[0].probabilities
 
     def predict_batch(
         self, pictures: Sequence[Image | str], sources: Sequence[str]
@@ -223,7 +335,8 @@ class Predictor:
         """Faces of pictures in memory, one list a picture.
 
         Args:
-            images: RGB (H, W, 3), or grey (H, W, 1) or (H, W), uint8, of any sizes.
+            images: RGB (H, W, 3), or grey (H, W, 1) or (H, W), uint8, of any sizes; of OpenCV's BGR pixels
+                ``image[:, :, ::-1]``.
             sources: What ``Face.source`` will say, one a picture.
 
         Raises:
@@ -232,10 +345,10 @@ class Predictor:
         colored = [rgb(image) for image in images]
         placed = [split_odd(faces) for faces in faces_in(self.detector, colored, sources)]
         crops = [self.crops(image, faces) for image, (faces, _) in zip(colored, placed, strict=True)]
-        rows = iter(self.answers(crops).probabilities)
+        rows = iter(self.answers(crops).rows())
         results = []
         for image, (faces, odd), source in zip(colored, placed, sources, strict=True):
-            found = Faces(self.result(face, next(rows), source, image=image) for face in faces)
+            found = Faces(self.result(face, *next(rows), source, image=image) for face in faces)
             found.left_out = tuple(NoFace(source=source, reason=reason) for reason in odd)
             results.append(found)
         return results
@@ -283,6 +396,7 @@ class Predictor:
         self,
         face: Detection,
         probabilities: npt.NDArray[np.floating],
+        features: npt.NDArray[np.floating],
         source: str,
         *,
         image: Image | None = None,
@@ -290,8 +404,12 @@ class Predictor:
         time: float | None = None,
         track: int | None = None,
     ) -> Face:
-        """A detection and its probabilities (classes,) as a :class:`Face`."""
-        left, top, right, bottom = (round(float(v), 2) for v in face.box)
+        """A detection with its probabilities (classes,) and features (F,) as a :class:`Face`."""
+        least = self.model.facts.feature_norm
+        is_unlike = least is not None and float(np.linalg.norm(features)) < least
+        size = None if image is None else (image.shape[1], image.shape[0])
+        box = face.box if size is None or not self.clip_boxes else clipped(face.box, size)
+        left, top, right, bottom = (round(float(v), 2) for v in box)
         points = None
         if face.landmarks is not None:
             points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
@@ -304,22 +422,52 @@ class Predictor:
             score=float(face.score),
             track=track,
             quality=quality_scores(image, face) if self.quality and image is not None else None,
-            **self.judgment(probabilities),
+            pose=None if face.landmarks is None else pose_of(face.landmarks),
+            picture_size=size,
+            **self.judgment(probabilities, is_unlike=is_unlike),
         )
 
-    def judgment(self, probabilities: npt.NDArray[np.floating]) -> Judgment:
-        """What follows from the probabilities (classes,) of a face."""
+    def judgment(self, probabilities: npt.NDArray[np.floating], *, is_unlike: bool = False) -> Judgment:
+        """What follows from the probabilities (classes,) of a face.
+
+        Args:
+            probabilities: They sum to 1.
+            is_unlike: Whether the face is unlike those that the model learned from: no answer about it is
+                certain.
+        """
         ranked = np.argsort(-probabilities, kind="stable")
         best, floor = int(ranked[0]), self.model.facts.set_floor
         confidence = float(probabilities[best])
         possible = (self.labels[i] for i in ranked if i == best or probabilities[i] >= (floor or 0))
+        unsure = self.is_uncertain(confidence)
+        doubts = [UNSURE] * bool(unsure) + [UNLIKE] * (is_unlike and unsure is not None)
         return {
             "expression": self.labels[best],
             "probabilities": dict(zip(self.labels, map(float, probabilities), strict=True)),
             "confidence": confidence,
-            "uncertain": self.is_uncertain(confidence),
+            "uncertain": None if unsure is None else bool(doubts),
+            "doubt": "; ".join(doubts) or None,
             "possible": None if floor is None else tuple(possible),
+            "votes": self._votes(probabilities),
         }
+
+    def judged(self, faces: Faces, rows: Sequence[npt.NDArray[np.floating]]) -> Faces:
+        """The same faces with other probabilities (classes,), and what follows from them."""
+        changed = Faces(
+            replace(face, **self.judgment(row, is_unlike=UNLIKE in (face.doubt or "")))
+            for face, row in zip(faces, rows, strict=True)
+        )
+        changed.left_out = faces.left_out
+        return changed
+
+    def _votes(self, probabilities: npt.NDArray[np.floating]) -> dict[str, float] | None:
+        """Shares of votes: the same logits by another temperature."""
+        facts = self.model.facts
+        if facts.vote_temperature is None:
+            return None
+        power = facts.temperature / facts.vote_temperature
+        shares = np.asarray(probabilities, np.float64).clip(1e-12) ** power
+        return dict(zip(self.labels, map(float, shares / shares.sum()), strict=True))
 
     def is_uncertain(self, confidence: float) -> bool | None:
         """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too.
@@ -329,21 +477,6 @@ class Predictor:
         if self.threshold is None:
             return None
         return confidence < self.threshold or self.threshold >= 1
-
-
-def read_picture(picture: str | Path | Image) -> tuple[Image, str]:
-    """The pixels of a picture, and what ``Face.source`` will say.
-
-    Raises:
-        BadImageError: If a file can't be read.
-    """
-    if isinstance(picture, str | Path):
-        path, problems = Path(picture), list[str]()
-        image = read_image(path.parent, path.name, problems=problems)
-        for problem in problems:
-            warnings.warn(problem, stacklevel=3)
-        return image, str(picture)
-    return picture, "array"
 
 
 def weighed(prediction: Prediction, upright: npt.NDArray[np.float32]) -> Prediction:
@@ -378,31 +511,3 @@ def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:
         else:
             good.append(face)
     return good, reasons
-
-
-def in_words(error: Exception) -> str:
-    """What went wrong with a source, for its row; errors of our own are sentences already.
-
-    Example:
-        >>> in_words(ValueError("Found no pixels.")), in_words(KeyError("x"))
-        ('Found no pixels.', "it can't be processed (KeyError: 'x')")
-    """
-    if isinstance(error, OSError):
-        return f"it can't be read ({error.strerror or error})"
-    if type(error) is ValueError or type(error).__module__.partition(".")[0] == "halfsmile":
-        return str(error)
-    return f"it can't be processed ({type(error).__name__}: {error})"
-
-
-def quality_scores(image: Image, face: Detection) -> dict[str, float]:
-    """Scores of :mod:`halfsmile.faces.quality` by name; ``frontal`` only where there are landmarks."""
-    found = face_quality(face, align(image, face, size=TEMPLATE_SIZE))
-    scores = {"size": found.size, "sharpness": found.sharpness, "exposure": found.exposure}
-    return scores if found.frontal is None else scores | {"frontal": found.frontal}
-
-
-def rgb(image: Image) -> Image:
-    """A picture (H, W, 3), (H, W, 1) or (H, W) as RGB (H, W, 3)."""
-    if image.ndim == 2:
-        image = image[:, :, None]
-    return np.repeat(image, 3, axis=2) if image.ndim == 3 and image.shape[2] == 1 else image

@@ -16,17 +16,24 @@ from halfsmile.faces.recordings import as_recordings, look_like_frames
 from halfsmile.faces.sources import Named, find_sources
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
+from halfsmile.predict.options.devices import DeviceName
+from halfsmile.predict.options.selection import Region, Selection
 from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.prior import Prior
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.columns import QUALITY
+from halfsmile.predict.tables.people import PeopleTable, require_people_table
+from halfsmile.predict.tables.read_rows import read_rows
 from halfsmile.predict.tables.settings import settings_of
 from halfsmile.predict.tables.sinks import Printer, Sink, TableFormat, open_sink, require_table
-from halfsmile.predict.video_options import VideoOptions, require_video_options
+from halfsmile.predict.video_options import VideoOptions, require_video_options, seconds_of
 from halfsmile.predict.work import Work
 from halfsmile.utils.errors import StopRequestedError
 from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
+    from halfsmile.faces.tracking.gallery import Gallery
+    from halfsmile.predict.baseline import Baseline
     from halfsmile.predict.temporal_model import TemporalModel
 
 
@@ -43,16 +50,30 @@ def predict_run(
     blur_faces: bool = False,
     resume: bool = False,
     threshold: float | None = None,
+    prior: Prior | None = None,
+    summary: str | Path | None = None,
+    start: float | str = 0.0,
+    end: float | str | None = None,
     every: int = 1,
+    every_seconds: float | None = None,
+    largest_only: bool = False,
+    min_score: float = 0.0,
+    region: Region | None = None,
+    clip_boxes: bool = False,
+    retries: int = 3,
     detect_every: int = 3,
     smoothing: float | None = None,
     temporal: str | Path | TemporalModel | None = None,
+    same_people: bool = False,
+    baseline: Baseline | None = None,
+    neutral: str | Path | None = None,
     frames_without_face: bool = False,
     as_video: bool = False,
     fps: float | None = None,
     quality: bool = False,
     table_format: TableFormat = "auto",
     threads: int | None = None,
+    device: DeviceName = "auto",
     progress: bool = True,
 ) -> PredictSummary:
     """Predict for everything that is named and write a row for every face.
@@ -62,7 +83,8 @@ def predict_run(
             :mod:`halfsmile.faces.sources`.
         out: Table to write, see :func:`halfsmile.predict.tables.sinks.open_sink`; None prints a line for
             each face.
-        model: See :class:`Predictor`; so are ``detector``, ``threshold``, ``quality`` and ``threads``.
+        model: See :class:`Predictor`; so are ``detector``, ``threshold``, ``quality``, ``threads`` and
+            ``device``.
         detector: Name of a detector, or one of your own; ``given`` takes the faces of ``boxes``.
         boxes: Table of boxes or landmarks, see :class:`halfsmile.faces.given_table.GivenTable`.
         annotate: Folder for annotated copies.
@@ -73,17 +95,33 @@ def predict_run(
         resume: Leave out sources that the table, or what a stopped run left of it, already has, except those
             that could not be read.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often each expression is to be expected, see :class:`Predictor`.
+        summary: Second table, with a row for each person, video and picture; see
+            :mod:`halfsmile.predict.tables.people`.
+        start: Seconds of each video, or ``minutes:seconds``, before which it is left out.
+        end: Likewise, from which on it is left out.
+        every_seconds: Take the first frame at or after each multiple of this time.
+        largest_only: See :class:`halfsmile.predict.options.selection.Selection`; so are ``min_score`` and
+            ``region``.
+        min_score: The detector's score that a face must have.
+        region: Where the centers of faces lie.
+        clip_boxes: See :class:`Predictor`.
         every: See :meth:`Predictor.video`; so are ``detect_every``, ``smoothing``, ``temporal`` and
             ``frames_without_face``.
+        retries: How often in a row a stream that breaks off is opened again.
         detect_every: Frames from one detection to the next.
         smoothing: Seconds over which each person's probabilities are averaged.
         temporal: Network over frames, for videos.
+        same_people: Number people across all videos of the run, and know them by the face network, too.
+        baseline: ``person`` answers in videos relative to each person's own resting face.
+        neutral: Photograph of the person's resting face, to be taken for it.
         frames_without_face: Write a row for each frame without a face.
         as_video: Take the pictures of each folder as the frames of one video, in the order of their numbers.
         fps: Frames per second of those videos.
         quality: Score every face.
         table_format: ``openface`` for OpenFace's columns.
-        threads: Of the expression model.
+        threads: Of all that computes.
+        device: What computes the expression model.
         progress: Show progress on standard error.
 
     Returns:
@@ -101,23 +139,57 @@ def predict_run(
         raise ValueError("explain shows faces as they are, and blur_faces hides them: choose one.")
     if resume and out is None:
         raise ValueError("resume goes on with a table: name it (--out).")
+    if same_people and resume:
+        raise ValueError(
+            "--same-people numbers the people of all videos in one run, and --resume does not know those of "
+            "before: choose one."
+        )
     if as_video != (fps is not None):
         raise ValueError("--as-video and --fps go together: say how many frames a second the pictures are.")
     if fps is not None and not 0 < fps <= 1000:
         raise ValueError(f"fps must be a number of frames per second up to 1,000, found {fps}.")
-    require_video_options(every=every, detect_every=detect_every, smoothing=smoothing)
-    start = time.monotonic()
+    first_second, last_second = seconds_of(start), None if end is None else seconds_of(end)
+    require_video_options(
+        every=every,
+        detect_every=detect_every,
+        smoothing=smoothing,
+        every_seconds=every_seconds,
+        start=first_second,
+        end=last_second,
+    )
+    if retries < 0:
+        raise ValueError(f"retries must not be negative, found {retries}.")
+    selection = Selection(largest_only=largest_only, min_score=min_score, region=region)
+    people_file = None if summary is None else require_people_table(summary)
+    if people_file is not None and resume and table_format == "openface":
+        raise ValueError(
+            "--summary counts the rows of earlier runs, too, and OpenFace's columns don't tell enough of "
+            "them. Leave out --resume, or write another table."
+        )
+    began = time.monotonic()
     folders = [Path(folder) for folder in (annotate, plot, explain) if folder is not None]
     sources = find_sources(paths, leave_out=folders)
     of_videos = {
+        "--start": first_second > 0,
+        "--end": last_second is not None,
         "--every": every != 1,
+        "--every-seconds": every_seconds is not None,
         "--detect-every": detect_every != 3,
         "--smoothing": smoothing is not None,
+        "--same-people": same_people,
         "--temporal": temporal is not None,
+        "--baseline": baseline is not None,
+        "--neutral": neutral is not None,
         "--plot": plot is not None,
         "--frames-without-face": frames_without_face,
     }
     notes = list(sources.notes)
+    if prior is not None:
+        notes.append(f"Expressions are expected as often as the prior {prior} says.")
+    if neutral is not None:
+        notes.append(f"Answers in videos are relative to the resting face of {neutral}.")
+    elif baseline is not None:
+        notes.append("Answers in videos are relative to each person's own resting face.")
     if as_video:
         sources = replace(sources, items=as_recordings(sources.items))
     else:
@@ -131,12 +203,30 @@ def predict_run(
     finder = _finder(detector, boxes)
     if isinstance(finder, GivenTable) and any(source.kind != "picture" for source in sources.items):
         raise ValueError("--boxes tells the faces of pictures, and there are videos among the sources.")
-    predictor = Predictor(model, detector=finder, threshold=threshold, quality=quality, threads=threads)
+    if people_file is not None and table is not None and people_file.absolute() == table.absolute():
+        raise ValueError(f"--out and --summary both name {table}: they are two tables.")
+    predictor = Predictor(
+        model,
+        detector=finder,
+        threshold=threshold,
+        quality=quality,
+        threads=threads,
+        device=device,
+        clip_boxes=clip_boxes,
+        prior=prior,
+    )
     video: VideoOptions = {
+        "start": first_second,
+        "end": last_second,
+        "every_seconds": every_seconds,
+        "retries": retries,
         "every": every,
         "detect_every": 1 if blur_faces else detect_every,
         "smoothing": smoothing,
         "temporal": None,
+        "people": known_people(threads) if same_people else None,
+        "baseline": baseline,
+        "neutral": None if neutral is None else predictor.resting_face(neutral),
     }
     if temporal is not None:
         from halfsmile.predict.temporal import open_temporal
@@ -155,31 +245,41 @@ def predict_run(
             table,
             predictor.labels,
             quality=names,
+            votes=predictor.model.facts.vote_temperature is not None,
             table_format=table_format,
             resume=resume,
             again=Named(sources.items),
-            settings=settings_of(predictor, video, frames_without_face=frames_without_face, fps=fps),
+            settings=settings_of(
+                predictor, video, selection, frames_without_face=frames_without_face, fps=fps
+            ),
         )
     )
     done = {*sink.done, *map(os.path.abspath, sink.done)}
     left = [source for source in sources.items if source.key not in done]
     total = len(sources.items)
-    summary = PredictSummary(
+    found = PredictSummary(
         ignored=sources.ignored,
         notes=notes,
         skipped=total - len(left),
         detector=detector_title(predictor.detector),
+        device=predictor.model.device,
     )
+    people = None if people_file is None else PeopleTable(predictor.labels)
     try:
-        with sink, Progress("looking", total=total, done=summary.skipped, active=progress) as shown:
+        with sink, Progress("looking", total=total, done=found.skipped, active=progress) as shown:
             before = _in_order(sink)
+            if people is not None and before and not isinstance(sink, Printer):
+                for row in read_rows(sink.partial, sink.rows):
+                    people.add(row)
             if before:
                 require_originals_kept(sources.items, output_paths_after(before, sources.items), **copies)
             work = Work(
                 predictor=predictor,
                 sink=sink,
-                summary=summary,
+                summary=found,
                 video=video,
+                selection=selection,
+                people=people,
                 frames_without_face=frames_without_face,
                 fps=fps or 30.0,
                 paths=output_paths_after(before, sources.items),
@@ -199,13 +299,23 @@ def predict_run(
     except KeyboardInterrupt:
         where = f" {sink.partial} has what was found; --resume goes on from it." if sink.partial else ""
         raise StopRequestedError(f"Stopped.{where}") from None
-    summary.seconds = time.monotonic() - start
-    summary.written = [path for path in dict.fromkeys((table, *folders)) if path is not None]
-    if len(summary.failures) == total:
-        name, reason = summary.failures[0]
+    if people is not None and people_file is not None:
+        people.write(people_file)
+    found.seconds = time.monotonic() - began
+    found.written = [path for path in dict.fromkeys((table, people_file, *folders)) if path is not None]
+    if len(found.failures) == total:
+        name, reason = found.failures[0]
         several = f"None of {total} sources could be read; first: " if total > 1 else ""
         raise ValueError(several + (reason if name in reason else f"{name}: {reason}"))
-    return summary
+    return found
+
+
+def known_people(threads: int | None = None) -> Gallery:
+    """A memory of people for many videos, in which the face network tells who is who."""
+    from halfsmile.faces.tracking.gallery import Gallery
+    from halfsmile.faces.tracking.identity import FaceIdentity
+
+    return Gallery(room=1000, identity=FaceIdentity(threads))
 
 
 def _finder(

@@ -35,6 +35,8 @@ class PredictSummary:
         uncertain: Faces whose answer is uncertain.
         unknown: Faces of which nobody knows, as the model has no threshold of certainty.
         detector: What found the faces, for people.
+        device: What computed the expressions.
+        left_out: Faces that were found and not asked for.
         without_face: Pictures and videos that were read and show no face.
         skipped: Sources that an earlier run had done.
         failures: Source and reason of what could not be read.
@@ -54,6 +56,8 @@ class PredictSummary:
     uncertain: int = 0
     unknown: int = 0
     detector: str = ""
+    device: str = ""
+    left_out: int = 0
     without_face: int = 0
     skipped: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -92,6 +96,7 @@ class PredictSummary:
         found = _plural(self.faces, "face")
         known = self.faces > self.unknown
         found += f" found by {self.detector}" if self.detector and self.faces else ""
+        found += f" and answered on {self.device}" if self.device and self.faces else ""
         found += f", {self.uncertain:,} of them uncertain" if known else ""
         found += f"; {_plural(self.people, 'person', 'people')} in videos" if self.videos else ""
         say(f"{' and '.join(processed)} in {self.seconds:.1f} s: {found}.")
@@ -100,6 +105,8 @@ class PredictSummary:
             for label, count in self.expressions.most_common():
                 table.add_row(*plain((label, f"{count:,}", f"{percent_number(count / self.faces, 0)}%")))
             console.print(table)
+        if self.left_out:
+            say(f"{_plural(self.left_out, 'face')} more left out by --largest-only, --min-score or --region.")
         if self.unknown:
             say(UNKNOWN)
         if self.skipped:

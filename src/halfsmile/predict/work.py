@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +13,20 @@ from halfsmile.data.preprocess import Image
 from halfsmile.faces.recordings import recorded_frames
 from halfsmile.faces.sources import MediaSource
 from halfsmile.predict.drawing.output_paths import OutputPaths, copy_path
-from halfsmile.predict.face import NO_FACE, Face, NoFace, tells_of_failure
-from halfsmile.predict.predictor import Predictor, in_words
+from halfsmile.predict.face import NO_FACE, Face, Faces, NoFace, tells_of_failure
+from halfsmile.predict.options.selection import Selection
+from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.summary import PredictSummary
+from halfsmile.predict.tables.columns import flat_row
+from halfsmile.predict.tables.people import PeopleTable
 from halfsmile.predict.tables.sinks import Printer, Sink
 from halfsmile.predict.video_options import VideoOptions
+from halfsmile.utils.errors import in_words
 from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
+    from halfsmile.faces.video.sound import Sound
     from halfsmile.predict.video import Seen
 
 BATCH = 8  # pictures of one batch
@@ -41,6 +46,8 @@ class Work:
         sink: Gets the rows.
         summary: Counts.
         video: How videos are processed.
+        selection: Which faces are wanted.
+        people: Collects the rows for a second table.
         frames_without_face: Whether they have rows, too.
         fps: Frames per second of folders of pictures that are recordings.
         paths: Where what is written about a source goes.
@@ -55,6 +62,8 @@ class Work:
     sink: Sink | Printer
     summary: PredictSummary
     video: VideoOptions
+    selection: Selection = field(default_factory=Selection)
+    people: PeopleTable | None = None
     frames_without_face: bool = False
     fps: float = 30.0
     paths: OutputPaths
@@ -66,12 +75,12 @@ class Work:
 
     def pictures(self, sources: Iterable[MediaSource]) -> Iterator[MediaSource]:
         """Predict for pictures; give each source when its rows are written."""
-        for batch in batches(read_ahead(sources, self.summary.damaged)):
+        for batch in batches(read_ahead(sources, self.predictor.threads, self.summary.damaged)):
             found = self.predictor.predict_batch(
                 [picture for _, picture in batch], [s.name for s, _ in batch]
             )
             for (source, picture), results in zip(batch, found, strict=True):
-                faces = [result for result in results if isinstance(result, Face)]
+                faces = Faces(result for result in results if isinstance(result, Face))
                 failures = [
                     result.reason
                     for result in results
@@ -81,13 +90,30 @@ class Work:
                     self.summary.fail(source.name, failures[0])
                 else:
                     self.paths.of(source)
-                    self._annotate(source, picture, faces)
-                    self._explain(source, picture, faces)
+                    wanted = self.selection.choose(faces)
+                    self._annotate(source, picture, wanted, hidden=faces)
+                    self._explain(source, picture, wanted)
                     self.summary.pictures += 1
-                    self.summary.without_face += not faces
+                    self.summary.without_face += not wanted
+                    results = self._without(faces, wanted, results) or [
+                        NoFace(source=source.name, reason=f"{NO_FACE} in what was asked for")
+                    ]
                 self.summary.count(results)
-                self.sink.write(results)
+                self._write(results)
                 yield source
+
+    def _without(self, faces: Faces, wanted: Faces, results: list[Face | NoFace]) -> list[Face | NoFace]:
+        """Results without the faces that are not wanted, which are counted."""
+        self.summary.left_out += len(faces) - len(wanted)
+        if len(faces) == len(wanted):
+            return results
+        return [*wanted, *(result for result in results if isinstance(result, NoFace))]
+
+    def _write(self, results: Sequence[Face | NoFace]) -> None:
+        self.sink.write(results)
+        if self.people is not None:
+            for result in results:
+                self.people.add(flat_row(result))
 
     def video_source(self, source: MediaSource) -> None:
         """Predict for a video, camera or stream."""
@@ -95,7 +121,15 @@ class Work:
         from halfsmile.predict.video import predict_video
 
         problems: list[str] = []
-        frames = recorded_frames(source, fps=self.fps, every=self.video["every"], problems=problems)
+        frames = recorded_frames(
+            source,
+            fps=self.fps,
+            every=self.video["every"],
+            every_seconds=self.video["every_seconds"] or 0.0,
+            start=self.video["start"],
+            end=self.video["end"],
+            problems=problems,
+        )
         seen_frames = predict_video(
             self.predictor,
             frames if source.pictures else source.video,
@@ -107,16 +141,24 @@ class Work:
         try:
             first = next(seen_frames, None)  # what can't be read shall leave no files
             if first is None:
-                raise BadVideoError(f"{source.video}: no frame whose number is a multiple of --every.")
+                raise BadVideoError(f"{source.video}: {self._nothing_taken()}")
         except Exception as error:  # whatever it is, the other sources are processed
             reason = self._reason(source, error)
             self.summary.fail(source.name, reason)
-            self.sink.write([NoFace(source=source.name, reason=reason)])
+            self._write([NoFace(source=source.name, reason=reason)])
         else:
             self.summary.videos += 1
             self._watch(source, self._unless_it_breaks_off(source, chain([first], seen_frames)))
             self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
         self.progress.advance(1, note=source.name)
+
+    def _nothing_taken(self) -> str:
+        """Why a video has frames, but none to look at."""
+        start, end = self.video["start"], self.video["end"]
+        if start or end is not None:
+            until = "" if end is None else f" and before {end:g} s"
+            return f"no frame from {start:g} s on{until} (--start, --end)."
+        return "no frame whose number is a multiple of --every."
 
     @staticmethod
     def _reason(source: MediaSource, error: Exception) -> str:
@@ -132,7 +174,7 @@ class Work:
         except Exception as error:  # whatever it is, the other sources are processed
             reason = f"broke off after {time:.2f} s: {self._reason(source, error)}"
             self.summary.notes.append(f"{source.name}: {reason}")
-            self.sink.write([NoFace(source=source.name, reason=reason)])
+            self._write([NoFace(source=source.name, reason=reason)])
 
     def _watch(self, source: MediaSource, seen_frames: Iterable[Seen]) -> None:
         """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
@@ -146,18 +188,23 @@ class Work:
         length = None if source.is_live else duration_of(source.video)
         if source.pictures:
             length = len(source.pictures) / self.fps
+        begin, end = self.video["start"], self.video["end"]
+        if length is not None:
+            length = max(1e-3, min(length, end or length) - begin)
         place = self.paths.of(source)
         frames = rows = 0
         with ExitStack() as stack:
-            draw, copy = None, Path()
+            draw, copy, sound = None, Path(), self._sound(source)
             if self.annotate is not None:
                 copy = self.annotate / copy_path(source, place)
                 with self._writing(copy):
-                    draw = stack.enter_context(annotated_video(copy, hide_faces=self.blur_faces))
+                    draw = stack.enter_context(annotated_video(copy, hide_faces=self.blur_faces, sound=sound))
             try:
-                for seen in seen_frames:
+                for found in seen_frames:
+                    seen = replace(found, faces=self.selection.choose(found.faces))
+                    self.summary.left_out += len(found.faces) - len(seen.faces)
                     results = seen.results(frames_without_face=self.frames_without_face)
-                    self.sink.write(results)
+                    self._write(results)
                     rows += len(results)
                     frames += 1
                     people.update(face.track for face in seen.faces)
@@ -169,18 +216,20 @@ class Work:
                         timeline.add(seen.faces, seen.frame.time)
                     if explained is not None:
                         explained.add(seen.frame.image, seen.faces)
-                    share = 0.0 if length is None else seen.frame.time / length
+                    share = 0.0 if length is None else (seen.frame.time - begin) / length
                     self.progress.advance(0, note=f"{source.name} at {seen.frame.time:,.0f} s", share=share)
             except KeyboardInterrupt:
                 if not source.is_live:
                     raise
             with self._writing(copy):
                 stack.close()
+        if sound is not None and sound.problem is not None:
+            self.summary.notes.append(f"{source.name}: in the annotated copy {sound.problem}.")
         self.summary.frames += frames
         self.summary.people += len(people)
         self.summary.without_face += not people
         if not rows:
-            self.sink.write([NoFace(source=source.name, reason=f"{NO_FACE} in {frames:,} frames")])
+            self._write([NoFace(source=source.name, reason=f"{NO_FACE} in {frames:,} frames")])
         if timeline is not None and self.plot is not None:
             path = self._path(self.plot, source, ".svg")
             with self._writing(path):
@@ -194,14 +243,25 @@ class Work:
                 is_or_are = "is" if left_out == 1 else "are"
                 self.summary.notes.append(f"{source.name}: {who} seen less {is_or_are} not explained.")
 
-    def _annotate(self, source: MediaSource, picture: Image, faces: Sequence[Face]) -> None:
+    def _sound(self, source: MediaSource) -> Sound | None:
+        """What an annotated copy sounds like: nothing where faces are hidden, since voices tell, too."""
+        if self.annotate is None or self.blur_faces or source.is_live or source.pictures:
+            return None
+        from halfsmile.faces.video.sound import Sound
+
+        return Sound(source.name)
+
+    def _annotate(
+        self, source: MediaSource, picture: Image, faces: Sequence[Face], *, hidden: Sequence[Face]
+    ) -> None:
+        """Write a copy; ``hidden`` are the faces to blur, where that was asked for."""
         if self.annotate is None:
             return
         from halfsmile.predict.drawing.annotate import write_picture
 
         path = self.annotate / copy_path(source, self.paths.of(source))
         with self._writing(path):
-            write_picture(path, picture, faces, hide_faces=self.blur_faces)
+            write_picture(path, picture, faces, hidden=hidden if self.blur_faces else ())
 
     def _explain(self, source: MediaSource, picture: Image, faces: Sequence[Face]) -> None:
         if self.explain is None:
@@ -240,20 +300,27 @@ def duration_of(video: str | int) -> float | None:
         return None
 
 
-def read_ahead(sources: Iterable[MediaSource], problems: list[str] | None = None) -> Iterator[Picture]:
-    """Read pictures in their order, some of them while others are worked on.
+def read_ahead(
+    sources: Iterable[MediaSource], threads: int | None = None, problems: list[str] | None = None
+) -> Iterator[Picture]:
+    """Read pictures in their order, some while others are worked on, unless one thread shall do all.
 
     Args:
         sources: Pictures.
-        problems: Gets a sentence for each that is damaged and was read all the same.
+        threads: Of the run; None for all there are.
+        problems: Gets a sentence for each picture that is damaged and was read all the same.
     """
 
     def read(source: MediaSource) -> Picture:
         try:
             return source, source.read(problems)
         except Exception as error:  # whatever it is, the other sources are processed
-            return source, in_words(error).removeprefix(f"{source.locator}: ")
+            return source, in_words(error).removeprefix(f"{source.locator}: ").removeprefix(
+                f"{source.name}: "
+            )
 
+    if threads == 1:
+        return map(read, sources)
     return map_in_threads(read, sources, threads=2, ahead=AHEAD)
 
 

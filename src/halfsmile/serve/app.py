@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 import re
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from starlette.routing import Route
 from halfsmile.serve.batcher import BusyError, FacePredictor, StoppingError
 from halfsmile.serve.body import BodyLimits
 from halfsmile.serve.endpoints import add_pictures, add_server, add_videos
-from halfsmile.serve.guard import RequestGuard
+from halfsmile.serve.guard import RequestGuard, require_origin
 from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.metrics import MetricsMiddleware, ServerMetrics
+from halfsmile.serve.root_path import BelowPath, require_root_path
 from halfsmile.serve.services import Services
 
 _KEY = re.compile(r"[!-~]+")
@@ -39,6 +40,9 @@ def create_app(
     *,
     api_key: str | None = None,
     allowed_hosts: Iterable[str] = (),
+    allowed_origins: Iterable[str] = (),
+    root_path: str = "",
+    more: Sequence[FacePredictor] = (),
 ) -> FastAPI:
     """The application around a predictor.
 
@@ -47,24 +51,26 @@ def create_app(
         limits: Of everything; None for the usual ones.
         api_key: Asked for at ``/v1/`` and ``/metrics``; None asks for none.
         allowed_hosts: Names under which it may be reached, besides ``localhost`` and any IP address.
+        allowed_origins: Origins whose pages may use it, besides its own.
+        root_path: Path below which a proxy offers it, as ``/faces``; requests are answered with and without.
+        more: Further predictors that say the same, each for a thread of its own.
 
     Raises:
-        ValueError: If the key can't be sent in a header.
+        ValueError: If the key can't be sent in a header, an origin is none, or the path is none.
 
     Returns:
         An ASGI application. While it runs, ``app.state.services`` is its :class:`Services`.
     """
-    if api_key is not None and not _KEY.fullmatch(api_key):
-        raise ValueError(
-            "The key must be of ASCII letters, digits and signs without spaces, to fit a header."
-        )
+    require_key(api_key)
     limits = limits or ServerLimits()
+    root_path = require_root_path(root_path)
+    allowed_origins = [require_origin(origin) for origin in allowed_origins]
     metrics = ServerMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         with tempfile.TemporaryDirectory(prefix="halfsmile-serve-", ignore_cleanup_errors=True) as folder:
-            app.state.services = Services(predictor, limits, metrics, Path(folder))
+            app.state.services = Services(predictor, limits, metrics, Path(folder), more)
             try:
                 yield
             finally:
@@ -77,20 +83,39 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        servers=[{"url": root_path}] if root_path else None,
         dependencies=[Depends(HTTPBearer(auto_error=False))] if api_key is not None else None,
     )
     app.state.limits = limits
     app.add_middleware(
-        RequestGuard, api_key=api_key, allowed_hosts=allowed_hosts, concurrency=limits.concurrency
+        RequestGuard,
+        api_key=api_key,
+        allowed_hosts=allowed_hosts,
+        concurrency=limits.concurrency,
+        allowed_origins=allowed_origins,
     )
     app.add_middleware(BodyLimits, limits=limits)
     app.add_middleware(MetricsMiddleware, metrics=metrics)
+    if root_path:
+        app.add_middleware(BelowPath, root_path=root_path)
     _add_refusals(app)
     add_pictures(app, predictor, limits)
     add_videos(app)
     add_server(app, predictor, limits, metrics)
     _add_page(app)
     return app
+
+
+def require_key(api_key: str | None) -> None:
+    """Refuse a key that can't be sent in a header.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if api_key is not None and not _KEY.fullmatch(api_key):
+        raise ValueError(
+            "The key must be of ASCII letters, digits and signs without spaces, to fit a header."
+        )
 
 
 def _add_refusals(app: FastAPI) -> None:
@@ -116,7 +141,7 @@ def _add_refusals(app: FastAPI) -> None:
 
     @app.exception_handler(BusyError)
     async def busy(_: Request, __: Exception) -> Response:
-        detail = "The server is busy. Try again in a second."
+        detail = "The server is busy. Try again in a second, or start it with higher --limits (queue, jobs)."
         return JSONResponse({"detail": detail}, 429, {"Retry-After": "1"})
 
     @app.exception_handler(StoppingError)

@@ -1,7 +1,8 @@
-"""Pictures of many requests in shared batches, analyzed by one thread that alone touches the predictor.
+"""Pictures of many requests in shared batches, analyzed by threads each of which alone touches its predictor.
 
-While the thread is busy, pictures gather; the next batch takes what is there. A batch waits for others only a
-few milliseconds.
+While the threads are busy, pictures gather; the next batch takes what is there. A batch waits for others only
+a few milliseconds. Small networks gain little from many threads in one of them, so a predictor for each
+processor answers more pictures than one that has all processors.
 """
 
 from __future__ import annotations
@@ -92,30 +93,35 @@ class _Waiting:
 
 
 class Batcher:
-    """Queue of pictures in front of the predictor.
+    """Queue of pictures in front of the predictors.
 
     Args:
         predictor: Finds and names faces.
         worker: Its thread.
+        more: Further predictors that say the same, each with its thread.
         limits: Of the queue and the batches.
         metrics: Where to count.
     """
 
     def __init__(
-        self, predictor: FacePredictor, worker: Worker, limits: ServerLimits, metrics: ServerMetrics
+        self,
+        predictor: FacePredictor,
+        worker: Worker,
+        limits: ServerLimits,
+        metrics: ServerMetrics,
+        more: Sequence[tuple[FacePredictor, Worker]] = (),
     ) -> None:
-        self.predictor = predictor
-        self.worker = worker
+        self.lanes = [(predictor, worker), *more]
         self.limits = limits
         self.metrics = metrics
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
         self._places = self._pixels = 0  # taken by pictures from before they are decoded until their answer
         self._is_stopping = False
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to answer; call it in the running loop."""
-        self._task = asyncio.create_task(self._serve())
+        self._tasks = [asyncio.create_task(self._serve(*lane)) for lane in self.lanes]
 
     def reserve(self, pixels: Sequence[int]) -> Reservation:
         """Take places for pictures of these numbers of pixels, before memory is taken for them.
@@ -168,17 +174,18 @@ class Batcher:
     async def close(self) -> None:
         """Take no more, and answer what is waiting."""
         self._is_stopping = True
-        if self._task is not None:
+        if self._tasks:
             await self._queue.join()
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(self) -> None:
+    async def _serve(self, predictor: FacePredictor, worker: Worker) -> None:
         while True:
             batch = await self._next_batch()
             wanted = [one for one in batch if not one.answer.done()]
             if wanted:
-                await self._answer(wanted)
+                await self._answer(wanted, predictor, worker)
             for one in batch:
                 one.is_over.set()
                 self._queue.task_done()
@@ -195,11 +202,11 @@ class Batcher:
         self.metrics.waiting.set(self._queue.qsize())
         return batch
 
-    async def _answer(self, batch: Sequence[_Waiting]) -> None:
+    async def _answer(self, batch: Sequence[_Waiting], predictor: FacePredictor, worker: Worker) -> None:
         start = time.perf_counter()
         try:
-            found: Sequence[Sequence[Face]] = await self.worker.run(
-                lambda: self.predictor.faces([one.image for one in batch], [one.source for one in batch])
+            found: Sequence[Sequence[Face]] = await worker.run(
+                lambda: predictor.faces([one.image for one in batch], [one.source for one in batch])
             )
         except Exception as error:  # whatever a picture does to a library stays with its request
             if len(batch) == 1:
@@ -207,7 +214,7 @@ class Batcher:
                     batch[0].answer.set_exception(error)
                 return
             for one in batch:
-                await self._answer([one])
+                await self._answer([one], predictor, worker)
             return
         self.metrics.batch.observe(len(batch))
         self.metrics.batch_seconds.observe(time.perf_counter() - start)

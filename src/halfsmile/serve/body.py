@@ -50,7 +50,10 @@ class BodyLimits:
         """
         if self._held + count > self.limits.memory_bytes:
             raise HTTPException(
-                429, "The server holds as much as it can. Try again in a second.", {"Retry-After": "1"}
+                429,
+                "The server holds as much as it can. Try again in a second, or start it with higher --limits "
+                "memory_bytes.",
+                {"Retry-After": "1"},
             )
         self._held += count
 
@@ -66,6 +69,8 @@ class _Body:
         self._receive = receive
         self._in_memory = not is_video
         self._most = limits.video_bytes if is_video else limits.body_bytes
+        self._limit = "video_bytes" if is_video else "body_bytes"
+        self._time_limit = "video_body_seconds" if is_video else "body_seconds"
         self._idle = limits.idle_seconds
         seconds = limits.video_body_seconds if is_video else limits.body_seconds
         self._until = asyncio.get_running_loop().time() + seconds
@@ -92,7 +97,9 @@ class _Body:
         except TimeoutError:
             self._is_late = True
             raise HTTPException(
-                408, f"The body did not arrive in time; {self._count:,} bytes came. Send it faster."
+                408,
+                f"The body did not arrive in time; {self._count:,} bytes came. Send it faster, or start the "
+                f"server with higher --limits ({self._time_limit}, idle_seconds).",
             ) from None
         self._take(message)
         if self._count > self._most:
@@ -127,5 +134,6 @@ class _Body:
         return HTTPException(
             413,
             f"The body has {'' if self._stated else 'more than '}{found / MIB:,.1f} MiB; at most "
-            f"{self._most / MIB:,.1f} MiB are taken. Send less at once.",
+            f"{self._most / MIB:,.1f} MiB are taken. Send less at once, or start the server with "
+            f"--limits {self._limit}=….",
         )

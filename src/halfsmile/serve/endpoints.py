@@ -61,7 +61,7 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: ServerLimits) -
             raise HTTPException(
                 413,
                 f"The pictures have {total:,} pixels together; at most {limits.queue_pixels:,} are taken in "
-                "one request. Send fewer at once.",
+                "one request. Send fewer at once, or start the server with --limits queue_pixels=….",
             )
         with batcher.reserve(list(claimed.values())):
             images = {}
@@ -90,7 +90,7 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: ServerLimits) -
         openapi_extra={"requestBody": PICTURES_BODY},
     )
     async def predict(request: Request) -> Response:
-        """Send the multipart field `files` (one or more), or one picture as the body.
+        """Send the multipart field `files` (one or more), one picture as the body, or JSON with Base64.
 
         A picture that can't be read has an `error` in its result; the others are answered all the same.
         """
@@ -153,7 +153,7 @@ def add_videos(app: FastAPI) -> None:
                     503, f"The server can't keep the video ({error.strerror}).", {"Retry-After": "30"}
                 ) from error
             raise
-        return JSONResponse({"id": job.id}, 202, {"Location": f"/v1/video/{job.id}"})
+        return JSONResponse({"id": job.id}, 202, {"Location": f"video/{job.id}"})
 
     @app.get(
         "/v1/video/{id}",
@@ -254,7 +254,10 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, Result], 
         if gone in done:
             raise ClientDisconnect
         raise HTTPException(
-            503, f"There was no answer within {seconds:g} s. Send less, or try again.", {"Retry-After": "5"}
+            503,
+            f"There was no answer within {seconds:g} s. Send less, try again, or start the server with "
+            "--limits request_seconds=….",
+            {"Retry-After": "5"},
         )
     finally:
         gone.cancel()

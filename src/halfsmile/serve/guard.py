@@ -2,20 +2,21 @@
 
 A server on a loopback address is reached by any web page that the user opens. Three checks keep such pages
 out: the Host header must be an address or an allowed name (a page whose name was re-pointed to 127.0.0.1
-sends its own name), requests that a page of another origin sends are refused, and no answer lets other
-origins read it.
+sends its own name), requests that a page of another origin sends are refused unless that origin is allowed,
+and no answer lets others read it.
 """
 
 from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SUBPROTOCOL = "halfsmile"
@@ -23,6 +24,13 @@ _KEY_PREFIX = "halfsmile.key."
 _PROTECTED = ("/v1/", "/metrics")
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _UNCOUNTED = ("/healthz", "/metrics")
+_HOST = re.compile(r"(?:(?P<name>[A-Za-z0-9._-]+)|\[(?P<ipv6>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?")
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, X-API-Key",
+    "Access-Control-Allow-Private-Network": "true",
+    "Access-Control-Max-Age": "600",
+}
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -43,15 +51,27 @@ class RequestGuard:
         allowed_hosts: Names under which the server may be reached besides ``localhost`` and any address;
             ``*`` allows every name.
         concurrency: Requests served at once.
+        allowed_origins: Origins whose pages may use the server, as ``http://localhost:3000``; ``*`` allows
+            all.
+
+    Raises:
+        ValueError: If an origin is none.
     """
 
     def __init__(
-        self, app: ASGIApp, *, api_key: str | None, allowed_hosts: Iterable[str], concurrency: int
+        self,
+        app: ASGIApp,
+        *,
+        api_key: str | None,
+        allowed_hosts: Iterable[str],
+        concurrency: int,
+        allowed_origins: Iterable[str] = (),
     ) -> None:
         self.app = app
         self.api_key = api_key
         self.allowed_hosts = frozenset(name.lower() for name in allowed_hosts) | {"localhost"}
         self.concurrency = concurrency
+        self.allowed_origins = frozenset(map(require_origin, allowed_origins))
         self._serving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +81,8 @@ class RequestGuard:
             return
         headers = Headers(scope=scope)
         refused = self._refusal(scope, headers)
+        origin = headers.get("origin", "")
+        shared = self._shares_with(origin)
         if scope["type"] == "websocket":
             if refused is not None:
                 await receive()
@@ -68,9 +90,18 @@ class RequestGuard:
                 return
             await self.app(scope, receive, send)
             return
-        guarded = _secured(send, headers.get("host", ""))
+        guarded = _secured(send, headers.get("host", ""), origin if shared else None)
+        if shared and is_preflight(scope, headers) and self._is_allowed(headers.get("host", "")):
+            await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, guarded)
+            return
         if refused is None and self._serving >= self.concurrency and scope["path"] not in _UNCOUNTED:
-            refused = 429, f"The server is busy with {self._serving} requests. Try again in a second."
+            refused = (
+                429,
+                (
+                    f"The server is busy with {self._serving} requests. Try again in a second, or start it "
+                    f"with --limits concurrency={2 * self.concurrency}."
+                ),
+            )
         if refused is not None:
             status, detail = refused
             extra = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}}.get(status)
@@ -85,6 +116,8 @@ class RequestGuard:
     def _refusal(self, scope: Scope, headers: Headers) -> tuple[int, str] | None:
         """Status and reason, or None."""
         host = headers.get("host", "")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            return 400, "Content-Length and Transfer-Encoding contradict each other: send one of them."
         if not self._is_allowed(host):
             return 400, (
                 f"This server is not known as {host[:100]!r}. Use its address, or start it with "
@@ -92,8 +125,12 @@ class RequestGuard:
             )
         origin = headers.get("origin")
         asks_from_page = scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS
-        if origin is not None and asks_from_page and _place(origin) != host.lower():
-            return 403, f"Pages of {origin[:100]} may not use this server; its own page may."
+        is_own = origin is None or _place(origin) == host.lower() or self._shares_with(origin)
+        if asks_from_page and not is_own:
+            return 403, (
+                f"Pages of {str(origin)[:100]} may not use this server; its own page may. Start it with "
+                f"--allowed-origins and this origin to allow them."
+            )
         if self.api_key is not None and scope["path"].startswith(_PROTECTED):
             given = sent_key(headers)
             if given is None:
@@ -105,11 +142,43 @@ class RequestGuard:
     def _is_allowed(self, host: str) -> bool:
         if "*" in self.allowed_hosts:
             return True
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:
+        match = _HOST.fullmatch(host)
+        if match is None or int(match["port"] or 0) >= 2**16:
             return False
-        return name is not None and (name in self.allowed_hosts or is_address(name))
+        name = (match["name"] or match["ipv6"]).lower()
+        return name in self.allowed_hosts or is_address(name)
+
+    def _shares_with(self, origin: str) -> bool:
+        """Whether pages of an origin may use the server and read its answers."""
+        allowed = self.allowed_origins
+        return bool(origin) and origin != "null" and ("*" in allowed or origin.lower() in allowed)
+
+
+def is_preflight(scope: Scope, headers: Headers) -> bool:
+    """Whether a browser asks what a page of another origin may do."""
+    return scope.get("method") == "OPTIONS" and "access-control-request-method" in headers
+
+
+def require_origin(origin: str) -> str:
+    """An origin as browsers send it: scheme, host and, where it is not the usual one, port.
+
+    Raises:
+        ValueError: If it is none.
+
+    Example:
+        >>> require_origin("http://localhost:3000/"), require_origin("*")
+        ('http://localhost:3000', '*')
+    """
+    found = origin.strip().lower().removesuffix("/")
+    parts = urlsplit(found)
+    if found != "*" and (
+        not parts.scheme or not parts.netloc or f"{parts.scheme}://{parts.netloc}" != found or "@" in found
+    ):
+        raise ValueError(
+            f"{origin!r} is no origin for --allowed-origins: it has a scheme and a host and no path, as "
+            "http://localhost:3000."
+        )
+    return found
 
 
 def _place(origin: str) -> str | None:
@@ -155,8 +224,8 @@ def sent_key(headers: Headers) -> str | None:
     return None
 
 
-def _secured(send: Send, host: str) -> Send:
-    """Add the headers to what is sent; ``host`` has been checked."""
+def _secured(send: Send, host: str, shared_with: str | None = None) -> Send:
+    """Add the headers to what is sent; ``host`` has been checked, ``shared_with`` is an allowed origin."""
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; "
         "img-src 'self' blob:; media-src 'self' blob:; "
@@ -168,6 +237,11 @@ def _secured(send: Send, host: str) -> Send:
     async def secured(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
+            if shared_with is not None:
+                headers["Access-Control-Allow-Origin"] = shared_with
+                headers["Access-Control-Expose-Headers"] = "Location, Retry-After"
+                headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+                headers.add_vary_header("Origin")
             for name, value in _HEADERS.items():
                 headers.setdefault(name, value)
             headers["Content-Security-Policy"] = policy if safe_host else "default-src 'none'"

@@ -22,6 +22,7 @@ from halfsmile.predict.face import Face, NoFace
 from halfsmile.serve.batcher import BusyError, FacePredictor, StoppingError, Worker
 from halfsmile.serve.limits import MIB, ServerLimits
 from halfsmile.serve.metrics import ServerMetrics
+from halfsmile.utils.errors import in_words
 
 STEP_SECONDS = 0.1  # of analyzing a video before it is others' turn
 UNFINISHED = ("waiting", "running")
@@ -174,7 +175,7 @@ class Jobs:
         if duration is not None and duration > self.limits.video_seconds:
             raise ValueError(
                 f"{name}: {duration:,.0f} s of video are more than the {self.limits.video_seconds:,.0f} s "
-                "taken here; send a shorter piece."
+                "taken here; send a shorter piece, or start the server with --limits video_seconds=…."
             )
         if job.id in self._jobs:
             finished = sorted((job.finished, job.id) for job in self._jobs.values() if job.finished)
@@ -224,9 +225,7 @@ class Jobs:
                     await self._look(job)
         except Exception as error:  # whatever a video does to a library stays with its job
             _log.warning("a video failed: %s", type(error).__name__)
-            known = isinstance(error, ValueError | OSError)
-            reason = str(error).replace(str(job.path), job.name) if known else type(error).__name__
-            job.end("failed", reason)
+            job.end("failed", in_words(error).replace(str(job.path), job.name))
         finally:
             job.end("cancelled")
             self.metrics.jobs.labels(job.status).inc()
@@ -258,7 +257,8 @@ class Jobs:
                 raise ValueError(
                     f"{job.name}: it goes on after {self.limits.frames:,} frames or "
                     f"{self.limits.video_seconds:,.0f} s, which is what is taken here. The results up to "
-                    "there are good; send a shorter piece for the rest."
+                    "there are good; send a shorter piece for the rest, or start the server with higher "
+                    "--limits (frames, video_seconds)."
                 )
             job.frames, job.time = frame.index + 1, frame.time
             yield frame
@@ -273,7 +273,8 @@ class Jobs:
                 if file.tell() > self.limits.results_bytes:
                     raise ValueError(
                         f"{job.name}: its results are larger than {self.limits.results_bytes / MIB:,.0f} "
-                        "MiB. Those up to there are good; send a shorter piece for the rest."
+                        "MiB. Those up to there are good; send a shorter piece for the rest, or start the "
+                        "server with --limits results_bytes=…."
                     )
                 if time.monotonic() > until:
                     return False

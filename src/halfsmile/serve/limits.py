@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 MIB = 2**20
@@ -53,13 +55,13 @@ class ServerLimits:
     batch_seconds: float = 0.004
     request_seconds: float = 60.0
     concurrency: int = 128
-    video_bytes: int = 512 * MIB
-    video_body_seconds: float = 600.0
-    frames: int = 54_000
-    video_seconds: float = 1800.0
+    video_bytes: int = 2048 * MIB
+    video_body_seconds: float = 1800.0
+    frames: int = 216_000
+    video_seconds: float = 7200.0
     jobs: int = 8
     running_jobs: int = 2
-    results_bytes: int = 256 * MIB
+    results_bytes: int = 1024 * MIB
     keep_seconds: float = 600.0
     streams: int = 8
     frame_bytes: int = 4 * MIB
@@ -86,3 +88,36 @@ class ServerLimits:
         """What a client may want to know before it sends anything."""
         names = ("body_bytes", "files", "pixels", "video_bytes", "video_seconds", "frames", "frame_bytes")
         return {name: getattr(self, name) for name in names}
+
+
+_UNITS = {"kib": 2.0**10, "mib": 2.0**20, "gib": 2.0**30, "s": 1.0, "min": 60.0, "h": 3600.0, "": 1.0}
+
+
+def limits_of(given: Iterable[str]) -> ServerLimits:
+    """The usual limits, some of them replaced.
+
+    Args:
+        given: ``name=number`` each, with KiB, MiB or GiB behind bytes and s, min or h behind seconds.
+
+    Raises:
+        ValueError: If a name is unknown, or a number is none or out of range.
+
+    Example:
+        >>> limits_of(["video_seconds=90min", "body_bytes=64 MiB"]).video_seconds
+        5400.0
+    """
+    known = {field.name: type(getattr(ServerLimits, field.name)) for field in fields(ServerLimits)}
+    found: dict[str, float] = {}
+    for one in given:
+        name, _, text = one.partition("=")
+        match = re.fullmatch(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", text)
+        if name.strip() not in known:
+            raise ValueError(f"--limits: {name!r} is no limit; there are {', '.join(known)}.")
+        if match is None or match[2].lower() not in _UNITS:
+            raise ValueError(
+                f"--limits: {one!r}; expected {name}=NUMBER, with KiB, MiB, GiB, s, min or h behind it if "
+                "you like."
+            )
+        number = float(re.sub("[_,]", "", match[1])) * _UNITS[match[2].lower()]
+        found[name.strip()] = known[name.strip()](number)
+    return ServerLimits(**found)  # type: ignore[arg-type]

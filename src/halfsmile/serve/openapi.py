@@ -16,7 +16,7 @@ _REASONS = {
     404: "There is no such job; it may have expired.",
     408: "The body came too slowly.",
     413: "Too large.",
-    415: "Neither multipart nor an image.",
+    415: "Neither multipart nor an image nor JSON.",
     429: "Busy; try again after the seconds in Retry-After.",
     503: "Stopping, or the answer took too long.",
 }
@@ -26,12 +26,21 @@ _PICTURES = {
     "required": ["files"],
     "properties": {"files": {"type": "array", "items": _FILE, "minItems": 1}},
 }
+_JSON = {
+    "type": "object",
+    "properties": {
+        "image": {"type": "string", "description": "Base64 of a file, or a `data:` address."},
+        "images": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    },
+    "example": {"image": "data:image/jpeg;base64,/9j/4AAQSkZJRg…"},
+}
 _VIDEO = {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
 PICTURES_BODY: dict[str, Any] = {
     "required": True,
     "content": {
         "multipart/form-data": {"schema": _PICTURES},
         **{kind: {"schema": _FILE} for kind in FORMATS.values()},
+        "application/json": {"schema": _JSON},
     },
 }
 VIDEO_BODY: dict[str, Any] = {"required": True, "content": {"multipart/form-data": {"schema": _VIDEO}}}

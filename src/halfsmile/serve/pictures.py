@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import json
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
@@ -19,6 +22,7 @@ FORMATS = {
     b"GIF8": "image/gif",
     b"BM": "image/bmp",
 }
+_JSON = 'Expected {"image": "Base64 or data:image/…"} or {"images": [ … ]}.'
 _NAME_LENGTH = 255
 _FILES_READ = 10_000  # of a form; the body's size is limited before
 
@@ -37,7 +41,7 @@ class Sent:
 
 
 async def read_pictures(request: Request, most: int) -> list[Sent]:
-    """The files of a request: fields ``files`` of a multipart body, or one raw body.
+    """The files of a request: fields ``files`` of a multipart body, one raw body, or Base64 in JSON.
 
     Args:
         request: Whose body is read.
@@ -45,7 +49,7 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
 
     Raises:
         HTTPException: 400 if there is none or the body is damaged, 413 if there are too many, 415 if the body
-            is neither multipart nor an image.
+            is neither multipart nor an image nor JSON.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -57,15 +61,18 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
                     400, f"Expected one or more files in the field 'files'; fields: {fields}."
                 )
             if len(uploads) > most:
-                raise HTTPException(
-                    413, f"{len(uploads)} files in one request are more than {most}; send fewer at once."
-                )
+                raise HTTPException(413, too_many(len(uploads), most))
             return [Sent(file_name(upload, "picture"), await upload.read()) for upload in uploads]
+    if kind == "application/json":
+        sent = await asyncio.to_thread(pictures_of_json, await request.body())
+        if len(sent) > most:
+            raise HTTPException(413, too_many(len(sent), most))
+        return sent
     if not (kind.startswith("image/") or kind == "application/octet-stream"):
         raise HTTPException(
             415,
-            f"Expected multipart/form-data with the field 'files', or an image as the body; "
-            f"the Content-Type is {kind or 'missing'}.",
+            "Expected multipart/form-data with the field 'files', an image as the body, or application/json "
+            f'as {{"image": "Base64"}}; the Content-Type is {kind or "missing"}.',
         )
     data = await request.body()
     if not data:
@@ -73,10 +80,57 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
     return [Sent("picture", data)]
 
 
+def too_many(found: int, most: int) -> str:
+    """Why a request with so many files is refused."""
+    return (
+        f"{found} files in one request are more than {most}; send fewer at once, or start the server with "
+        "--limits files=…."
+    )
+
+
+def pictures_of_json(data: bytes) -> list[Sent]:
+    """Pictures in Base64: ``{"image": …}`` or ``{"images": [ … ]}``.
+
+    Each of several is a text or ``{"name": …, "image": …}``.
+    A text may be a ``data:`` address, as pages have them.
+
+    Raises:
+        HTTPException: 400 if it is anything else.
+    """
+    try:
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"The body is no JSON. {_JSON}") from error
+    single = isinstance(body, dict) and "image" in body
+    given = [body] if single else body.get("images") if isinstance(body, dict) else None
+    if not isinstance(given, list) or not given:
+        raise HTTPException(400, _JSON)
+    sent = []
+    for number, item in enumerate(given, start=1):
+        text = item.get("image") if isinstance(item, dict) else item
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(text, str) or not isinstance(name, str | None):
+            raise HTTPException(400, f"Image {number} is no text in Base64. {_JSON}")
+        code = text.partition(",")[2] if text.startswith("data:") else text
+        code = "".join(code.split()).replace("-", "+").replace("_", "/").rstrip("=")
+        try:
+            pixels = base64.b64decode(code + "=" * (-len(code) % 4), validate=True)
+        except ValueError as error:
+            raise HTTPException(400, f"Image {number} is no Base64. {_JSON}") from error
+        default = "picture" if single else f"picture {number}"
+        sent.append(Sent(shown_name(name or "") or default, pixels))
+    return sent
+
+
 def file_name(upload: UploadFile, default: str) -> str:
     """The last part of the name that a client gave a file, printable and not too long."""
-    name = (upload.filename or "").replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in name if c.isprintable())[:_NAME_LENGTH] or default
+    return shown_name(upload.filename or "") or default
+
+
+def shown_name(name: str) -> str:
+    """The last part of a path, printable and not too long."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable())[:_NAME_LENGTH]
 
 
 def claimed_pixels(sent: Sent, most: int) -> int:
@@ -101,7 +155,7 @@ def claimed_pixels(sent: Sent, most: int) -> int:
     if width * height > most:
         raise BadImageError(
             f"{sent.name}: {width:,} × {height:,} pixels are more than the {most:,} taken here; "
-            "send it smaller."
+            "send it smaller, or start the server with --limits pixels=…."
         )
     return width * height
 

@@ -16,19 +16,23 @@ from typing import TYPE_CHECKING
 import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from halfsmile.faces.detect import detector_title
+from halfsmile.predict.prior import Prior
 from halfsmile.predict.summary import UNKNOWN
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.services import Services
 from halfsmile.utils.console import make_console
+from halfsmile.utils.cpu import processors
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 KEY_VARIABLE = "HALFSMILE_API_KEY"
 STOP_SECONDS = 15
+MOST_WORKERS = 8
 
 
 def serve(
@@ -38,10 +42,15 @@ def serve(
     *,
     detector: str = "auto",
     threshold: float | None = None,
+    prior: Prior | None = None,
     threads: int | None = None,
+    device: str = "auto",
+    workers: int | None = None,
     api_key: str | None = None,
     unprotected: bool = False,
     allowed_hosts: Sequence[str] = (),
+    allowed_origins: Sequence[str] = (),
+    root_path: str = "",
     limits: ServerLimits | None = None,
     access_log: bool = False,
 ) -> None:
@@ -53,10 +62,16 @@ def serve(
         port: Port to listen on; 0 for a free one.
         detector: Name of the face detector.
         threshold: Confidence from which an answer counts as certain; None for the model's own.
-        threads: Of the model; None for all cores.
+        prior: How often to expect each expression, see :class:`~halfsmile.predict.predictor.Predictor`.
+        threads: Of the model, the detector and OpenCV; None for all cores.
+        device: What computes the expressions; see :mod:`halfsmile.predict.options.devices`.
+        workers: Predictors that answer side by side, each with its share of the threads; None for one for
+            each processor, at most 8, and one on another device.
         api_key: Key that clients must send; None for the environment variable ``HALFSMILE_API_KEY``, or none.
         unprotected: Allow an address that others can reach without a key.
         allowed_hosts: Names under which the server may be reached, besides ``localhost`` and addresses.
+        allowed_origins: Origins whose pages may use the server, as ``http://localhost:3000``.
+        root_path: Path below which a proxy offers the server, as ``/faces``.
         limits: Of everything; None for the usual ones.
         access_log: Log a line for each request: method, path pattern, status and time; no names, no
             addresses.
@@ -71,16 +86,43 @@ def serve(
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
     try:
-        predictor = Predictor(model, detector=detector, threshold=threshold, threads=threads)  # type: ignore[arg-type]
-        app = create_app(predictor, limits, api_key=api_key, allowed_hosts=allowed_hosts)
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, found {workers}.")
+        total = threads or processors()
+        count = workers or min(total, MOST_WORKERS)
+
+        def predictor_of(model: str | Path | None, count: int) -> Predictor:
+            return Predictor(
+                model,
+                detector=detector,  # type: ignore[arg-type]
+                threshold=threshold,
+                threads=max(1, total // count),
+                device=device,  # type: ignore[arg-type]
+                prior=prior,
+            )
+
+        predictor = predictor_of(model, count)
+        if workers is None and predictor.model.device != "cpu":
+            count, predictor = 1, predictor_of(model, 1)
+        more = [predictor_of(model, count) for _ in range(count - 1)]
+        app = create_app(
+            predictor,
+            limits,
+            api_key=api_key,
+            allowed_hosts=allowed_hosts,
+            allowed_origins=allowed_origins,
+            root_path=root_path,
+            more=more,
+        )
         console = make_console(stderr=True)
         if not is_loopback(host):
             console.print(
                 f"Warning: others on the network can reach {host}; traffic is not encrypted.",
                 style="bold yellow",
             )
-        address = _address(listener)
-        what = f"{predictor.model.facts.name} (faces found by {detector_title(predictor.detector)})"
+        address = address_of(listener)
+        by = f"faces found by {detector_title(predictor.detector)}, answered on {predictor.model.device}"
+        what = f"{predictor.model.facts.name} ({by})"
         console.print(f"halfsmile serves {what} at {address} (Ctrl-C stops)", soft_wrap=True)
         if predictor.threshold is None:
             console.print(UNKNOWN)
@@ -103,7 +145,7 @@ def make_server(app: FastAPI, *, access_log: bool = False) -> Server:
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
-        ws="websockets-sansio",
+        ws=TolerantWebSocket,
         ws_max_size=limits.frame_bytes,
         ws_max_queue=4,
         ws_per_message_deflate=False,
@@ -129,6 +171,19 @@ class Server(uvicorn.Server):
         services: Services = self.app.state.services
         await services.stop()
         await super().shutdown(sockets)
+
+
+class TolerantWebSocket(WebSocketsSansIOProtocol):
+    """Hands on text that is no UTF-8 as an empty one: texts are refused anyway, and the log stays quiet."""
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a whole message to the application."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = [b""]
+        super().send_receive_event_to_app()
 
 
 class PatientProtocol(H11Protocol):
@@ -216,6 +271,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise ValueError(f"Can't listen on {host} port {port}: {error}.") from error
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """The address of a listening socket, for a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

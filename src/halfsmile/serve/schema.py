@@ -18,8 +18,12 @@ EXAMPLE_FACE: dict[str, Any] = {
     "probabilities": {"neutral": 0.06, "happiness": 0.94},
     "confidence": 0.94,
     "uncertain": False,
+    "doubt": None,
     "possible": ["happiness"],
+    "votes": {"neutral": 0.2, "happiness": 0.8},
     "quality": None,
+    "pose": {"yaw": -4.1, "pitch": 6.3, "roll": -0.5},
+    "picture_size": [640, 480],
 }
 EXAMPLE_MODEL: dict[str, Any] = {"name": "default", "labels": ["neutral", "happiness"]}
 EXAMPLE_FACTS: dict[str, Any] = EXAMPLE_MODEL | {
@@ -83,10 +87,18 @@ class FaceAnswer(Answer):
     uncertain: bool | None = Field(
         description="Whether the confidence lies below the threshold of certainty; null where there is none."
     )
+    doubt: str | None = Field(description="Why the answer is uncertain; null where it is certain.")
     possible: list[str] | None = Field(
         description="Labels that can't be ruled out, most probable first (conformal set); null without sets."
     )
+    votes: dict[str, float] | None = Field(
+        description="Share of annotators who would call it so; null where the model never saw votes."
+    )
     quality: dict[str, float] | None = Field(description="Scores from 0 to 1, where asked for.")
+    pose: dict[str, float] | None = Field(
+        description="Yaw, pitch and roll of the head in degrees, rough; null without landmarks."
+    )
+    picture_size: list[int] | None = Field(description="Width and height of the picture in pixels.")
 
 
 class ModelName(Answer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from halfsmile.serve.batcher import Batcher, FacePredictor, Worker
@@ -19,13 +20,20 @@ class Services:
         limits: Of everything.
         metrics: Where to count.
         folder: Private temporary folder.
+        more: Further predictors that say the same, for pictures beside the first one's.
     """
 
     def __init__(
-        self, predictor: FacePredictor, limits: ServerLimits, metrics: ServerMetrics, folder: Path
+        self,
+        predictor: FacePredictor,
+        limits: ServerLimits,
+        metrics: ServerMetrics,
+        folder: Path,
+        more: Sequence[FacePredictor] = (),
     ) -> None:
         self.worker = Worker()
-        self.batcher = Batcher(predictor, self.worker, limits, metrics)
+        self.more = [(another, Worker()) for another in more]
+        self.batcher = Batcher(predictor, self.worker, limits, metrics, self.more)
         self.jobs = Jobs(predictor, self.worker, limits, metrics, folder)
         self.streams = Streams(self.batcher, limits, metrics)
         self.is_stopping = False
@@ -43,4 +51,5 @@ class Services:
         await self.stop()
         await self.batcher.close()
         await self.jobs.close()
-        self.worker.close()
+        for worker in (self.worker, *(worker for _, worker in self.more)):
+            worker.close()

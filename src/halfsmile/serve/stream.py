@@ -55,7 +55,7 @@ class Streams:
         offered = socket.scope.get("subprotocols", [])
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         if self._is_stopping or len(self._open) >= self.limits.streams:
-            reason = f"The server has {len(self._open)} webcams already. Try again later."
+            reason = f"The server has {len(self._open)} webcams already (--limits streams). Try again later."
             await socket.close(TRY_LATER, "The server is stopping." if self._is_stopping else reason)
             return
         self._open.add(socket)
@@ -108,7 +108,9 @@ class _Stream:
                 async with asyncio.timeout(self.limits.stream_idle_seconds):
                     message = await self.socket.receive()
             except TimeoutError:
-                await _end(self.socket, POLICY, "No picture came for too long.")
+                await _end(
+                    self.socket, POLICY, "No picture came for too long (--limits stream_idle_seconds)."
+                )
                 return
             if message["type"] == "websocket.disconnect":
                 return
@@ -118,7 +120,7 @@ class _Stream:
                 return
             if len(data) > self.limits.frame_bytes:
                 most = self.limits.frame_bytes / MIB
-                await _end(self.socket, TOO_BIG, f"A frame may have {most:,.1f} MiB.")
+                await _end(self.socket, TOO_BIG, f"A frame may have {most:,.1f} MiB (--limits frame_bytes).")
                 return
             now = time.perf_counter()
             self.start = now if self.start is None else self.start

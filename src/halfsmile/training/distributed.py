@@ -66,7 +66,7 @@ def processes(device: str | None = None) -> Iterator[Processes]:
     """Join the group that ``torchrun`` announces in the environment, if any, and leave it at the end.
 
     Args:
-        device: ``cpu`` or ``cuda``; None takes CUDA where there is any.
+        device: ``cpu``, ``cuda`` or ``mps`` (GPUs of Macs, one process); None takes CUDA where there is any.
 
     Raises:
         ValueError: If there is no GPU for this process.
@@ -80,6 +80,12 @@ def processes(device: str | None = None) -> Iterator[Processes]:
             f"The device cuda:{local} was asked for, and torch sees {torch.cuda.device_count()} GPUs here. "
             "Choose the device cpu, install a torch for CUDA, or start one process per GPU."
         )
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ValueError(
+            "The device mps was asked for, which Macs with Apple silicon have. Choose the device cpu or cuda."
+        )
+    if kind == "mps" and world_size > 1:
+        raise ValueError("A Mac has one GPU: start one process for the device mps, or choose the device cpu.")
     place = torch.device(kind, local) if kind == "cuda" else torch.device(kind)
     if kind == "cuda":
         torch.cuda.set_device(place)

@@ -299,6 +299,8 @@ class _Clock:
             task.after_update()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
+            elif device.type == "mps":
+                torch.mps.synchronize()
 
         step()
         done, start = 0, time.perf_counter()

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from tests.faces.tracking.test_track import face, picture
 
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.gallery import Gallery
+from halfsmile.faces.tracking.track import Tracker
 
 
 def identify(gallery: Gallery, *people: int, in_view: Sequence[int] = ()) -> list[int | None]:
@@ -80,3 +83,40 @@ def test_a_face_without_a_place_is_nobody() -> None:
 def test_arguments_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="min_similarity"):
         Gallery(**wrong)
+
+
+class ByBlue:
+    """Tells people by the blue of the picture's corner, whatever they look like."""
+
+    def embed(self, image: Image, face: Detection) -> npt.NDArray[np.float32] | None:
+        angle = float(image[0, 0, 2]) / 100
+        return np.array([np.cos(angle), np.sin(angle)], np.float32)
+
+
+def tinted(person: int, blue: int) -> Image:
+    image = picture(person)
+    image[0, 0, 2] = blue
+    return image
+
+
+def test_the_face_network_knows_who_looks_otherwise() -> None:
+    gallery = Gallery(identity=ByBlue(), min_identity=0.95)  # type: ignore[arg-type]
+    see(gallery, 1, tinted(1, 0), 0)
+    see(gallery, 2, tinted(2, 100), 1)
+    assert gallery.identify(tinted(7, 10), [face(100, 100)], ()) == [1]
+    assert gallery.identify(tinted(8, 90), [face(100, 100)], ()) == [2]
+    assert gallery.identify(tinted(9, 50), [face(100, 100)], ()) == [None]
+    assert gallery.identify(tinted(1, 200), [face(100, 100)], ()) == [1], "or by the look, as before"
+
+
+def test_two_videos_that_share_a_gallery_share_their_numbers() -> None:
+    gallery = Gallery()
+    numbers = []
+    for people in ((1, 2), (3, 1), (2, 4)):
+        tracker = Tracker(gallery=gallery)
+        image = picture(*people)
+        faces = [face(100 + 200 * place, 100) for place in range(2)]
+        found = tracker.update(faces, 0.0, image=image)
+        numbers.append([track.id for track in sorted(found, key=lambda track: track.box[0])])
+    assert numbers == [[1, 2], [3, 1], [2, 4]]
+    assert [track.id for track in Tracker().update([face(100, 100)], 0.0, image=picture(1))] == [1]

@@ -302,7 +302,7 @@ def test_a_video_without_frames_is_refused(tmp_path: Path, name: str) -> None:
         stream = container.add_stream("mpeg4", rate=25)
         stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
         container.start_encoding()
-    with pytest.raises(BadVideoError, match=r"no frame could be decoded|End of file|no stream|damaged"):
+    with pytest.raises(BadVideoError, match=r"no frame could be decoded|it ends there|no stream|damaged"):
         next(frames(path))
 
 

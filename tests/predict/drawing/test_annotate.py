@@ -20,7 +20,7 @@ def test_annotated_pictures(predictor: Predictor, tmp_path: Path, suffix: str, h
     picture = scene([(20, 40, 215)])
     faces = predictor.predict(picture)
     path = tmp_path / "new" / f"a{suffix}"
-    write_picture(path, picture, faces, hide_faces=hide_faces)
+    write_picture(path, picture, faces, hidden=faces if hide_faces else ())
     written = read_image(path.parent, path.name)
     assert written.shape == picture.shape
     middle = written[50:70, 30:50].astype(int)

@@ -20,19 +20,28 @@ FACE = Face(
     uncertain=False,
     possible=("joy", "calm"),
     quality={"size": 0.5},
+    pose={"yaw": -3.5, "pitch": 2.0, "roll": 0.1},
+    picture_size=(640, 480),
 )
 
 
 def test_the_order_of_the_columns_is_fixed() -> None:
     names = column_names(["calm", "joy"], ["size"])
     line = (
-        "source,frame,time,track,x0,y0,x1,y1,score,expression,confidence,uncertain,possible,p_calm,p_joy,"
+        "source,frame,time,track,x0,y0,x1,y1,score,expression,confidence,uncertain,doubt,possible,p_calm,p_joy,"
         "left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,"
-        "right_mouth_x,right_mouth_y,quality_size,reason"
+        "right_mouth_x,right_mouth_y,yaw,pitch,roll,width,height,picture_width,picture_height,quality_size,reason"
     )
     assert ",".join(names) == line
     assert set(flat_row(FACE)) == set(names) - {"reason"}
     assert set(flat_row(NoFace(source="a"))) < set(names)
+
+
+def test_shares_of_votes_follow_the_probabilities() -> None:
+    names = column_names(["calm", "joy"], votes=True)
+    assert names[names.index("p_joy") + 1 :][:2] == ["votes_calm", "votes_joy"]
+    row = flat_row(replace(FACE, votes={"calm": 0.4, "joy": 0.6}))
+    assert (row["votes_calm"], row["votes_joy"]) == (0.4, 0.6)
 
 
 def test_every_value_stands_in_its_column() -> None:
@@ -43,6 +52,9 @@ def test_every_value_stands_in_its_column() -> None:
     assert flat_row(replace(FACE, possible=None))["possible"] is None
     assert (row["left_eye_x"], row["left_eye_y"], row["right_mouth_y"]) == (1.0, 2.0, 10.0)
     assert row["quality_size"] == 0.5
+    assert [row[name] for name in ("yaw", "pitch", "roll")] == [-3.5, 2.0, 0.1]
+    assert [row[name] for name in ("width", "height")] == [19.5, 24.25]
+    assert [row[name] for name in ("picture_width", "picture_height")] == [640, 480]
     assert flat_row(NoFace(source="a", frame=2, time=0.1, reason="why")) == {
         "source": "a",
         "frame": 2,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from halfsmile import __version__
+from halfsmile.predict.options.selection import Selection
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.tables.settings import (
     Settings,
@@ -27,7 +28,20 @@ NOW: Settings = {"halfsmile": ["2.0"], "model": "new", "every": 1, "smoothing": 
 def test_all_that_changes_rows_is_told(predictor: Predictor, model_file: Path) -> None:
     found = settings_of(
         predictor,
-        {"every": 2, "detect_every": 4, "smoothing": 0.5, "temporal": None},
+        {
+            "start": 1.5,
+            "end": None,
+            "every": 2,
+            "every_seconds": None,
+            "retries": 3,
+            "detect_every": 4,
+            "smoothing": 0.5,
+            "temporal": None,
+            "people": None,
+            "baseline": "person",
+            "neutral": None,
+        },
+        Selection(min_score=0.7, region=(0, 0, 1, 0.5)),
         frames_without_face=True,
     )
     assert found == {
@@ -38,10 +52,21 @@ def test_all_that_changes_rows_is_told(predictor: Predictor, model_file: Path) -
         "detector": "FramedSquares",
         "detector_sha256": None,
         "threshold": 0.75,
+        "prior": None,
         "quality": False,
+        "start": 1.5,
+        "end": None,
         "every": 2,
+        "every_seconds": None,
+        "largest_only": False,
+        "min_score": 0.7,
+        "region": [0, 0, 1, 0.5],
+        "clip_boxes": False,
         "detect_every": 4,
         "smoothing": 0.5,
+        "baseline": "person",
+        "neutral": None,
+        "same_people": False,
         "frames_without_face": True,
         "fps": None,
     }

@@ -26,9 +26,10 @@ from halfsmile.data.manifest import SPLITS, LeftOut, Manifest
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.class_folders import understand
 from halfsmile.data.readers.folder import has_image_suffix, is_image
-from halfsmile.data.readers.signs import note_on_folders, require_no_labels, tables_beside
+from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_pattern, with_splits_of_folders
+from halfsmile.data.readers.signs import note_on_names, require_no_labels, tables_beside
 from halfsmile.data.readers.table import split_of_table
-from halfsmile.data.readers.words import split_of
+from halfsmile.data.readers.words import split_of, split_of_picture
 from halfsmile.data.tables.columns import looks_like
 from halfsmile.data.tables.rows import TABLE_SUFFIXES
 
@@ -55,9 +56,18 @@ LAYOUTS = {
 """Layouts by name; each but the first two is a module of :mod:`halfsmile.data.readers`."""
 
 _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
-_OPTIONS = {"columns": "--columns", "labels": "--label-names", "box": "--box", "rule": "--label-rule"}
+_OPTIONS = {
+    "columns": "--columns",
+    "labels": "--label-names",
+    "box": "--box",
+    "rule": "--label-rule",
+    "splits": "--splits",
+}
 _SHOWN = 12
 _AFFECTNET = re.compile(rb"(\xef\xbb\xbf)?\"?(subDirectory_filePath|\d+/[0-9a-f]{16,}\.)")
+
+LABELED = ("answers.jsonl", "labels.parquet")
+"""What a folder of ``halfsmile label`` has: the journal, and the list of faces with labels."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class Layout:
         reason: Why this layout, for people.
         is_certain: Whether files of its own tell the layout; False for a guess by folder names.
         tables: Of the layout ``table``, those in or below a folder or archive.
+        has_rafdb_names: Whether the pictures that were looked at are named as RAF-DB's are.
     """
 
     name: str
@@ -77,6 +88,7 @@ class Layout:
     reason: str
     is_certain: bool = True
     tables: tuple[Path, ...] = ()
+    has_rafdb_names: bool = False
 
 
 def recognize(path: Path) -> Layout:
@@ -110,12 +122,14 @@ def recognize(path: Path) -> Layout:
     raise ValueError(f"{folder} fits no reader; it holds {found}. Known layouts:\n{layouts}")
 
 
-def read_any(path: Path, layout: str | None = None, **options: Any) -> Manifest:
+def read_any(path: Path, layout: str | None = None, *, names: str | None = None, **options: Any) -> Manifest:
     """Read a data set in any known layout.
 
     Args:
         path: See :func:`recognize`.
         layout: One of :data:`LAYOUTS`; recognized if None.
+        names: What the names of the pictures tell, see
+            :func:`~halfsmile.data.readers.picture_names.name_pattern`.
         options: For the reader, such as ``rule`` for FERPlus or ``columns`` for a table.
 
     Raises:
@@ -125,6 +139,8 @@ def read_any(path: Path, layout: str | None = None, **options: Any) -> Manifest:
     path = Path(path)
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"Layout {layout!r} is unknown; known are {', '.join(LAYOUTS)}.")
+    if names is not None:
+        return _read_names(path, layout, name_pattern(names), options)
     found = _asked(path, layout)
     if found.name == "manifest":
         return Manifest.load(found.root)
@@ -139,12 +155,27 @@ def read_any(path: Path, layout: str | None = None, **options: Any) -> Manifest:
         raise ValueError(f"{path} holds {LAYOUTS[found.name]}; read it with its own reader.")
     if layout is None and found.name == "folder":
         require_no_labels(manifest)
-        return replace(manifest, notes=(*manifest.notes, *note_on_folders(manifest)))
+        return replace(manifest, notes=(*manifest.notes, *note_on_names(manifest)))
     beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
     if beside := [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]:
         note = LeftOut(f"{', '.join(beside)} lie beside and were not read: give the path of what is meant.")
         return replace(manifest, notes=(*manifest.notes, note))
     return manifest
+
+
+def _read_names(path: Path, layout: str | None, pattern: NamePattern, options: dict[str, Any]) -> Manifest:
+    """A data set with what its pictures' names tell, which may be their labels."""
+    splits = options.pop("splits") if "split" in pattern.parts and "splits" in options else None
+    if "label" not in pattern.parts:
+        return fill_in(read_any(path, layout, **options), pattern, splits=splits)
+    labels = options.pop("labels", None)
+    is_list = layout not in (None, "folder", "class_folders") or (
+        path.is_file() and not path.name.lower().endswith(ARCHIVE_SUFFIXES)
+    )
+    named = fill_in(
+        read_any(path, layout if is_list else "folder", **options), pattern, labels=labels, splits=splits
+    )
+    return named if any(named.column("split")) else with_splits_of_folders(named)
 
 
 def _asked(path: Path, layout: str | None) -> Layout:
@@ -266,6 +297,8 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 
 def _by_sign(folder: Path) -> Layout | None:
     """The layout of a folder by a file that only one layout has."""
+    if (folder / LABELED[0]).is_file() and (folder / LABELED[1]).is_file():
+        return Layout("manifest", folder / LABELED[1], f"it has {LABELED[0]}, the answers of halfsmile label")
     for name, signs in _SIGNS.items():
         for sign in signs:
             if (folder / sign).exists():
@@ -310,6 +343,7 @@ def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark
     named = [name for name in names if PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES]
     tables = [Path(f"{root}{mark}{name}") for name in sorted(named, key=lambda name: (name.count("/"), name))]
     holds = {table: looks_like(table) for table in tables[:MAX_TABLES]}
+    is_rafdb = pictures is not None and pictures.has_rafdb_names
     if found := [table for table, what in holds.items() if what == "pixels"]:
         if mark == "!":
             raise ValueError(
@@ -323,7 +357,10 @@ def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark
     if labeled:
         said = ", ".join(table.name for table in labeled)
         what = "a table with labels" if len(labeled) == 1 else "tables with labels"
-        return Layout("table", root, f"it has {what}, {said}", is_certain=False, tables=tuple(labeled))
+        reason = f"it has {what}, {said}"
+        return Layout(
+            "table", root, reason, is_certain=False, tables=tuple(labeled), has_rafdb_names=is_rafdb
+        )
     on_top = [name for name in named if "/" not in name and PurePosixPath(name).suffix.lower() in _TABLES]
     table = root / on_top[0] if len(on_top) == 1 and mark == "/" else None
     if table is not None and (pictures is None or (pictures.name == "folder" and holds.get(table))):
@@ -359,12 +396,16 @@ def _of_pictures(root: Path, names: list[str]) -> Layout | None:
     ):
         return Layout("lfw", root, f"pictures are named after their folder, as {names[0]}")
     said = ", ".join(meaning.names[:_SHOWN]) + (" …" if len(meaning.names) > _SHOWN else "")
+    of_rafdb = all(split_of_picture(name) for name in names)
     if meaning.kind == "words":
-        return Layout("class_folders", root, f"its folders are named after expressions: {said}")
+        reason = f"its folders are named after expressions: {said}"
+        return Layout("class_folders", root, reason, has_rafdb_names=of_rafdb)
     if meaning.kind == "numbers":
-        return Layout("class_folders", root, f"its folders are numbered: {said}", is_certain=False)
+        reason = f"its folders are numbered: {said}"
+        return Layout("class_folders", root, reason, is_certain=False, has_rafdb_names=of_rafdb)
     if meaning.kind == "names":
         return Layout("class_folders", root, f"its splits have the folders {said}", is_certain=False)
     folders = {path.parts[0] for path in paths if len(path.parts) > 1}
     found = f"{len(folders)} folders with other names" if folders else "no folders"
-    return Layout("folder", root, f"pictures in {found}, so nothing is labeled", is_certain=False)
+    reason = f"pictures in {found}, so nothing is labeled"
+    return Layout("folder", root, reason, is_certain=False, has_rafdb_names=of_rafdb)

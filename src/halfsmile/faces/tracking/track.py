@@ -102,7 +102,8 @@ class Tracker:
         min_likeness: Correlation that a face must have to continue a track after a gap, where images are
             given, with any of the track's looks of its last ``lost_seconds``.
         min_likeness_at_cut: The same where a new shot may begin, with the track's latest look.
-        gallery: Who was seen before, for faces that continue no track, where images are given.
+        gallery: Gives the numbers, and knows who was seen before, for faces that continue no track, where
+            images are given.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -135,7 +136,6 @@ class Tracker:
         self.min_likeness_at_cut = min_likeness_at_cut
         self.gallery = Gallery() if gallery is None else gallery
         self._targets: list[_Target] = []
-        self._last_id = 0
         self._time = self._detected = -np.inf  # of the latest frame, and of the latest with detections
         self._is_new = True
 
@@ -223,9 +223,7 @@ class Tracker:
             known = self.gallery.identify(image, [target.detection for target in new], in_view)
             self._targets = [target for target in self._targets if not target.id or target.id not in known]
         for target, person in zip(new, known, strict=True):
-            if person is None:
-                self._last_id += 1
-            target.id = self._last_id if person is None else person
+            target.id = self.gallery.new_number() if person is None else person
         if image is not None:
             for target in self._targets:
                 if target.id and target.state.time == time:

@@ -28,6 +28,7 @@ from halfsmile.faces.video.source import (
     origin,
     seconds,
     stream_duration,
+    told,
     video_stream,
 )
 from halfsmile.faces.video.tone import CURVES, Curve, tone_mapped
@@ -103,7 +104,7 @@ class VideoDecoder:
                 self._until = time + seconds(frame.duration, frame.time_base)
                 yield index, time, functools.partial(self._pixels, frame, aspect)
         if not self._decoded:
-            reason = self._first_damage or (str(self._stopped) if self._stopped else "it holds none")
+            reason = self._first_damage or (told(self._stopped) if self._stopped else "it holds none")
             raise BadVideoError(f"{self.source}: no frame could be decoded ({reason}).")
 
     def problems(self) -> list[str]:
@@ -117,7 +118,7 @@ class VideoDecoder:
         if self._untimed:
             found.append(f"{self._untimed} of {total} frames have no usable time; it was extrapolated.")
         if self._stopped:
-            found.append(f"Reading stopped after {self._until:.2f} s ({self._stopped}).")
+            found.append(f"Reading stopped after {self._until:.2f} s ({told(self._stopped)}).")
         return found
 
     def missing_end(self) -> list[str]:
@@ -162,7 +163,7 @@ class VideoDecoder:
                 try:
                     decoded = packet.decode()
                 except FFmpegError as error:
-                    self._note_damage(packet, str(error))
+                    self._note_damage(packet, told(error))
                 else:
                     yield from self._sound(decoded)
         except FFmpegError as error:

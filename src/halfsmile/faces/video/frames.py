@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ import numpy as np
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.video.animation import WebpDecoder, is_webp
 from halfsmile.faces.video.decoder import Picture, VideoDecoder
+from halfsmile.faces.video.live import LiveStream
 from halfsmile.faces.video.source import (
     MAX_PIXELS,
     BadVideoError,
@@ -33,6 +35,7 @@ from halfsmile.faces.video.source import (
     video_stream,
 )
 
+_EXACT = 1e-6  # seconds; times of frames are multiples of no round number
 __all__ = ["MAX_PIXELS", "BadVideoError", "Video", "VideoFrame", "frames", "probe"]
 
 
@@ -97,9 +100,11 @@ def frames(
     source: str | Path | int,
     *,
     every: int = 1,
+    every_seconds: float = 0.0,
     start: float = 0.0,
     end: float | None = None,
     max_pixels: int = MAX_PIXELS,
+    retries: int = 3,
     problems: list[str] | None = None,
 ) -> Iterator[VideoFrame]:
     """Decode the frames of a source one after the other, in constant memory.
@@ -109,9 +114,13 @@ def frames(
     Args:
         source: A file; an address (``rtsp://…``, ``https://…``); or the number of a camera.
         every: Give the frames whose index is a multiple of this; the others are decoded but not converted.
+        every_seconds: Of those, give the first at or after each multiple of this time, counted from
+            ``start``; 0 gives all.
         start: Give no frame before this time in seconds. MP4 and Matroska files are not decoded up to there.
         end: Give no frame at or after this time in seconds.
         max_pixels: Larger frames are refused before they are decoded.
+        retries: How often in a row a stream that breaks off is opened again; see
+            :mod:`halfsmile.faces.video.live`.
         problems: Gets a sentence for each kind of trouble when the reading ends; if None, they are warned of.
 
     Returns:
@@ -122,33 +131,41 @@ def frames(
         BadVideoError: From the first ``next``, if the source can't be opened, is no video, has no video
             stream, is too large, or no frame of it can be decoded.
     """
-    if every < 1 or start < 0 or (end is not None and end <= start):
+    if every < 1 or not every_seconds >= 0 or not start >= 0 or (end is not None and not end > start):
         raise ValueError(
-            f"Found every = {every}, start = {start}, end = {end}; every is 1 or more, and 0 <= start < end."
+            f"Found every = {every}, every_seconds = {every_seconds}, start = {start}, end = {end}; every is "
+            "1 or more, every_seconds is not negative, and 0 <= start < end."
         )
-    return _frames(source, every, start, end, max_pixels, problems)
+    if retries < 0:
+        raise ValueError(f"retries must not be negative, found {retries}.")
+    return _frames(source, every, every_seconds, start, end, max_pixels, retries, problems)
 
 
 def _frames(
     source: str | Path | int,
     every: int,
+    every_seconds: float,
     start: float,
     end: float | None,
     max_pixels: int,
+    retries: int,
     problems: list[str] | None,
 ) -> Iterator[VideoFrame]:
-    decoder: VideoDecoder | WebpDecoder | _Camera
+    decoder: VideoDecoder | WebpDecoder | LiveStream | _Camera
     if isinstance(source, int):
         decoder = _Camera(source)
-    elif not is_address(source) and is_webp(source):
+    elif is_address(source):
+        decoder = LiveStream(str(source), max_pixels=max_pixels, retries=retries)
+    elif is_webp(source):
         decoder = WebpDecoder(source, max_pixels=max_pixels)
     else:
         decoder = VideoDecoder(source, start=start, max_pixels=max_pixels)
     trouble: list[str] = []
+    chosen = EverySeconds(every_seconds, start)
     for index, seconds, pixels in decoder.pictures():
         if end is not None and seconds >= end:
             break
-        if seconds >= start and index % every == 0:
+        if seconds >= start and index % every == 0 and chosen.takes(seconds):
             yield VideoFrame(index, seconds, pixels())
     else:
         trouble = decoder.missing_end()
@@ -157,6 +174,32 @@ def _frames(
             warnings.warn(f"{source}: {problem}", stacklevel=2)
         else:
             problems.append(problem)
+
+
+class EverySeconds:
+    """Chooses the first time at or after each multiple of a step.
+
+    Args:
+        step: Seconds; 0 takes every time.
+        start: Where the multiples are counted from.
+
+    Example:
+        >>> chosen = EverySeconds(1.0)
+        >>> [time for time in (0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 4.5, 4.9, 5.3) if chosen.takes(time)]
+        [0.0, 1.2, 2.0, 4.5, 5.3]
+    """
+
+    def __init__(self, step: float, start: float = 0.0) -> None:
+        self.step, self.start = step, start
+        self._due = start
+
+    def takes(self, time: float) -> bool:
+        """Whether a time, later than those before, is one of them."""
+        if time < self._due - _EXACT:
+            return False
+        if self.step:
+            self._due = self.start + self.step * (math.floor((time - self.start + _EXACT) / self.step) + 1)
+        return True
 
 
 class _Camera:

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer
-from av.error import FFmpegError, InvalidDataError
+from av.error import (
+    DecoderNotFoundError,
+    DemuxerNotFoundError,
+    ExitError,
+    ExperimentalError,
+    FFmpegError,
+    HTTPClientError,
+    HTTPError,
+    InvalidDataError,
+    PatchWelcomeError,
+    ProtocolNotFoundError,
+)
+from av.error import EOFError as EndOfFileError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 MAX_PIXELS = 2**26  # twice a frame of 8K video
 NETWORK_SECONDS = 10.0  # how long a network stream may be silent
+_ANALYZED = "2000000"  # microseconds of a network stream that are looked at before its first frame is given
 _FORMATS = (  # no playlists, which open other files; no still pictures; no text
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,"
     "gif,apng,dv,mxf,nut,rm,wtv,yuv4mpegpipe"
 )
+
+
+_WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (InvalidDataError, "its data are damaged or of no known format"),
+    (EndOfFileError, "it ends there"),
+    (ExitError, f"nothing came for {NETWORK_SECONDS:g} s"),
+    (
+        (ProtocolNotFoundError, DemuxerNotFoundError, DecoderNotFoundError),
+        "this FFmpeg has no decoder for it",
+    ),
+    ((PatchWelcomeError, ExperimentalError), "this FFmpeg has no decoder for it"),
+)
+"""FFmpeg's errors, and what is said of them."""
 
 
 class BadVideoError(ValueError):
@@ -37,7 +66,7 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     options = {"max_pixels": str(max_pixels)}
     if is_address(source):
         name = str(source)
-        options |= {"rtsp_transport": "tcp"}
+        options |= {"rtsp_transport": "tcp", "analyzeduration": _ANALYZED}
     else:
         path = Path(source)
         if not path.is_file():
@@ -52,7 +81,22 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     except FFmpegError as error:
         is_cut_like = isinstance(error, InvalidDataError) and not is_address(source)
         hint = "; an MP4 file cut short before its index looks so" if is_cut_like else ""
-        raise BadVideoError(f"{source}: can't be read as a video ({error.strerror}{hint}).") from error
+        raise BadVideoError(f"{source}: can't be read as a video ({told(error)}{hint}).") from error
+
+
+def told(error: FFmpegError) -> str:
+    """What FFmpeg complains of, in words of ours."""
+    for kinds, words in _WORDS:
+        if isinstance(error, kinds):
+            return words
+    if isinstance(error, HTTPError | HTTPClientError):
+        match = re.search(r"\b[45]\d\d\b", str(error.strerror))
+        return f"the server answered {match[0]}" if match else "the server refused"
+    if getattr(error, "errno", None) == errno.EIO:
+        return "it breaks off there"
+    if isinstance(error, OSError) and error.errno is not None and 0 < error.errno < 1000:
+        return os.strerror(error.errno).lower()
+    return f"FFmpeg can't go on ({type(error).__name__})"
 
 
 def video_stream(container: InputContainer, source: str | Path, max_pixels: int) -> VideoStream:

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.video.decoder import HIGH_DEFINITION
+from halfsmile.faces.video.sound import Sound
 from halfsmile.utils.files import atomic_write
 
 CODECS = ("libx264", "libopenh264", "mpeg4")  # the first that this FFmpeg has is taken
@@ -30,7 +31,7 @@ _BITS_PER_PIXEL_AND_SECOND = 5  # of encoders without a constant quality
 
 @contextmanager
 def write_video(
-    path: Path, *, codec: str | None = None, quality: int = 23
+    path: Path, *, codec: str | None = None, quality: int = 23, sound: Sound | None = None
 ) -> Iterator[Callable[[Image, float], None]]:
     """Yield a function ``write(image, time)``; the file appears when the block ends without an error.
 
@@ -41,6 +42,7 @@ def write_video(
         path: Where the file shall appear; its suffix, one of ``SUFFIXES``, tells the format.
         codec: FFmpeg's name of an encoder; by default H.264, or MPEG-4 where there is none.
         quality: Of libx264, 0 to 51: lower is better and larger.
+        sound: Is written beside the pictures, as long as they last.
 
     Yields:
         ``write(image, time)``: image (H, W, 3) uint8, RGB, of one shape; time in seconds, rising.
@@ -54,13 +56,17 @@ def write_video(
         raise ValueError(f"{path}: a video is written to a file of type {', '.join(SUFFIXES)}.")
     name = codec or next(name for name in CODECS if name in av.codecs_available)
     with atomic_write(path) as temporary, av.open(str(temporary), "w", options=_OPTIONS) as container:
-        writer = _Writer(container, name, quality)
+        writer = _Writer(container, name, quality, path, sound)
         yield writer.write
         writer.finish(path)
 
 
 class _Writer:
-    def __init__(self, container: OutputContainer, codec: str, quality: int) -> None:
+    def __init__(
+        self, container: OutputContainer, codec: str, quality: int, path: Path, sound: Sound | None
+    ) -> None:
+        self.path = path
+        self.sound = sound
         self.container = container
         self.codec = codec
         self.quality = quality
@@ -79,6 +85,8 @@ class _Writer:
         if self.stream is None:
             self.shape, self.first = image.shape, time
             self.stream = self._add_stream()
+            if self.sound is not None:
+                self.sound.open(self.container, self.path, time)
         if image.shape != self.shape:
             raise ValueError(
                 f"All pictures of a video have one shape; after {self.shape} came {image.shape}."
@@ -97,12 +105,16 @@ class _Writer:
         )
         frame.pts, frame.duration, frame.time_base = ticks, self.step, Fraction(1, _TICKS)
         self.container.mux(self.stream.encode(frame))
+        if self.sound is not None:
+            self.sound.write(self.container, ticks / _TICKS)
 
     def finish(self, path: Path) -> None:
         """Write what the encoder still holds."""
         if self.stream is None:
             raise ValueError(f"{path}: no picture was given for the video.")
         self.container.mux(self.stream.encode(None))
+        if self.sound is not None:
+            self.sound.write(self.container, (self.ticks + self.step) / _TICKS)
 
     def _add_stream(self) -> VideoStream:
         height, width = self.shape[:2]

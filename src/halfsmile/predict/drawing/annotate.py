@@ -17,21 +17,22 @@ from halfsmile.predict.face import Face
 from halfsmile.utils.files import atomic_write
 
 if TYPE_CHECKING:
+    from halfsmile.faces.video.sound import Sound
     from halfsmile.predict.video import Seen
 
 _JPEG_QUALITY = 92
 
 
-def write_picture(path: Path, image: Image, faces: Sequence[Face], *, hide_faces: bool = False) -> None:
+def write_picture(path: Path, image: Image, faces: Sequence[Face], *, hidden: Sequence[Face] = ()) -> None:
     """Write a picture with its faces drawn over it.
 
     Args:
         path: ``.png`` or ``.jpg``.
         image: RGB (H, W, 3) or grey (H, W, 1), uint8.
         faces: In pixels of it.
-        hide_faces: Make faces unrecognizable.
+        hidden: Faces that are made unrecognizable.
     """
-    shown = blur_faces(image, [face.box for face in faces]) if hide_faces else image
+    shown = blur_faces(image, [face.box for face in hidden]) if hidden else image
     pixels = cv2.cvtColor(draw(shown, faces), cv2.COLOR_RGB2BGR)
     options = [] if path.suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
     data = cv2.imencode(path.suffix, pixels, options)[1]
@@ -40,14 +41,17 @@ def write_picture(path: Path, image: Image, faces: Sequence[Face], *, hide_faces
 
 
 @contextmanager
-def annotated_video(path: Path, *, hide_faces: bool = False) -> Iterator[Callable[[Seen], None]]:
+def annotated_video(
+    path: Path, *, hide_faces: bool = False, sound: Sound | None = None
+) -> Iterator[Callable[[Seen], None]]:
     """Yield a function that takes one frame after the other; the video appears when the block ends.
 
-    It has no sound. Frames of another size than the first, as a stream may have, are scaled to it.
+    Frames of another size than the first, as a stream may have, are scaled to it.
 
     Args:
         path: As :func:`halfsmile.faces.video.writer.write_video` takes it.
         hide_faces: Make faces unrecognizable, see :mod:`halfsmile.predict.drawing.blur`.
+        sound: That of the video.
     """
     from halfsmile.faces.video.writer import write_video
 
@@ -55,7 +59,7 @@ def annotated_video(path: Path, *, hide_faces: bool = False) -> Iterator[Callabl
     waiting: dict[float, Seen] = {}
     shape: tuple[int, ...] = ()
 
-    with write_video(path) as write:
+    with write_video(path, sound=sound) as write:
 
         def put(image: Image, seen: Seen) -> None:
             nonlocal shape

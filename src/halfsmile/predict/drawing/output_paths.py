@@ -89,7 +89,7 @@ def require_originals_kept(
     Raises:
         ValueError: If a copy or an explanation would.
     """
-    files = [source for source in sources if not source.is_live]
+    files = [source for source in sources if not source.is_remote]
     if annotate is not None:
         candidates = [annotate / f"{paths.of(source)}{suffix}" for source in files for suffix in _COPIES]
         copies = {_identity(path) for path in candidates if path.exists()}

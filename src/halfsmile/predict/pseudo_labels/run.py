@@ -49,6 +49,7 @@ class PseudoLabelSummary:
         known_faces: Those that an earlier run had classified.
         counts: By class.
         elapsed: Seconds that the run took.
+        device: What computed.
     """
 
     table: Path
@@ -60,6 +61,7 @@ class PseudoLabelSummary:
     known_faces: int
     counts: Counts = field(default_factory=Counts)
     elapsed: float = 0.0
+    device: str = "cpu"
 
     def render(self, console: Console) -> None:
         """Print for people."""
@@ -70,7 +72,7 @@ class PseudoLabelSummary:
         new = self.faces - self.known_faces
         before = f" ({self.known_faces:,} were done before)" if self.known_faces else ""
         rate = f", {new / self.elapsed:,.0f} faces/s" if self.elapsed > 1 else ""
-        say(f"{new:,} faces{before} in {self.elapsed:,.0f} s{rate}, by {self.model}.")
+        say(f"{new:,} faces{before} in {self.elapsed:,.0f} s{rate}, by {self.model} on {self.device}.")
         table = Table("class", "faces", "accepted", "share")
         sums = (sum(self.counts.classes.values()), sum(self.counts.accepted.values()))
         rows = [(name, self.counts.classes[name], self.counts.accepted[name]) for name in self.labels]
@@ -105,6 +107,7 @@ def pseudo_label(
     per_class: int | None = None,
     engine: Engine = "local",
     workers: int | None = None,
+    device: str = "auto",
     progress: bool = True,
 ) -> PseudoLabelSummary:
     """Classify every face of a store, and write a table of pseudo-labels.
@@ -122,6 +125,8 @@ def pseudo_label(
             table is written here.
         workers: Processes, by default one for each processor; 0 works in this process. As they are spawned,
             a program that calls this needs ``if __name__ == "__main__":``.
+        device: What computes; see :mod:`halfsmile.predict.options.devices`. ``auto`` is ``cpu``: a GPU's
+            answers differ in the last bits, and each worker would load the model there.
         progress: Show progress on standard error when it takes more than two seconds.
 
     Raises:
@@ -135,7 +140,8 @@ def pseudo_label(
         raise ValueError(f"{out} exists. Remove it, or choose another name.")
     start = time.monotonic()
     data = read_model(model)
-    loaded = ExpressionModel.from_bytes(*data, threads=1)
+    device = "cpu" if device == "auto" else device
+    loaded = ExpressionModel.from_bytes(*data, threads=1, device=device)
     if loaded.preprocessing.scale != 1:
         raise ValueError(
             f"{data[1]} wants faces enlarged {loaded.preprocessing.scale:g} times, and a store holds them as "
@@ -143,10 +149,17 @@ def pseudo_label(
         )
     selection, threshold_from = _selection(threshold, loaded.threshold, per_class)
     _require_shards(store)
-    start_worker = functools.partial(Labeler, store.resolve(), data)
+    start_worker = functools.partial(Labeler, store.resolve(), data, device)
     with LabelParts(out, store, data[0], loaded.labels) as parts:
         summary = PseudoLabelSummary(
-            out, loaded.name, loaded.labels, selection, threshold_from, parts.faces, parts.done
+            out,
+            loaded.name,
+            loaded.labels,
+            selection,
+            threshold_from,
+            parts.faces,
+            parts.done,
+            device=loaded.device,
         )
         if parts.done < parts.faces:
             with open_pool(engine, start_worker, workers=workers) as pool:

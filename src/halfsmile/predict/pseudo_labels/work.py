@@ -44,15 +44,16 @@ class Labeler:
     Args:
         store: Folder of the shards.
         model: Bytes and name of an exported model, see :func:`~halfsmile.predict.model.read_model`.
+        device: What computes.
 
     Raises:
         ValueError: If the model can't be used.
     """
 
-    def __init__(self, store: Path, model: tuple[bytes, str]) -> None:
+    def __init__(self, store: Path, model: tuple[bytes, str], device: str = "cpu") -> None:
         cv2.setNumThreads(1)
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        self._model = ExpressionModel.from_bytes(*model, threads=1)
+        self._model = ExpressionModel.from_bytes(*model, threads=1, device=device)
         self._shard = functools.lru_cache(_OPEN_SHARDS)(lambda number: Shard(store / shard_name(number)))
 
     def __call__(self, rows: pa.Table) -> Iterator[Labeled]:

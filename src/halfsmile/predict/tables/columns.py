@@ -1,9 +1,12 @@
 """A face as one row of a table: which columns there are, in which order, and what stands in them.
 
 ``source``, ``frame``, ``time``, ``track``, ``x0``, ``y0``, ``x1``, ``y1`` (the box), ``score``,
-``expression``, ``confidence``, ``uncertain``, ``possible`` (labels that can't be ruled out,
-``neutral|sadness``), one ``p_<label>`` for each label, ten coordinates of landmarks, one
-``quality_<name>`` for each score that was asked for, and ``reason``, which says why there is no face.
+``expression``, ``confidence``, ``uncertain``, ``doubt`` (why), ``possible`` (labels that can't be ruled out,
+``neutral|sadness``), one ``p_<label>`` for each label, one ``votes_<label>`` for each label (the share of
+annotators who would call it so) where the model knows votes, ten coordinates of landmarks, ``yaw``, ``pitch``
+and ``roll`` of the head in degrees, ``width`` and ``height`` of the box and ``picture_width`` and
+``picture_height`` in pixels, one ``quality_<name>`` for each score that was asked for, and ``reason``, which
+says why there is no face.
 Left and right are those of the image. What is unknown is empty.
 """
 
@@ -18,28 +21,32 @@ Row = dict[str, Any]
 
 BEGINNING = (
     "source", "frame", "time", "track", "x0", "y0", "x1", "y1", "score", "expression", "confidence",
-    "uncertain", "possible",
+    "uncertain", "doubt", "possible",
 )  # fmt: skip
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 LANDMARKS = tuple(f"{point}_{axis}" for point in POINTS for axis in "xy")
+POSE = ("yaw", "pitch", "roll")
+SIZES = ("width", "height", "picture_width", "picture_height")
 QUALITY = ("size", "sharpness", "exposure", "frontal")
-TEXTS = ("source", "expression", "possible", "reason")
-WHOLE_NUMBERS = ("frame", "track")
+TEXTS = ("source", "expression", "doubt", "possible", "reason")
+WHOLE_NUMBERS = ("frame", "track", "picture_width", "picture_height")
 
 _OPENFACE_BEGINNING = ("frame", "face_id", "timestamp", "confidence", "success")
 _OPENFACE_POINTS = tuple(f"{axis}_{point}" for axis in "xy" for point in range(len(POINTS)))
 _OPENFACE_END = ("source", "expression", "expression_confidence", "uncertain")
 
 
-def column_names(labels: Sequence[str], quality: Sequence[str] = ()) -> list[str]:
+def column_names(labels: Sequence[str], quality: Sequence[str] = (), *, votes: bool = False) -> list[str]:
     """All columns for a model with these labels, in order.
 
     Args:
         labels: In the model's order.
         quality: Names of the quality scores, of :data:`QUALITY`; empty where they are not asked for.
+        votes: Whether the model knows votes.
     """
-    probabilities = [f"p_{label}" for label in labels]
-    return [*BEGINNING, *probabilities, *LANDMARKS, *(f"quality_{name}" for name in quality), "reason"]
+    probabilities = [f"p_{label}" for label in labels] + [f"votes_{label}" for label in labels if votes]
+    scores = (f"quality_{name}" for name in quality)
+    return [*BEGINNING, *probabilities, *LANDMARKS, *POSE, *SIZES, *scores, "reason"]
 
 
 def flat_row(result: Face | NoFace) -> Row:
@@ -48,19 +55,26 @@ def flat_row(result: Face | NoFace) -> Row:
     if isinstance(result, NoFace):
         return row | {"reason": result.reason}
     row |= dict(zip(("x0", "y0", "x1", "y1"), result.box, strict=True))
+    row |= {"width": result.box[2] - result.box[0], "height": result.box[3] - result.box[1]}
     row |= {"track": result.track, "score": result.score, "expression": result.expression}
-    row |= {"confidence": result.confidence, "uncertain": result.uncertain}
+    row |= {"confidence": result.confidence, "uncertain": result.uncertain, "doubt": result.doubt}
     row |= {"possible": None if result.possible is None else "|".join(result.possible)}
     row |= {f"p_{label}": value for label, value in result.probabilities.items()}
+    row |= {f"votes_{label}": value for label, value in (result.votes or {}).items()}
     if result.landmarks is not None:
         flat = (value for point in result.landmarks for value in point)
         row |= dict(zip(LANDMARKS, flat, strict=True))
+    row |= result.pose or {}
+    if result.picture_size is not None:
+        row |= dict(zip(SIZES[2:], result.picture_size, strict=True))
     return row | {f"quality_{name}": value for name, value in (result.quality or {}).items()}
 
 
 def rounded(row: Mapping[str, Any]) -> Row:
     """Numbers as they are worth writing: seconds and probabilities to 1e-6, scores to 1e-4."""
-    places = {"time": 6, "score": 4} | {name: 4 for name in row if name.startswith("quality_")}
+    places = {"time": 6, "score": 4, "width": 2, "height": 2} | {
+        name: 4 for name in row if name.startswith("quality_")
+    }
     return {
         name: round(value, places.get(name, 6)) if isinstance(value, float) else value
         for name, value in row.items()

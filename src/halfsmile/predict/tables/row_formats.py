@@ -72,13 +72,13 @@ class CsvRows:
 
     def head(self) -> bytes:
         """The names."""
-        return _csv_line(self.names)
+        return csv_line(self.names)
 
     def row(self, result: Result, number: int) -> bytes:
         """Values in the order of the names; truth values are ``true`` and ``false``."""
         row = rounded(self.to_row(result, number))
         values = (row.get(name) for name in self.names)
-        return _csv_line([str(v).lower() if isinstance(v, bool) else v for v in values])
+        return csv_line([str(v).lower() if isinstance(v, bool) else v for v in values])
 
     def find(self, file: BinaryIO) -> Iterator[FoundRow]:
         """See :class:`RowFormat`."""
@@ -177,7 +177,8 @@ def _parsed(line: bytes) -> Any:
         return None
 
 
-def _csv_line(values: Sequence[Any]) -> bytes:
+def csv_line(values: Sequence[Any]) -> bytes:
+    """Values as one line of CSV; None is left empty."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerow(values)  # values with one of these two are quoted
     return text.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"

@@ -14,6 +14,7 @@ from halfsmile.faces.detect import innermost
 from halfsmile.utils.files import read_json, write_json
 
 if TYPE_CHECKING:
+    from halfsmile.predict.options.selection import Selection
     from halfsmile.predict.predictor import Predictor
     from halfsmile.predict.video_options import VideoOptions
 
@@ -27,7 +28,12 @@ def settings_path(table: Path) -> Path:
 
 
 def settings_of(
-    predictor: Predictor, video: VideoOptions, *, frames_without_face: bool, fps: float | None = None
+    predictor: Predictor,
+    video: VideoOptions,
+    selection: Selection,
+    *,
+    frames_without_face: bool,
+    fps: float | None = None,
 ) -> Settings:
     """What the rows of a run depend on; a detector of one's own may tell its model's ``sha256``.
 
@@ -42,10 +48,21 @@ def settings_of(
         "detector": type(detector).__name__,
         "detector_sha256": getattr(detector, "sha256", None),
         "threshold": predictor.threshold,
+        "prior": None if predictor.model.prior is None else str(predictor.model.prior),
         "quality": predictor.quality,
+        "start": video["start"],
+        "end": video["end"],
         "every": video["every"],
+        "every_seconds": video["every_seconds"],
+        "largest_only": selection.largest_only,
+        "min_score": selection.min_score,
+        "region": None if selection.region is None else list(selection.region),
+        "clip_boxes": predictor.clip_boxes,
         "detect_every": video["detect_every"],
         "smoothing": video["smoothing"],
+        "baseline": video["baseline"],
+        "neutral": None if video["neutral"] is None else dict(video["neutral"]),
+        "same_people": video["people"] is not None,
         "frames_without_face": frames_without_face,
         "fps": fps,
     }

@@ -73,7 +73,7 @@ function askForKey() {
 /** Learn about the model. */
 async function greet() {
   try {
-    const model = await ask("/v1/model");
+    const model = await ask("./v1/model");
     const doubt = model.threshold === null ? ", certainty unknown: it was not calibrated" : `, sure from ${percent(model.threshold)}`;
     $("model").textContent = `model ${model.name}: ${model.labels.length} expressions${doubt}; faces found by ${model.detector}`;
     server.limits = model.limits ?? {};

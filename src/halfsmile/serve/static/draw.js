@@ -14,7 +14,8 @@ export function verdict(face) {
   if (!face.uncertain) return { title: all[0][0], note: "" };
   const named = all.slice(0, Math.max(2, face.possible?.length ?? 0))
     .map(([label, value]) => `${label} (${percent(value)})`);
-  return { title: "not sure", note: `could be ${[named.slice(0, -1).join(", "), ...named.slice(-1)].join(" or ")}` };
+  const why = face.doubt?.includes("unlike") ? "unlike the faces it learned from; " : "";
+  return { title: "not sure", note: `${why}could be ${[named.slice(0, -1).join(", "), ...named.slice(-1)].join(" or ")}` };
 }
 
 /** What a face is called where there are several: its track in a video, its place from the left in a photo. */
@@ -70,6 +71,15 @@ export function drawFaces(canvas, faces, width, height) {
   });
 }
 
+/** How many people of ten would say what, where the model knows: a faint smile is seen by some. */
+export function votesInWords(votes) {
+  const shares = Object.entries(votes ?? {}).map(([label, share]) => [label, Math.round(10 * share)])
+    .filter(([, tenths]) => tenths > 0).sort((a, b) => b[1] - a[1]).slice(0, 3);
+  if (!shares.length) return "";
+  const [first, ...rest] = shares.map(([label, tenths]) => `${tenths} see ${label}`);
+  return `Of 10 people, about ${[first, ...rest].join(", ")}`;
+}
+
 /** A face as an article: cut-out, verdict, one bar per expression. */
 export function faceArticle(face, picture) {
   const article = document.getElementById("face-template").content.cloneNode(true).firstElementChild;
@@ -78,7 +88,7 @@ export function faceArticle(face, picture) {
   article.classList.toggle("unsure", face.uncertain);
   article.querySelector(".name").textContent = who + title;
   article.querySelector(".sure").textContent = face.uncertain ? "" : percent(face.confidence);
-  article.querySelector(".note").textContent = note;
+  article.querySelector(".note").textContent = [note, votesInWords(face.votes)].filter(Boolean).join(". ");
   const bars = article.querySelector(".bars");
   const best = ranked(face)[0][0];
   for (const [label, value] of Object.entries(face.probabilities)) {

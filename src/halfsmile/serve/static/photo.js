@@ -25,7 +25,7 @@ export async function showPhoto(file) {
   const form = new FormData();
   form.append("files", file, name);
   try {
-    const answer = await ask("/v1/predict", { method: "POST", body: form, signal: abort.signal });
+    const answer = await ask("./v1/predict", { method: "POST", body: form, signal: abort.signal });
     const result = answer.results[0];
     if (!result.error) await image.decode().catch(() => undefined);
     if (mine !== shown.generation) return null;

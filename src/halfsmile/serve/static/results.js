@@ -57,14 +57,17 @@ export function clear() {
 
 function flat(row) {
   const [x0, y0, x1, y1] = row.box ?? [];
-  const values = { ...row, x0, y0, x1, y1, possible: row.possible?.join("|") };
+  const [pictureWidth, pictureHeight] = row.picture_size ?? [];
+  const values = { ...row, ...row.pose, x0, y0, x1, y1, possible: row.possible?.join("|") };
+  Object.assign(values, { width: x1 - x0, height: y1 - y0, picture_width: pictureWidth, picture_height: pictureHeight });
   for (const [label, value] of Object.entries(row.probabilities ?? {})) values[`p_${label}`] = value;
+  for (const [label, value] of Object.entries(row.votes ?? {})) values[`votes_${label}`] = value;
   POINTS.forEach((point, i) => [values[`${point}_x`], values[`${point}_y`]] = row.landmarks?.[i] ?? []);
   return values;
 }
 
 function cell(value, places) {
-  if (value === null || value === undefined) return "";
+  if (value === null || value === undefined || Number.isNaN(value)) return "";
   if (typeof value === "number") return String(Number(value.toFixed(places)));
   let text = String(value);
   if (typeof value === "string" && /^[=+\-@\t\r]/.test(text)) text = `'${text}`; // no formulas from file names
@@ -75,9 +78,11 @@ function cell(value, places) {
 function table() {
   const labels = [...new Set(rows.flatMap((row) => Object.keys(row.probabilities ?? {})))];
   const head = ["source", "frame", "time", "track", "x0", "y0", "x1", "y1", "score", "expression", "confidence",
-    "uncertain", "possible", ...labels.map((label) => `p_${label}`), ...POINTS.flatMap((point) => [`${point}_x`, `${point}_y`]),
-    "reason"];
-  const lines = rows.map(flat).map((row) => head.map((name) => cell(row[name], name === "score" ? 4 : 6)).join(","));
+    "uncertain", "doubt", "possible", ...labels.map((label) => `p_${label}`),
+    ...labels.filter(() => rows.some((row) => row.votes)).map((label) => `votes_${label}`), ...POINTS.flatMap((point) => [`${point}_x`, `${point}_y`]),
+    "yaw", "pitch", "roll", "width", "height", "picture_width", "picture_height", "reason"];
+  const places = { score: 4, width: 2, height: 2 };
+  const lines = rows.map(flat).map((row) => head.map((name) => cell(row[name], places[name] ?? 6)).join(","));
   return `${[head.map((name) => cell(name)).join(","), ...lines].join("\r\n")}\r\n`;
 }
 

@@ -7,6 +7,9 @@ export const server = {
   refusedKey: () => undefined, // called where the key is missing or wrong
 };
 
+/** An address of this server, wherever below another one's path it is reached. */
+export const at = (address) => new URL(address, new URL("../", import.meta.url)).href;
+
 export class Refused extends Error {}
 
 const BUSY = "The server is busy; trying again…";
@@ -18,7 +21,7 @@ export const withKey = (options = {}) => (
 /** Why a file is too large for the server, or "". */
 export function tooLarge(file, most) {
   const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-  return most && file.size > most ? `${file.name} has ${mib(file.size)}; this server takes ${mib(most)}.` : "";
+  return most && file.size > most ? `${file.name} has ${mib(file.size)}; this server takes ${mib(most)} (serve --limits).` : "";
 }
 
 /** What went wrong, for people. */
@@ -28,7 +31,7 @@ export const told = (error) => (error instanceof Refused ? error.message : Strin
 async function answered(address, options, tries = 6) {
   let answer;
   try {
-    answer = await fetch(address, withKey(options));
+    answer = await fetch(at(address), withKey(options));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused("The server can't be reached. Is it still running?");

@@ -2,7 +2,7 @@
 import { element } from "./dom.js";
 import { color, drawFaces, faceArticle, percent, verdict } from "./draw.js";
 import { addRow, newCard, onClear, shown } from "./results.js";
-import { ask, readLines, server, told, tooLarge, withKey } from "./server.js";
+import { ask, at, readLines, server, told, tooLarge, withKey } from "./server.js";
 import { Timeline } from "./timeline.js";
 
 const LANES = 12; // people in the timeline
@@ -27,7 +27,7 @@ export async function showVideo(file) {
   let job = null;
   let isOver = false;
   const stop = () => {
-    if (job && !isOver) fetch(`/v1/video/${job}`, withKey({ method: "DELETE", keepalive: true })).catch(() => undefined);
+    if (job && !isOver) fetch(at(`./v1/video/${job}`), withKey({ method: "DELETE", keepalive: true })).catch(() => undefined);
     isOver = true;
     abort.abort();
   };
@@ -48,11 +48,11 @@ export async function showVideo(file) {
   try {
     const form = new FormData();
     form.append("file", file, name);
-    job = (await ask("/v1/video", { method: "POST", body: form, signal: abort.signal })).id;
+    job = (await ask("./v1/video", { method: "POST", body: form, signal: abort.signal })).id;
     parts.side.textContent = "looking…";
     const watch = (async () => {
       while (!isOver && mine === shown.generation) {
-        const state = await ask(`/v1/video/${job}`, { signal: abort.signal });
+        const state = await ask(`./v1/video/${job}`, { signal: abort.signal });
         bar.value = state.progress ?? 0;
         if (state.width) player.size = { width: state.width, height: state.height };
         if (OVER.includes(state.status)) return state;
@@ -61,7 +61,7 @@ export async function showVideo(file) {
       return null;
     })();
     watch.catch(() => undefined); // where reading fails, too, one of both says so
-    await readLines(`/v1/video/${job}/results`, abort.signal, (result) => {
+    await readLines(`./v1/video/${job}/results`, abort.signal, (result) => {
       if (mine !== shown.generation) return;
       player.add(result);
       if (result.expression) addRow(name, result);
@@ -69,7 +69,7 @@ export async function showVideo(file) {
     const state = await watch;
     if (isOver || !state) return player.people() || null;
     isOver = true;
-    fetch(`/v1/video/${job}`, withKey({ method: "DELETE" })).catch(() => undefined);
+    fetch(at(`./v1/video/${job}`), withKey({ method: "DELETE" })).catch(() => undefined);
     const people = end(state.status === "done" ? "" : `stopped at ${percent(state.progress)}`);
     for (const problem of state.problems) player.remark(problem);
     if (state.status !== "failed") {

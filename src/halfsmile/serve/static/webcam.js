@@ -1,7 +1,7 @@
 // The webcam: pictures over a WebSocket, the next one when the last was answered.
 import { $, element, say } from "./dom.js";
 import { drawFaces, faceArticle } from "./draw.js";
-import { server } from "./server.js";
+import { at, server } from "./server.js";
 
 const REASONS = {
   NotAllowedError: "The camera was not allowed.",
@@ -33,7 +33,7 @@ export async function startCamera() {
   $("live").hidden = false;
   $("stop").focus();
   const protocols = server.key ? ["halfsmile", `halfsmile.key.${base64url(server.key)}`] : ["halfsmile"];
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/stream`, protocols);
+  const socket = new WebSocket(at("./v1/stream").replace(/^http/, "ws"), protocols);
   const own = { media, socket };
   camera = own;
   let answered = []; // when the last pictures were
