@@ -30,7 +30,9 @@ class Predict:
         out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
         model: Exported ONNX file or run folder.
         summary: Second table: a row for each person, video and picture.
-        detector: What finds the faces; auto is yunet.
+        detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
+            before, given takes the faces of --boxes.
+        boxes: Table of pictures with boxes or landmarks in pixels, for --detector given.
         format: openface writes a CSV file with OpenFace's columns.
         annotate: Folder for annotated pictures and videos.
         plot: Folder for a timeline (SVG) of each video.
@@ -72,7 +74,8 @@ class Predict:
         None
     )
     model: Model = None
-    detector: Literal["auto", "yunet", "mtcnn"] = "auto"
+    detector: Literal["auto", "yunet", "mtcnn", "aligned", "given"] = "auto"
+    boxes: Annotated[Path | None, tyro.conf.arg(metavar="TABLE", help_behavior_hint="(default: none)")] = None
     format: Literal["auto", "openface"] = "auto"
     annotate: OptionalFolder = None
     plot: OptionalFolder = None

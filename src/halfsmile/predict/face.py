@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import Any
 
 NO_FACE = "no face"
+LOOKS_CUT_OUT = (
+    f"{NO_FACE}; if the picture is a face that was cut out already: --detector aligned, or given with a table"
+)
 UNSURE = "low confidence"
 UNLIKE = "unlike the faces it learned from"
 ODD_FACE = "a face could not be cut out"
@@ -95,7 +98,8 @@ def tells_of_failure(reason: str | None) -> bool:
         >>> [tells_of_failure(reason) for reason in (None, "no face", "no face in 20 frames", "cut short")]
         [False, False, False, True]
     """
-    return bool(reason) and reason != NO_FACE and not str(reason).startswith((f"{NO_FACE} in ", ODD_FACE))
+    told = (NO_FACE, LOOKS_CUT_OUT)
+    return bool(reason) and reason not in told and not str(reason).startswith((f"{NO_FACE} in ", ODD_FACE))
 
 
 class Faces(list[Face]):

@@ -21,10 +21,22 @@ import numpy.typing as npt
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.align import align, alignment
+from halfsmile.faces.any_angle import STANDS
 from halfsmile.faces.boxes import clipped
-from halfsmile.faces.detect import Detection, Detector, DetectorName
+from halfsmile.faces.detect import Detection, Detector, DetectorName, innermost
+from halfsmile.faces.given_faces import AlignedFaces
+from halfsmile.faces.given_table import GivenTable, faces_in
 from halfsmile.faces.quality import pose_of, quality_scores
-from halfsmile.predict.face import ODD_FACE, UNLIKE, UNSURE, Face, Faces, NoFace
+from halfsmile.predict.face import (
+    LOOKS_CUT_OUT,
+    NO_FACE,
+    ODD_FACE,
+    UNLIKE,
+    UNSURE,
+    Face,
+    Faces,
+    NoFace,
+)
 from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
 from halfsmile.predict.model import ExpressionModel, Prediction
 from halfsmile.predict.options.devices import DeviceName, open_detector
@@ -33,10 +45,13 @@ from halfsmile.utils.errors import in_words
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
+    from halfsmile.faces.upright import Upright
     from halfsmile.faces.video.frames import VideoFrame
     from halfsmile.predict.baseline import Baseline
     from halfsmile.predict.explain import Explanation
     from halfsmile.predict.temporal_model import TemporalModel
+
+CROP_SIZE = 256  # pixels of a square picture up to which it may be a face that was cut out before
 
 Crops = npt.NDArray[np.uint8]
 
@@ -58,7 +73,8 @@ class Predictor:
 
     Args:
         model: An exported ONNX file or a run folder with one; None for the model in the box.
-        detector: Name of a detector, or one of your own.
+        detector: Name of a detector, or one of your own. ``aligned`` takes each picture as one face that was
+            cut out before; :class:`halfsmile.faces.given_table.GivenTable` takes faces from a table.
         threshold: Confidence from which an answer counts as certain; None for the model's own threshold.
             Where there is neither, certainty is unknown.
         quality: Score every face's size, sharpness, pose and exposure.
@@ -300,7 +316,7 @@ class Predictor:
         for i, (picture, source) in enumerate(zip(pictures, sources, strict=True)):
             said = found.get(i, picture)
             if isinstance(said, Faces):
-                results.append([*said, *said.left_out] or [NoFace(source=source)])
+                results.append([*said, *said.left_out] or [NoFace(source=source, reason=self._none(picture))])
             else:
                 results.append([NoFace(source=source, reason=str(said))])
         return results
@@ -327,7 +343,7 @@ class Predictor:
             ValueError: If a picture is not as described.
         """
         colored = [rgb(image) for image in images]
-        placed = [split_odd(faces) for faces in self.detector.detect(colored)]
+        placed = [split_odd(faces) for faces in faces_in(self.detector, colored, sources)]
         crops = [self.crops(image, faces) for image, (faces, _) in zip(colored, placed, strict=True)]
         rows = iter(self.answers(crops).rows())
         results = []
@@ -337,10 +353,26 @@ class Predictor:
             results.append(found)
         return results
 
+    def _none(self, picture: Image | str) -> str:
+        """Why a picture shows no face; of a small square one, which may be one, what to do."""
+        if isinstance(picture, str) or isinstance(innermost(self.detector), GivenTable | AlignedFaces):
+            return NO_FACE
+        height, width = picture.shape[:2]
+        return LOOKS_CUT_OUT if max(height, width) <= CROP_SIZE and height == width else NO_FACE
+
     def answers(self, crops: Sequence[Crops]) -> Prediction:
-        """What the model says of all crops (N, S, S, C) of some pictures, (sum of N) rows."""
+        """What the model says of all crops (N, S, S, C) of some pictures, (sum of N) rows.
+
+        Of faces that the package's own detectors found and that do not stand upright it can't say anything:
+        see :func:`weighed`. Those of a detector of one's own are taken as it gives them.
+        """
         shape = (0, *self.model.crop_shape)
-        return self.model.predict(np.concatenate([np.zeros(shape, np.uint8), *crops]))
+        cut = np.concatenate([np.zeros(shape, np.uint8), *crops])
+        said = self.model.predict(cut)
+        upright: Upright | None = getattr(self.detector, "upright", None)
+        if upright is None:
+            return said
+        return weighed(said, upright.crops(cut, self.model.preprocessing.scale))
 
     def crops(self, image: Image, faces: Sequence[Detection]) -> Crops:
         """What the model sees of each face, (N, S, S, C) uint8, of an RGB picture (H, W, 3)."""
@@ -445,6 +477,24 @@ class Predictor:
         if self.threshold is None:
             return None
         return confidence < self.threshold or self.threshold >= 1
+
+
+def weighed(prediction: Prediction, upright: npt.NDArray[np.float32]) -> Prediction:
+    """Probabilities of faces that more likely stand on their head or lie on a side, without their certainty.
+
+    Of those the model's answer holds as often as they stand upright; otherwise each label is as likely.
+
+    Args:
+        prediction: Of N faces.
+        upright: (N,) how likely each stands upright, 0 to 1.
+    """
+    doubtful = upright < STANDS
+    if not doubtful.any():
+        return prediction
+    chances = upright[doubtful, None]
+    probabilities = prediction.probabilities.copy()
+    probabilities[doubtful] = chances * probabilities[doubtful] + (1 - chances) / probabilities.shape[1]
+    return replace(prediction, probabilities=probabilities)
 
 
 def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:
