@@ -1,7 +1,7 @@
 // Labeling: one face, large, with the classes beside it; keys and buttons.
 import { Choices } from "./choices.js";
 import { $, amount, element, isSet, percent, say, told } from "./dom.js";
-import { show } from "./server.js";
+import { decoded } from "./server.js";
 import { current, give, go, latest, leave, look, mine, session, undo, visibleGuess } from "./session.js";
 import { Stage } from "./stage.js";
 import { prefer, state } from "./state.js";
@@ -31,7 +31,7 @@ async function toggleContext() {
   isContext = !isContext;
   if (isContext && !face.around) {
     try {
-      face.around = await show(new Image(), face.context);
+      face.around = await decoded(face.context);
     } catch {
       isContext = false;
       say("The picture around this face can’t be read.");

@@ -48,8 +48,8 @@ export class Queue {
     this.#send();
   }
 
-  answer(annotator, answer) {
-    this.waiting.push({ annotator, answer });
+  answer(annotator, ...answers) {
+    this.waiting.push(...answers.map((answer) => ({ annotator, answer })));
     this.#keep();
     this.#send();
   }

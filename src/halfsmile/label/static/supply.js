@@ -1,5 +1,5 @@
 // The faces to ask next: fetched and decoded before they are needed, so that the next one is there at once.
-import { ask, show } from "./server.js";
+import { ask, decoded } from "./server.js";
 import { changed, state } from "./state.js";
 
 const AHEAD = 10; // faces ready; at four answers a second they last more than two
@@ -21,7 +21,7 @@ let generation = 0;
 export function prepare(face) {
   face.coming ??= (async () => {
     try {
-      face.picture = await show(Object.assign(new Image(), { alt: "" }), face.image);
+      face.picture = await decoded(face.image);
       face.lost = "";
     } catch (error) {
       face.lost = error.status ? error.message : "Its picture can’t be read.";
@@ -76,6 +76,9 @@ export function leaveOut(id) {
   const index = supply.faces.findIndex((face) => face.id === id);
   if (index > 0) supply.faces.splice(index, 1);
 }
+
+/** A face that was answered elsewhere may be asked after all. */
+export const letIn = (id) => answered.delete(id);
 
 /** Faces whose answers were taken back come first again. */
 export function putBack(...faces) {

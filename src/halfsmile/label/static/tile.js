@@ -8,9 +8,9 @@ export const answerOf = (face) => face.answers?.[state.me] ?? Object.values(face
 
 export function picture(face) {
   const image = element("img", { alt: "", decoding: "async", draggable: false });
-  show(image, face.image).catch(() => {
-    if (image.isConnected) image.replaceWith(element("span", { className: "no-picture", textContent: "can’t be read" }));
-  });
+  const fail = () => image.replaceWith(element("span", { className: "no-picture", textContent: "can’t be read" }));
+  image.addEventListener("error", fail);
+  show(image, face.image).catch(fail);
   return image;
 }
 
@@ -24,7 +24,7 @@ export function fillTile(tile, face) {
   let first = answer ? told(answer) : best ? `${best.name} ${percent(best.probability)}` : "not answered";
   const people = Object.entries(face.answers ?? {});
   let second = answer && best && best.name !== answer.labels?.[0] ? `model: ${best.name} ${percent(best.probability)}` : "";
-  if (face.suggested) second = `model: ${face.suggested} ${percent(face.doubt ?? best?.probability ?? 0)}`;
+  if (face.suggested) second = `model: ${face.suggested}`;
   const said = people.map(([who, one]) => `${who}: ${told(one)}`).join(", ");
   const voices = [...new Set(people.map(([, one]) => told(one)))];
   if (voices.length > 1) first = voices.join(" / ");
