@@ -219,8 +219,9 @@ def test_a_full_disk_is_told_and_nothing_is_lost(labels: Labels, context: Browse
         press(page, "1 2 3")
         page.wait_for_selector("#banner >> text=The disk is full: free some space in /labels.")
         assert lines(labels) == []
-        labels.refusal = None
         page.click("text=Try now")
+        page.wait_for_selector("#banner >> text=3 answers are not saved yet.")
+        labels.refusal = None
         holds(page, ALL_SAVED)
         assert not page.is_visible("#banner")
         assert [line["labels"][0] for line in lines(labels)] == list(CLASSES[:3])

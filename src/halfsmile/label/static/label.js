@@ -44,9 +44,9 @@ async function toggleContext() {
 export function key(event) {
   const { key: name, shiftKey, repeat } = event;
   const digit = /^(Digit|Numpad)(\d)$/.exec(event.code)?.[2];
-  const label = choices.named(shiftKey && state.isVoting ? digit ?? name : name);
+  const label = choices.named(shiftKey && state.isVoting ? digit ?? name : name) ?? (shiftKey ? undefined : choices.named(digit));
   if (label) { if (!repeat) pick(label, state.isVoting && shiftKey ? -1 : 1); return true; }
-  if (name === "Enter" && state.isVoting) { if (!repeat) saveVotes(); return true; }
+  if (name === "Enter" && state.isVoting && event.target.closest?.("button:not(.pick), a, summary") === null) { if (!repeat) saveVotes(); return true; }
   if (name === "Enter" && event.target.closest?.("button, a, summary") === null) {
     const best = visibleGuess(current())?.[0]?.name;
     if (!repeat) { if (best) pick(best, 1); else say("There is no guess to accept here; choose a class."); }
@@ -72,6 +72,8 @@ export function draw() {
     isContext = false;
     choices.votes = new Map(Object.entries(mine(face)?.votes ?? {}));
     if (face?.lost) { face.coming = null; prepare(face); }
+    const best = visibleGuess(face)?.[0];
+    $("next-face").textContent = face ? `Face ${face.id}${best ? `, the model says ${best.name}, ${percent(best.probability)}` : ""}.` : "";
   }
   drawMessage(face);
   const name = face ? `Face ${face.id}` : "No face";
@@ -121,7 +123,7 @@ function message(face) {
   if (face || (list && !list.face)) return null;
   if (project.preparing) {
     const { done, total } = project.preparing;
-    return ["Faces are being cut out", `${amount(done)} of ${amount(total)} pictures. The first faces come in a moment.`];
+    return ["Faces are being cut out", `${amount(done)} of ${amount(total)} pictures. Labeling begins when all are done.`];
   }
   if (!project.faces) return ["No face here", "No face was found in what was given. Start again with another folder: halfsmile label FOLDER --out labels/"];
   if (supply.problem) return ["No connection", `${supply.problem} This page asks again by itself; nothing is lost.`];
@@ -139,8 +141,10 @@ function drawMessage(face) {
   if ($("message").dataset.said === said) return;
   $("message").dataset.said = said;
   const [title, text, address, link] = words ?? [];
+  const { preparing } = state.project;
   $("message").replaceChildren(...(words ? [
     element("h2", { textContent: title }), element("p", { textContent: text }),
+    ...(preparing ? [element("progress", { max: Math.max(1, preparing.total), value: preparing.done, ariaLabel: "Pictures looked at" })] : []),
     ...(address ? [element("a", { className: "button primary", href: address, textContent: link })] : []),
   ] : []));
 }

@@ -1,10 +1,11 @@
 // The faces to ask next: fetched and decoded before they are needed, so that the next one is there at once.
 import { ask, decoded } from "./server.js";
 import { changed, state } from "./state.js";
+import { readObject, write } from "./storage.js";
 
 const AHEAD = 10; // faces ready; at four answers a second they last more than two
 const REFILL = 8;
-const SHELF = "halfsmile.label.faces";
+const SHELF = "faces";
 
 export const supply = {
   faces: [], // the first one is shown
@@ -104,12 +105,12 @@ const owner = () => JSON.stringify([state.me, state.project?.stored]);
 /** The server keeps these faces for this tab: after a reload they are asked first. */
 export function keep() {
   const plain = supply.faces.map(({ picture, around, coming, thumb, lost, ...face }) => face);
-  sessionStorage.setItem(SHELF, JSON.stringify({ owner: owner(), faces: plain }));
+  write("tab", SHELF, JSON.stringify({ owner: owner(), faces: plain }));
 }
 
 export function restore() {
-  const kept = JSON.parse(sessionStorage.getItem(SHELF) ?? "{}");
-  sessionStorage.removeItem(SHELF);
+  const kept = readObject("tab", SHELF);
+  write("tab", SHELF, null);
   if (kept.owner !== owner()) return;
   supply.faces = kept.faces.filter((face) => !isKnown(face));
   supply.faces.forEach(prepare);

@@ -1,6 +1,7 @@
 // A face in a sheet: its picture, what was answered, and what the model says.
 import { color, element, percent, told } from "./dom.js";
 import { show } from "./server.js";
+import { visibleGuess } from "./session.js";
 import { state } from "./state.js";
 
 /** The answer that counts for a tile: one's own, or else anybody's. */
@@ -17,7 +18,7 @@ export function picture(face) {
 /** Fill a tile. Captions: the answer in ink, the guess softly. */
 export function fillTile(tile, face) {
   const answer = answerOf(face);
-  const [best] = face.guess ?? [];
+  const [best] = visibleGuess(face) ?? [];
   const label = answer ? answer.labels?.[0] : best?.name;
   const dot = element("i", { className: "dot" });
   dot.style.background = label ? color(label) : "transparent";
