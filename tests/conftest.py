@@ -19,6 +19,8 @@ pytest_plugins = [
 ]
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some tests use onnxruntime itself
+# Programs that tests start share the processors with other tests: threads that wait for each other are slow.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Several tests run side by side, so that time says little.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -84,6 +84,16 @@ def test_an_empty_folder_of_unlabeled_faces(
     assert "empty" in message
 
 
+@pytest.mark.parametrize("again", [["--unlabeled", "b"], ["--unlabeled=b"]])
+def test_an_option_that_is_given_twice_is_refused_and_nothing_lost(
+    capsys: pytest.CaptureFixture[str], again: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["train", "ssfer", "--data", "x", "--unlabeled", "a", *again])
+    assert stopped.value.code == 1
+    assert "--unlabeled VALUE VALUE" in capsys.readouterr().err
+
+
 def test_a_full_disk_and_a_stop_on_request(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -15,14 +15,14 @@ from scipy.special import softmax
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.evaluation import calibrate_run as module
-from halfsmile.evaluation.calibrate_run import NEVER, calibrate_run, judge_answers
+from halfsmile.evaluation.calibrate_run import calibrate_run
 from halfsmile.evaluation.inference import network_logits, predict_probabilities
+from halfsmile.evaluation.judge import NEVER
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import Temperature, calibration_errors
 from halfsmile.metrics.selective import ConformalSets, risk_coverage
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.runs.folder import RunFolder
-from halfsmile.taxonomy import Taxonomy
 
 RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16, 24), depths=(1, 1, 2, 1))
 
@@ -151,7 +151,7 @@ def test_without_any_such_faces_nothing_is_chosen(run: RunFolder) -> None:
     choice = calibrate_run(run)
     assert (choice.source, choice.count, choice.temperature) == (None, 0, 1.0)
     assert (choice.threshold, choice.sets, choice.vector, choice.curve) == (None, None, None, None)
-    assert set(choice.test) == {"metrics", "errors", "curve"}
+    assert set(choice.test) == {"metrics", "errors", "curve", "priors"}
     assert choice.test["errors"]["before"] == choice.test["errors"]["temperature"]
 
 
@@ -169,23 +169,3 @@ def test_other_data_are_refused(run: RunFolder, data: Path, tmp_path: Path) -> N
 def test_shares_lie_between_0_and_1(run: RunFolder, faces: RunFaces, name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         calibrate_run(run, faces=faces, **{name: value})  # type: ignore[arg-type]
-
-
-def test_judging_by_hand() -> None:
-    probabilities = np.array([[0.9, 0.05, 0.05], [0.8, 0.15, 0.05], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3]])
-    targets = np.array([0, 1, 2, 0])
-    taxonomy = Taxonomy("abc", ("a", "b", "c"))
-    found = judge_answers(probabilities, targets, taxonomy, threshold=0.5, sets=ConformalSets(0.9, 0.3))
-    assert found["metrics"]["accuracy"] == 0.5
-    assert found["certain"] == {"share": 0.75, "error": pytest.approx(2 / 3)}
-    assert found["sets"] == {
-        "coverage": 0.75,
-        "per_class": {"a": 1.0, "b": 0.0, "c": 1.0},
-        "mean_size": (1 + 1 + 2 + 3) / 4,
-    }
-    absent = judge_answers(
-        probabilities, np.zeros(4, int), taxonomy, threshold=None, sets=ConformalSets(0.9, 0.3)
-    )
-    assert absent["sets"]["per_class"] == {"a": 0.75, "b": None, "c": None}
-    never = judge_answers(np.eye(3)[[0, 1]], targets[:2], taxonomy, threshold=1.0, sets=None)
-    assert never["certain"] == {"share": 0.0, "error": None}

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from halfsmile.evaluation.calibrate_run import NEVER, Calibration
+from halfsmile.evaluation.calibrate_run import Calibration
+from halfsmile.evaluation.judge import NEVER
 from halfsmile.export.card import card, short_card
 from halfsmile.export.gate import Parity
 from halfsmile.export.latency import Latency

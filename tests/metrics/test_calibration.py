@@ -12,6 +12,8 @@ from halfsmile.metrics.calibration import (
     classwise_calibration_error,
     fit_temperature,
     fit_vector_scaling,
+    fit_vote_temperature,
+    vote_errors,
 )
 
 Draw = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
@@ -125,3 +127,23 @@ def test_bad_input_is_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         fit_temperature(logits, targets)
+
+
+@pytest.mark.parametrize("sharpen", [0.4, 1.0, 3.0])
+def test_the_temperature_of_votes_finds_their_shares(sharpen: float) -> None:
+    """Ten people vote as the logits of the truth say."""
+    truth, _ = draw(2000, sharpen=1.0)
+    votes = np.random.default_rng(1).multinomial(10, softmax(truth, axis=1)) / 10
+    found = fit_vote_temperature(truth * sharpen, votes)
+    assert found.value == pytest.approx(sharpen, rel=0.05)
+    good, bad = (vote_errors(scale(truth * sharpen), votes) for scale in (found, Temperature(9.0)))
+    assert good.mean_error < bad.mean_error
+    assert good.cross_entropy < bad.cross_entropy
+    assert 0.9 < good.correlation <= 1
+
+
+def test_votes_that_are_no_shares_are_refused() -> None:
+    truth, _ = draw(5)
+    for votes in (np.ones((5, 5)), np.ones((4, 5)) / 5, np.ones((5, 4)) / 4):
+        with pytest.raises(ValueError, match=r"votes|targets"):
+            fit_vote_temperature(truth, votes)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,9 +27,17 @@ FRAME = (30, 30, 90)
 
 
 def brightness_model(
-    path: Path, *, channels: int = 1, threshold: float | None = 0.75, set_floor: float | None = None
+    path: Path,
+    *,
+    channels: int = 1,
+    threshold: float | None = 0.75,
+    set_floor: float | None = None,
+    **known: Any,
 ) -> Path:
-    """Write a model that takes 32 x 32 faces; its probabilities are :func:`expected` of the middle."""
+    """Write a model that takes 32 x 32 faces; its probabilities are :func:`expected` of the middle.
+
+    ``known`` is what else it says of itself.
+    """
     onnx = pytest.importorskip("onnx")
     helper, numpy_helper, kinds = onnx.helper, onnx.numpy_helper, onnx.TensorProto
     facts = ModelFacts(
@@ -43,6 +53,7 @@ def brightness_model(
         set_coverage=None if set_floor is None else 0.9,
         set_floor=set_floor,
     )
+    facts = replace(facts, **known)
     nodes = [
         helper.make_node("Cast", ["images"], ["floats"], to=kinds.FLOAT),
         helper.make_node("Slice", ["floats", "from", "to", "sides"], ["middle"]),

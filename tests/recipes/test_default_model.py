@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import pytest
 
-from halfsmile.recipes import default_model, enlarged_default_model
+from halfsmile.models.face_network import FaceNetworkConfig
+from halfsmile.recipes import default_model
 
 
-def test_the_default_model_uses_every_training_label_and_keeps_public_test_for_calibration() -> None:
+def test_every_training_label_with_its_votes_and_public_test_is_kept_for_calibration() -> None:
     recipe = default_model()
     assert recipe.labels == "all"
     assert recipe.held_out == 0
     assert recipe.resolved_protocol.test_splits == ("test",)
-    assert recipe.semi is None
     assert recipe.finetune.vote_share == 1
+    assert recipe.finetune.augment.camera > 0
 
 
-def test_the_default_model_is_the_same_network_on_larger_faces() -> None:
-    first, second = (default_model(), enlarged_default_model())
-    assert second.encoder == replace(first.encoder, image_size=64)
-    assert (second.labels, second.protocol, second.held_out) == (first.labels, first.protocol, 0)
-    assert (second.semi, second.tune) == (None, None)
+def test_the_face_network_learns_from_photographs_too() -> None:
+    recipe = default_model()
+    assert isinstance(recipe.encoder, FaceNetworkConfig)
+    assert recipe.semi is not None
+    assert (recipe.semi.method.name, recipe.semi.unlabeled) == ("noisy-student", "extra")
+    assert recipe.semi.strong.camera >= recipe.finetune.augment.camera
+
+
+def test_it_is_no_vision_transformer() -> None:
+    with pytest.raises(ValueError, match="preset paper"):
+        default_model("paper")

@@ -30,7 +30,7 @@ def test_a_recipe_is_named_after_its_method(name: str) -> None:
 def test_only_the_model_in_the_box_brings_a_protocol_of_its_own() -> None:
     found = {name: recipe_named(name).protocol for name in METHODS}
     own = {name: protocol for name, protocol in found.items() if protocol is not None}
-    assert set(own) == {"default-model", "default-model-enlarged"}
+    assert set(own) == {"default-model"}
     assert all(protocol not in PROTOCOLS.values() for protocol in own.values())
 
 

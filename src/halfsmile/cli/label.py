@@ -50,10 +50,10 @@ class Label:
     model: Model = None
     labels: Paths = ()
     rule: Annotated[
-        Literal["balanced", "random", "margin", "entropy", "badge", "core-set"] | None,
+        Literal["diverse", "rare", "random", "margin", "entropy", "badge", "core-set"] | None,
         tyro.conf.arg(
-            metavar="{balanced,random,margin,entropy,badge,core-set}",
-            help_behavior_hint="(default: balanced, or as before)",
+            metavar="{diverse,rare,random,margin,entropy,badge,core-set}",
+            help_behavior_hint="(default: diverse, or as before)",
         ),
     ] = None
     share: float = 0.15

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import tyro
@@ -50,11 +52,26 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(141)
 
 
+def _require_each_option_once(arguments: Sequence[str]) -> None:
+    """Refuse a repeated option: the parser keeps the last one, and what stands behind the first is lost."""
+    options = [word.partition("=")[0] for word in arguments if word.startswith("--") and word != "--"]
+    repeated = [option for option, count in Counter(options).items() if count > 1]
+    if repeated:
+        make_console(stderr=True).print(
+            f"error: {repeated[0]} is given more than once. Give it once, with all its values behind it: "
+            f"{repeated[0]} VALUE VALUE.",
+            style="red",
+            soft_wrap=True,
+        )
+        sys.exit(1)
+
+
 def _run(arguments: list[str] | None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["--version"]:
         print(f"halfsmile {__version__}")
         return
+    _require_each_option_once(given)
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="halfsmile",

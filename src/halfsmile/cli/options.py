@@ -41,6 +41,9 @@ Classes = Annotated[
 Threshold = Annotated[
     float | None, tyro.conf.arg(metavar="NUMBER", help_behavior_hint="(default: the model's)")
 ]
+Prior = Annotated[
+    str | None, tyro.conf.arg(metavar="{uniform,natural,FILE}", help_behavior_hint="(default: the model's)")
+]
 
 
 def require_paths(**paths: Path | Sequence[Path] | None) -> None:

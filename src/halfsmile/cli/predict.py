@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, ModelThreads, OptionalFolder, Threshold
+from halfsmile.cli.options import Model, ModelThreads, OptionalFolder, Prior, Threshold
 from halfsmile.utils.console import make_console
 
 
@@ -29,6 +29,7 @@ class Predict:
         blur_faces: Make faces unrecognizable in annotated copies.
         resume: Leave out what the table already has, except what could not be read.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         smoothing: Seconds over which a person's probabilities are averaged.
         temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.
         every: Take every n-th frame only.
@@ -55,6 +56,7 @@ class Predict:
     blur_faces: bool = False
     resume: bool = False
     threshold: Threshold = None
+    prior: Prior = None
     smoothing: Annotated[
         float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: none)")
     ] = None

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, ModelThreads, Threshold
+from halfsmile.cli.options import Model, ModelThreads, Prior, Threshold
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Serve:
         port: Port to listen on.
         detector: What finds the faces; auto is yunet.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         threads: Threads of the model.
         unprotected: Listen to other machines without a key.
         allowed_hosts: Further host names that the page may be reached by.
@@ -35,6 +36,7 @@ class Serve:
     port: int = 8000
     detector: Literal["auto", "yunet", "mtcnn"] = "auto"
     threshold: Threshold = None
+    prior: Prior = None
     threads: ModelThreads = None
     unprotected: bool = False
     allowed_hosts: Annotated[
@@ -52,6 +54,7 @@ class Serve:
             self.port,
             detector=self.detector,
             threshold=self.threshold,
+            prior=self.prior,
             threads=self.threads,
             unprotected=self.unprotected,
             allowed_hosts=self.allowed_hosts,

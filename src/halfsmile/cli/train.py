@@ -33,7 +33,6 @@ METHOD_NAMES = (
     "feedback",
     "noisy-student",
     "default-model",
-    "default-model-enlarged",
 )
 Method = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="{" + ",".join(METHOD_NAMES) + "}")]
 Network = Annotated[
@@ -63,7 +62,7 @@ class Train:
             baseline on labels alone; abaw6 class-balanced sampling and debiased feedback on unlabeled
             faces from other sources, on videos with a Temporal Encoder over the frames; temporal that
             encoder alone; fixmatch to noisy-student are ssfer with another semi-supervised method;
-            default-model makes the model that the package brings, default-model-enlarged its second part.
+            default-model makes the model that the package brings.
         data: Labeled data set: FERPlus, RAF-DB, AffectNet, Aff-Wild2, class folders train/<label>/ and
             test/<label>/, a face store, or any other layout that `halfsmile data check` recognizes.
         out: Run folder.

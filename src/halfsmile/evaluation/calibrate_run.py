@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.judge import NEVER, judge_answers, judge_priors, known_votes, label_shares
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import (
     Temperature,
@@ -25,6 +26,8 @@ from halfsmile.metrics.calibration import (
     calibration_errors,
     fit_temperature,
     fit_vector_scaling,
+    fit_vote_temperature,
+    vote_errors,
 )
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets, risk_coverage, threshold_for_error
@@ -32,7 +35,6 @@ from halfsmile.models.classifier import MirroredClassifier
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import CLASSIFYING, StageName
-from halfsmile.taxonomy import Taxonomy
 from halfsmile.utils.files import write_json
 
 Floats = npt.NDArray[np.float32]
@@ -40,9 +42,6 @@ Targets = npt.NDArray[np.int64]
 Scaling = Temperature | VectorScaling
 ASSURANCE = 0.9
 """One-sided confidence, for each threshold, with which the error of certain answers meets its target."""
-
-NEVER = 1.0
-"""Threshold where not even the most confident answers meet the target: no answer counts as certain."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ class Calibration:
         threshold: Confidence, after temperature, from which answers are certain; :data:`NEVER` where the
             target can't be met, None without faces to choose it on.
         sets: Sets of expressions, on probabilities after temperature; None likewise.
+        vote_temperature: Logits divided by it give the expected shares of the annotators' votes; None where
+            those faces have no votes.
         vector: Factor and offset of each class, an alternative to the temperature that is not exported; None
             likewise.
         test: See :func:`judge_answers`.
@@ -81,6 +82,7 @@ class Calibration:
     mirror: bool = False
     zoom: float = 1.0
     stages: Mapping[str, float] = field(default_factory=dict)
+    vote_temperature: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -138,7 +140,7 @@ def calibrate_run(
     model = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
-    points = None
+    points, vote_temperature = None, None
     if faces.calibration is not None:
         logits = network_logits(model, faces.calibration.images, device=device, title="calibrating")
         targets = faces.calibration.manifest.class_indices()
@@ -150,6 +152,8 @@ def calibrate_run(
         found = threshold_for_error(curve, target_error, assurance=ASSURANCE)
         threshold = NEVER if found is None else found
         sets = ConformalSets.fit(probabilities, targets, set_coverage)
+        votes = known_votes(faces.calibration.manifest)
+        vote_temperature = None if votes is None else fit_vote_temperature(logits, votes)
     logits = network_logits(model, faces.test.images, device=device, title="judging on the test faces")
     targets = faces.test.manifest.class_indices()
     scalings: dict[str, Scaling | None] = {
@@ -161,6 +165,11 @@ def calibrate_run(
         name: asdict(calibration_errors(scale(logits), targets)) for name, scale in scalings.items() if scale
     }
     judged = judge_answers(temperature(logits), targets, model.taxonomy, threshold=threshold, sets=sets)
+    votes = known_votes(faces.test.manifest)
+    if vote_temperature is not None and votes is not None:
+        judged["votes"] = asdict(vote_errors(vote_temperature(logits), votes))
+    shares = label_shares(folder.data(), model.taxonomy.labels)
+    judged["priors"] = judge_priors(temperature(logits), targets, model.taxonomy, shares=shares)
     return Calibration(
         stage=stage,
         source=faces.source if count else None,
@@ -175,6 +184,7 @@ def calibrate_run(
         mirror=isinstance(model, MirroredClassifier),
         zoom=model.zoom if isinstance(model, MirroredClassifier) else 1.0,
         stages=validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
+        vote_temperature=None if vote_temperature is None else vote_temperature.value,
     )
 
 
@@ -201,48 +211,4 @@ def validation_scores(
         probabilities = Temperature(1.0)(network_logits(model, images, device=device, title=title))
         scores = evaluate_predictions(probabilities, targets, model.taxonomy)
         found[stage] = float(getattr(scores, metric))
-    return found
-
-
-def judge_answers(
-    probabilities: npt.NDArray[np.float64],
-    targets: Targets,
-    taxonomy: Taxonomy,
-    *,
-    threshold: float | None,
-    sets: ConformalSets | None,
-) -> dict[str, Any]:
-    """How thresholds do on faces that they were not chosen on.
-
-    Args:
-        probabilities: (N, classes), after temperature.
-        targets: (N,) class indices.
-        taxonomy: The classes.
-        threshold: Confidence from which answers are certain, if any.
-        sets: Sets of expressions, if any.
-
-    Returns:
-        ``metrics`` of all answers; ``certain``: the share of such answers and the ``error`` among them (null
-        where there are none); ``sets``: how often they hold the truth, over all faces and by
-        true class (null where no face has it), and their mean size.
-    """
-    found: dict[str, Any] = {"metrics": evaluate_predictions(probabilities, targets, taxonomy).to_dict()}
-    if threshold is not None:
-        certain = (probabilities.max(axis=1) >= threshold) & (threshold < NEVER)
-        wrong = (probabilities.argmax(axis=1) != targets)[certain]
-        found["certain"] = {
-            "share": float(certain.mean()),
-            "error": float(wrong.mean()) if len(wrong) else None,
-        }
-    if sets is not None:
-        members = sets(probabilities)
-        held = members[np.arange(len(targets)), targets]
-        found["sets"] = {
-            "coverage": float(held.mean()),
-            "per_class": {
-                label: float(held[targets == index].mean()) if (targets == index).any() else None
-                for index, label in enumerate(taxonomy.labels)
-            },
-            "mean_size": float(members.sum(axis=1).mean()),
-        }
     return found

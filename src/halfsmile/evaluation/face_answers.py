@@ -72,6 +72,7 @@ def answer_faces(
     targets: npt.NDArray[np.int64],
     *,
     detector: Detector | None = None,
+    mistakes: int = MISTAKES,
     progress: bool = True,
 ) -> FaceAnswers:
     """Read every picture once and ask the model; memory does not grow with the number of pictures.
@@ -82,6 +83,7 @@ def answer_faces(
             the box most; any other row for the surest face.
         targets: (N,) true class indices, for :attr:`FaceAnswers.mistakes`.
         detector: Finds the faces; None takes pictures as they are, each as one face.
+        mistakes: How many of the surest wrong answers are kept with their pictures.
         progress: Show progress on standard error when it takes more than two seconds.
     """
     predictor = None if detector is None else Predictor(model, detector=detector)
@@ -119,7 +121,7 @@ def answer_faces(
             parts.append(probabilities)
             found.rows += answered
             wrong = _wrong(answered, crops, probabilities, targets)
-            found.mistakes = sorted([*found.mistakes, *wrong], key=lambda m: -m.confidence)[:MISTAKES]
+            found.mistakes = sorted([*found.mistakes, *wrong], key=lambda m: -m.confidence)[:mistakes]
             rate = (shown.done + done) / max(time.monotonic() - begin, 1e-9)
             shown.advance(done, note=f"{rate:,.0f} pictures/s")
     found.probabilities = np.concatenate(parts)

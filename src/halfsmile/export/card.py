@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from halfsmile.evaluation.calibrate_run import NEVER, Calibration
+from halfsmile.evaluation.calibrate_run import Calibration
+from halfsmile.evaluation.judge import NEVER
 from halfsmile.export.gate import Parity
 from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
@@ -180,6 +181,18 @@ def _certainty(calibration: Calibration) -> list[str]:
             f"{percent_number(sets['coverage'])}% on the test split, "
             f"with {sets['mean_size']:.1f} expressions on average. "
             f"This holds over all faces together and not for each expression{_least_held(sets)}."
+        )
+    if "votes" in judged:
+        votes = judged["votes"]
+        lines.append(
+            f"Expected shares of votes (temperature {calibration.vote_temperature:.3f}): on the test split "
+            f"they lie {percent_number(votes['mean_error'])} points from the true ones on average, "
+            f"correlation {votes['correlation']:.3f}."
+        )
+    for name, scores in judged.get("priors", {}).items():
+        lines.append(
+            f"With `--prior {name}`: accuracy {percent_number(scores['accuracy'])}%, balanced accuracy "
+            f"{percent_number(scores['balanced_accuracy'])}% on the test split."
         )
     return lines
 

@@ -72,7 +72,7 @@ class Learning:
         self.training: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
         self._asked_for: str | None = None
-        self._ranks_again = False
+        self._ranks_again = self._is_ranking = False
         self._heads: list[tuple[int, int, int, Head]] = []
         self._points: list[Point] = []
         self._labels_trained = 0
@@ -137,11 +137,12 @@ class Learning:
             self._condition.notify_all()
 
     def wait(self, seconds: float = 60.0) -> bool:
-        """Wait until nothing is to be trained or ranked; whether that came true."""
+        """Wait until all faces were looked at and nothing is to be done; whether that came true."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with self._condition:
-                if self.features is not None and self.training is None and not self._is_due():
+                looked = self.features is not None and self.features.groups is not None
+                if looked and self.training is None and not self._is_ranking and not self._is_due():
                     return True
             time.sleep(0.005)
         return False
@@ -345,6 +346,7 @@ class Learning:
                     continue
                 asked, self._asked_for = self._asked_for, None
                 trains = bool(asked) or self._trains_now()
+                self._is_ranking = True
                 self._ranks_again = False
                 self.training = (
                     {"what": asked or "head", "share": 0.0, "says": "training"} if trains else self.training
@@ -368,6 +370,7 @@ class Learning:
                         "says": error or says,
                     }
                     self.training = None
+                self._is_ranking = False
                 if error:
                     self._failed_at = self._labeling.state.changes
                     self._problems["training"] = f"The last training failed: {error}"

@@ -88,6 +88,8 @@ class State:
     class_changes: int = 0
     _history: dict[str, list[Answer]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
+    _labels: dict[int, str] = field(default_factory=dict)
+    _label_counts: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> State:
@@ -153,6 +155,9 @@ class State:
 
     def label(self, face: int) -> str | None:
         """The class of most weight; None without labels or where two are level."""
+        return self._labels.get(face)
+
+    def _label(self, face: int) -> str | None:
         if self.is_left_out(face):
             return None
         ordered = sorted(self.votes(face).items(), key=lambda item: -item[1])
@@ -214,8 +219,7 @@ class State:
 
     def per_class(self) -> dict[str, int]:
         """Number of faces whose label each class is."""
-        counts = Counter(label for face in self.by_face if (label := self.label(face)) is not None)
-        return {name: counts[name] for name in self.classes}
+        return {name: self._label_counts[name] for name in self.classes}
 
     def _answer(self, event: Event) -> None:
         votes: dict[str, float] = {}
@@ -266,6 +270,12 @@ class State:
             self.random_faces.add(face)
         else:
             self.random_faces.discard(face)
+        old, new = self._labels.pop(face, None), self._label(face)
+        if old is not None:
+            self._label_counts[old] -= 1
+        if new is not None:
+            self._labels[face] = new
+            self._label_counts[new] += 1
 
     def _class(self, event: Mapping[str, Any]) -> None:
         self.class_changes += 1
@@ -285,3 +295,5 @@ class State:
         for answer in (answer for history in self._history.values() for answer in history):
             if old in answer.votes:
                 answer.votes[new] = answer.votes.get(new, 0.0) + answer.votes.pop(old)
+        self._labels = {face: label for face in self.by_face if (label := self._label(face)) is not None}
+        self._label_counts = Counter(self._labels.values())

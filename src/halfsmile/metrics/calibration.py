@@ -81,6 +81,57 @@ def fit_temperature(logits: FloatArray, targets: IntArray, *, prior: float = 1.0
     return Temperature(float(np.exp(found.x)))
 
 
+def fit_vote_temperature(logits: FloatArray, votes: FloatArray) -> Temperature:
+    """The temperature at which probabilities are nearest to the annotators' votes, by the mean logarithm.
+
+    The winning label is more certain than each vote for it, so this one is higher than that of
+    :func:`fit_temperature`.
+
+    Args:
+        logits: (N, K), finite.
+        votes: (N, K) shares of the votes, each row summing to 1.
+
+    Raises:
+        ValueError: If shapes do not fit, a value is not finite, or rows of votes do not sum to 1.
+    """
+    shares = np.asarray(votes, np.float64)
+    values, _ = _checked(logits, np.zeros(len(shares), np.int64))
+    if shares.shape != values.shape or not np.allclose(shares.sum(axis=1), 1, atol=1e-4) or shares.min() < 0:
+        raise ValueError(f"Expected votes {values.shape} whose rows sum to 1, found {shares.shape}.")
+
+    def loss(log_value: float) -> float:
+        return float(-(shares * log_softmax(values / np.exp(log_value), axis=1)).sum(axis=1).mean())
+
+    low, high = map(math.log, TEMPERATURES)
+    found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})
+    return Temperature(float(np.exp(found.x)))
+
+
+@dataclass(frozen=True)
+class VoteErrors:
+    """How far expected shares of votes are from the true ones.
+
+    Args:
+        mean_error: Mean absolute difference over faces and classes.
+        correlation: Of expected and true shares, over all faces and classes (Pearson).
+        cross_entropy: Mean over faces of −Σ votes · log expected.
+    """
+
+    mean_error: float
+    correlation: float
+    cross_entropy: float
+
+
+def vote_errors(expected: FloatArray, votes: FloatArray) -> VoteErrors:
+    """Compare expected shares (N, K) with true ones (N, K)."""
+    expected, shares = np.asarray(expected, np.float64), np.asarray(votes, np.float64)
+    return VoteErrors(
+        mean_error=float(np.abs(expected - shares).mean()),
+        correlation=float(np.corrcoef(expected.ravel(), shares.ravel())[0, 1]),
+        cross_entropy=float(-(shares * np.log(expected.clip(1e-12))).sum(axis=1).mean()),
+    )
+
+
 def fit_vector_scaling(logits: FloatArray, targets: IntArray, *, penalty: float = 1e-3) -> VectorScaling:
     """Factor and offset of each class of the largest penalized likelihood.
 

@@ -31,4 +31,5 @@ def wilson_interval(right: int, total: int, *, z: float = Z) -> tuple[float, flo
     share, weight = right / total, z * z / total
     center = (share + weight / 2) / (1 + weight)
     half = z / (1 + weight) * math.sqrt(share * (1 - share) / total + weight / (4 * total))
-    return max(0.0, center - half), min(1.0, center + half)
+    low = 0.0 if right == 0 else max(0.0, center - half)
+    return low, 1.0 if right == total else min(1.0, center + half)

@@ -31,6 +31,8 @@ class Face:
         possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
             prediction). None where the model has no such sets.
+        votes: Share of annotators, of ten like those of the labels, who would call the face so, by label:
+            a faint smile is seen by some. They sum to 1; None where the model never saw votes.
         quality: Scores from 0 to 1 by name; None where they were not asked for.
     """
 
@@ -46,6 +48,7 @@ class Face:
     confidence: float
     uncertain: bool | None
     possible: tuple[str, ...] | None = None
+    votes: dict[str, float] | None = None
     quality: dict[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,5 +112,5 @@ class Faces(list[Face]):
             raise ValueError("to_pandas needs pandas: pip install pandas") from error
         labels = list(self[0].probabilities) if self else []
         scores = list(self[0].quality or ()) if self else []
-        names = column_names(labels, scores)
+        names = column_names(labels, scores, votes=bool(self) and self[0].votes is not None)
         return pandas.DataFrame([flat_row(face) for face in self], columns=names)

@@ -8,7 +8,8 @@ refused, since guessed labels or a guessed crop give wrong answers that look rig
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
+from halfsmile.predict.prior import Prior, prior_ratio, reweigh
 from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.utils.cpu import processors
 from halfsmile.utils.runtime import import_onnxruntime
@@ -62,6 +64,8 @@ class ExpressionModel:
         self.session = session
         self.facts = facts
         self.sha256 = sha256
+        self.prior: Prior | None = None
+        self._ratio: npt.NDArray[np.float64] | None = None
         crop = facts.preprocessing
         self.crop_shape = (crop.size, crop.size, crop.channels)
         inputs = {node.name: (node.type, tuple(node.shape[1:])) for node in session.get_inputs()}
@@ -112,6 +116,17 @@ class ExpressionModel:
             return cls(session, facts, sha256=hashlib.sha256(data).hexdigest())
         except ValueError as error:
             raise ValueError(f"{name} can't be used: {error}") from error
+
+    def with_prior(self, prior: Prior | None) -> ExpressionModel:
+        """The same model, which expects each expression as often as :mod:`halfsmile.predict.prior` says.
+
+        Raises:
+            ValueError: As :func:`~halfsmile.predict.prior.prior_ratio`.
+        """
+        changed = copy(self)
+        changed.prior = prior
+        changed._ratio = None if prior is None else prior_ratio(prior, self.facts)
+        return changed
 
     @property
     def name(self) -> str:
@@ -166,7 +181,10 @@ class ExpressionModel:
         for start in range(0, len(crops), batch_size):
             batch = np.ascontiguousarray(crops[start : start + batch_size])
             parts.append(tuple(self.session.run(OUTPUTS, {INPUT: batch})))
-        return Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        found = Prediction(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+        if self._ratio is None:
+            return found
+        return replace(found, probabilities=reweigh(found.probabilities, self._ratio))
 
 
 def read_model(path: str | Path | None) -> tuple[bytes, str]:

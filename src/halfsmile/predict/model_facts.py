@@ -13,6 +13,8 @@ WEIGHTS = "halfsmile.weights_sha256"
 """Entry of the metadata that says which weights a file is made from, or reads the features of."""
 
 SETS = "halfsmile.sets"
+VOTES = "halfsmile.votes"
+PRIOR = "halfsmile.prior"
 TEMPLATES = ("ferplus",)
 
 
@@ -63,6 +65,9 @@ class ModelFacts:
         set_coverage: Share of faces, on average over all expressions, whose set of expressions holds the true
             one; None where sets were never calibrated, and in older files.
         set_floor: A set is the most probable expression and all of at least this probability; None likewise.
+        vote_temperature: Logits divided by it give the shares of annotators who would name each expression;
+            None where no votes were known, and in older files.
+        prior: Shares of the classes among the labels that it learned from; None in older files.
 
     Raises:
         ValueError: If a value is out of range.
@@ -80,6 +85,8 @@ class ModelFacts:
     weights_sha256: str | None = None
     set_coverage: float | None = None
     set_floor: float | None = None
+    vote_temperature: float | None = None
+    prior: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -90,6 +97,14 @@ class ModelFacts:
             raise ValueError(f"the threshold must lie between 0 and 1, found {self.threshold}.")
         if self.set_floor is not None and not 0 <= self.set_floor <= 1:
             raise ValueError(f"the floor of sets must lie between 0 and 1, found {self.set_floor}.")
+        if self.vote_temperature is not None and not 0 < self.vote_temperature < float("inf"):
+            raise ValueError(f"the temperature of votes must be positive, found {self.vote_temperature}.")
+        if self.prior is not None and (
+            len(self.prior) != len(self.labels) or min(self.prior) < 0 or abs(sum(self.prior) - 1) > 1e-3
+        ):
+            raise ValueError(
+                f"the prior must be {len(self.labels)} shares that sum to 1, found {self.prior}."
+            )
 
     def to_metadata(self) -> dict[str, str]:
         """The same as text for a file's metadata."""
@@ -115,6 +130,8 @@ class ModelFacts:
             "halfsmile.card": self.card,
             **({} if self.weights_sha256 is None else {WEIGHTS: self.weights_sha256}),
             **({} if self.set_floor is None else {SETS: json.dumps(sets)}),
+            **({} if self.vote_temperature is None else {VOTES: repr(self.vote_temperature)}),
+            **({} if self.prior is None else {PRIOR: json.dumps(self.prior)}),
         }
 
     @classmethod
@@ -144,6 +161,8 @@ class ModelFacts:
         try:
             threshold = json.loads(metadata["halfsmile.threshold"])
             sets = json.loads(metadata.get(SETS, "null"))
+            votes = json.loads(metadata.get(VOTES, "null"))
+            prior = json.loads(metadata.get(PRIOR, "null"))
             return cls(
                 name=metadata["halfsmile.name"],
                 labels=tuple(map(str, json.loads(metadata["halfsmile.labels"]))),
@@ -157,6 +176,8 @@ class ModelFacts:
                 weights_sha256=metadata.get(WEIGHTS),
                 set_coverage=None if sets is None else float(sets["coverage"]),
                 set_floor=None if sets is None else float(sets["floor"]),
+                vote_temperature=None if votes is None else float(votes),
+                prior=None if prior is None else tuple(map(float, prior)),
             )
         except KeyError as error:
             raise ValueError(f"its metadata lack {error}.") from error

@@ -25,6 +25,7 @@ from halfsmile.faces.detect import detector as detector_named
 from halfsmile.faces.quality import quality as face_quality
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
 from halfsmile.predict.model import ExpressionModel, Prediction
+from halfsmile.predict.prior import Prior
 
 if TYPE_CHECKING:
     from halfsmile.faces.video.frames import VideoFrame
@@ -42,6 +43,7 @@ class Judgment(TypedDict):
     confidence: float
     uncertain: bool | None
     possible: tuple[str, ...] | None
+    votes: dict[str, float] | None
 
 
 class Predictor:
@@ -54,6 +56,8 @@ class Predictor:
             Where there is neither, certainty is unknown.
         quality: Score every face's size, sharpness, pose and exposure.
         threads: Of the expression model; None for all cores.
+        prior: How often each expression is to be expected: ``uniform``, ``natural``, a JSON file of shares by
+            label, or those shares; None for the model's own, that of its labels.
 
     Raises:
         ValueError: If the model or the detector can't be had, or the threshold is not between 0 and 1.
@@ -67,10 +71,13 @@ class Predictor:
         threshold: float | None = None,
         quality: bool = False,
         threads: int | None = None,
+        prior: Prior | None = None,
     ) -> None:
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold must lie between 0 and 1, found {threshold}.")
         self.model = model if isinstance(model, ExpressionModel) else ExpressionModel.load(model, threads)
+        if prior is not None:
+            self.model = self.model.with_prior(prior)
         self.detector: Detector = detector_named(detector) if isinstance(detector, str) else detector
         self.threshold = self.model.threshold if threshold is None else threshold
         self.quality = quality
@@ -294,7 +301,17 @@ class Predictor:
             "confidence": confidence,
             "uncertain": self.is_uncertain(confidence),
             "possible": None if floor is None else tuple(possible),
+            "votes": self._votes(probabilities),
         }
+
+    def _votes(self, probabilities: npt.NDArray[np.floating]) -> dict[str, float] | None:
+        """Shares of votes: the same logits by another temperature."""
+        facts = self.model.facts
+        if facts.vote_temperature is None:
+            return None
+        power = facts.temperature / facts.vote_temperature
+        shares = np.asarray(probabilities, np.float64).clip(1e-12) ** power
+        return dict(zip(self.labels, map(float, shares / shares.sum()), strict=True))
 
     def is_uncertain(self, confidence: float) -> bool | None:
         """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too.

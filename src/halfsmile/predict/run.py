@@ -16,6 +16,7 @@ from halfsmile.faces.sources import Named, find_sources
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.prior import Prior
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.columns import QUALITY
 from halfsmile.predict.tables.settings import settings_of
@@ -41,6 +42,7 @@ def predict_run(
     blur_faces: bool = False,
     resume: bool = False,
     threshold: float | None = None,
+    prior: Prior | None = None,
     every: int = 1,
     detect_every: int = 3,
     smoothing: float | None = None,
@@ -70,6 +72,7 @@ def predict_run(
         resume: Leave out sources that the table, or what a stopped run left of it, already has, except those
             that could not be read.
         threshold: Confidence from which an answer counts as certain.
+        prior: How often each expression is to be expected, see :class:`Predictor`.
         every: See :meth:`Predictor.video`; so are ``detect_every``, ``smoothing``, ``temporal`` and
             ``frames_without_face``.
         detect_every: Frames from one detection to the next.
@@ -115,6 +118,8 @@ def predict_run(
         "--frames-without-face": frames_without_face,
     }
     notes = list(sources.notes)
+    if prior is not None:
+        notes.append(f"Expressions are expected as often as the prior {prior} says.")
     if as_video:
         sources = replace(sources, items=as_recordings(sources.items))
     else:
@@ -125,7 +130,9 @@ def predict_run(
     copies = {"annotate": _folder(annotate), "explain": _folder(explain)}
     require_originals_kept(sources.items, OutputPaths(), **copies)
     table = None if out is None else require_table(out, table_format)
-    predictor = Predictor(model, detector=detector, threshold=threshold, quality=quality, threads=threads)
+    predictor = Predictor(
+        model, detector=detector, threshold=threshold, quality=quality, threads=threads, prior=prior
+    )
     video: VideoOptions = {
         "every": every,
         "detect_every": 1 if blur_faces else detect_every,
@@ -149,6 +156,7 @@ def predict_run(
             table,
             predictor.labels,
             quality=names,
+            votes=predictor.model.facts.vote_temperature is not None,
             table_format=table_format,
             resume=resume,
             again=Named(sources.items),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from halfsmile.recipes.abaw6 import abaw6
 from halfsmile.recipes.config import FineTuneConfig, PretrainConfig, Recipe, SemiConfig, TemporalStageConfig
-from halfsmile.recipes.default_model import default_model, enlarged_default_model
+from halfsmile.recipes.default_model import default_model
 from halfsmile.recipes.named import METHODS, recipe_named
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.recipes.overrides import override
@@ -28,7 +28,6 @@ __all__ = [
     "TemporalStageConfig",
     "abaw6",
     "default_model",
-    "enlarged_default_model",
     "override",
     "recipe_named",
     "semi",

@@ -12,7 +12,7 @@ from halfsmile.recipes.optim import OptimConfig
 
 _SIZES: dict[Preset, int] = {"tiny": 67, "cpu": 99, "gpu": 99}
 _EPOCHS: dict[Preset, float] = {"tiny": 12, "cpu": 24, "gpu": 40}
-_SEMI_EPOCHS: dict[Preset, float] = {"tiny": 2, "cpu": 3, "gpu": 20}
+_SEMI_EPOCHS: dict[Preset, float] = {"tiny": 2, "cpu": 10, "gpu": 20}
 
 
 def with_face_network(recipe: Recipe, *, data_set: DataSet | None = None) -> Recipe:

@@ -10,7 +10,7 @@ from halfsmile.data.protocols import DataSet
 from halfsmile.methods.family import FAMILY
 from halfsmile.recipes.abaw6 import abaw6
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.default_model import default_model, enlarged_default_model
+from halfsmile.recipes.default_model import default_model
 from halfsmile.recipes.semi import semi
 from halfsmile.recipes.sequences import temporal
 from halfsmile.recipes.ssfer import ssfer
@@ -30,11 +30,10 @@ METHODS: dict[str, Make] = {
     "temporal": lambda preset, data_set: temporal(preset),
     **{name: partial(_semi, name) for name in FAMILY},
     "default-model": lambda preset, data_set: default_model(preset),
-    "default-model-enlarged": lambda preset, data_set: enlarged_default_model(preset),
 }
 """What can be trained: the baseline, the two published methods, Stage IV alone, the stages of SSFER with each
 of
-the semi-supervised methods of ``methods/family`` as Stage III, and the two parts of the model in the box."""
+the semi-supervised methods of ``methods/family`` as Stage III, and the model in the box."""
 
 RENAMED = {
     "ssfer-ferplus": "ssfer",
@@ -44,7 +43,7 @@ RENAMED = {
     "semi-ferplus": "fixmatch",
     "abaw6-ferplus": "abaw6",
     "boxed-ferplus": "default-model",
-    "boxed-enlarged-ferplus": "default-model-enlarged",
+    "boxed-enlarged-ferplus": "default-model",
     "sequences-synthetic": "temporal",
     "sequences-cpu": "temporal",
     "abaw6-affwild2": "abaw6",

@@ -18,6 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from halfsmile.faces.detect import detector_title
+from halfsmile.predict.prior import Prior
 from halfsmile.predict.summary import UNKNOWN
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import ServerLimits
@@ -38,6 +39,7 @@ def serve(
     *,
     detector: str = "auto",
     threshold: float | None = None,
+    prior: Prior | None = None,
     threads: int | None = None,
     api_key: str | None = None,
     unprotected: bool = False,
@@ -53,6 +55,7 @@ def serve(
         port: Port to listen on; 0 for a free one.
         detector: Name of the face detector.
         threshold: Confidence from which an answer counts as certain; None for the model's own.
+        prior: How often to expect each expression, see :class:`~halfsmile.predict.predictor.Predictor`.
         threads: Of the model; None for all cores.
         api_key: Key that clients must send; None for the environment variable ``HALFSMILE_API_KEY``, or none.
         unprotected: Allow an address that others can reach without a key.
@@ -71,7 +74,13 @@ def serve(
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
     try:
-        predictor = Predictor(model, detector=detector, threshold=threshold, threads=threads)  # type: ignore[arg-type]
+        predictor = Predictor(
+            model,
+            detector=detector,  # type: ignore[arg-type]
+            threshold=threshold,
+            threads=threads,
+            prior=prior,
+        )
         app = create_app(predictor, limits, api_key=api_key, allowed_hosts=allowed_hosts)
         console = make_console(stderr=True)
         if not is_loopback(host):

@@ -19,6 +19,7 @@ EXAMPLE_FACE: dict[str, Any] = {
     "confidence": 0.94,
     "uncertain": False,
     "possible": ["happiness"],
+    "votes": {"neutral": 0.2, "happiness": 0.8},
     "quality": None,
 }
 EXAMPLE_MODEL: dict[str, Any] = {"name": "default", "labels": ["neutral", "happiness"]}
@@ -85,6 +86,9 @@ class FaceAnswer(Answer):
     )
     possible: list[str] | None = Field(
         description="Labels that can't be ruled out, most probable first (conformal set); null without sets."
+    )
+    votes: dict[str, float] | None = Field(
+        description="Share of annotators who would call it so; null where the model never saw votes."
     )
     quality: dict[str, float] | None = Field(description="Scores from 0 to 1, where asked for.")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Generator, Tensor
 
-from halfsmile.transforms import photometric
+from halfsmile.transforms import camera, photometric
 from halfsmile.transforms.geometry import (
     Geometry,
     Interpolation,
@@ -67,8 +67,8 @@ class Augmented:
 class Augment(Geometry):
     """A random change of a batch of pictures.
 
-    The order is geometry, RandAugment, gray, blur, erasing. Pictures are meant to be stored at the size
-    they are used at; `warp` says what happens to larger ones.
+    The order is geometry, RandAugment, gray, camera, blur, erasing. Pictures are meant to be stored at the
+    size they are used at; `warp` says what happens to larger ones.
 
     Attributes:
         num_operations: RandAugment's operations per sample; 0 switches it off.
@@ -76,6 +76,7 @@ class Augment(Geometry):
         magnitude_std: Standard deviation of the level.
         operation_probability: Probability that each of the `num_operations` takes place.
         gray: Probability of losing all color.
+        camera: Probability of each of the changes of `transforms/camera.py`.
         blur: Probability of a Gaussian blur.
         blur_sigmas: Widths to choose from, in output pixels.
         erase: Probability of erasing one rectangle.
@@ -100,6 +101,7 @@ class Augment(Geometry):
     magnitude_std: float = 0.5
     operation_probability: float = 0.5
     gray: float = 0.0
+    camera: float = 0.0
     blur: float = 0.0
     blur_sigmas: tuple[float, ...] = (0.5, 1.0, 2.0)
     erase: float = 0.0
@@ -114,7 +116,7 @@ class Augment(Geometry):
         require_within("num_operations", self.num_operations, math.inf)
         require_within("magnitude", self.magnitude, photometric.MAX_LEVEL)
         require_within("magnitude_std", self.magnitude_std, math.inf)
-        for name in ("operation_probability", "gray", "blur", "erase", "fill"):
+        for name in ("operation_probability", "gray", "camera", "blur", "erase", "fill"):
             require_within(name, getattr(self, name), 1.0)
         require_range("erase_area", self.erase_area, 1.0)
         require_range("erase_aspect", self.erase_aspect, math.inf)
@@ -186,6 +188,8 @@ class Augment(Geometry):
     def _finish(self, pixels: Tensor, generator: Generator) -> Tensor:
         if self.gray:
             pixels = photometric.gray_some(pixels, probability=self.gray, generator=generator)
+        if self.camera:
+            pixels = camera.photograph(pixels, probability=self.camera, generator=generator)
         if self.blur:
             pixels = photometric.blur_some(
                 pixels, probability=self.blur, sigmas=self.blur_sigmas, generator=generator

@@ -35,6 +35,13 @@ def test_the_order_of_the_columns_is_fixed() -> None:
     assert set(flat_row(NoFace(source="a"))) < set(names)
 
 
+def test_shares_of_votes_follow_the_probabilities() -> None:
+    names = column_names(["calm", "joy"], votes=True)
+    assert names[names.index("p_joy") + 1 :][:2] == ["votes_calm", "votes_joy"]
+    row = flat_row(replace(FACE, votes={"calm": 0.4, "joy": 0.6}))
+    assert (row["votes_calm"], row["votes_joy"]) == (0.4, 0.6)
+
+
 def test_every_value_stands_in_its_column() -> None:
     row = flat_row(FACE)
     assert [row[name] for name in ("x0", "y0", "x1", "y1")] == [10.5, 20.0, 30.0, 44.25]

@@ -38,6 +38,7 @@ def test_all_that_changes_rows_is_told(predictor: Predictor, model_file: Path) -
         "detector": "FramedSquares",
         "detector_sha256": None,
         "threshold": 0.75,
+        "prior": None,
         "quality": False,
         "every": 2,
         "detect_every": 4,

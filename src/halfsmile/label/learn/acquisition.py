@@ -8,7 +8,8 @@
 ``entropy``     largest entropy of the probabilities (Shannon; Settles 2009, "Active Learning Literature
 Survey") ``core-set``    farthest from all that was asked: greedy k-center (Sener & Savarese 2018, arXiv
 1708.00489) ``badge``       k-means++ on gradients of the last layer (Ash et al. 2020, arXiv 1906.03671)
-``balanced``    the default: see :func:`balanced`
+``diverse``     the default: least margin, spread by k-means++, see :func:`diverse`
+``rare``        the same, rare classes before others, see :func:`rare`
 ==============  ==============================================================================================
 
 A rule gets the faces that may be asked, and returns the positions of those to ask, in the order of asking.
@@ -25,9 +26,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
-DEFAULT = "balanced"
+DEFAULT = "diverse"
 PREFILTER = 10
-"""The default rule spreads its picks among so many times as many of the best faces."""
+"""Two rules spread their picks among so many times as many of the best faces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,25 +89,42 @@ def badge(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
     return _plus_plus(_errors(situation.probabilities), situation.embeddings, count, rng)
 
 
-def balanced(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
+def diverse(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
+    """Uncertain, and unlike each other.
+
+    Among the ten times ``count`` faces of the least margin p₁ − p₂, k-means++ over the gradients of the last
+    layer spreads the picks, as BADGE does over the whole pool; taking the least sure first keeps it from
+    spending answers on what is sure (the two steps of Citovsky et al. 2021, "Batch Active Learning at Scale",
+    arXiv 2107.14263, with BADGE's distance in place of clusters).
+
+    Rare classes come first by themselves, since a head is least sure of what it has seen little of: of 1,400
+    FERPlus faces it asked 1.6 times as many of fear and disgust as chance did. See :func:`rare` for more.
+    """
+    return _spread(situation, 1 - margins(situation.probabilities), count, rng)
+
+
+def rare(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
     """Uncertain, of rare classes, and unlike each other.
 
-    Score of a face: (1 − p₁ + p₂) · Σ pₖ wₖ, the margin's uncertainty times how rare its classes are among
-    the labels, wₖ = (nₖ + 1)^(−1/2) divided by its mean (the class weights of Bengar et al. 2022,
-    "Class-Balanced Active Learning for Image Classification", softened by the root). Among the best ten times
-    ``count``, k-means++ over the gradients of the last layer spreads the picks, as BADGE does over the whole
-    pool; taking the best first keeps it from spending answers on what is sure (the two steps of Citovsky et
-    al. 2021, "Batch Active Learning at Scale", arXiv 2107.14263).
+    As :func:`diverse`, with the score (1 − p₁ + p₂) · Σ pₖ wₖ: wₖ = (nₖ + 1)^(−1/2), divided by its mean, is
+    large for classes with few labels (the class weights of Bengar et al. 2022, "Class-Balanced Active
+    Learning for Image Classification", arXiv 2110.04543, softened by the root).
     """
     weights = 1 / np.sqrt(situation.counts + 1)
     rarity = situation.probabilities @ (weights / weights.mean()).astype(np.float32)
-    best = _best((1 - margins(situation.probabilities)) * rarity, PREFILTER * count)
+    return _spread(situation, (1 - margins(situation.probabilities)) * rarity, count, rng)
+
+
+def _spread(situation: Situation, scores: Floats, count: int, rng: np.random.Generator) -> Rows:
+    """Unlike ones among the faces of the best scores."""
+    best = _best(scores, PREFILTER * count)
     errors = _errors(situation.probabilities[best])
     return best[_plus_plus(errors, situation.embeddings[best], count, rng)]
 
 
 RULES: dict[str, Rule] = {
-    DEFAULT: balanced,
+    DEFAULT: diverse,
+    "rare": rare,
     "random": random,
     "margin": margin,
     "entropy": entropy,

@@ -2,7 +2,8 @@
 
 ``source``, ``frame``, ``time``, ``track``, ``x0``, ``y0``, ``x1``, ``y1`` (the box), ``score``,
 ``expression``, ``confidence``, ``uncertain``, ``possible`` (labels that can't be ruled out,
-``neutral|sadness``), one ``p_<label>`` for each label, ten coordinates of landmarks, one
+``neutral|sadness``), one ``p_<label>`` for each label, one ``votes_<label>`` for each label (the share of
+annotators who would call it so) where the model knows votes, ten coordinates of landmarks, one
 ``quality_<name>`` for each score that was asked for, and ``reason``, which says why there is no face.
 Left and right are those of the image. What is unknown is empty.
 """
@@ -31,14 +32,15 @@ _OPENFACE_POINTS = tuple(f"{axis}_{point}" for axis in "xy" for point in range(l
 _OPENFACE_END = ("source", "expression", "expression_confidence", "uncertain")
 
 
-def column_names(labels: Sequence[str], quality: Sequence[str] = ()) -> list[str]:
+def column_names(labels: Sequence[str], quality: Sequence[str] = (), *, votes: bool = False) -> list[str]:
     """All columns for a model with these labels, in order.
 
     Args:
         labels: In the model's order.
         quality: Names of the quality scores, of :data:`QUALITY`; empty where they are not asked for.
+        votes: Whether the model knows votes.
     """
-    probabilities = [f"p_{label}" for label in labels]
+    probabilities = [f"p_{label}" for label in labels] + [f"votes_{label}" for label in labels if votes]
     return [*BEGINNING, *probabilities, *LANDMARKS, *(f"quality_{name}" for name in quality), "reason"]
 
 
@@ -52,6 +54,7 @@ def flat_row(result: Face | NoFace) -> Row:
     row |= {"confidence": result.confidence, "uncertain": result.uncertain}
     row |= {"possible": None if result.possible is None else "|".join(result.possible)}
     row |= {f"p_{label}": value for label, value in result.probabilities.items()}
+    row |= {f"votes_{label}": value for label, value in (result.votes or {}).items()}
     if result.landmarks is not None:
         flat = (value for point in result.landmarks for value in point)
         row |= dict(zip(LANDMARKS, flat, strict=True))

@@ -41,6 +41,7 @@ def settings_of(
         "detector": type(predictor.detector).__name__,
         "detector_sha256": getattr(predictor.detector, "sha256", None),
         "threshold": predictor.threshold,
+        "prior": None if predictor.model.prior is None else str(predictor.model.prior),
         "quality": predictor.quality,
         "every": video["every"],
         "detect_every": video["detect_every"],

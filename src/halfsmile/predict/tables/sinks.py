@@ -264,6 +264,7 @@ def open_sink(
     labels: Sequence[str],
     *,
     quality: Sequence[str] = (),
+    votes: bool = False,
     table_format: TableFormat = "auto",
     resume: bool = False,
     again: Container[str] = (),
@@ -275,6 +276,7 @@ def open_sink(
         path: ``.csv``, ``.jsonl`` or ``.ndjson`` (one object a face), or ``.parquet``.
         labels: Of the model.
         quality: Names of the quality scores that the faces have.
+        votes: Whether the faces have shares of votes.
         table_format: ``openface`` writes a CSV file with OpenFace's columns.
         resume: Go on with what an earlier run left.
         again: Sources that are then processed again if they could not be read.
@@ -286,7 +288,7 @@ def open_sink(
         OSError: If the disk is full.
     """
     path = require_table(path, table_format)
-    names = column_names(labels, quality)
+    names = column_names(labels, quality, votes=votes)
     kind: type[Sink] = Sink
     rows: RowFormat = JsonRows(labels)
     if table_format == "openface":

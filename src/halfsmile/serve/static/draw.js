@@ -70,6 +70,15 @@ export function drawFaces(canvas, faces, width, height) {
   });
 }
 
+/** How many people of ten would say what, where the model knows: a faint smile is seen by some. */
+export function votesInWords(votes) {
+  const shares = Object.entries(votes ?? {}).map(([label, share]) => [label, Math.round(10 * share)])
+    .filter(([, tenths]) => tenths > 0).sort((a, b) => b[1] - a[1]).slice(0, 3);
+  if (!shares.length) return "";
+  const [first, ...rest] = shares.map(([label, tenths]) => `${tenths} see ${label}`);
+  return `Of 10 people, about ${[first, ...rest].join(", ")}`;
+}
+
 /** A face as an article: cut-out, verdict, one bar per expression. */
 export function faceArticle(face, picture) {
   const article = document.getElementById("face-template").content.cloneNode(true).firstElementChild;
@@ -78,7 +87,7 @@ export function faceArticle(face, picture) {
   article.classList.toggle("unsure", face.uncertain);
   article.querySelector(".name").textContent = who + title;
   article.querySelector(".sure").textContent = face.uncertain ? "" : percent(face.confidence);
-  article.querySelector(".note").textContent = note;
+  article.querySelector(".note").textContent = [note, votesInWords(face.votes)].filter(Boolean).join(". ");
   const bars = article.querySelector(".bars");
   const best = ranked(face)[0][0];
   for (const [label, value] of Object.entries(face.probabilities)) {

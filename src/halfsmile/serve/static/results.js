@@ -59,6 +59,7 @@ function flat(row) {
   const [x0, y0, x1, y1] = row.box ?? [];
   const values = { ...row, x0, y0, x1, y1, possible: row.possible?.join("|") };
   for (const [label, value] of Object.entries(row.probabilities ?? {})) values[`p_${label}`] = value;
+  for (const [label, value] of Object.entries(row.votes ?? {})) values[`votes_${label}`] = value;
   POINTS.forEach((point, i) => [values[`${point}_x`], values[`${point}_y`]] = row.landmarks?.[i] ?? []);
   return values;
 }
@@ -75,7 +76,8 @@ function cell(value, places) {
 function table() {
   const labels = [...new Set(rows.flatMap((row) => Object.keys(row.probabilities ?? {})))];
   const head = ["source", "frame", "time", "track", "x0", "y0", "x1", "y1", "score", "expression", "confidence",
-    "uncertain", "possible", ...labels.map((label) => `p_${label}`), ...POINTS.flatMap((point) => [`${point}_x`, `${point}_y`]),
+    "uncertain", "possible", ...labels.map((label) => `p_${label}`),
+    ...labels.filter(() => rows.some((row) => row.votes)).map((label) => `votes_${label}`), ...POINTS.flatMap((point) => [`${point}_x`, `${point}_y`]),
     "reason"];
   const lines = rows.map(flat).map((row) => head.map((name) => cell(row[name], name === "score" ? 4 : 6)).join(","));
   return `${[head.map((name) => cell(name)).join(","), ...lines].join("\r\n")}\r\n`;

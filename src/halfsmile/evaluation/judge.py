@@ -1,0 +1,104 @@
+"""How a calibrated model does on faces that chose nothing: its certain answers, its sets, other priors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from halfsmile.data.manifest import Manifest
+from halfsmile.metrics.scores import evaluate_predictions
+from halfsmile.metrics.selective import ConformalSets
+from halfsmile.predict.prior import NATURAL, NATURAL_SHARES, UNIFORM, reweigh
+from halfsmile.taxonomy import Taxonomy
+
+Floats = npt.NDArray[np.float32]
+Targets = npt.NDArray[np.int64]
+
+NEVER = 1.0
+"""Threshold where not even the most confident answers meet the target: no answer counts as certain."""
+
+
+def judge_answers(
+    probabilities: npt.NDArray[np.float64],
+    targets: Targets,
+    taxonomy: Taxonomy,
+    *,
+    threshold: float | None,
+    sets: ConformalSets | None,
+) -> dict[str, Any]:
+    """How thresholds do on faces that they were not chosen on.
+
+    Args:
+        probabilities: (N, classes), after temperature.
+        targets: (N,) class indices.
+        taxonomy: The classes.
+        threshold: Confidence from which answers are certain, if any.
+        sets: Sets of expressions, if any.
+
+    Returns:
+        ``metrics`` of all answers; ``certain``: the share of such answers and the ``error`` among them (null
+        where there are none); ``sets``: how often they hold the truth, over all faces and by
+        true class (null where no face has it), and their mean size.
+    """
+    found: dict[str, Any] = {"metrics": evaluate_predictions(probabilities, targets, taxonomy).to_dict()}
+    if threshold is not None:
+        certain = (probabilities.max(axis=1) >= threshold) & (threshold < NEVER)
+        wrong = (probabilities.argmax(axis=1) != targets)[certain]
+        found["certain"] = {
+            "share": float(certain.mean()),
+            "error": float(wrong.mean()) if len(wrong) else None,
+        }
+    if sets is not None:
+        members = sets(probabilities)
+        held = members[np.arange(len(targets)), targets]
+        found["sets"] = {
+            "coverage": float(held.mean()),
+            "per_class": {
+                label: float(held[targets == index].mean()) if (targets == index).any() else None
+                for index, label in enumerate(taxonomy.labels)
+            },
+            "mean_size": float(members.sum(axis=1).mean()),
+        }
+    return found
+
+
+def judge_priors(
+    probabilities: npt.NDArray[np.float64],
+    targets: Targets,
+    taxonomy: Taxonomy,
+    *,
+    shares: Sequence[float] | None,
+) -> dict[str, dict[str, float]]:
+    """Accuracy and balanced accuracy under other priors than that of the labels, by name of the prior.
+
+    Args:
+        probabilities: (N, classes), after temperature.
+        targets: (N,) class indices.
+        taxonomy: The classes.
+        shares: Of the labels; where a class has none, or they are unknown, nothing is judged.
+    """
+    if shares is None or min(shares) <= 0:
+        return {}
+    own, found = np.array(shares), dict[str, dict[str, float]]()
+    for name in (UNIFORM, NATURAL):
+        if name == NATURAL and set(NATURAL_SHARES) != set(taxonomy.labels):
+            continue
+        prior = [1 / len(own)] * len(own) if name == UNIFORM else [NATURAL_SHARES[k] for k in taxonomy.labels]
+        scores = evaluate_predictions(reweigh(probabilities, np.array(prior) / own), targets, taxonomy)
+        found[name] = {"accuracy": scores.accuracy, "balanced_accuracy": scores.balanced_accuracy}
+    return found
+
+
+def label_shares(data: Mapping[str, Any], labels: Sequence[str]) -> tuple[float, ...] | None:
+    """Shares of the classes among the labels that a run learned from; None where it had none."""
+    counts = [data["labeled"].get(label, 0) for label in labels]
+    return tuple(round(count / sum(counts), 6) for count in counts) if sum(counts) else None
+
+
+def known_votes(manifest: Manifest) -> Floats | None:
+    """The shares of votes (N, classes) of all rows; None where a row has none."""
+    votes = manifest.column("votes")
+    return None if not votes or any(row is None for row in votes) else np.array(votes, np.float32)

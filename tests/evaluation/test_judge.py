@@ -1,0 +1,56 @@
+"""How a calibrated model is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from halfsmile.data.manifest import Manifest
+from halfsmile.evaluation.judge import judge_answers, judge_priors, known_votes, label_shares
+from halfsmile.metrics.selective import ConformalSets
+from halfsmile.taxonomy import FERPLUS, Taxonomy
+
+
+def test_judging_by_hand() -> None:
+    probabilities = np.array([[0.9, 0.05, 0.05], [0.8, 0.15, 0.05], [0.2, 0.5, 0.3], [0.4, 0.3, 0.3]])
+    targets = np.array([0, 1, 2, 0])
+    taxonomy = Taxonomy("abc", ("a", "b", "c"))
+    found = judge_answers(probabilities, targets, taxonomy, threshold=0.5, sets=ConformalSets(0.9, 0.3))
+    assert found["metrics"]["accuracy"] == 0.5
+    assert found["certain"] == {"share": 0.75, "error": pytest.approx(2 / 3)}
+    assert found["sets"] == {
+        "coverage": 0.75,
+        "per_class": {"a": 1.0, "b": 0.0, "c": 1.0},
+        "mean_size": (1 + 1 + 2 + 3) / 4,
+    }
+    absent = judge_answers(
+        probabilities, np.zeros(4, int), taxonomy, threshold=None, sets=ConformalSets(0.9, 0.3)
+    )
+    assert absent["sets"]["per_class"] == {"a": 0.75, "b": None, "c": None}
+    never = judge_answers(np.eye(3)[[0, 1]], targets[:2], taxonomy, threshold=1.0, sets=None)
+    assert never["certain"] == {"share": 0.0, "error": None}
+
+
+def test_priors_by_hand() -> None:
+    """The first face is b where classes are equally frequent, since a was nine times as frequent."""
+    taxonomy = Taxonomy("ab", ("a", "b"))
+    probabilities, targets = np.array([[0.8, 0.2], [0.95, 0.05]]), np.array([1, 0])
+    found = judge_priors(probabilities, targets, taxonomy, shares=(0.9, 0.1))
+    assert found == {"uniform": {"accuracy": 1.0, "balanced_accuracy": 1.0}}
+    assert judge_priors(probabilities, targets, taxonomy, shares=None) == {}
+    assert judge_priors(probabilities, targets, taxonomy, shares=(1.0, 0.0)) == {}
+    eight = judge_priors(np.eye(8) * 0.5 + 0.0625, np.arange(8), FERPLUS, shares=[1 / 8] * 8)
+    assert set(eight) == {"uniform", "natural"}
+
+
+def test_shares_of_labels_and_votes() -> None:
+    assert label_shares({"labeled": {"a": 3, "b": 1}}, ("a", "b", "c")) == (0.75, 0.25, 0.0)
+    assert label_shares({"labeled": {}}, ("a",)) is None
+    rows = [{"image": "1", "votes": [0.5, 0.5]}, {"image": "2", "votes": None}]
+    manifest = Manifest.from_rows(rows, Path(), Taxonomy("ab", ("a", "b")))
+    assert known_votes(manifest) is None
+    votes = known_votes(manifest.take([0]))
+    assert votes is not None
+    assert votes.tolist() == [[0.5, 0.5]]
