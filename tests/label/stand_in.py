@@ -67,7 +67,7 @@ class Labels:
         self.project: Json = {}
         self.trained: list[int] = []
         self.running: Json | None = None
-        self.rule = "balanced"
+        self.rule = "diverse"
         self.leases: dict[str, str] = {}
         self.lines: list[Json] = []
         self.standing: dict[str, dict[str, Json]] | None = None
@@ -146,7 +146,7 @@ class Labels:
             "stored": str(self.file.parent),
             "model": model and model | {"accuracy": 0.71, "interval": [0.62, 0.79]},
             "rule": self.rule,
-            "rules": ["balanced", "badge", "random"],
+            "rules": ["diverse", "badge", "random"],
             "preparing": None,
             "features": None,
             "problems": [],

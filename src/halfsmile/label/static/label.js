@@ -149,31 +149,46 @@ function drawMessage(face) {
   ] : []));
 }
 
-function thumbnail(picture) {
+/** A small square of a face’s picture, when it is there. */
+function thumbnail(face) {
   const canvas = element("canvas", { width: 112, height: 112 });
-  if (!picture) return canvas;
-  const { naturalWidth: width, naturalHeight: height } = picture;
-  const side = Math.min(width, height);
-  canvas.getContext("2d").drawImage(picture, (width - side) / 2, (height - side) / 2, side, side, 0, 0, 112, 112);
+  const paint = () => {
+    if (!face.picture) return;
+    const { naturalWidth: width, naturalHeight: height } = face.picture;
+    const side = Math.min(width, height);
+    canvas.getContext("2d").drawImage(face.picture, (width - side) / 2, (height - side) / 2, side, side, 0, 0, 112, 112);
+  };
+  if (face.picture) paint(); else prepare(face).then(paint);
   return canvas;
+}
+
+const shownAnswers = new Map(); // token to its list item
+
+function stripItem({ face, answer, token }) {
+  const button = element("button", { type: "button" }, thumbnail(face), element("span", { className: "said", textContent: told(answer) }));
+  button.addEventListener("click", () => look(session.done.findIndex((one) => one.token === token)));
+  return element("li", {}, button);
 }
 
 /** The last answers, newest first. */
 function drawStrip() {
   const entries = latest().slice(-SHOWN).reverse();
-  const wanted = JSON.stringify(entries.map((one) => [one.token, state.queue.isWaiting(one.token), one.i === session.at, one.i]));
+  const wanted = JSON.stringify(entries.map((one) => [one.token, state.queue.isWaiting(one.token), one.i === session.at]));
   if ($("strip").dataset.shown === wanted) return;
   $("strip").dataset.shown = wanted;
-  $("strip").replaceChildren(...entries.map(({ face, answer, i, token }) => {
-    const isSaved = !state.queue.isWaiting(token);
-    face.thumb ??= face.picture && thumbnail(face.picture);
-    const button = element("button", { type: "button", ariaLabel: `Face ${face.id}: ${told(answer)}, ${isSaved ? "saved" : "not saved yet"}. Go back to it` },
-      face.thumb ?? thumbnail(null), element("span", { className: "said", textContent: told(answer) }));
+  const items = entries.map((entry) => {
+    const item = shownAnswers.get(entry.token) ?? stripItem(entry);
+    const button = item.firstChild;
+    const isSaved = !state.queue.isWaiting(entry.token);
+    button.ariaLabel = `Face ${entry.face.id}: ${told(entry.answer)}, ${isSaved ? "saved" : "not saved yet"}. Go back to it`;
+    button.ariaCurrent = entry.i === session.at ? "true" : null;
     button.classList.toggle("waiting", !isSaved);
-    if (i === session.at) button.ariaCurrent = "true";
-    button.addEventListener("click", () => look(i));
-    return element("li", {}, button);
-  }));
+    return item;
+  });
+  shownAnswers.clear();
+  entries.forEach((entry, i) => shownAnswers.set(entry.token, items[i]));
+  const isNew = items.some((item, i) => item !== $("strip").children[i]) || items.length !== $("strip").children.length;
+  if (isNew) $("strip").replaceChildren(...items);
 }
 
 function drawFooting() {

@@ -104,7 +104,7 @@ const owner = () => JSON.stringify([state.me, state.project?.stored]);
 
 /** The server keeps these faces for this tab: after a reload they are asked first. */
 export function keep() {
-  const plain = supply.faces.map(({ picture, around, coming, thumb, lost, ...face }) => face);
+  const plain = supply.faces.map(({ picture, around, coming, lost, ...face }) => face);
   write("tab", SHELF, JSON.stringify({ owner: owner(), faces: plain }));
 }
 
