@@ -155,7 +155,7 @@ def test_classes_renamed_while_training(
     labeling = opened(share=0.0)
     labeling.learning.wait()
     begun, go = threading.Event(), threading.Event()
-    fit = module.fit_head
+    fit = module.fit_head  # type: ignore[attr-defined]
 
     def slow(*arguments: Any, **options: Any) -> Any:
         begun.set()
