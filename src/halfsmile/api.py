@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from halfsmile.runs.stages import LAST_STAGE, StageName
 
@@ -141,6 +141,8 @@ def evaluate(
     data_set: DataSet | None = None,
     label_rule: str | None = None,
     num_classes: int | None = None,
+    layout: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     out: PathLike | None = None,
     progress: bool = True,
 ) -> ModelEvaluation:
@@ -162,6 +164,9 @@ def evaluate(
         data_set: Takes the place of what is recognized.
         label_rule: Label rule of FERPlus.
         num_classes: Classes of AffectNet, 7 or 8.
+        layout: How to read the data, if they are taken for something else; see
+            :func:`~halfsmile.data.readers.registry.read_any`.
+        reading: Options for the reader, as ``columns``, ``labels``, ``splits``, ``box`` and ``names``.
         out: Folder for ``metrics.json``, ``predictions.parquet`` and ``report.html``; without it nothing is
             written.
         progress: Show progress on standard error.
@@ -190,6 +195,8 @@ def evaluate(
         data_set=data_set,
         label_rule=label_rule,
         num_classes=num_classes,
+        layout=layout,
+        reading=reading,
         progress=progress,
     )
     if out is not None:

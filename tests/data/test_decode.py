@@ -133,8 +133,8 @@ def test_bytes_after_the_end_of_a_jpeg_do_no_harm() -> None:
         (b"", "empty"),
         (b"<html>no</html>", "not an image"),
         (b"\xff\xd8", "cut short"),
-        (b"\0\0\0\x18ftypheic", "export them as JPEG"),
-        (b"\0\0\0\x18ftypavis", "export them as JPEG"),
+        (b"\0\0\0\x18ftypheic", "export them as JPEG|damaged or cut short"),
+        (b"\0\0\0\x18ftypavis", "export them as JPEG|damaged or cut short"),
         (b"\0\0\0\x18ftypisom", "not an image"),
     ],
 )

@@ -79,6 +79,13 @@ def test_a_training_split_is_divided_and_others_are_kept() -> None:
     assert counted(draw_splits(manifest, test=0.2, valid=0.2, again=True))["valid", "a"] == 5
 
 
+def test_a_validation_split_alone_is_divided() -> None:
+    rows = faces({"a": 20, "b": 20, "c": 20}, split="valid").table.to_pylist()
+    rows.append({"image": "unlabeled.png"})
+    found = counted(draw_splits(Manifest.from_rows(rows, Path("root"), THREE), test=0.25))
+    assert [found[split, "a"] for split in ("train", "valid", "test")] == [15, 0, 5]
+
+
 def test_folds_have_every_row_once_and_each_class_evenly() -> None:
     manifest = faces({"a": 50, "b": 23, "c": 5, None: 4})
     folds = draw_folds(manifest, 5, seed=3)

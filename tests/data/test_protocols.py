@@ -23,10 +23,10 @@ from halfsmile.data.protocols import (
     read_stills,
     read_videos,
 )
-from halfsmile.data.readers.registry import LAYOUTS
+from halfsmile.data.readers.registry import LAYOUTS, read_any
 from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.data.synthetic import generate_sequence, write_data_set, write_sequences
-from halfsmile.taxonomy import FERPLUS, Taxonomy, from_labels
+from halfsmile.taxonomy import AFFECTNET8, FERPLUS, RAFDB, Taxonomy, from_labels
 
 
 def test_every_data_set_has_a_protocol_a_title_and_a_reader() -> None:
@@ -124,6 +124,34 @@ def test_what_is_recognized_wrongly_can_be_said(tmp_path: Path) -> None:
         protocol_of(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="A label rule is for FERPlus"):
         protocol_of(tmp_path / "raf", label_rule="argmax")
+
+
+def test_rafdb_in_numbered_folders_has_its_own_protocol(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number in range(1, 8):
+            place = tmp_path / "DATASET" / split / str(number)
+            place.mkdir(parents=True)
+            (place / f"{split}_{number:05d}_aligned.jpg").touch()
+    protocol = protocol_of(tmp_path)
+    assert protocol == PROTOCOLS["rafdb"]
+    assert read_stills(protocol, tmp_path).counts() == dict.fromkeys(RAFDB.labels, 2)
+    drawn = read_any(tmp_path).with_split("train")
+    drawn.save(tmp_path / "own.parquet")
+    assert protocol_of(tmp_path / "own.parquet") == PROTOCOLS["faces"]
+    (tmp_path / "DATASET/train/1/more.jpg").touch()
+    assert protocol_of(tmp_path) == PROTOCOLS["faces"]
+
+
+def test_affectnet_in_folders_is_tested_on_its_validation_set(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        for label in AFFECTNET8.labels:
+            (tmp_path / split / label).mkdir(parents=True)
+            (tmp_path / split / label / "1.jpg").touch()
+    assert protocol_of(tmp_path) == PROTOCOLS["faces"]
+    said = protocol_of(tmp_path, data_set="affectnet")
+    assert set(read_stills(said, tmp_path).column("split")) == {"train", "test"}
+    with pytest.raises(ValueError, match=r"has the classes .* and RAF-DB, basic has .*--label-names"):
+        read_stills(PROTOCOLS["rafdb"], tmp_path)
 
 
 def test_a_table_beside_photographs_is_read_where_it_has_labels(tmp_path: Path) -> None:

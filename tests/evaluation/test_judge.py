@@ -48,7 +48,7 @@ def test_priors_by_hand() -> None:
 def test_shares_of_labels_and_votes() -> None:
     assert label_shares({"labeled": {"a": 3, "b": 1}}, ("a", "b", "c")) == (0.75, 0.25, 0.0)
     assert label_shares({"labeled": {}}, ("a",)) is None
-    rows = [{"image": "1", "votes": [0.5, 0.5]}, {"image": "2", "votes": None}]
+    rows: list[dict[str, object]] = [{"image": "1", "votes": [0.5, 0.5]}, {"image": "2", "votes": None}]
     manifest = Manifest.from_rows(rows, Path(), Taxonomy("ab", ("a", "b")))
     assert known_votes(manifest) is None
     votes = known_votes(manifest.take([0]))

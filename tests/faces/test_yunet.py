@@ -15,7 +15,7 @@ import pytest
 from halfsmile.data.preprocess import Image
 from halfsmile.faces import yunet
 from halfsmile.faces.boxes import overlaps
-from halfsmile.faces.detect import detector
+from halfsmile.faces.detect import detector, innermost
 from halfsmile.faces.yunet import YuNet
 
 Scenes = list[tuple[Image, npt.NDArray[np.float32]]]
@@ -64,7 +64,7 @@ def test_its_model_is_told(net: YuNet) -> None:
 
 def test_large_pictures_are_shrunk_and_their_faces_scaled_back(net: YuNet, scenes: Scenes) -> None:
     (small,) = net.detect([scenes[0][0]])
-    (large,) = YuNet(working_size=420, fine_size=None).detect([scenes[0][0].repeat(5, 0).repeat(5, 1)])
+    (large,) = YuNet(working_size=420, small_faces=False).detect([scenes[0][0].repeat(5, 0).repeat(5, 1)])
     assert len(small) == len(large) == 2
     for face, other in zip(small, large, strict=True):
         assert other.score == face.score
@@ -85,24 +85,24 @@ def test_tiny_and_thin_pictures_hold_no_face(net: YuNet) -> None:
     assert net.detect([]) == []
 
 
-def test_small_faces_of_large_pictures_are_found_by_the_second_look(net: YuNet, scenes: Scenes) -> None:
-    """Each face once, also where it is large enough for both; and a face that fills the picture."""
+def test_faces_of_all_sizes_in_one_large_picture_are_found_once(net: YuNet, scenes: Scenes) -> None:
+    """The small ones by a closer look; and one that fills the picture."""
     (scene, truth), size = scenes[0], 1260
-    small = cv2.resize(scene, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(scene, None, fx=0.35, fy=0.35, interpolation=cv2.INTER_AREA)
     picture = np.full((size, size, 3), 128, np.uint8)
     picture[900 : 900 + small.shape[0], 1000 : 1000 + small.shape[1]] = small
     picture[100 : 100 + scene.shape[0], 60 : 60 + scene.shape[1]] = scene
-    once = YuNet(fine_size=None).detect([picture])[0]
-    twice = net.detect([picture])[0]
-    assert len(once) < len(twice) <= 2 * len(truth)
-    assert [face.score for face in twice] == sorted((face.score for face in twice), reverse=True)
-    boxes = np.stack([face.box for face in twice])
+    once = YuNet(small_faces=False).detect([picture])[0]
+    closer = net.detect([picture])[0]
+    assert len(once) < len(closer) == 2 * len(truth)
+    assert [face.score for face in closer] == sorted((face.score for face in closer), reverse=True)
+    boxes = np.stack([face.box for face in closer])
     shares = overlaps(boxes, boxes, of_smaller=True)
     assert (shares - np.eye(len(boxes)) <= 0.3).all()
     for face in once:
-        assert any(np.array_equal(face.box, other.box) for other in twice)
+        assert any(np.array_equal(face.box, other.box) for other in closer)
     filling = scene[40:260, 20:240].repeat(6, 0).repeat(6, 1)
-    assert len(net.detect([filling])[0]) == len(YuNet(fine_size=None).detect([filling])[0])
+    assert len(net.detect([filling])[0]) == len(YuNet(small_faces=False).detect([filling])[0])
 
 
 def test_a_model_is_downloaded_once(
@@ -113,9 +113,9 @@ def test_a_model_is_downloaded_once(
     (folder / "yunet.onnx").write_bytes(content)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = f"{address}/yunet.onnx#sha256={hashlib.sha256(content).hexdigest()}"
-    assert isinstance(detector("yunet", source), YuNet)
+    assert isinstance(innermost(detector("yunet", source)), YuNet)
     (folder / "yunet.onnx").unlink()
-    assert isinstance(detector("auto", source), YuNet)
+    assert isinstance(innermost(detector("auto", source)), YuNet)
 
 
 def test_another_file_than_expected_is_refused(site: tuple[str, Path], tmp_path: Path) -> None:
@@ -134,5 +134,3 @@ def test_bad_models_and_settings_are_refused(tmp_path: Path) -> None:
         YuNet(tmp_path, threshold=0)
     with pytest.raises(ValueError, match="working_size must be at least 1"):
         YuNet(tmp_path, working_size=0)
-    with pytest.raises(ValueError, match=r"fine_size must be at least working_size \(640\), found 320"):
-        YuNet(tmp_path, fine_size=320)

@@ -99,6 +99,24 @@ def test_votes_are_the_same_logits_at_another_temperature(tmp_path: Path) -> Non
     assert f"{face.votes['dark']:.4f}" in f"{face.to_dict()['votes']['dark']:.4f}"
 
 
+@pytest.mark.parametrize("brightness", [32, 110])
+@pytest.mark.parametrize("least", [None, 60.0, 200.0])
+def test_why_an_answer_is_uncertain(tmp_path: Path, brightness: int, least: float | None) -> None:
+    """The one feature of this model is the brightness."""
+    path = brightness_model(tmp_path / "m.onnx", feature_norm=least)
+    face = Predictor(path, detector=FramedSquares()).predict(scene([(20, 30, brightness)]))[0]
+    reasons = ["low confidence"] * (face.confidence < 0.75)
+    reasons += ["unlike the faces it learned from"] * (brightness < (least or 0))
+    assert face.doubt == ("; ".join(reasons) or None)
+    assert face.uncertain == bool(reasons)
+
+
+def test_without_a_threshold_there_is_no_doubt_either(tmp_path: Path) -> None:
+    path = brightness_model(tmp_path / "m.onnx", feature_norm=200.0, threshold=None)
+    face = Predictor(path, detector=FramedSquares()).predict(scene([(20, 30, 32)]))[0]
+    assert (face.uncertain, face.doubt) == (None, None)
+
+
 def test_a_model_that_never_saw_votes_tells_none(predictor: Predictor) -> None:
     assert predictor.predict(scene([(20, 30, 64)]))[0].votes is None
 

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pytest
+from tests.browser import chromium, holds, needs_chromium, shot, strict_page
 from tests.serve.conftest import LABELS, Serve, StandIn, encode
 
 from halfsmile.data.decode import decode
@@ -28,10 +28,7 @@ from halfsmile.serve.limits import ServerLimits
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update", "--disable-sync")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (apt-get install chromium)")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +47,12 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(camera: Path) -> Iterator[Browser]:
-    with playwright.sync_playwright() as runner:
-        started = runner.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                *QUIET,
-                "--no-sandbox",
-                "--use-fake-device-for-media-stream",
-                "--use-fake-ui-for-media-stream",
-                f"--use-file-for-fake-video-capture={camera}",
-            ],
-        )
+    with chromium(
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    ) as started:
         yield started
-        started.close()
 
 
 @pytest.fixture
@@ -75,16 +65,8 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A tab that must not complain, nor ask anybody but the server."""
-    opened = context.new_page()
-    complaints: list[str] = []
-    opened.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    hosts: set[str] = set()
-    opened.on("request", lambda request: hosts.add(re.sub(r"^(\w+:(//[^/]*)?).*", r"\1", request.url)))
-    yield opened
-    assert complaints == []
-    assert all(host.startswith(("http://127.0.0.1:", "blob:")) for host in hosts), hosts
+    with strict_page(context) as opened:
+        yield opened
 
 
 def drop(page: Page, name: str, kind: str, data: bytes, *, copies: int = 1) -> None:
@@ -102,15 +84,6 @@ def drop(page: Page, name: str, kind: str, data: bytes, *, copies: int = 1) -> N
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
 
 
-def holds(page: Page, expression: str) -> None:
-    """Wait until an expression is true; Playwright's own way needs eval, which the page forbids."""
-    for _ in range(200):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never true: {expression}")
-
-
 def painted(page: Page, selector: str) -> int:
     """Pixels of a canvas that are not transparent."""
     return int(
@@ -120,12 +93,6 @@ def painted(page: Page, selector: str) -> int:
               .filter((value, i) => i % 4 === 3 && value > 0).length""",
         )
     )
-
-
-def shot(page: Page, name: str, request: pytest.FixtureRequest) -> None:
-    """Keep a picture of the page where ``--basetemp`` or pytest's temporary folder is."""
-    folder: Path = request.getfixturevalue("tmp_path")
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
 
 
 def test_a_dropped_photo_gets_boxes_bars_and_a_table(

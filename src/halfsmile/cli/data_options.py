@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import tyro
 
@@ -28,6 +28,9 @@ Layout = Annotated[
         "affwild2",
         "sequences",
         "lfw",
+        "coco",
+        "yolo",
+        "voc",
         "table",
         "class_folders",
         "folder",
@@ -35,6 +38,9 @@ Layout = Annotated[
     | None,
     tyro.conf.arg(metavar="LAYOUT", help_behavior_hint="(default: recognized)"),
 ]
+DataSetOf = Literal["ferplus", "rafdb", "affectnet", "affwild2", "sequences"]
+PUBLISHED: dict[str | None, DataSetOf] = {name: name for name in get_args(DataSetOf)}
+"""Data sets by the layouts whose name is that of a protocol, too."""
 LabelRule = Annotated[
     Literal["argmax", "argmax8", "majority", "probability", "multi_target"] | None,
     tyro.conf.arg(metavar="RULE", help_behavior_hint="(default: argmax)"),
@@ -86,6 +92,11 @@ class Reading:
         label_names: What labels of a table or numbers of folders mean: 0=neutral 1=happiness; 9=none drops.
             Or a published order: rafdb, affectnet7, affectnet8, fer2013, ferplus.
         box: Whether the four numbers of a table's box are two corners or a corner, width and height.
+        splits: What a table's column or folders call the splits: 0=train 1=valid 2=test; 3=none is in none.
+        from_names: What the names of pictures tell: a pattern as '{person}_{label}_*', or of folders
+            '{person}/{label}/*', of {label}, {person}, {video}, {frame} and {split}, with * for anything else
+            and {label:2} for two letters; a regular expression with groups (?P<label>…);
+            kdef, jaffe, rafd, ravdess, crema-d, nimstim or faces; or words, for words of expressions.
     """
 
     layout: Layout = None
@@ -105,6 +116,14 @@ class Reading:
         ),
     ] = None
 
+    splits: Annotated[
+        tuple[str, ...],
+        tyro.conf.arg(metavar="NAME=SPLIT [NAME=SPLIT ...]", help_behavior_hint="(default: as they are)"),
+    ] = ()
+    from_names: Annotated[
+        str | None, tyro.conf.arg(metavar="PATTERN", help_behavior_hint="(default: nothing)")
+    ] = None
+
     def reader_options(self) -> dict[str, Any]:
         """What a reader is told beside the path.
 
@@ -120,7 +139,15 @@ class Reading:
             options["labels"] = label_names(self.label_names)
         if self.box is not None:
             options["box"] = self.box
+        if self.splits:
+            options["splits"] = split_names(self.splits)
+        if self.from_names is not None:
+            options["names"] = self.from_names
         return options
+
+    def is_said(self) -> bool:
+        """Whether anything but a label rule says how to read."""
+        return self.layout is not None or bool(self.reader_options().keys() - {"rule"})
 
     def read(self, path: Path) -> Manifest:
         """Read a data set.
@@ -181,6 +208,30 @@ def label_names(texts: Sequence[str]) -> dict[str, str | None]:
             )
         else:
             found[old] = None if new.lower() == "none" else new
+    return found
+
+
+def split_names(texts: Sequence[str]) -> dict[str, str | None]:
+    """``name=split`` as a dictionary, with commas or blanks between.
+
+    Raises:
+        ValueError: If a text is not of that form, or names no split.
+
+    Example:
+        >>> split_names(["0=train,1=val", "2=none"])
+        {'0': 'train', '1': 'valid', '2': None}
+    """
+    from halfsmile.data.readers.words import split_of
+
+    found: dict[str, str | None] = {}
+    for text in (part for given in texts for part in given.split(",") if part.strip()):
+        name, equals, said = text.strip().rpartition("=")
+        split = split_of(said)
+        if not equals or not name or (split is None and said.lower() != "none"):
+            raise ValueError(
+                f"Can't read the split {text.strip()!r}: give name=train, name=valid, name=test or name=none."
+            )
+        found[name] = split
     return found
 
 

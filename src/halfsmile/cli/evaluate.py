@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.data_options import Flag, LabelRule, Renames, renames, silence_opencv
+from halfsmile.cli.data_options import PUBLISHED, Flag, Reading, Renames, renames, silence_opencv
 from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, RunFolder, require_paths
 from halfsmile.utils.console import make_console
 
@@ -35,7 +35,7 @@ DetectorOption = Annotated[
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(Reading):
     """Score a ready model on labeled data of your own, or measure a run on its own test split again.
 
     halfsmile evaluate --data MY_FACES scores the model in the box, halfsmile evaluate model.onnx --data
@@ -53,7 +53,6 @@ class Evaluate:
             Aff-Wild2 and face stores, whose faces were cut out already, unless a detector is named.
         detector: What finds the faces; auto is yunet.
         data_set: What the data are, where that is not recognized or recognized wrongly.
-        label_rule: Label rule of FERPlus: argmax, argmax8, majority, probability or multi_target.
         classes: Classes of AffectNet: 7, or 8 with contempt.
         device: Where to compute the stages of a run.
     """
@@ -68,7 +67,6 @@ class Evaluate:
     aligned: Flag = False
     detector: DetectorOption = None
     data_set: DataSetName = None
-    label_rule: LabelRule = None
     classes: Classes = None
     device: Device = None
 
@@ -116,6 +114,7 @@ class Evaluate:
                 f"{named[0]!r} names a source, and only one is scored: write old=new or old=none."
             )
         silence_opencv()
+        published = PUBLISHED.get(self.layout)
         found = api.evaluate(
             self.target,
             data=self.data,
@@ -123,9 +122,11 @@ class Evaluate:
             rename=renames(self.rename),
             aligned=self.aligned or None,
             detector=self.detector,
-            data_set=self.data_set,
+            data_set=self.data_set or published,
             label_rule=self.label_rule,
             num_classes=self.classes,
+            layout=None if published else self.layout,
+            reading={name: said for name, said in self.reader_options().items() if name != "rule"},
             out=self.out,
         )
         found.show(make_console())
@@ -143,7 +144,22 @@ class Evaluate:
         )
 
 
-_OF_MODELS = ("out", "split", "rename", "aligned", "detector", "data_set", "label_rule", "classes")
+_OF_MODELS = (
+    "out",
+    "split",
+    "rename",
+    "aligned",
+    "detector",
+    "data_set",
+    "label_rule",
+    "classes",
+    "layout",
+    "columns",
+    "label_names",
+    "box",
+    "splits",
+    "from_names",
+)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from halfsmile.cli.data import Data
 from halfsmile.cli.demo import Demo
 from halfsmile.cli.evaluate import Compare, Evaluate, Report
 from halfsmile.cli.export import ExportRun
+from halfsmile.cli.label import Label
 from halfsmile.cli.predict import Predict
 from halfsmile.cli.pseudo_label import PseudoLabel
 from halfsmile.cli.serve import Serve
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Any] = {
     "predict": Predict,
     "pseudo-label": PseudoLabel,
     "serve": Serve,
+    "label": Label,
     "abaw": Abaw,
 }
 

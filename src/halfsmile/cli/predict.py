@@ -9,7 +9,15 @@ from typing import Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.options import Model, ModelThreads, OptionalFolder, PredictDevice, Prior, Threshold
+from halfsmile.cli.options import (
+    Model,
+    ModelThreads,
+    OptionalFile,
+    OptionalFolder,
+    PredictDevice,
+    Prior,
+    Threshold,
+)
 from halfsmile.utils.console import make_console
 
 
@@ -22,7 +30,9 @@ class Predict:
         out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
         model: Exported ONNX file or run folder.
         summary: Second table: a row for each person, video and picture.
-        detector: What finds the faces; auto is yunet.
+        detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
+            before, given takes the faces of --boxes.
+        boxes: Table of pictures with boxes or landmarks in pixels, for --detector given.
         format: openface writes a CSV file with OpenFace's columns.
         annotate: Folder for annotated pictures and videos.
         plot: Folder for a timeline (SVG) of each video.
@@ -36,6 +46,8 @@ class Predict:
         threshold: Confidence from which an answer counts as certain.
         prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         smoothing: Seconds over which a person's probabilities are averaged.
+        baseline: person answers in videos relative to each person's own resting face.
+        neutral: Photograph of the person's resting face, to be taken for it.
         temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.
         start: Leave out what comes before, in seconds or 1:30; of each video.
         end: Leave out what comes from then on.
@@ -62,7 +74,8 @@ class Predict:
         None
     )
     model: Model = None
-    detector: Literal["auto", "yunet", "mtcnn"] = "auto"
+    detector: Literal["auto", "yunet", "mtcnn", "aligned", "given"] = "auto"
+    boxes: Annotated[Path | None, tyro.conf.arg(metavar="TABLE", help_behavior_hint="(default: none)")] = None
     format: Literal["auto", "openface"] = "auto"
     annotate: OptionalFolder = None
     plot: OptionalFolder = None
@@ -80,6 +93,11 @@ class Predict:
     prior: Prior = None
     start: Annotated[str, tyro.conf.arg(metavar="TIME")] = "0"
     end: Annotated[str | None, tyro.conf.arg(metavar="TIME", help_behavior_hint="(default: the end)")] = None
+    baseline: Annotated[
+        Literal["person"] | None,
+        tyro.conf.arg(metavar="{person}", help_behavior_hint="(default: none)"),
+    ] = None
+    neutral: OptionalFile = None
     smoothing: Annotated[
         float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="(default: none)")
     ] = None

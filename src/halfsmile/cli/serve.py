@@ -20,7 +20,8 @@ class Serve:
         model: Exported ONNX file or run folder.
         host: Address to listen on; others than loopback need a key or --unprotected.
         port: Port to listen on.
-        detector: What finds the faces; auto is yunet.
+        detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
+            before.
         threshold: Confidence from which an answer counts as certain.
         prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
         threads: Threads of the model, the detector and OpenCV.
@@ -39,7 +40,7 @@ class Serve:
     model: Model = None
     host: str = "127.0.0.1"
     port: int = 8000
-    detector: Literal["auto", "yunet", "mtcnn"] = "auto"
+    detector: Literal["auto", "yunet", "mtcnn", "aligned"] = "auto"
     threshold: Threshold = None
     prior: Prior = None
     threads: ModelThreads = None

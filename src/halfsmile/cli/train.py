@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from halfsmile.cli.data_options import PUBLISHED, Reading
 from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Paths, Text, require_paths
 from halfsmile.runs.folder import require_free_or_run
@@ -45,16 +46,11 @@ Settings = Annotated[
     tuple[str, ...],
     tyro.conf.arg(name="set", metavar="STAGE.FIELD=VALUE", help_behavior_hint="(default: none)"),
 ]
-Texts = Annotated[
-    tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE", help_behavior_hint="(default: as recognized)")
-]
-
-
 Threads = Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: measured)")]
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(Reading):
     """Train a method on any labeled data; run the same command again to resume after a stop.
 
     Args:
@@ -78,15 +74,9 @@ class Train:
             ViT-B/16 at 224 px as published.
         settings: Fields of the recipe to replace, as in --set finetune.epochs=10 semi.method=freematch;
             --dry-run shows all of them.
-        columns: Of a table: image=pth label=mood, as for `halfsmile data check`.
-        label_names: What numbers or other labels mean: 0=neutral 1=happiness, or a published order: rafdb,
-            affectnet8, fer2013 …
-        box: Whether the four numbers of a table's box are two corners (xyxy), a corner and the size
-            (xywh), or the center and the size (cxcywh).
         dry_run: Show the resolved recipe, what the data hold, steps and estimated time of each stage; train
             nothing and write nothing.
         data_set: What the data are, where that is not recognized or recognized wrongly.
-        label_rule: Label rule of FERPlus: argmax, argmax8, majority, probability or multi_target.
         classes: Classes of AffectNet: 7, or 8 with contempt.
         init: Start from these weights instead of Stage I: a run folder, a file, an address, or face for the
             face-recognition network that the package brings.
@@ -118,15 +108,8 @@ class Train:
     seed: int = 0
     preset: Literal["tiny", "cpu", "gpu", "paper"] = "cpu"
     settings: Settings = ()
-    columns: Texts = ()
-    label_names: Texts = ()
-    box: Annotated[
-        Literal["xyxy", "xywh", "cxcywh"] | None,
-        tyro.conf.arg(metavar="{xyxy,xywh,cxcywh}", help_behavior_hint="(default: what the columns say)"),
-    ] = None
     dry_run: bool = False
     data_set: DataSetName = None
-    label_rule: Text = None
     classes: Classes = None
     init: Text = None
     init_network: Network = None
@@ -160,7 +143,7 @@ class Train:
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
 
-        if self.columns or self.label_names or self.box:
+        if self.is_said():
             self._with_list()
             return
         if self.by is not None and self.folds is None:
@@ -208,12 +191,13 @@ class Train:
 
     def _with_list(self) -> None:
         """Read the data as the options say, keep them as a list beside the run, and train with that."""
-        from halfsmile.cli.data_options import Reading
         from halfsmile.data.manifest import Manifest
 
-        reading = Reading(columns=self.columns, label_names=self.label_names, box=self.box)
-        manifest = reading.read(self.data)
-        plain = replace(self, columns=(), label_names=(), box=None)
+        plain = replace(self, layout=None, columns=(), label_names=(), box=None, splits=(), from_names=None)
+        if (published := PUBLISHED.get(self.layout)) and not self.reader_options().keys() - {"rule"}:
+            replace(plain, data_set=self.data_set or published).run()
+            return
+        manifest = self.read(self.data)
         if self.out is None:
             with TemporaryDirectory() as folder:
                 manifest.save(Path(folder) / "list.parquet")

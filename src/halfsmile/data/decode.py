@@ -15,8 +15,9 @@ A locator is relative to the manifest's root and has one of these forms:
 JPEG, PNG, WebP, GIF, BMP, TIFF, PNM and JPEG 2000 are read, whatever the suffix says. EXIF orientation is
 applied; grey files give (H, W, 1), all others RGB (H, W, 3); 16-bit samples are scaled to 8; transparency is
 dropped, the color beneath it kept; of an animation or a TIFF of several pages the first picture is taken.
-Pictures of more than :data:`MAX_PIXELS` are refused by their header, before memory is taken for them. HEIC
-and AVIF are refused, with a word on what to do.
+Pictures of more than :data:`MAX_PIXELS` are refused by their header, before memory is taken for them, and so
+are PNG files that inflate to more than their header asks for. HEIC and AVIF are read where the package
+pillow-heif is (the extra ``heif``).
 """
 
 from __future__ import annotations
@@ -29,13 +30,18 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.containers.open_file import per_file
 from halfsmile.data.containers.recordio import open_records
+from halfsmile.data.image_formats.cut_jpeg import FLAGS, decode_cut, is_cut
+from halfsmile.data.image_formats.heif import decode_heif
+from halfsmile.data.image_formats.png import inflates_too_far
 from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.shards import LOCATOR, Shard
@@ -50,12 +56,14 @@ class BadImageError(ValueError):
     """Pixels that can't be had: the message says of which locator and why."""
 
 
-def read_image(root: Path, locator: str) -> Image:
+def read_image(root: Path, locator: str, *, problems: list[str] | None = None) -> Image:
     """Read one picture.
 
     Args:
         root: Folder or archive that the locator is relative to.
         locator: See the top of this module.
+        problems: A JPEG whose end is missing is read as far as it goes, and this gets a sentence that says
+            so; if None, it is refused.
 
     Returns:
         RGB (H, W, 3) or grey (H, W, 1), uint8.
@@ -67,10 +75,10 @@ def read_image(root: Path, locator: str) -> Image:
     if (row := _ROW.fullmatch(locator)) and row[2].lower() == "csv":
         with _named(root, locator):
             return _pixel_table(root / row[1]).image(int(row[3]))
-    return decode(read_bytes(root, locator), locator)
+    return decode(read_bytes(root, locator), locator, problems=problems)
 
 
-def decode(data: bytes, name: str) -> Image:
+def decode(data: bytes, name: str, *, problems: list[str] | None = None) -> Image:
     """Decode the bytes of an image file, as :func:`read_image` does; ``name`` is for the message.
 
     Raises:
@@ -84,18 +92,30 @@ def decode(data: bytes, name: str) -> Image:
             f"{name}: the picture claims {size[0]:,} × {size[1]:,} pixels; "
             f"at most {MAX_PIXELS:,} are decoded."
         )
-    if data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[_first_scan(data) :]:
-        raise BadImageError(f"{name}: the JPEG is cut short (it has no end marker).")
     if heif_kind(data):
-        raise BadImageError(f"{name}: HEIC and AVIF pictures are not read; export them as JPEG or PNG.")
+        try:
+            return decode_heif(data, MAX_PIXELS)
+        except ValueError as error:
+            raise BadImageError(f"{name}: {error}") from error
     if size is None:
         raise BadImageError(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
+    if inflates_too_far(data):
+        raise BadImageError(f"{name}: the PNG inflates to more than {size[0]:,} × {size[1]:,} pixels take.")
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        read: npt.NDArray[Any] | None
+        if is_cut(data):
+            read, said = decode_cut(data, is_wanted=problems is not None)
+            if problems is not None:
+                problems.append(f"{name}: {said}")
+        else:
+            read = cv2.imdecode(np.frombuffer(data, np.uint8), FLAGS)
     except cv2.error as error:
         raise BadImageError(f"{name}: OpenCV can't decode it ({error.err}).") from error
-    if pixels is None:
+    except ValueError as error:
+        raise BadImageError(f"{name}: {error}") from error
+    if read is None:
         raise BadImageError(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
+    pixels: npt.NDArray[Any] = read
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
     if pixels.dtype != np.uint8:
@@ -110,17 +130,6 @@ def pixel_sha256(image: Image) -> str:
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(image.tobytes())
     return digest.hexdigest()
-
-
-def _first_scan(data: bytes) -> int:
-    """Position of a JPEG's first start-of-scan marker: an end marker before it is an embedded thumbnail's."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] != 0xDA:
-        if data[position + 1] == 0xFF:
-            position += 1
-        else:
-            position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return position
 
 
 def read_bytes(root: Path, locator: str) -> bytes:

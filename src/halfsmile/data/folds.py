@@ -33,7 +33,8 @@ def draw_splits(
     """The same rows with a test split, and a validation split if asked for; all others are to train with.
 
     Args:
-        manifest: Labeled rows. Where it has a training split, test rows are drawn from that.
+        manifest: Labeled rows. Where it has a training split, test rows are drawn from that; where all rows
+            are to validate with, from these.
         test: Share of each class.
         valid: Share of each class.
         seed: Decides the draw, together with the manifest's order.
@@ -56,6 +57,8 @@ def draw_splits(
         said = " and ".join(f"a {name} split of {count:,} rows" for name, count in there.items())
         raise ValueError(f"{manifest.root} has {said} already. To draw anew: --again.")
     free = np.array([again or split in (None, "train") for split in old], bool)
+    if not (free & (manifest.class_indices() >= 0)).any():  # a validation split alone is as good as none
+        free = np.array([split == "valid" for split in old], bool)
     splits = [split if not is_free else "train" for split, is_free in zip(old, free, strict=True)]
     names, of_row, counts = _groups(manifest, by, free)
     totals = counts.sum(axis=0)

@@ -15,14 +15,16 @@ from typing import Literal, get_args
 import numpy as np
 import pyarrow as pa
 
+from halfsmile.data.folds import with_splits
 from halfsmile.data.manifest import SCHEMA, Manifest, UnreadLabelsError
 from halfsmile.data.readers import affectnet, affwild2, class_folders, ferplus, rafdb, sequences
 from halfsmile.data.readers.affwild2 import FRAMES_PER_SECOND
 from halfsmile.data.readers.registry import Layout, read_any, recognize
 from halfsmile.data.readers.sequences import Sequences, divide_people
+from halfsmile.data.readers.words import are_rafdb
 from halfsmile.data.split import Group
 from halfsmile.data.tables.rows import TABLE_SUFFIXES
-from halfsmile.taxonomy import FERPLUS
+from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8, FERPLUS, RAFDB
 
 DataSet = Literal["ferplus", "rafdb", "affectnet", "affwild2", "sequences", "faces"]
 Metric = Literal["accuracy", "macro_f1"]
@@ -216,16 +218,28 @@ def _recognized(path: Path) -> DataSet:
         has_votes = manifest.table["votes"].null_count < len(manifest)
         if manifest.taxonomy is not None and manifest.taxonomy.labels == FERPLUS.labels and has_votes:
             return "ferplus"
+    if layout.has_rafdb_names and _is_rafdb(path):
+        return "rafdb"
     return "faces"
 
 
+def _is_rafdb(path: Path) -> bool:
+    """Whether folders or a table hold RAF-DB, in its own splits and with its own classes."""
+    try:
+        manifest = read_any(path)
+    except ValueError:
+        return False
+    classes = set(manifest.taxonomy.labels) if manifest.taxonomy else set()
+    return classes == set(RAFDB.labels) and are_rafdb(manifest.column("image"), manifest.column("split"))
+
+
 def _layout(path: Path) -> Layout | None:
-    """The layout of a path, if its own files tell it."""
+    """The layout of a path, if its own files or the names of its pictures tell it."""
     try:
         layout = recognize(path)
     except ValueError:
         return None
-    return layout if layout.is_certain else None
+    return layout if layout.is_certain or layout.has_rafdb_names else None
 
 
 def _root(path: Path) -> Path:
@@ -250,9 +264,40 @@ def read_stills(protocol: Protocol, path: Path) -> Manifest:
     root = _root(path)
     if protocol.data_set == "ferplus":
         return ferplus.read(root, rule=protocol.label_rule or "argmax")
+    if layout is None or layout.name != protocol.data_set:
+        return _read_repacked(protocol, path)
     if protocol.data_set == "rafdb":
         return rafdb.read(root)
     return affectnet.read(root, num_classes=7 if protocol.num_classes == 7 else 8)
+
+
+def _read_repacked(protocol: Protocol, path: Path) -> Manifest:
+    """RAF-DB or AffectNet in folders or tables, as they are passed around.
+
+    AffectNet's validation set is the one that is tested on.
+
+    Raises:
+        ValueError: If there are other classes, or no way to read them is known.
+    """
+    manifest = _read_faces(path)
+    wanted = (
+        {RAFDB.labels}
+        if protocol.data_set == "rafdb"
+        else {AFFECTNET8.labels if protocol.num_classes != 7 else AFFECTNET7.labels}
+    )
+    ordered = next(iter(wanted))
+    found = manifest.taxonomy.labels if manifest.taxonomy else ()
+    if set(found) != set(ordered):
+        raise ValueError(
+            f"{path} has the classes {', '.join(found) or 'none'}, and {protocol.title} has "
+            f"{', '.join(ordered)}. Give the path of the whole data set, call them so by --label-names "
+            "OLD=NEW, or leave --data-set away to train on them as faces of your own."
+        )
+    splits = manifest.column("split")
+    if protocol.data_set != "affectnet" or "test" in splits:
+        return manifest
+    tested = ["test" if split == "valid" else split for split in splits]
+    return with_splits(manifest, tested, "The validation set is tested on: the test set was never published.")
 
 
 def _read_faces(path: Path) -> Manifest:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from halfsmile.evaluation.inference import network_logits
+from halfsmile.evaluation.inference import logits_and_norms, network_logits
 from halfsmile.evaluation.judge import NEVER, judge_answers, judge_priors, known_votes, label_shares
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import (
@@ -40,6 +40,9 @@ from halfsmile.utils.files import write_json
 Floats = npt.NDArray[np.float32]
 Targets = npt.NDArray[np.int64]
 Scaling = Temperature | VectorScaling
+UNLIKE_SHARE = 0.02
+"""Share of the calibrating faces that count as unlike those that the model learned from."""
+
 ASSURANCE = 0.9
 """One-sided confidence, for each threshold, with which the error of certain answers meets its target."""
 
@@ -59,6 +62,8 @@ class Calibration:
         sets: Sets of expressions, on probabilities after temperature; None likewise.
         vote_temperature: Logits divided by it give the expected shares of the annotators' votes; None where
             those faces have no votes.
+        feature_norm: Norm of the features below which a face is unlike those that it learned from, which
+            :data:`UNLIKE_SHARE` of those faces are; None likewise.
         vector: Factor and offset of each class, an alternative to the temperature that is not exported; None
             likewise.
         test: See :func:`judge_answers`.
@@ -83,6 +88,7 @@ class Calibration:
     zoom: float = 1.0
     stages: Mapping[str, float] = field(default_factory=dict)
     vote_temperature: float | None = None
+    feature_norm: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -140,9 +146,10 @@ def calibrate_run(
     model = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
-    points, vote_temperature = None, None
+    points, vote_temperature, feature_norm = None, None, None
     if faces.calibration is not None:
-        logits = network_logits(model, faces.calibration.images, device=device, title="calibrating")
+        logits, norms = logits_and_norms(model, faces.calibration.images, device=device, title="calibrating")
+        feature_norm = float(np.quantile(norms, UNLIKE_SHARE))
         targets = faces.calibration.manifest.class_indices()
         count = len(targets)
         temperature, vector = fit_temperature(logits, targets), fit_vector_scaling(logits, targets)
@@ -154,7 +161,9 @@ def calibrate_run(
         sets = ConformalSets.fit(probabilities, targets, set_coverage)
         votes = known_votes(faces.calibration.manifest)
         vote_temperature = None if votes is None else fit_vote_temperature(logits, votes)
-    logits = network_logits(model, faces.test.images, device=device, title="judging on the test faces")
+    logits, norms = logits_and_norms(
+        model, faces.test.images, device=device, title="judging on the test faces"
+    )
     targets = faces.test.manifest.class_indices()
     scalings: dict[str, Scaling | None] = {
         "before": Temperature(1.0),
@@ -168,6 +177,8 @@ def calibrate_run(
     votes = known_votes(faces.test.manifest)
     if vote_temperature is not None and votes is not None:
         judged["votes"] = asdict(vote_errors(vote_temperature(logits), votes))
+    if feature_norm is not None:
+        judged["unlike"] = float((norms < feature_norm).mean())
     shares = label_shares(folder.data(), model.taxonomy.labels)
     judged["priors"] = judge_priors(temperature(logits), targets, model.taxonomy, shares=shares)
     return Calibration(
@@ -185,6 +196,7 @@ def calibrate_run(
         zoom=model.zoom if isinstance(model, MirroredClassifier) else 1.0,
         stages=validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
         vote_temperature=None if vote_temperature is None else vote_temperature.value,
+        feature_norm=feature_norm,
     )
 
 

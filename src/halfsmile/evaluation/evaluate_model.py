@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from halfsmile.data.protocols import DataSet, protocol_of
+from halfsmile.data.readers.registry import read_any
 from halfsmile.evaluation.face_answers import FaceAnswers, answer_faces
 from halfsmile.evaluation.labeled_rows import LabeledRows, labeled_rows
 from halfsmile.evaluation.model_evaluation import (
@@ -44,6 +46,8 @@ def evaluate_model(
     data_set: DataSet | None = None,
     label_rule: str | None = None,
     num_classes: int | None = None,
+    layout: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> ModelEvaluation:
     """Measure a model.
@@ -60,6 +64,8 @@ def evaluate_model(
         data_set: Takes the place of what is recognized.
         label_rule: Label rule of FERPlus.
         num_classes: Classes of AffectNet, 7 or 8.
+        layout: How to read the data, if they are taken for something else.
+        reading: Options for the reader, see :func:`~halfsmile.data.readers.registry.read_any`.
         progress: Show progress on standard error.
 
     Returns:
@@ -72,9 +78,15 @@ def evaluate_model(
     if aligned and detector is not None:
         raise ValueError("Aligned faces are taken as they are, so give a detector or say aligned, not both.")
     path = Path(data)
-    protocol = protocol_of(path, data_set=data_set, label_rule=label_rule, num_classes=num_classes)
+    own = read_any(path, layout, **(reading or {})) if reading or layout else None
+    protocol = protocol_of(
+        path,
+        data_set=data_set or (None if own is None else "faces"),
+        label_rule=label_rule,
+        num_classes=num_classes,
+    )
     loaded = model if isinstance(model, ExpressionModel) else ExpressionModel.load(model)
-    rows = labeled_rows(path, loaded.labels, protocol, split=split, rename=rename)
+    rows = labeled_rows(path, loaded.labels, protocol, split=split, rename=rename, manifest=own)
     takes_crops = aligned if aligned is not None else detector is None and rows.are_crops
     finder = None if takes_crops else _finder(detector)
     answers = answer_faces(loaded, rows.manifest, rows.targets, detector=finder, progress=progress)

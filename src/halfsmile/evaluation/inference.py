@@ -135,6 +135,29 @@ def network_logits(
     return logits
 
 
+def logits_and_norms(
+    model: Classifier | MirroredClassifier,
+    images: npt.NDArray[np.uint8],
+    *,
+    device: torch.device | None = None,
+    batch_size: int = 256,
+    title: str | None = None,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Logits (N, classes) as :func:`network_logits` gives them, and norms (N,) of the features."""
+
+    def look(batch: Tensor) -> Tensor:
+        logits, features = model.answer(batch)
+        return torch.cat([logits, features.norm(dim=1, keepdim=True)], dim=1)
+
+    if not len(images):
+        return np.zeros((0, len(model.taxonomy)), np.float32), np.zeros(0, np.float32)
+    device = device or torch.device("cpu")
+    model.to(device).eval()
+    found = run_on_faces(look, images, device=device, batch_size=batch_size, title=title)
+    both: npt.NDArray[np.float32] = found.float().cpu().numpy()
+    return both[:, :-1], both[:, -1]
+
+
 def _normalized(probabilities: Tensor) -> npt.NDArray[np.float32]:
     """The same with rows that sum to 1 as closely as float32 can."""
     doubles = probabilities.double()

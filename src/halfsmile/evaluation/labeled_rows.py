@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from halfsmile.data.manifest import SPLITS, Manifest
 from halfsmile.data.protocols import Protocol, read_labeled
+from halfsmile.data.readers.words import SYNONYMS
 from halfsmile.data.store.read import is_store
 from halfsmile.utils.page import plural
 
@@ -21,13 +22,6 @@ ALL = "all"
 
 CROPPED = ("ferplus", "rafdb", "affwild2")
 """Data sets whose pictures are faces that were cut out already."""
-
-SYNONYMS = {
-    "afraid": "fear", "angry": "anger", "disgusted": "disgust", "fearful": "fear", "happy": "happiness",
-    "joy": "happiness", "natural": "neutral", "sad": "sadness", "scared": "fear", "smile": "happiness",
-    "smiling": "happiness", "surprised": "surprise",
-}  # fmt: skip
-"""Usual other names of expressions, which messages propose as renames and nothing takes by itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +76,7 @@ def labeled_rows(
     *,
     split: str | Sequence[str] | None = None,
     rename: Mapping[str, str | None] | None = None,
+    manifest: Manifest | None = None,
 ) -> LabeledRows:
     """Read a data set and choose its rows.
 
@@ -92,12 +87,13 @@ def labeled_rows(
         split: ``train``, ``valid``, ``test``, several of them, or ``all``; by default the protocol's test
             splits where the data have splits, else all labeled rows.
         rename: Label of the data to label of the model, or to None to leave its rows out.
+        manifest: The data set, where it was read already.
 
     Raises:
         ValueError: If the data can't be read or have no labels, a split is unknown or has no labeled row, or
             a label is not the model's and not renamed.
     """
-    manifest = read_labeled(protocol, path)
+    manifest = read_labeled(protocol, path) if manifest is None else manifest
     if manifest.taxonomy is None or not any(manifest.counts().values()):
         raise ValueError(
             f"{path} has no labels to measure a model by. `halfsmile predict {path}` names expressions "

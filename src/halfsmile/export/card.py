@@ -189,6 +189,12 @@ def _certainty(calibration: Calibration) -> list[str]:
             f"they lie {percent_number(votes['mean_error'])} points from the true ones on average, "
             f"correlation {votes['correlation']:.3f}."
         )
+    if "unlike" in judged:
+        lines.append(
+            f"Faces whose features have a norm below {calibration.feature_norm:.3f} are unlike those that "
+            "it learned from, and answers about them uncertain: "
+            f"{percent_number(judged['unlike'])}% of the test faces."
+        )
     for name, scores in judged.get("priors", {}).items():
         lines.append(
             f"With `--prior {name}`: accuracy {percent_number(scores['accuracy'])}%, balanced accuracy "

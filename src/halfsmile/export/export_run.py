@@ -184,6 +184,7 @@ def model_facts(
         set_coverage=None if calibration.sets is None else calibration.sets.coverage,
         set_floor=None if calibration.sets is None else calibration.sets.floor,
         vote_temperature=calibration.vote_temperature,
+        feature_norm=calibration.feature_norm,
         prior=label_shares(folder.data(), model.taxonomy.labels),
         weights_sha256=_sha256(folder.weights_path(calibration.stage)),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from halfsmile.data.preprocess import Image
 
 Floats = npt.NDArray[np.float32]
-DetectorName = Literal["auto", "yunet", "mtcnn"]
+DetectorName = Literal["auto", "yunet", "mtcnn", "aligned"]
 
 LANDMARKS = ("eye at image left", "eye at image right", "nose", "mouth at image left", "mouth at image right")
 
@@ -86,29 +86,46 @@ class Detector(Protocol):
         ...
 
 
-def detector(name: DetectorName = "auto", model: str | Path | None = None) -> Detector:
+def detector(
+    name: DetectorName = "auto", model: str | Path | None = None, *, threads: int | None = None
+) -> Detector:
     """The detector of this name with its usual settings.
 
     Args:
-        name: ``yunet`` (OpenCV's), ``mtcnn``, or ``auto``, which is YuNet.
+        name: ``yunet`` (OpenCV's), ``mtcnn``, or ``auto``, which is YuNet; both find faces at any angle.
+            ``aligned`` takes each picture as one face that was cut out before.
         model: Another ONNX file of YuNet, or its address; None for the one in the package.
+        threads: Threads of the detector; None leaves the choice to it.
 
     Raises:
-        ValueError: If the name is unknown, the model can't be had, or MTCNN is given one.
+        ValueError: If the name is unknown, the model can't be had, or another than YuNet is given one.
     """
-    from halfsmile.faces import mtcnn, yunet
+    from halfsmile.faces import any_angle, given_faces, mtcnn, yunet
 
-    if name not in ("auto", "yunet", "mtcnn"):
-        raise ValueError(f"Unknown detector {name!r}; known are auto, yunet and mtcnn.")
-    if name == "mtcnn" and model is not None:
-        raise ValueError(f"MTCNN brings its own networks, but the model {str(model)!r} was given.")
-    return mtcnn.Mtcnn() if name == "mtcnn" else yunet.YuNet(model)
+    if name not in ("auto", "yunet", "mtcnn", "aligned"):
+        raise ValueError(f"Unknown detector {name!r}; known are auto, yunet, mtcnn and aligned.")
+    if name in ("mtcnn", "aligned") and model is not None:
+        title = "MTCNN brings its own networks" if name == "mtcnn" else "Aligned faces need none"
+        raise ValueError(f"{title}, but the model {str(model)!r} was given.")
+    if name == "aligned":
+        return given_faces.AlignedFaces()
+    return any_angle.AnyAngle(
+        mtcnn.Mtcnn(threads=threads) if name == "mtcnn" else yunet.YuNet(model, threads=threads)
+    )
 
 
 def detector_title(found: Detector) -> str:
     """Name of a detector for people: ``YuNet``, ``MTCNN``, or that of its class."""
-    name = type(found).__name__
-    return "MTCNN" if name == "Mtcnn" else name
+    name = type(innermost(found)).__name__
+    return {"Mtcnn": "MTCNN", "AlignedFaces": "nobody: pictures are faces", "GivenTable": "a table"}.get(
+        name, name
+    )
+
+
+def innermost(found: Detector) -> Detector:
+    """The detector itself, without those that show it pictures turned or enlarged."""
+    inner: Detector | None = getattr(found, "detector", None)
+    return found if inner is None else innermost(inner)
 
 
 def require_pictures(images: Sequence[Image]) -> None:

@@ -26,6 +26,8 @@ import numpy.typing as npt
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.boxes import suppress
 from halfsmile.faces.detect import Detection, Floats, require_pictures, shrink
+from halfsmile.faces.small_faces import apart, distinct, hints, patches
+from halfsmile.faces.yunet_network import MODEL, YuNetNetwork
 from halfsmile.utils.runtime import import_onnxruntime
 
 Doubles = npt.NDArray[np.float64]
@@ -36,6 +38,7 @@ PYRAMID_STEP = 0.709
 PICTURES = 32  # handled together
 PIXELS = 2**18  # in a batch of the first network: its intermediate results then fit in a processor's cache
 CROPS = 64  # in a batch of the other two
+SMALL_FACE = 128  # pixels at the working size, from which on no closer look is needed
 
 
 class Mtcnn:
@@ -47,6 +50,8 @@ class Mtcnn:
         working_size: Pictures with a longer side are shrunk to it.
         thresholds: Scores that a candidate must reach in the three stages. Higher values find fewer faces,
             and fewer that are none.
+        small_faces: Look closely, too, where YuNet's network hints at a face of a larger picture that may
+            have become too small; see :mod:`halfsmile.faces.small_faces`.
         threads: Threads of onnxruntime; None leaves the choice to it.
 
     Raises:
@@ -59,6 +64,7 @@ class Mtcnn:
         min_face: int = 40,
         working_size: int = 1280,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7),
+        small_faces: bool = True,
         threads: int | None = None,
     ) -> None:
         for setting, value in (("min_face", min_face), ("working_size", working_size)):
@@ -69,6 +75,7 @@ class Mtcnn:
         self.min_face = min_face
         self.working_size = working_size
         self.thresholds = thresholds
+        self._small_faces = YuNetNetwork(MODEL, threads) if small_faces else None
         folder = network_folder()
         self._proposal = _session(folder / "pnet.onnx", threads)
         self._refinement = _session(folder / "rnet.onnx", threads)
@@ -80,7 +87,20 @@ class Mtcnn:
         found: list[list[Detection]] = []
         for start in range(0, len(images), PICTURES):
             found += self._detect(images[start : start + PICTURES])
-        return found
+        return [self._with_small(image, faces) for image, faces in zip(images, found, strict=True)]
+
+    def _with_small(self, image: Image, found: list[Detection]) -> list[Detection]:
+        """The faces of a picture, and those that are too small in it as it is worked on."""
+        longest = max(image.shape[:2])
+        if self._small_faces is None or longest <= self.working_size:
+            return found
+        limit = SMALL_FACE * longest / self.working_size
+        maybe = [face for face in hints(self._small_faces, image) if max(face.width, face.height) <= limit]
+        closer = []
+        for patch in patches(image, found, maybe):
+            small = [face for face in self._detect([patch.pixels])[0] if not patch.cuts(face, image)]
+            closer += [patch.placed(face) for face in small]
+        return sorted([*found, *apart(distinct(closer), found)], key=lambda face: -face.score)
 
     def _detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         shrunk = [shrink(image, self.working_size) for image in images]

@@ -1,7 +1,7 @@
 """From what a user names to what can be processed: pictures, videos, cameras and streams.
 
 ======================  ==================================================================================
-``photo.jpg``           a picture: JPEG, PNG, WebP, GIF, BMP, TIFF, PNM, JPEG 2000
+``photo.jpg``           a picture: JPEG, PNG, WebP, GIF, BMP, TIFF, PNM, JPEG 2000, HEIC, AVIF
 ``clip.mp4``            a video
 ``folder``              every picture, video and archive below it, except hidden ones
 ``faces.zip``           every picture in the archive (also .tar, .tar.gz, .tar.bz2, .tar.xz)
@@ -12,8 +12,7 @@
 ======================  ==================================================================================
 
 Content decides what a file is, whatever its name: a picture, a video, or an animated GIF, PNG or WebP, which
-is a video, too. Suffixes decide in archives, where an animation is a picture, its first. HEIC and AVIF files
-count as pictures that can't be read, so that people are told.
+is a video, too. Suffixes decide in archives, where an animation is a picture, its first.
 """
 
 from __future__ import annotations
@@ -80,15 +79,18 @@ class MediaSource:
         """Whether it is no file of this machine."""
         return self.is_live or (self.kind == "picture" and "://" in self.locator and self.root == Path())
 
-    def read(self) -> Image:
+    def read(self, problems: list[str] | None = None) -> Image:
         """The pixels of a picture.
+
+        Args:
+            problems: See :func:`halfsmile.data.decode.read_image`.
 
         Raises:
             BadImageError: If it can't be read.
         """
-        return (
-            read_web_image(self.locator, self.name) if self.is_remote else read_image(self.root, self.locator)
-        )
+        if self.is_remote:
+            return read_web_image(self.locator, self.name)
+        return read_image(self.root, self.locator, problems=problems)
 
     @property
     def file(self) -> Path:

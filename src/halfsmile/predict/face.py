@@ -7,6 +7,11 @@ from importlib import import_module
 from typing import Any
 
 NO_FACE = "no face"
+LOOKS_CUT_OUT = (
+    f"{NO_FACE}; if the picture is a face that was cut out already: --detector aligned, or given with a table"
+)
+UNSURE = "low confidence"
+UNLIKE = "unlike the faces it learned from"
 ODD_FACE = "a face could not be cut out"
 
 
@@ -28,6 +33,8 @@ class Face:
         probabilities: Of every label, in the model's order; they sum to 1.
         confidence: Probability of ``expression``.
         uncertain: Whether ``confidence`` lies below the threshold of certainty; None where there is none.
+        doubt: Why the answer is uncertain: :data:`UNSURE`, :data:`UNLIKE`, or both; None where it is certain,
+            and where there is no threshold.
         possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
             prediction). None where the model has no such sets.
@@ -50,6 +57,7 @@ class Face:
     probabilities: dict[str, float]
     confidence: float
     uncertain: bool | None
+    doubt: str | None = None
     possible: tuple[str, ...] | None = None
     votes: dict[str, float] | None = None
     quality: dict[str, float] | None = None
@@ -90,7 +98,8 @@ def tells_of_failure(reason: str | None) -> bool:
         >>> [tells_of_failure(reason) for reason in (None, "no face", "no face in 20 frames", "cut short")]
         [False, False, False, True]
     """
-    return bool(reason) and reason != NO_FACE and not str(reason).startswith((f"{NO_FACE} in ", ODD_FACE))
+    told = (NO_FACE, LOOKS_CUT_OUT)
+    return bool(reason) and reason not in told and not str(reason).startswith((f"{NO_FACE} in ", ODD_FACE))
 
 
 class Faces(list[Face]):

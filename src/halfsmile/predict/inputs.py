@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -57,7 +58,7 @@ def read_picture(
     if isinstance(picture, str | os.PathLike):
         return _read_path(os.fspath(picture)), os.fspath(picture)
     if isinstance(picture, bytes | bytearray | memoryview):
-        return decode(bytes(picture), "bytes"), "bytes"
+        return _decode(bytes(picture), "bytes"), "bytes"
     if type(picture).__module__.partition(".")[0] == "PIL" and hasattr(picture, "getexif"):
         return _of_pil(picture), str(getattr(picture, "filename", "") or "PIL image")
     if hasattr(picture, "read"):
@@ -65,7 +66,7 @@ def read_picture(
         data = picture.read()
         if not isinstance(data, bytes):
             raise ValueError(f"{name} gives {type(data).__name__}, not bytes: open it with open(path, 'rb').")
-        return decode(data, Path(name).name), name
+        return _decode(data, Path(name).name), name
     if isinstance(picture, bool | int | float):
         raise ValueError(f"{picture!r} is no picture; cameras and videos are read by Predictor.video.")
     if isinstance(picture, list | tuple):
@@ -167,14 +168,30 @@ def _read_path(path: str) -> Image:
         raise BadImageError(
             f"{path}: it is a folder, and predict takes one picture; predict_many takes a folder or a list."
         )
+    problems: list[str] = []
     try:
-        return read_image(place.parent, place.name)
+        image = read_image(place.parent, place.name, problems=problems)
+        _warn(problems)
+        return image
     except BadImageError as error:
         from halfsmile.data.file_kind import file_kind
 
         if file_kind(place) == "video":
             raise BadImageError(f"{path}: it is a video; use Predictor.video for it.") from error
         raise
+
+
+def _decode(data: bytes, name: str) -> Image:
+    """Decode a file's bytes as far as they go."""
+    problems: list[str] = []
+    image = decode(data, name, problems=problems)
+    _warn(problems)
+    return image
+
+
+def _warn(problems: list[str]) -> None:
+    for problem in problems:
+        warnings.warn(problem, stacklevel=5)
 
 
 def _of_pil(image: Any) -> Image:

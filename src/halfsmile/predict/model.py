@@ -8,6 +8,7 @@ refused, since guessed labels or a guessed crop give wrong answers that look rig
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -47,6 +48,10 @@ class Prediction:
     probabilities: Floats
     logits: Floats
     features: Floats
+
+    def rows(self) -> Iterator[tuple[Floats, Floats]]:
+        """Probabilities (classes,) and features (D,) of each face."""
+        return zip(self.probabilities, self.features, strict=True)
 
 
 class ExpressionModel:

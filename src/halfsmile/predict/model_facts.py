@@ -15,6 +15,7 @@ WEIGHTS = "halfsmile.weights_sha256"
 SETS = "halfsmile.sets"
 VOTES = "halfsmile.votes"
 PRIOR = "halfsmile.prior"
+FAMILIAR = "halfsmile.feature_norm"
 TEMPLATES = ("ferplus",)
 
 
@@ -67,6 +68,8 @@ class ModelFacts:
         set_floor: A set is the most probable expression and all of at least this probability; None likewise.
         vote_temperature: Logits divided by it give the shares of annotators who would name each expression;
             None where no votes were known, and in older files.
+        feature_norm: Norm of the features below which a face is unlike those that it learned from (Park and
+            others 2023, "Understanding the feature norm for out-of-distribution detection"); None likewise.
         prior: Shares of the classes among the labels that it learned from; None in older files.
 
     Raises:
@@ -87,6 +90,7 @@ class ModelFacts:
     set_floor: float | None = None
     vote_temperature: float | None = None
     prior: tuple[float, ...] | None = None
+    feature_norm: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2 or len(set(self.labels)) < len(self.labels):
@@ -132,6 +136,7 @@ class ModelFacts:
             **({} if self.set_floor is None else {SETS: json.dumps(sets)}),
             **({} if self.vote_temperature is None else {VOTES: repr(self.vote_temperature)}),
             **({} if self.prior is None else {PRIOR: json.dumps(self.prior)}),
+            **({} if self.feature_norm is None else {FAMILIAR: repr(self.feature_norm)}),
         }
 
     @classmethod
@@ -163,6 +168,7 @@ class ModelFacts:
             sets = json.loads(metadata.get(SETS, "null"))
             votes = json.loads(metadata.get(VOTES, "null"))
             prior = json.loads(metadata.get(PRIOR, "null"))
+            norm = json.loads(metadata.get(FAMILIAR, "null"))
             return cls(
                 name=metadata["halfsmile.name"],
                 labels=tuple(map(str, json.loads(metadata["halfsmile.labels"]))),
@@ -178,6 +184,7 @@ class ModelFacts:
                 set_floor=None if sets is None else float(sets["floor"]),
                 vote_temperature=None if votes is None else float(votes),
                 prior=None if prior is None else tuple(map(float, prior)),
+                feature_norm=None if norm is None else float(norm),
             )
         except KeyError as error:
             raise ValueError(f"its metadata lack {error}.") from error

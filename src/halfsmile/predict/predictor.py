@@ -9,6 +9,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -20,10 +21,22 @@ import numpy.typing as npt
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.align import align, alignment
+from halfsmile.faces.any_angle import STANDS
 from halfsmile.faces.boxes import clipped
-from halfsmile.faces.detect import Detection, Detector, DetectorName
+from halfsmile.faces.detect import Detection, Detector, DetectorName, innermost
+from halfsmile.faces.given_faces import AlignedFaces
+from halfsmile.faces.given_table import GivenTable, faces_in
 from halfsmile.faces.quality import pose_of, quality_scores
-from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
+from halfsmile.predict.face import (
+    LOOKS_CUT_OUT,
+    NO_FACE,
+    ODD_FACE,
+    UNLIKE,
+    UNSURE,
+    Face,
+    Faces,
+    NoFace,
+)
 from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
 from halfsmile.predict.model import ExpressionModel, Prediction
 from halfsmile.predict.options.devices import DeviceName, open_detector
@@ -32,9 +45,13 @@ from halfsmile.utils.errors import in_words
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
+    from halfsmile.faces.upright import Upright
     from halfsmile.faces.video.frames import VideoFrame
+    from halfsmile.predict.baseline import Baseline
     from halfsmile.predict.explain import Explanation
     from halfsmile.predict.temporal_model import TemporalModel
+
+CROP_SIZE = 256  # pixels of a square picture up to which it may be a face that was cut out before
 
 Crops = npt.NDArray[np.uint8]
 
@@ -46,6 +63,7 @@ class Judgment(TypedDict):
     probabilities: dict[str, float]
     confidence: float
     uncertain: bool | None
+    doubt: str | None
     possible: tuple[str, ...] | None
     votes: dict[str, float] | None
 
@@ -55,7 +73,8 @@ class Predictor:
 
     Args:
         model: An exported ONNX file or a run folder with one; None for the model in the box.
-        detector: Name of a detector, or one of your own.
+        detector: Name of a detector, or one of your own. ``aligned`` takes each picture as one face that was
+            cut out before; :class:`halfsmile.faces.given_table.GivenTable` takes faces from a table.
         threshold: Confidence from which an answer counts as certain; None for the model's own threshold.
             Where there is neither, certainty is unknown.
         quality: Score every face's size, sharpness, pose and exposure.
@@ -207,6 +226,8 @@ class Predictor:
         smoothing: float | None = None,
         temporal: str | Path | TemporalModel | None = None,
         people: Gallery | None = None,
+        baseline: Baseline | None = None,
+        neutral: Picture | None = None,
         frames_without_face: bool = False,
         problems: list[str] | None = None,
     ) -> Iterator[Face | NoFace]:
@@ -229,6 +250,10 @@ class Predictor:
             people: Who was seen before: pass one ``Gallery(room=1000, identity=FaceIdentity())`` to all calls
                 for people to keep their numbers from video to video; see
                 :class:`halfsmile.faces.tracking.gallery.Gallery`.
+            baseline: ``person`` answers relative to each person's own resting face; a file is looked at twice
+                for it, of a camera, stream or frames the rest is that of the frames so far. See
+                :mod:`halfsmile.predict.baseline`.
+            neutral: A photograph of the person's resting face, taken as their rest instead.
             frames_without_face: Give a :class:`NoFace` for each frame without one.
             problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
 
@@ -251,10 +276,27 @@ class Predictor:
             smoothing=smoothing,
             temporal=temporal,
             people=people,
+            baseline=baseline,
+            neutral=None if neutral is None else self.resting_face(neutral),
             keep_pictures=False,
             problems=problems,
         )
         return (result for seen in frames for result in seen.results(frames_without_face=frames_without_face))
+
+    def resting_face(self, picture: Picture) -> dict[str, float]:
+        """Probabilities by label of the one face of a photograph.
+
+        Raises:
+            BadImageError: If it can't be read.
+            ValueError: If it does not show one face.
+        """
+        faces = self.predict(picture)
+        if len(faces) != 1:
+            raise ValueError(
+                f"The neutral photograph shows {len(faces) or 'no'} face{'s' * (len(faces) != 1)}; expected "
+                "one, of the person in the video."
+            )
+        return faces[0].probabilities
 
     def predict_batch(
         self, pictures: Sequence[Image | str], sources: Sequence[str]
@@ -274,7 +316,7 @@ class Predictor:
         for i, (picture, source) in enumerate(zip(pictures, sources, strict=True)):
             said = found.get(i, picture)
             if isinstance(said, Faces):
-                results.append([*said, *said.left_out] or [NoFace(source=source)])
+                results.append([*said, *said.left_out] or [NoFace(source=source, reason=self._none(picture))])
             else:
                 results.append([NoFace(source=source, reason=str(said))])
         return results
@@ -301,20 +343,36 @@ class Predictor:
             ValueError: If a picture is not as described.
         """
         colored = [rgb(image) for image in images]
-        placed = [split_odd(faces) for faces in self.detector.detect(colored)]
+        placed = [split_odd(faces) for faces in faces_in(self.detector, colored, sources)]
         crops = [self.crops(image, faces) for image, (faces, _) in zip(colored, placed, strict=True)]
-        rows = iter(self.answers(crops).probabilities)
+        rows = iter(self.answers(crops).rows())
         results = []
         for image, (faces, odd), source in zip(colored, placed, sources, strict=True):
-            found = Faces(self.result(face, next(rows), source, image=image) for face in faces)
+            found = Faces(self.result(face, *next(rows), source, image=image) for face in faces)
             found.left_out = tuple(NoFace(source=source, reason=reason) for reason in odd)
             results.append(found)
         return results
 
+    def _none(self, picture: Image | str) -> str:
+        """Why a picture shows no face; of a small square one, which may be one, what to do."""
+        if isinstance(picture, str) or isinstance(innermost(self.detector), GivenTable | AlignedFaces):
+            return NO_FACE
+        height, width = picture.shape[:2]
+        return LOOKS_CUT_OUT if max(height, width) <= CROP_SIZE and height == width else NO_FACE
+
     def answers(self, crops: Sequence[Crops]) -> Prediction:
-        """What the model says of all crops (N, S, S, C) of some pictures, (sum of N) rows."""
+        """What the model says of all crops (N, S, S, C) of some pictures, (sum of N) rows.
+
+        Of faces that the package's own detectors found and that do not stand upright it can't say anything:
+        see :func:`weighed`. Those of a detector of one's own are taken as it gives them.
+        """
         shape = (0, *self.model.crop_shape)
-        return self.model.predict(np.concatenate([np.zeros(shape, np.uint8), *crops]))
+        cut = np.concatenate([np.zeros(shape, np.uint8), *crops])
+        said = self.model.predict(cut)
+        upright: Upright | None = getattr(self.detector, "upright", None)
+        if upright is None:
+            return said
+        return weighed(said, upright.crops(cut, self.model.preprocessing.scale))
 
     def crops(self, image: Image, faces: Sequence[Detection]) -> Crops:
         """What the model sees of each face, (N, S, S, C) uint8, of an RGB picture (H, W, 3)."""
@@ -338,6 +396,7 @@ class Predictor:
         self,
         face: Detection,
         probabilities: npt.NDArray[np.floating],
+        features: npt.NDArray[np.floating],
         source: str,
         *,
         image: Image | None = None,
@@ -345,7 +404,9 @@ class Predictor:
         time: float | None = None,
         track: int | None = None,
     ) -> Face:
-        """A detection and its probabilities (classes,) as a :class:`Face`."""
+        """A detection with its probabilities (classes,) and features (F,) as a :class:`Face`."""
+        least = self.model.facts.feature_norm
+        is_unlike = least is not None and float(np.linalg.norm(features)) < least
         size = None if image is None else (image.shape[1], image.shape[0])
         box = face.box if size is None or not self.clip_boxes else clipped(face.box, size)
         left, top, right, bottom = (round(float(v), 2) for v in box)
@@ -363,23 +424,41 @@ class Predictor:
             quality=quality_scores(image, face) if self.quality and image is not None else None,
             pose=None if face.landmarks is None else pose_of(face.landmarks),
             picture_size=size,
-            **self.judgment(probabilities),
+            **self.judgment(probabilities, is_unlike=is_unlike),
         )
 
-    def judgment(self, probabilities: npt.NDArray[np.floating]) -> Judgment:
-        """What follows from the probabilities (classes,) of a face."""
+    def judgment(self, probabilities: npt.NDArray[np.floating], *, is_unlike: bool = False) -> Judgment:
+        """What follows from the probabilities (classes,) of a face.
+
+        Args:
+            probabilities: They sum to 1.
+            is_unlike: Whether the face is unlike those that the model learned from: no answer about it is
+                certain.
+        """
         ranked = np.argsort(-probabilities, kind="stable")
         best, floor = int(ranked[0]), self.model.facts.set_floor
         confidence = float(probabilities[best])
         possible = (self.labels[i] for i in ranked if i == best or probabilities[i] >= (floor or 0))
+        unsure = self.is_uncertain(confidence)
+        doubts = [UNSURE] * bool(unsure) + [UNLIKE] * (is_unlike and unsure is not None)
         return {
             "expression": self.labels[best],
             "probabilities": dict(zip(self.labels, map(float, probabilities), strict=True)),
             "confidence": confidence,
-            "uncertain": self.is_uncertain(confidence),
+            "uncertain": None if unsure is None else bool(doubts),
+            "doubt": "; ".join(doubts) or None,
             "possible": None if floor is None else tuple(possible),
             "votes": self._votes(probabilities),
         }
+
+    def judged(self, faces: Faces, rows: Sequence[npt.NDArray[np.floating]]) -> Faces:
+        """The same faces with other probabilities (classes,), and what follows from them."""
+        changed = Faces(
+            replace(face, **self.judgment(row, is_unlike=UNLIKE in (face.doubt or "")))
+            for face, row in zip(faces, rows, strict=True)
+        )
+        changed.left_out = faces.left_out
+        return changed
 
     def _votes(self, probabilities: npt.NDArray[np.floating]) -> dict[str, float] | None:
         """Shares of votes: the same logits by another temperature."""
@@ -398,6 +477,24 @@ class Predictor:
         if self.threshold is None:
             return None
         return confidence < self.threshold or self.threshold >= 1
+
+
+def weighed(prediction: Prediction, upright: npt.NDArray[np.float32]) -> Prediction:
+    """Probabilities of faces that more likely stand on their head or lie on a side, without their certainty.
+
+    Of those the model's answer holds as often as they stand upright; otherwise each label is as likely.
+
+    Args:
+        prediction: Of N faces.
+        upright: (N,) how likely each stands upright, 0 to 1.
+    """
+    doubtful = upright < STANDS
+    if not doubtful.any():
+        return prediction
+    chances = upright[doubtful, None]
+    probabilities = prediction.probabilities.copy()
+    probabilities[doubtful] = chances * probabilities[doubtful] + (1 - chances) / probabilities.shape[1]
+    return replace(prediction, probabilities=probabilities)
 
 
 def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:

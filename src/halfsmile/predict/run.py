@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from halfsmile.faces.detect import Detector, DetectorName, detector_title
+from halfsmile.faces.given_table import GivenTable
 from halfsmile.faces.recordings import as_recordings, look_like_frames
 from halfsmile.faces.sources import Named, find_sources
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
@@ -32,6 +33,7 @@ from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
+    from halfsmile.predict.baseline import Baseline
     from halfsmile.predict.temporal_model import TemporalModel
 
 
@@ -40,7 +42,8 @@ def predict_run(
     *,
     out: str | Path | None = None,
     model: str | Path | ExpressionModel | None = None,
-    detector: DetectorName | Detector = "auto",
+    detector: DetectorName | Literal["given"] | Detector = "auto",
+    boxes: str | Path | None = None,
     annotate: str | Path | None = None,
     plot: str | Path | None = None,
     explain: str | Path | None = None,
@@ -62,6 +65,8 @@ def predict_run(
     smoothing: float | None = None,
     temporal: str | Path | TemporalModel | None = None,
     same_people: bool = False,
+    baseline: Baseline | None = None,
+    neutral: str | Path | None = None,
     frames_without_face: bool = False,
     as_video: bool = False,
     fps: float | None = None,
@@ -80,7 +85,8 @@ def predict_run(
             each face.
         model: See :class:`Predictor`; so are ``detector``, ``threshold``, ``quality``, ``threads`` and
             ``device``.
-        detector: Name of a detector, or one of your own.
+        detector: Name of a detector, or one of your own; ``given`` takes the faces of ``boxes``.
+        boxes: Table of boxes or landmarks, see :class:`halfsmile.faces.given_table.GivenTable`.
         annotate: Folder for annotated copies.
         plot: Folder for a timeline (SVG) of each video.
         explain: Folder for pictures of what answers rest on: for every face of a picture, and for each person
@@ -107,6 +113,8 @@ def predict_run(
         smoothing: Seconds over which each person's probabilities are averaged.
         temporal: Network over frames, for videos.
         same_people: Number people across all videos of the run, and know them by the face network, too.
+        baseline: ``person`` answers in videos relative to each person's own resting face.
+        neutral: Photograph of the person's resting face, to be taken for it.
         frames_without_face: Write a row for each frame without a face.
         as_video: Take the pictures of each folder as the frames of one video, in the order of their numbers.
         fps: Frames per second of those videos.
@@ -170,12 +178,18 @@ def predict_run(
         "--smoothing": smoothing is not None,
         "--same-people": same_people,
         "--temporal": temporal is not None,
+        "--baseline": baseline is not None,
+        "--neutral": neutral is not None,
         "--plot": plot is not None,
         "--frames-without-face": frames_without_face,
     }
     notes = list(sources.notes)
     if prior is not None:
         notes.append(f"Expressions are expected as often as the prior {prior} says.")
+    if neutral is not None:
+        notes.append(f"Answers in videos are relative to the resting face of {neutral}.")
+    elif baseline is not None:
+        notes.append("Answers in videos are relative to each person's own resting face.")
     if as_video:
         sources = replace(sources, items=as_recordings(sources.items))
     else:
@@ -186,11 +200,14 @@ def predict_run(
     copies = {"annotate": _folder(annotate), "explain": _folder(explain)}
     require_originals_kept(sources.items, OutputPaths(), **copies)
     table = None if out is None else require_table(out, table_format)
+    finder = _finder(detector, boxes)
+    if isinstance(finder, GivenTable) and any(source.kind != "picture" for source in sources.items):
+        raise ValueError("--boxes tells the faces of pictures, and there are videos among the sources.")
     if people_file is not None and table is not None and people_file.absolute() == table.absolute():
         raise ValueError(f"--out and --summary both name {table}: they are two tables.")
     predictor = Predictor(
         model,
-        detector=detector,
+        detector=finder,
         threshold=threshold,
         quality=quality,
         threads=threads,
@@ -208,6 +225,8 @@ def predict_run(
         "smoothing": smoothing,
         "temporal": None,
         "people": known_people(threads) if same_people else None,
+        "baseline": baseline,
+        "neutral": None if neutral is None else predictor.resting_face(neutral),
     }
     if temporal is not None:
         from halfsmile.predict.temporal import open_temporal
@@ -297,6 +316,17 @@ def known_people(threads: int | None = None) -> Gallery:
     from halfsmile.faces.tracking.identity import FaceIdentity
 
     return Gallery(room=1000, identity=FaceIdentity(threads))
+
+
+def _finder(
+    detector: DetectorName | Literal["given"] | Detector, boxes: str | Path | None
+) -> DetectorName | Detector:
+    """The detector, or the table that stands for one."""
+    if (detector == "given") != (boxes is not None):
+        raise ValueError("--detector given and --boxes TABLE go together: the table tells where faces are.")
+    if boxes is not None:
+        return GivenTable(boxes)
+    return detector  # type: ignore[return-value]
 
 
 def _in_order(sink: Sink | Printer) -> list[str]:

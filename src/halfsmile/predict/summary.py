@@ -40,6 +40,7 @@ class PredictSummary:
         without_face: Pictures and videos that were read and show no face.
         skipped: Sources that an earlier run had done.
         failures: Source and reason of what could not be read.
+        damaged: A sentence on each picture that is damaged and was read as far as it goes.
         ignored: Name and reason of files that are neither picture nor video.
         notes: What else should be known.
         written: Files and folders with the results.
@@ -60,6 +61,7 @@ class PredictSummary:
     without_face: int = 0
     skipped: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     ignored: tuple[tuple[str, str], ...] = ()
     notes: list[str] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
@@ -116,6 +118,10 @@ class PredictSummary:
             for reason, count in self.failure_reasons().most_common(5):
                 first = next(name for name, text in self.failures if text == reason)
                 say(f"  {count:,} × {reason} (first: {first})", "yellow")
+        if self.damaged:
+            say(f"{_plural(len(self.damaged), 'picture')} cut short and read as far as possible:", "yellow")
+            for problem in self.damaged[:5]:
+                say(f"  {problem}", "yellow")
         if self.ignored:
             name, reason = self.ignored[0]
             say(f"{_plural(len(self.ignored), 'file')} ignored, first {name} ({reason}).", "yellow")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.predict.face import Face, Faces
+from halfsmile.predict.face import Face
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.sequences.smoothing_stream import StreamingAverage
@@ -206,7 +206,5 @@ def _decide(
 
 
 def _with_rows(frame: _Waiting, predictor: Predictor) -> Seen:
-    faces = Faces()
-    for face in frame.seen.faces:
-        faces.append(replace(face, **predictor.judgment(frame.rows[face.track or 0])))
-    return replace(frame.seen, faces=faces)
+    rows = [frame.rows[face.track or 0] for face in frame.seen.faces]
+    return replace(frame.seen, faces=predictor.judged(frame.seen.faces, rows))

@@ -6,8 +6,9 @@ window is. Detections that no person is made of yet are kept beside the faces: p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from halfsmile.faces.tracking.gallery import Gallery
 from halfsmile.faces.tracking.track import TrackedFace, Tracker
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
+from halfsmile.predict.baseline import Baseline, PersonBaseline, relate_to_rest
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
 from halfsmile.predict.predictor import split_odd
 from halfsmile.predict.temporal import open_temporal, relate_tracks, smooth_tracks
@@ -77,6 +79,8 @@ def predict_video(
     smoothing: float | None = None,
     temporal: str | Path | TemporalModel | None = None,
     people: Gallery | None = None,
+    baseline: Baseline | None = None,
+    neutral: Mapping[str, float] | None = None,
     keep_pictures: bool = True,
     name: str | None = None,
     problems: list[str] | None = None,
@@ -95,6 +99,10 @@ def predict_video(
         smoothing: Seconds over which each person's probabilities are averaged; None for none.
         temporal: Network over frames, see :func:`halfsmile.predict.temporal.open_temporal`.
         people: Knows who was seen before, also in other videos; None for this one alone.
+        baseline: ``person`` answers relative to each person's resting face, see
+            :mod:`halfsmile.predict.baseline`: that of the whole video, which is looked at twice; of a camera,
+            a stream, or frames, that of the frames so far.
+        neutral: Probabilities by label of a photograph of the person's resting face, in its place.
         keep_pictures: Without them frames that wait need hardly any memory; ``Seen.frame.image`` is empty.
         name: What ``Face.source`` will say; the source itself by default.
         problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
@@ -113,36 +121,44 @@ def predict_video(
     )
     network = open_temporal(temporal, predictor.model, smoothing=smoothing)
     is_live = isinstance(source, int) or (isinstance(source, str) and is_address(source))
-    if isinstance(source, str | Path | int):
-        name = str(source) if name is None else name
-        pictures: Iterable[VideoFrame] = frames(
-            source,
-            every=every,
-            every_seconds=every_seconds or 0.0,
-            start=start,
-            end=end,
-            retries=retries,
-            problems=problems,
-        )
-    else:
-        pictures = source
-    found = _name_expressions(
-        predictor,
-        follow(
-            pictures,
-            predictor.detector,
-            detect_every=detect_every,
-            tracker=None if people is None else Tracker(gallery=people),
-        ),
-        name or "frames",
-    )
-    if not keep_pictures:
-        found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
-    if network is not None:
-        return relate_tracks(found, predictor, network)
-    if smoothing is None:
-        return found
-    return smooth_tracks(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
+    is_named = isinstance(source, str | Path | int)
+    title = name or (str(source) if is_named else "frames")
+
+    def look(people: Gallery | None, problems: list[str] | None, *, keep_pictures: bool) -> Iterator[Seen]:
+        pictures: Iterable[VideoFrame] = source  # type: ignore[assignment]
+        if isinstance(source, str | Path | int):
+            pictures = frames(
+                source,
+                every=every,
+                every_seconds=every_seconds or 0.0,
+                start=start,
+                end=end,
+                retries=retries,
+                problems=problems,
+            )
+        tracker = None if people is None else Tracker(gallery=people)
+        followed = follow(pictures, predictor.detector, detect_every=detect_every, tracker=tracker)
+        found = _name_expressions(predictor, followed, title)
+        if not keep_pictures:
+            found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
+        if network is not None:
+            return relate_tracks(found, predictor, network)
+        if smoothing is None:
+            return found
+        return smooth_tracks(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
+
+    answers = look(people, problems, keep_pictures=keep_pictures)
+    if baseline is None and neutral is None:
+        return answers
+    person = PersonBaseline(predictor.labels)
+    if neutral is not None:
+        person.fix([neutral.get(label, 0.0) for label in predictor.labels])
+        return relate_to_rest(answers, predictor, person)
+    if is_live or not is_named:
+        return relate_to_rest(answers, predictor, person, learn=True)
+    before = None if people is None else people.copy()
+    first = partial(look, before, [], keep_pictures=False)
+    return relate_to_rest(answers, predictor, person, first=first)
 
 
 def _name_expressions(
@@ -156,13 +172,13 @@ def _name_expressions(
             for seen, (faces, _) in zip(frames_together, placed, strict=True)
         ]
         answers = predictor.answers(crops)
-        rows, first = iter(answers.probabilities), 0
+        rows, first = iter(answers.rows()), 0
         for seen, (faces, odd) in zip(frames_together, placed, strict=True):
             frame = seen.frame
             results = Faces(
                 predictor.result(
                     face,
-                    next(rows),
+                    *next(rows),
                     source,
                     image=frame.image,
                     frame=frame.index,

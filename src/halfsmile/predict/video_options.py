@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
+    from halfsmile.predict.baseline import Baseline
     from halfsmile.predict.temporal_model import TemporalModel
 
 
@@ -22,6 +24,8 @@ class VideoOptions(TypedDict):
     smoothing: float | None
     temporal: TemporalModel | None
     people: Gallery | None
+    baseline: Baseline | None
+    neutral: Mapping[str, float] | None
 
 
 def require_video_options(

@@ -75,7 +75,7 @@ class Work:
 
     def pictures(self, sources: Iterable[MediaSource]) -> Iterator[MediaSource]:
         """Predict for pictures; give each source when its rows are written."""
-        for batch in batches(read_ahead(sources, self.predictor.threads)):
+        for batch in batches(read_ahead(sources, self.predictor.threads, self.summary.damaged)):
             found = self.predictor.predict_batch(
                 [picture for _, picture in batch], [s.name for s, _ in batch]
             )
@@ -301,12 +301,20 @@ def duration_of(video: str | int) -> float | None:
         return None
 
 
-def read_ahead(sources: Iterable[MediaSource], threads: int | None = None) -> Iterator[Picture]:
-    """Read pictures in their order, some while others are worked on, unless one thread shall do all."""
+def read_ahead(
+    sources: Iterable[MediaSource], threads: int | None = None, problems: list[str] | None = None
+) -> Iterator[Picture]:
+    """Read pictures in their order, some while others are worked on, unless one thread shall do all.
+
+    Args:
+        sources: Pictures.
+        threads: Of the run; None for all there are.
+        problems: Gets a sentence for each picture that is damaged and was read all the same.
+    """
 
     def read(source: MediaSource) -> Picture:
         try:
-            return source, source.read()
+            return source, source.read(problems)
         except Exception as error:  # whatever it is, the other sources are processed
             return source, in_words(error).removeprefix(f"{source.locator}: ").removeprefix(
                 f"{source.name}: "

@@ -61,10 +61,7 @@ def create_app(
     Returns:
         An ASGI application. While it runs, ``app.state.services`` is its :class:`Services`.
     """
-    if api_key is not None and not _KEY.fullmatch(api_key):
-        raise ValueError(
-            "The key must be of ASCII letters, digits and signs without spaces, to fit a header."
-        )
+    require_key(api_key)
     limits = limits or ServerLimits()
     root_path = require_root_path(root_path)
     allowed_origins = [require_origin(origin) for origin in allowed_origins]
@@ -107,6 +104,18 @@ def create_app(
     add_server(app, predictor, limits, metrics)
     _add_page(app)
     return app
+
+
+def require_key(api_key: str | None) -> None:
+    """Refuse a key that can't be sent in a header.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if api_key is not None and not _KEY.fullmatch(api_key):
+        raise ValueError(
+            "The key must be of ASCII letters, digits and signs without spaces, to fit a header."
+        )
 
 
 def _add_refusals(app: FastAPI) -> None:

@@ -120,7 +120,7 @@ def serve(
                 f"Warning: others on the network can reach {host}; traffic is not encrypted.",
                 style="bold yellow",
             )
-        address = _address(listener)
+        address = address_of(listener)
         by = f"faces found by {detector_title(predictor.detector)}, answered on {predictor.model.device}"
         what = f"{predictor.model.facts.name} ({by})"
         console.print(f"halfsmile serves {what} at {address} (Ctrl-C stops)", soft_wrap=True)
@@ -271,6 +271,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise ValueError(f"Can't listen on {host} port {port}: {error}.") from error
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """The address of a listening socket, for a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -18,6 +18,7 @@ EXAMPLE_FACE: dict[str, Any] = {
     "probabilities": {"neutral": 0.06, "happiness": 0.94},
     "confidence": 0.94,
     "uncertain": False,
+    "doubt": None,
     "possible": ["happiness"],
     "votes": {"neutral": 0.2, "happiness": 0.8},
     "quality": None,
@@ -86,6 +87,7 @@ class FaceAnswer(Answer):
     uncertain: bool | None = Field(
         description="Whether the confidence lies below the threshold of certainty; null where there is none."
     )
+    doubt: str | None = Field(description="Why the answer is uncertain; null where it is certain.")
     possible: list[str] | None = Field(
         description="Labels that can't be ruled out, most probable first (conformal set); null without sets."
     )

@@ -198,6 +198,22 @@ def test_rafdb_in_numbered_folders(tmp_path: Path) -> None:
     assert read_any(tmp_path, labels=NUMBERINGS["rafdb"]).counts()["surprise"] == 3
 
 
+def test_a_published_order_may_have_more_numbers_than_there_are_folders(tmp_path: Path) -> None:
+    write(tmp_path, "0/a.png", "1/b.png", "9/c.png")
+    manifest = read_any(tmp_path, labels=NUMBERINGS["affectnet8"])
+    assert manifest.column("label") == ["neutral", "happiness"]
+
+
+def test_splits_by_any_name_are_read_where_they_are_said(tmp_path: Path) -> None:
+    write(tmp_path, "A/happy/1.png", "A/sad/2.png", "B/happy/3.png", "B/sad/4.png", "C/sad/5.png")
+    assert read_any(tmp_path).column("split") == [None] * 5
+    manifest = read_any(tmp_path, splits={"A": "train", "B": "test", "C": None})
+    assert manifest.column("split") == ["train", "train", "test", "test", None]
+    assert manifest.column("label")[:4] == ["happy", "sad", "happy", "sad"]
+    with pytest.raises(ValueError, match="no folder is called D; there are A, B, C"):
+        read_any(tmp_path, splits={"D": "train"})
+
+
 names_of_folders = st.sampled_from(
     ["train", "Test", "val", "happy", "Sad", "0", "1", "labeled", "unlabeled", "a", "b", "0_fear", "S1"]
 )

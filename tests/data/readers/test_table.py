@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.table import read
-from halfsmile.taxonomy import FERPLUS, RAFDB, Taxonomy
+from halfsmile.data.readers.words import NUMBERINGS
+from halfsmile.taxonomy import AFFECTNET8, FERPLUS, RAFDB, Taxonomy
 
 ROWS: list[dict[str, Any]] = [
     {"path": "a/脸.png", "Emotion": "Anger", "usage": "Training", "subject": "7", "frame": "3",
@@ -199,7 +200,7 @@ def test_pictures_may_lie_elsewhere_or_in_the_only_archive(tmp_path: Path) -> No
             {"taxonomy": RAFDB},
             r"classes \['joy'\] are not in the taxonomy \['surprise'",
         ),
-        ("image,label\n1,joy\n2,joy\n", {}, "single class makes none"),
+        ("image,label\n1,joy\n2,joy\n", {}, "the single label"),
         ("image,image\n1,2\n", {}, "names a column twice"),
         ("image\n", {}, "no usable row"),
         ("", {}, "is empty"),
@@ -433,9 +434,44 @@ def test_a_column_of_splits_that_names_none_is_a_fault(
     assert len(faults) == is_fault
     if is_fault:
         assert "(0, 1, 2)" in faults[0]
+        assert "--splits 0=train 1=test" in faults[0]
         assert "--columns split=" in faults[0]
+        named = read(path, splits={"0": "train", "1": None, "2": "test"})
+        assert named.column("split") == ["train", None, "test"]
         left = read(path, columns={"split": ""})
         assert not [note for note in left.notes if isinstance(note, Fault)]
+
+
+def test_splits_that_are_named_must_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image,label,set,part\na.png,fear,A,1\nb.png,anger,B,2.0\nc.png,anger,test,3\n")
+    manifest = read(path, splits={"A": "train", "B": "valid"})
+    assert manifest.column("split") == ["train", "valid", "test"]
+    numbered = read(path, columns={"split": "part"}, splits={"1": "train", "2.0": "valid", "3": "test"})
+    assert numbered.column("split") == ["train", "valid", "test"]
+    with pytest.raises(ValueError, match="the column set has no 1; it has A, B, test"):
+        read(path, splits={"1": "train"})
+    with pytest.raises(ValueError, match="--columns split=COLUMN"):
+        read(path, columns={"split": ""}, splits={"A": "train"})
+    some = read(path, splits={"A": "train"})
+    assert any("--splits B=train" in note for note in some.notes if isinstance(note, Fault))
+
+
+def test_numbers_of_affectnet_are_known_with_those_without_an_expression(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image,label\n" + "".join(f"{i}.png,{i}\n" for i in range(11)))
+    with pytest.raises(UnreadLabelsError, match=r"--label-names affectnet7 .*9=none"):
+        read(path)
+    manifest = read(path, labels=NUMBERINGS["affectnet8"])
+    assert manifest.taxonomy == AFFECTNET8
+    assert len(manifest) == 8
+    assert any("3 rows were dropped because of their label" in note for note in manifest.notes)
+
+
+def test_a_single_label_makes_no_classes(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,label\na.png,happy\nb.png,happy\n")
+    with pytest.raises(ValueError, match=r"the single label 'happy'.*--columns label="):
+        read(tmp_path / "t.csv")
 
 
 def test_numbers_name_pictures_with_zeros_in_front(tmp_path: Path) -> None:

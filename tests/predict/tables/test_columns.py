@@ -28,7 +28,7 @@ FACE = Face(
 def test_the_order_of_the_columns_is_fixed() -> None:
     names = column_names(["calm", "joy"], ["size"])
     line = (
-        "source,frame,time,track,x0,y0,x1,y1,score,expression,confidence,uncertain,possible,p_calm,p_joy,"
+        "source,frame,time,track,x0,y0,x1,y1,score,expression,confidence,uncertain,doubt,possible,p_calm,p_joy,"
         "left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y,left_mouth_x,left_mouth_y,"
         "right_mouth_x,right_mouth_y,yaw,pitch,roll,width,height,picture_width,picture_height,quality_size,reason"
     )

@@ -100,8 +100,8 @@ def splits(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             "There are no splits.",
             "Put test faces apart before training, by person where people are known: `halfsmile data split "
-            "… --test "
-            "20% --by person`; what is tested on must not be trained on.",
+            "… --test 20% --by person`; what is tested on must not be trained on. Where names of pictures "
+            "or folders tell people, --from-names reads them, as '{person}_*' or '{person}/*/*'.",
             is_problem=False,
         )
     elif None in values:
@@ -111,7 +111,12 @@ def splits(subject: Subject) -> Iterator[Finding]:
         )
     elif "test" not in values or "train" not in values:
         lacking = " and ".join(f"no {name} split" for name in ("train", "test") if name not in values)
-        yield Finding(f"There is {lacking}.", "Training and testing need one each.", is_problem=False)
+        yield Finding(
+            f"There is {lacking}.",
+            "Training and testing need one each: `halfsmile data split … --test 20% --out list.parquet` "
+            "draws them (--again where there is a test split already).",
+            is_problem=False,
+        )
 
 
 def people(subject: Subject) -> Iterator[Finding]:

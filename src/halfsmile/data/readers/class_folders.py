@@ -11,8 +11,9 @@ are searched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +36,7 @@ _DEEPEST_LABEL = 6
 _SHOWN = 12
 
 Parts = tuple[str, ...]
+SplitOf = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,21 @@ class Meaning:
         return any(self.splits.values())
 
 
-def understand(folders: Iterable[Parts], *, any_names: bool = False) -> Meaning:
+def understand(
+    folders: Iterable[Parts], *, any_names: bool = False, named: Mapping[str, str | None] | None = None
+) -> Meaning:
     """Tell labels and splits from the names of folders.
 
     Args:
         folders: The folders that pictures lie in, as their parts below the root.
         any_names: Take the names of folders for labels where no words of expressions are among them. Below
             folders of splits this is done anyway, for up to :data:`MAX_CLASSES` names.
+        named: Split by the name of a folder, in place of what it is usually called; None for none.
     """
     found = sorted(set(folders))
-    skipped = _wrapping(found)
-    level = _split_level([parts[skipped:] for parts in found])
+    split_of = partial(_split_of, named=named or {})
+    skipped = _wrapping(found, split_of)
+    level = _split_level([parts[skipped:] for parts in found], split_of)
     splits: dict[Parts, str | None] = {}
     rests: dict[Parts, Parts] = {}
     outside: set[Parts] = set()
@@ -117,7 +123,11 @@ def understand(folders: Iterable[Parts], *, any_names: bool = False) -> Meaning:
 
 
 def read(
-    root: Path, taxonomy: Taxonomy | None = None, *, labels: Mapping[str, str | None] | None = None
+    root: Path,
+    taxonomy: Taxonomy | None = None,
+    *,
+    labels: Mapping[str, str | None] | None = None,
+    splits: Mapping[str, str | None] | None = None,
 ) -> Manifest:
     """Read images whose label is the name of their folder.
 
@@ -128,6 +138,7 @@ def read(
             sorted names of the folders become a taxonomy of their own.
         labels: Label by the name of a folder, as ``{"0": "neutral"}``; None drops its pictures. Needed where
             folders are numbers.
+        splits: Split by the name of a folder, as ``{"fold1": "train"}``; None for none.
 
     Returns:
         Rows with ``image`` and ``label``, in the order of the file names, and ``split`` where the layout
@@ -139,7 +150,8 @@ def read(
     """
     locators, notes = list_images(root)
     folders = [tuple(locator.split("/")[:-1]) for locator in locators]
-    meaning = understand(folders, any_names=True)
+    _require_folders(root, folders, splits or {})
+    meaning = understand(folders, any_names=True, named=splits)
     layout = "<split>/<label>/" if meaning.has_splits else "<label>/"
     if not meaning.names:
         raise ValueError(
@@ -180,6 +192,21 @@ def read(
     return Manifest.from_rows(rows, root, taxonomy, notes)
 
 
+def _require_folders(root: Path, folders: Sequence[Parts], splits: Mapping[str, str | None]) -> None:
+    """Refuse splits of folders that are not there."""
+    there = {part for folder in set(folders) for part in folder}
+    if lacking := sorted(splits.keys() - there):
+        raise ValueError(
+            f"{root}: no folder is called {', '.join(lacking)}; there are "
+            f"{', '.join(sorted(there)[:_SHOWN])}."
+        )
+
+
+def _split_of(name: str, named: Mapping[str, str | None]) -> str | None:
+    """The split that a folder means, by what was said or else by its name."""
+    return named[name] if name in named else split_of(name)
+
+
 def _split(folder: Parts, meaning: Meaning) -> str | None:
     """Where others have a split, faces that are named unlabeled are to be trained with."""
     split = meaning.splits[folder]
@@ -197,7 +224,7 @@ def _targets(
     notes: list[str],
 ) -> dict[str, str]:
     """Class by the label that a folder tells; empty where its pictures are to be dropped."""
-    if unknown := sorted(set(renames) - set(meaning.names)):
+    if unknown := sorted(name for name in set(renames) - set(meaning.names) if number_of(name) is None):
         raise ValueError(
             f"{root}: no folder is called {', '.join(unknown)}; labels are {', '.join(meaning.names)}."
         )
@@ -218,7 +245,7 @@ def _targets(
                 + " If they are no classes: --unlabeled (for prepare) or --layout folder.",
                 Manifest.from_rows(({"image": locator} for locator in locators), root, None, notes),
             )
-        targets |= {name: known[name] for name in open_ones}
+        targets |= {name: known[name] or "" for name in open_ones}
         said = ", ".join(f"{name} {targets[name]}" for name in open_ones)
         notes.append(
             f"The folders are numbered as RAF-DB's classes are, whose pictures have such names: {said}."
@@ -281,7 +308,7 @@ def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meanin
     return [Fault(f"{len(empty):,} folders beside those of the labels hold no picture: {shown}.")]
 
 
-def _wrapping(folders: Sequence[Parts]) -> int:
+def _wrapping(folders: Sequence[Parts], split_of: SplitOf) -> int:
     """How many outer folders hold all the images and no others; those with a meaning are not passed over."""
     count = 0
     while folders and all(len(parts) > count + 1 and parts[count] == folders[0][count] for parts in folders):
@@ -292,7 +319,7 @@ def _wrapping(folders: Sequence[Parts]) -> int:
     return count
 
 
-def _split_level(folders: Sequence[Parts]) -> int | None:
+def _split_level(folders: Sequence[Parts], split_of: SplitOf) -> int | None:
     """The level whose folders are named after splits: the first one, or one below with two of them."""
     for level in range(_DEEPEST_SPLIT):
         names = {parts[level] for parts in folders if len(parts) > level}

@@ -35,7 +35,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 """What pictures that can be read are named."""
 HEIF_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".hif"))
-"""Pictures as phones make them: they are rows that can't be read, so that they are counted and listed."""
+"""Pictures as phones make them: without the extra ``heif`` they are rows that can't be read, so that they are
+counted and listed."""
 _SHOWN = 4
 
 
@@ -57,10 +58,10 @@ def read(root: Path) -> Manifest:
 def list_images(root: Path) -> tuple[list[str], list[str]]:
     """Locators of all image files below a folder or in an archive, sorted, and notes on what was ignored.
 
-    A file is an image by its suffix. HEIC and AVIF files are images, though they can't be read: so whoever
-    reads them counts and lists them. Ignored, and counted in a note, are other files and everything hidden:
-    names that start with a dot, and macOS's ``__MACOSX``. Counted too are folders that may not be read, names
-    that are not UTF-8, and what an archive was refused.
+    A file is an image by its suffix. HEIC and AVIF files are images, though they can't be read everywhere: so
+    whoever reads them counts and lists them. Ignored, and counted in a note, are other files and what is
+    hidden: names that start with a dot, and macOS's ``__MACOSX``. Counted too are folders that may not be
+    read, names that are not UTF-8, and what an archive was refused.
 
     Raises:
         ValueError: If there is no such folder or archive, or no image in it.

@@ -50,6 +50,7 @@ def read(
     taxonomy: Taxonomy | None = None,
     labels: Mapping[str, str | None] | None = None,
     box: BoxFormat | None = None,
+    splits: Mapping[str, str | None] | None = None,
 ) -> Manifest:
     """Read a table of faces, or several that are the splits of a data set.
 
@@ -68,6 +69,7 @@ def read(
             where labels are numbers, unless the pictures' names tell the data set.
         box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. ``cxcywh``: the center instead of the
             corner. By default what the columns' names say.
+        splits: Split by what the column of splits says, as ``{"0": "train", "1": "test"}``; None for none.
 
     Returns:
         Rows in the order of the table. Rows without an image, or with a value that can't be understood, are
@@ -81,7 +83,7 @@ def read(
     """
     root = Path(root)
     paths = [root] if tables is None else list(tables)
-    parts = [_read(path, columns or {}, box) for path in paths]
+    parts = [_read(path, columns or {}, box, splits or {}) for path in paths]
     if len(parts) > 1:
         _require_splits(root, paths)
         for part in parts:
@@ -207,11 +209,11 @@ def _base(root: Path, path: Path, tables: Sequence[Path] | None) -> Path:
     return path.parent if member is None else Path(member[0])
 
 
-def _read(path: Path, columns: Columns, box: BoxFormat | None) -> _Part:
+def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[str, str | None]) -> _Part:
     """The rows of one table; labels and votes stay as it has them."""
     table = read_rows(path)
     records = list(table.rows)
-    chosen = choose(path, table, records, columns)
+    chosen = choose(path, table, records, columns, splits)
     notes = [*table.notes, *chosen.notes]
     if chosen.unused:
         notes.append(f"Columns of {path.name} that were not used: {', '.join(chosen.unused)}.")
@@ -225,7 +227,9 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None) -> _Part:
     empty = 0
     for number, record in enumerate(records, start=1):
         try:
-            rows.append(parse_row(record, chosen.parts, wanted, is_comma_decimal=table.is_comma_decimal))
+            rows.append(
+                parse_row(record, chosen.parts, wanted, splits, is_comma_decimal=table.is_comma_decimal)
+            )
         except ValueError as error:
             empty += isinstance(error, EmptyBoxError)
             bad.append(f"data row {number} ({error})")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8, FER2013, FERPLUS, RAFDB, TAXONOMIES
@@ -26,21 +26,40 @@ SPLIT_NAMES = {
 }
 """Split by its name without capitals, blanks and marks."""
 
-EXPRESSIONS = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.labels} | {
-    "afraid", "angry", "annoyed", "calm", "contemptuous", "disgusted", "fearful", "happy", "joy", "joyful",
-    "natural", "sad", "scared", "smile", "smiling", "suprise", "suprised", "surprised",
+_OTHER_WORDS = {
+    "anger": "angry wut wütend wuetend zorn zornig ärger aerger verärgert colère colere fâché "
+             "enojo enojado enfado enfadado rabia rabbia arrabbiato raiva zangado 愤怒 生气",
+    "contempt": "contemptuous verachtung verächtlich mépris mepris desprecio disprezzo desprezo 轻蔑",
+    "disgust": "disgusted ekel angeekelt dégoût degout asco disgusto nojo 厌恶",
+    "fear": "afraid fearful scared angst ängstlich aengstlich furcht peur miedo temor paura medo 恐惧 害怕",
+    "happiness": "happy joy joyful smile smiling freude froh fröhlich froehlich glücklich gluecklich joie "
+                 "heureux feliz felicidad alegría alegria gioia felicità felicita felicidade "
+                 "高兴 快乐",
+    "neutral": "natural neutre neutro neutra neutrale 中性 平静",
+    "sadness": "sad traurig trauer traurigkeit triste tristesse tristeza tristezza 悲伤 伤心",
+    "surprise": "surprised suprise suprised überraschung ueberraschung überrascht sorpresa sorprendido "
+                "surpris surpresa surpreso 惊讶 吃惊",
 }  # fmt: skip
+SYNONYMS = {word: label for label, words in _OTHER_WORDS.items() for word in words.split()}
+"""Other words for expressions, as people name folders in several languages; nothing is renamed by itself."""
+
+EXPRESSIONS = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.labels} | SYNONYMS.keys() | {
+    "annoyed", "calm",
+}  # fmt: skip
+"""Words that a label is known by, in English and in the languages of :data:`SYNONYMS`."""
 LABELED = frozenset(("labeled", "labelled"))
 UNLABELED = frozenset(("unlabeled", "unlabelled", "nolabel", "nolabels", "withoutlabel", "withoutlabels"))
 
-NUMBERINGS: dict[str, dict[str, str]] = {
+NUMBERINGS: dict[str, dict[str, str | None]] = {
     "rafdb": {str(number): label for number, label in enumerate(RAFDB.labels, 1)},
     **{
         taxonomy.name: {str(number): label for number, label in enumerate(taxonomy.labels)}
         for taxonomy in (AFFECTNET7, AFFECTNET8, FER2013, FERPLUS)
     },
 }
-"""What numbers stand for in published data sets, by their taxonomy's name."""
+"""What numbers stand for in published data sets, by their taxonomy's name; None is no expression."""
+NUMBERINGS["affectnet8"] |= dict.fromkeys(("8", "9", "10"))  # none, uncertain, no face
+NUMBERINGS["affectnet7"] |= dict.fromkeys(("7", "8", "9", "10"))
 
 MAX_NUMBER = 11
 _NEUTRAL = frozenset(
@@ -112,7 +131,7 @@ def is_unlabeled(name: str) -> bool:
     return "".join(letter for letter in name.casefold() if letter.isalpha()) in UNLABELED
 
 
-def meaning_of_numbers(numbers: Collection[str], images: Iterable[str]) -> dict[str, str] | None:
+def meaning_of_numbers(numbers: Collection[str], images: Iterable[str]) -> dict[str, str | None] | None:
     """What numbers stand for where the pictures' own names tell the data set; None where nothing does.
 
     RAF-DB's pictures are named ``train_00001_aligned.jpg`` or ``test_0001.jpg``, and its classes count from
@@ -130,12 +149,21 @@ def split_of_picture(image: str) -> str | None:
     return match[1].casefold() if match else None
 
 
+def are_rafdb(images: Sequence[str], splits: Sequence[str | None]) -> bool:
+    """Whether pictures are those of RAF-DB in its own splits, by their names."""
+    pairs = zip(images, splits, strict=True)
+    return bool(images) and all(
+        split is not None and split_of_picture(image) == split for image, split in pairs
+    )
+
+
 def how_to_name(numbers: Collection[str], unlabeled: str = "") -> str:
     """What to type where numbers stand for classes and nothing says which."""
     ordered = sorted(set(numbers), key=lambda text: (float(text), text))
     known = [name for name, numbering in NUMBERINGS.items() if set(ordered) <= numbering.keys()]
     orders = "; ".join(
-        f"{name}: {', '.join(f'{n}={label}' for n, label in NUMBERINGS[name].items())}" for name in known
+        f"{name}: " + ", ".join(f"{number}={label or 'none'}" for number, label in NUMBERINGS[name].items())
+        for name in known
     )
     first = f"--label-names {ordered[0]}=neutral" + (" …" if len(ordered) > 1 else "")
     text = f"Say what they mean: {first} names each (=none drops it)"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.words import EXPRESSIONS, split_of
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
-from halfsmile.data.tables.values import LENGTHS, BoxFormat, is_number
+from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number
 
 Columns = Mapping[str, str | Sequence[str]]
 Names = tuple[str, ...]
@@ -89,7 +89,13 @@ class Chosen:
     notes: tuple[str, ...] = ()
 
 
-def choose(path: Path, table: Table, rows: Sequence[Mapping[str, Any]], columns: Columns) -> Chosen:
+def choose(
+    path: Path,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Columns,
+    splits: Mapping[str, str | None] | None = None,
+) -> Chosen:
     """Columns of the table for each part of the manifest.
 
     Args:
@@ -97,9 +103,11 @@ def choose(path: Path, table: Table, rows: Sequence[Mapping[str, Any]], columns:
         table: Its columns.
         rows: Its cells.
         columns: Names that were given by part; an empty name leaves a part out.
+        splits: Split by what the column of splits says, where that was given.
 
     Raises:
-        ValueError: If a named column is missing, or no column has the pictures.
+        ValueError: If a named column is missing, or no column has the pictures, or none the splits that are
+            given names.
     """
     parts = _given(path, table.names, columns)
     by_name = {name.casefold(): name for name in reversed(table.names)}
@@ -138,7 +146,9 @@ def choose(path: Path, table: Table, rows: Sequence[Mapping[str, Any]], columns:
             )
     votes = _votes(parts, columns, rows, free, take)
     _label(parts, columns, rows, free, take, has_header=table.has_header, has_votes=bool(votes))
-    if (
+    if splits:
+        _require_splits(path, parts, rows, splits)
+    elif (
         "split" in parts
         and "split" not in columns
         and not _holds(rows, parts["split"][0], split_of, share=0.0)
@@ -154,17 +164,39 @@ def choose(path: Path, table: Table, rows: Sequence[Mapping[str, Any]], columns:
 
 def _no_splits(path: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """A fault where a column is called as one of splits and its values are none."""
-    cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
-    values = list(dict.fromkeys(cells))
+    values = list(dict.fromkeys(text for row in rows if (text := cell_text(row.get(name)))))
     if not values:
         return []
     shown = ", ".join(value[:20] for value in values[:_SHOWN]) + (" …" if len(values) > _SHOWN else "")
     return [
         Fault(
-            f"{path.name}: the column {name} names no splits ({shown}) and was not used. Write train, valid "
-            "or test there, or leave it out: --columns split="
+            f"{path.name}: the column {name} names no splits ({shown}) and was not used. Say what it means: "
+            f"--splits {values[0][:20]}=train{''.join(f' {value[:20]}=test' for value in values[1:2])} …, or "
+            "leave it out: --columns split="
         )
     ]
+
+
+def _require_splits(
+    path: Path,
+    parts: Mapping[str, Names],
+    rows: Sequence[Mapping[str, Any]],
+    splits: Mapping[str, str | None],
+) -> None:
+    """Refuse names of splits that no cell has.
+
+    Raises:
+        ValueError: If there is no column of splits, or it lacks one of the names.
+    """
+    if "split" not in parts:
+        raise ValueError(f"{path} has no column of splits; name it: --columns split=COLUMN.")
+    (name,) = parts["split"]
+    values = {text for row in rows if (text := cell_text(row.get(name)))}
+    if lacking := sorted(splits.keys() - values):
+        raise ValueError(
+            f"{path}: the column {name} has no {', '.join(lacking)}; it has "
+            f"{', '.join(sorted(values)[: _SHOWN * 3])}."
+        )
 
 
 def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,14 @@ class Classes:
         taxonomy: As it was given.
         renames: Class by the table's own label; None drops the row.
         has_labels: Whether there is a column of labels; where there is none, votes tell them.
+        without: What to type to leave the labels out.
     """
 
     votes: Mapping[str, str]
     taxonomy: Taxonomy | None
     renames: Mapping[str, str | None]
     has_labels: bool = True
+    without: str = " To take the faces without labels: --columns label="
 
 
 def settle(
@@ -49,6 +51,7 @@ def settle(
     for row in rows:
         if row.get("label") is not None:
             row["label"] = _whole(row["label"])
+    classes = replace(classes, renames={_whole(label): name for label, name in classes.renames.items()})
     numbers = _named_numbers(path, root, rows, classes, notes)
     renames = {**classes.renames, **numbers}
     taxonomy, vote_columns = classes.taxonomy, list(classes.votes)
@@ -77,11 +80,16 @@ def settle(
     ordered = ordered or sorted({target for target in targets.values() if target})
     if taxonomy is None and len({name.casefold() for name in ordered}) > 1:
         taxonomy = from_names(ordered)
+    if taxonomy is None and len(ordered) == 1:
+        raise ValueError(
+            f"{path} has the single label {ordered[0]!r}, and a classifier needs two at least. Give all the "
+            f"data, or name the column of the labels.{classes.without}"
+        )
     known = {name.casefold(): name for name in taxonomy.labels} if taxonomy else {}
     if unknown := sorted({name for name in targets.values() if name and name.casefold() not in known}):
         raise ValueError(
             f"{path}: the classes {unknown[:12]} are not in the taxonomy "
-            f"{list(taxonomy.labels) if taxonomy else '(a single class makes none)'}. Rename them: "
+            f"{list(taxonomy.labels) if taxonomy else []}. Rename them: "
             f"--label-names {unknown[0]}=…"
         )
     positions = [known[target.casefold()] if (target := targets[name]) else None for name in vote_columns]
@@ -109,7 +117,7 @@ def settle(
 
 def _named_numbers(
     path: Path, root: Path, rows: Sequence[Row], classes: Classes, notes: list[str]
-) -> dict[str, str]:
+) -> dict[str, str | None]:
     """Names of the numbers that were given none, where the pictures' names tell them."""
     labeled = [row for row in rows if row.get("label") is not None]
     numbers = {
@@ -123,7 +131,7 @@ def _named_numbers(
         raise UnreadLabelsError(
             f"{path}: the labels {', '.join(ordered[:12])} are numbers, and class orders differ between "
             "data sets.",
-            how_to_name(numbers, " To take the faces without labels: --columns label="),
+            how_to_name(numbers, classes.without),
             Manifest.from_rows(({**row, "label": None, "votes": None} for row in rows), root, None, notes),
         )
     said = ", ".join(f"{number} {known[number]}" for number in ordered)

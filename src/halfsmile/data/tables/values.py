@@ -21,6 +21,7 @@ def parse_row(
     record: Mapping[str, Any],
     chosen: Mapping[str, Sequence[str]],
     box: BoxFormat,
+    splits: Mapping[str, str | None] | None = None,
     *,
     is_comma_decimal: bool = False,
 ) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def parse_row(
         record: Cells by column: text, numbers, lists or None.
         chosen: Columns for each part of the manifest.
         box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. ``cxcywh``: the center instead.
+        splits: Split by what cells have for it, where they are no usual names; None for none.
         is_comma_decimal: Whether ``0,5`` is a number.
 
     Raises:
@@ -41,19 +43,14 @@ def parse_row(
         if part in ("box", "landmarks", "votes"):
             row[part] = _numbers(part, values, is_comma_decimal=is_comma_decimal)
         else:
-            row[part] = _text(values[0])
+            row[part] = cell_text(values[0])
     if not row["image"]:
         raise ValueError("the image is empty")
     row["image"] = row["image"].replace("\\", "/")
     if row.get("frame") is not None:
         row["frame"] = _whole(row["frame"])
     if row.get("split") is not None:
-        split = split_of(row["split"])
-        if split is None:
-            raise ValueError(
-                f"the split {row['split'][:40]!r} is unknown; known are {', '.join(SPLIT_NAMES)}"
-            )
-        row["split"] = split
+        row["split"] = _split(row["split"], splits or {})
     if row.get("box") is not None:
         x0, y0, x1, y1 = row["box"]
         if box == "xywh":
@@ -66,6 +63,19 @@ def parse_row(
     return row
 
 
+def _split(text: str, splits: Mapping[str, str | None]) -> str | None:
+    """The split that a cell means."""
+    if text in splits:
+        return splits[text]
+    split = split_of(text)
+    if split is None:
+        raise ValueError(
+            f"the split {text[:40]!r} is unknown; known are {', '.join(SPLIT_NAMES)}, or say what it is: "
+            f"--splits {text[:40]}=train"
+        )
+    return split
+
+
 def is_number(text: str) -> bool:
     """Whether a text is a number."""
     try:
@@ -75,7 +85,8 @@ def is_number(text: str) -> bool:
     return True
 
 
-def _text(value: Any) -> str | None:
+def cell_text(value: Any) -> str | None:
+    """A cell as text, whole numbers without a point; None for an empty one."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer():

@@ -145,6 +145,7 @@ def prepare(
     retry: bool = False,
     shard_size: int = SHARD_SIZE,
     progress: bool = True,
+    shown: type[Progress] = Progress,
     **options: Any,
 ) -> PrepareSummary:
     """Find, align and score the faces of some sources, and write them into a store.
@@ -164,6 +165,7 @@ def prepare(
         retry: Try the sources again that were left out before.
         shard_size: Bytes after which the next shard begins.
         progress: Show progress on standard error when it takes more than two seconds.
+        shown: What shows it.
         options: For the reader of a data set.
 
     Raises:
@@ -192,7 +194,7 @@ def prepare(
     with writer, open_pool(engine, start_worker, workers=workers) as pool:
         save_settings(out, settings, rule, has_videos=has_videos)
         before = len(writer)
-        _Run(writer, pool, start_worker, summary).work(sources, is_shown=progress)
+        _Run(writer, pool, start_worker, summary).work(sources, functools.partial(shown, active=progress))
         summary.new_faces = len(writer) - before
     summary.faces = len(writer)
     summary.labels, summary.splits = _counts(out, sources.taxonomy)
@@ -245,14 +247,14 @@ class _Run:
         self.start = start
         self.summary = summary
 
-    def work(self, sources: FaceSources, *, is_shown: bool) -> None:
+    def work(self, sources: FaceSources, shown: Callable[..., Progress]) -> None:
         """Process all sources that are not in the store yet."""
         self.begin, self.faces_before = time.monotonic(), len(self.writer)
         self.lengths = self._lengths(sources)
         known = self.summary.known_sources = sum(source.name in self.writer for source in sources)
         total = len(sources) + sum(length - 1 for length in self.lengths.values())
         processor = time.process_time()
-        with Progress("preparing faces", total=total, done=known, active=is_shown) as self.progress:
+        with shown("preparing faces", total=total, done=known) as self.progress:
             for task, pieces in self.pool.run(self._tasks(sources)):
                 try:
                     self._write(task.sources, pieces)

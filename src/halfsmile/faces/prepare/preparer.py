@@ -100,7 +100,7 @@ class Preparer:
         self._nested = 0.0
         self._detector: Detector | None = None
         if settings.detector == "yunet":
-            self._detector = YuNet(settings.model)
+            self._detector = YuNet(settings.model, threads=1)
         elif settings.detector == "mtcnn":
             self._detector = Mtcnn(threads=1)
         elif settings.detector == "auto":

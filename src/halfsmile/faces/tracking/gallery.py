@@ -10,6 +10,7 @@ face network they mostly keep theirs, as they do in another video, where tracker
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +69,12 @@ class Gallery:
         self.min_identity = min_identity
         self._last = 0
         self._people: dict[int, _Known] = {}  # who was seen longest ago first
+
+    def copy(self) -> Gallery:
+        """The same people, apart from what is seen from now on."""
+        other = copy(self)
+        other._people = dict(self._people)
+        return other
 
     def new_number(self) -> int:
         """A number that nobody has had, from 1."""

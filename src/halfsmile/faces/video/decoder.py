@@ -31,6 +31,7 @@ from halfsmile.faces.video.source import (
     told,
     video_stream,
 )
+from halfsmile.faces.video.tone import CURVES, Curve, tone_mapped
 
 _TIMED_PACKETS = ("mov", "matroska")  # formats whose packets all bear the time of showing
 HIGH_DEFINITION = 720  # lines from which a file that names no color matrix means BT.709, as players have it
@@ -61,6 +62,7 @@ class VideoDecoder:
         self._lost: list[float] = []  # heap: times of damaged frames that have not been counted yet
         self._zero = 0.0  # time stamp in seconds of the beginning
         self._stopped: FFmpegError | None = None
+        self._curve: Curve | None = None  # of frames of high dynamic range
 
     def pictures(self) -> Iterator[Picture]:
         """Index, time in seconds, and a function that gives the pixels of each frame, in order of time.
@@ -109,6 +111,8 @@ class VideoDecoder:
         """A sentence for each kind of trouble so far."""
         total = self._damaged + self._decoded
         found = []
+        if self._curve:
+            found.append(f"High dynamic range ({self._curve}, HDR) was tone-mapped to the standard range.")
         if self._damaged:
             found.append(f"{self._damaged} of {total} frames could not be decoded ({self._first_damage}).")
         if self._untimed:
@@ -194,14 +198,19 @@ class VideoDecoder:
                 f"{self.source}: frames of {frame.width} x {frame.height} pixels that are {aspect:g} times "
                 f"as wide as high are larger than the {self.max_pixels} pixels allowed."
             )
+        curve = CURVES.get(int(frame.color_trc))
         rgb = self._reformatter.reformat(
             frame,
             width=width,
-            format="rgb24",
+            format="rgb24" if curve is None else "rgb48le",
             src_colorspace=Colorspace.ITU709 if untagged_hd else None,
         )
         matrix = display_matrix(frame)
-        image = np.asarray(rgb.to_ndarray(), np.uint8)
+        if curve is None:
+            image = np.asarray(rgb.to_ndarray(), np.uint8)
+        else:
+            self._curve = curve
+            image = tone_mapped(np.asarray(rgb.to_ndarray(), np.uint16), curve)
         return image if matrix is None else upright(image, matrix)
 
 

@@ -4,7 +4,7 @@ FFmpeg decodes, through PyAV; a camera and animated WebP are read by OpenCV. One
 WebP some more. Rotation and mirroring that the file asks for, and pixels that are not square, are put right:
 coordinates in a frame are those of the picture that a player shows. Colors become 8-bit RGB by the matrix
 that the file names; where it names none, BT.709 from 720 lines on and BT.601 below. Interlaced fields are not
-separated, and high dynamic range is not tone-mapped.
+separated. High dynamic range (HLG, PQ) is tone-mapped.
 """
 
 from __future__ import annotations

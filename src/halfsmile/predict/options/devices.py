@@ -79,8 +79,4 @@ def open_detector(name: DetectorName, threads: int | None = None) -> Detector:
     """
     if threads is not None:
         cv2.setNumThreads(threads)
-    if name == "mtcnn":
-        from halfsmile.faces.mtcnn import Mtcnn
-
-        return Mtcnn(threads=threads or processors())
-    return detector_named(name)
+    return detector_named(name, threads=threads or processors())

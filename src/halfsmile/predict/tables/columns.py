@@ -1,7 +1,7 @@
 """A face as one row of a table: which columns there are, in which order, and what stands in them.
 
 ``source``, ``frame``, ``time``, ``track``, ``x0``, ``y0``, ``x1``, ``y1`` (the box), ``score``,
-``expression``, ``confidence``, ``uncertain``, ``possible`` (labels that can't be ruled out,
+``expression``, ``confidence``, ``uncertain``, ``doubt`` (why), ``possible`` (labels that can't be ruled out,
 ``neutral|sadness``), one ``p_<label>`` for each label, one ``votes_<label>`` for each label (the share of
 annotators who would call it so) where the model knows votes, ten coordinates of landmarks, ``yaw``, ``pitch``
 and ``roll`` of the head in degrees, ``width`` and ``height`` of the box and ``picture_width`` and
@@ -21,14 +21,14 @@ Row = dict[str, Any]
 
 BEGINNING = (
     "source", "frame", "time", "track", "x0", "y0", "x1", "y1", "score", "expression", "confidence",
-    "uncertain", "possible",
+    "uncertain", "doubt", "possible",
 )  # fmt: skip
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 LANDMARKS = tuple(f"{point}_{axis}" for point in POINTS for axis in "xy")
 POSE = ("yaw", "pitch", "roll")
 SIZES = ("width", "height", "picture_width", "picture_height")
 QUALITY = ("size", "sharpness", "exposure", "frontal")
-TEXTS = ("source", "expression", "possible", "reason")
+TEXTS = ("source", "expression", "doubt", "possible", "reason")
 WHOLE_NUMBERS = ("frame", "track", "picture_width", "picture_height")
 
 _OPENFACE_BEGINNING = ("frame", "face_id", "timestamp", "confidence", "success")
@@ -57,7 +57,7 @@ def flat_row(result: Face | NoFace) -> Row:
     row |= dict(zip(("x0", "y0", "x1", "y1"), result.box, strict=True))
     row |= {"width": result.box[2] - result.box[0], "height": result.box[3] - result.box[1]}
     row |= {"track": result.track, "score": result.score, "expression": result.expression}
-    row |= {"confidence": result.confidence, "uncertain": result.uncertain}
+    row |= {"confidence": result.confidence, "uncertain": result.uncertain, "doubt": result.doubt}
     row |= {"possible": None if result.possible is None else "|".join(result.possible)}
     row |= {f"p_{label}": value for label, value in result.probabilities.items()}
     row |= {f"votes_{label}": value for label, value in (result.votes or {}).items()}

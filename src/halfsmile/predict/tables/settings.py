@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halfsmile import __version__
+from halfsmile.faces.detect import innermost
 from halfsmile.utils.files import read_json, write_json
 
 if TYPE_CHECKING:
@@ -38,14 +39,14 @@ def settings_of(
 
     ``fps`` is that of folders of pictures that are recordings; None where they are not.
     """
-    temporal = video["temporal"]
+    temporal, detector = video["temporal"], innermost(predictor.detector)
     return {
         _VERSIONS: [__version__],
         "model": predictor.model.name,
         "model_sha256": predictor.model.sha256,
         "temporal_sha256": None if temporal is None else temporal.sha256,
-        "detector": type(predictor.detector).__name__,
-        "detector_sha256": getattr(predictor.detector, "sha256", None),
+        "detector": type(detector).__name__,
+        "detector_sha256": getattr(detector, "sha256", None),
         "threshold": predictor.threshold,
         "prior": None if predictor.model.prior is None else str(predictor.model.prior),
         "quality": predictor.quality,
@@ -59,6 +60,8 @@ def settings_of(
         "clip_boxes": predictor.clip_boxes,
         "detect_every": video["detect_every"],
         "smoothing": video["smoothing"],
+        "baseline": video["baseline"],
+        "neutral": None if video["neutral"] is None else dict(video["neutral"]),
         "same_people": video["people"] is not None,
         "frames_without_face": frames_without_face,
         "fps": fps,

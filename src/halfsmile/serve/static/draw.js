@@ -14,7 +14,8 @@ export function verdict(face) {
   if (!face.uncertain) return { title: all[0][0], note: "" };
   const named = all.slice(0, Math.max(2, face.possible?.length ?? 0))
     .map(([label, value]) => `${label} (${percent(value)})`);
-  return { title: "not sure", note: `could be ${[named.slice(0, -1).join(", "), ...named.slice(-1)].join(" or ")}` };
+  const why = face.doubt?.includes("unlike") ? "unlike the faces it learned from; " : "";
+  return { title: "not sure", note: `${why}could be ${[named.slice(0, -1).join(", "), ...named.slice(-1)].join(" or ")}` };
 }
 
 /** What a face is called where there are several: its track in a video, its place from the left in a photo. */

@@ -78,7 +78,7 @@ function cell(value, places) {
 function table() {
   const labels = [...new Set(rows.flatMap((row) => Object.keys(row.probabilities ?? {})))];
   const head = ["source", "frame", "time", "track", "x0", "y0", "x1", "y1", "score", "expression", "confidence",
-    "uncertain", "possible", ...labels.map((label) => `p_${label}`),
+    "uncertain", "doubt", "possible", ...labels.map((label) => `p_${label}`),
     ...labels.filter(() => rows.some((row) => row.votes)).map((label) => `votes_${label}`), ...POINTS.flatMap((point) => [`${point}_x`, `${point}_y`]),
     "yaw", "pitch", "roll", "width", "height", "picture_width", "picture_height", "reason"];
   const places = { score: 4, width: 2, height: 2 };

@@ -74,12 +74,12 @@ def test_numbered_folders_are_asked_about(tmp_path: Path, numbers: tuple[str, ..
 
 
 def test_folders_that_may_be_classes_are_named(tmp_path: Path) -> None:
-    manifest = read_any(touch(tmp_path, "froh/1.png", "traurig/2.png"))
+    manifest = read_any(touch(tmp_path, "offen/1.png", "zu/2.png"))
     assert manifest.taxonomy is None
     (note,) = manifest.notes
     assert isinstance(note, LeftOut)
-    assert "froh, traurig are classes, --layout class_folders" in note
-    assert read_any(tmp_path, "class_folders").column("label") == ["froh", "traurig"]
+    assert "offen, zu are classes, --layout class_folders" in note
+    assert read_any(tmp_path, "class_folders").column("label") == ["offen", "zu"]
 
 
 def test_tables_and_archives_beside_class_folders_are_named(tmp_path: Path) -> None:

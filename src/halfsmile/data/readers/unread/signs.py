@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,9 @@ from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.class_folders import MAX_CLASSES
 from halfsmile.data.readers.folder import is_image, walk
-from halfsmile.data.readers.words import EXPRESSIONS, expression_of, is_unlabeled, split_in, split_of
+from halfsmile.data.readers.picture_names import CODES, code_of, proposal, word_in
+from halfsmile.data.readers.unread.conversions import how_to_convert
+from halfsmile.data.readers.words import expression_of, is_unlabeled, split_in, split_of
 from halfsmile.data.tables.columns import looks_like
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xls", ".ods", ".mat", ".pkl", ".npy")
@@ -20,11 +21,6 @@ DOCUMENTS = (".txt", ".json", ".xml", ".yaml", ".yml", ".parquet")
 """Files that hold labels where their name says so."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
 _SHOWN = 6
-_CODES = {
-    "KDEF": re.compile(r"[AB][FM]\d{2}(AF|AN|DI|HA|NE|SA|SU)(S|HL|HR|FL|FR).*"),
-    "JAFFE": re.compile(r"[A-Z]{2}\.(AN|DI|FE|HA|NE|SA|SU)\d+\.\d+"),
-    "RaFD": re.compile(r"Rafd\d+_\d+_\w+_(fe)?male_\w+_\w+"),
-}
 _ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
 
 
@@ -43,11 +39,19 @@ def require_no_labels(manifest: Manifest) -> None:
         )
 
 
-def note_on_folders(manifest: Manifest) -> list[str]:
-    """A note where the names of a few folders could be classes."""
-    folders = {PurePosixPath(image).parts[0] for image in manifest.column("image") if "/" in image}
+def note_on_names(manifest: Manifest) -> list[str]:
+    """A note where the names of a few folders, or a part of the pictures' names, could be classes."""
+    images = manifest.column("image")
+    folders = {PurePosixPath(image).parts[0] for image in images if "/" in image}
     if not 1 < len(folders) <= MAX_CLASSES:
-        return []
+        if (pattern := proposal(images)) is None:
+            return []
+        return [
+            LeftOut(
+                f"If a part of the pictures' names is the expression, as in {PurePosixPath(images[0]).name}, "
+                f"--from-names '{pattern}' reads it ({{person}} reads people likewise)."
+            )
+        ]
     return [
         LeftOut(
             f"If the folders {_list(sorted(folders))} are classes, --layout class_folders reads them as such."
@@ -114,9 +118,10 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
     if tables := [name for name in names if name.count("/") <= 2 and _seems_to_hold_labels(root, name)]:
         return (
             f"{_list(tables)} may hold labels",
-            "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or Parquet: "
-            "give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are not "
-            "recognized.",
+            how_to_convert(Path(root, tables[0]))
+            or "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or "
+            "Parquet: give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are "
+            "not recognized.",
         )
     stems = {PurePosixPath(image).stem for image in images}
     sidecars = Counter(
@@ -135,27 +140,19 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
 
 def _in_names(images: Sequence[str]) -> tuple[str, str] | None:
     """Pictures that are called as ``happy_01.jpg``."""
-    for name, code in _CODES.items():
-        if images and all(code.fullmatch(PurePosixPath(image).stem) for image in images):
-            return (
-                f"pictures are named as {name}'s are, whose names tell the expression",
-                "They are not read: put the pictures into a folder for each label, or write a table with the "
-                "columns image and label.",
-            )
-    words = Counter(word for image in images if (word := _word_in(PurePosixPath(image).stem)))
+    if code := code_of(images):
+        return (
+            f"pictures are named as {CODES[code].title}'s are, whose names tell the expression",
+            f"To read it there: --from-names {code}.",
+        )
+    words = Counter(word for image in images if (word := word_in(PurePosixPath(image).stem)))
     if len(words) > 1 and 2 * words.total() > len(images):
         return (
             f"{words.total():,} of {len(images):,} pictures have {_list(sorted(words))} in their name",
-            "Names of pictures are not read: put them into a folder for each label, or write a table with "
-            "the columns image and label.",
+            "To read them there: --from-names words; or by a pattern, as --from-names "
+            "'{person}_{label}_*', which tells people, too.",
         )
     return None
-
-
-def _word_in(stem: str) -> str | None:
-    letters = "".join(letter if letter.isalpha() else " " for letter in stem.casefold())
-    found = [word for word in letters.split() if word in EXPRESSIONS]
-    return found[0] if len(set(found)) == 1 else None
 
 
 def _seems_to_hold_labels(root: Path, name: str) -> bool:

@@ -1,0 +1,254 @@
+"""How many labels does a rule save? An annotator that is a program clicks through ``halfsmile label``.
+
+    halfsmile data prepare FERPLUS --crops --size 99 --lossless --out store
+    python benchmarks/label_curve.py --data store --out curves --seeds 0 1 --plot docs/images/label_curve.svg
+
+The pool is the training split without its labels; the annotator answers with them. After each training the
+newest head is measured on the other splits, which nothing else sees. Labels are counted as a person would:
+all answers, those that are kept apart to measure included. Each rule and seed is written when it is finished,
+and passed over by the next call; features of the pool are computed once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tyro
+
+from halfsmile.data.images import load_faces
+from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers.registry import read_any
+from halfsmile.label.learn.acquisition import RULES
+from halfsmile.label.learn.extractors import choose_extractor
+from halfsmile.label.session import Labeling
+from halfsmile.utils.files import atomic_write, read_json, write_json
+
+Halves = npt.NDArray[np.float16]
+TARGETS = (0.6, 0.65, 0.68, 0.7, 0.72, 0.75)
+
+
+@dataclass(frozen=True, eq=False)
+class Test:
+    """What heads are measured on.
+
+    Args:
+        features: (T, D).
+        labels: (T,) names.
+    """
+
+    features: Halves
+    labels: npt.NDArray[np.str_]
+
+    def accuracy(self, head: Any) -> float:
+        """Share of the faces that a head names right."""
+        names = np.array(head.classes)[head.logits(self.features).argmax(axis=1)]
+        return float((names == self.labels).mean())
+
+
+def read_test(manifest: Manifest, cache: Path) -> Test:
+    """The labeled faces of the other splits, with features from a file where an earlier call left them."""
+    kept = [row for row, label in enumerate(manifest.column("label")) if label is not None]
+    manifest = manifest.take(kept)
+    labels = np.array(manifest.column("label"), str)
+    if cache.is_file():
+        return Test(np.load(cache), labels)
+    extractor = choose_extractor()
+    size, channels = extractor.shape
+    images = load_faces(manifest, size=size, channels=channels).images
+    parts = [extractor(images[start : start + 64]) for start in range(0, len(images), 64)]
+    features = np.concatenate(parts).astype(np.float16)
+    with atomic_write(cache) as path:
+        np.save(path, features)
+    return Test(features, labels)
+
+
+def click(
+    pool: Path, truth: list[str | None], folder: Path, rule: str, seed: int, most: int, test: Test
+) -> Any:
+    """One session from nothing to ``most`` labels: answers, accuracy on the test faces, that on the page."""
+    from fastapi.testclient import TestClient
+
+    from halfsmile.label.app import create_app
+
+    points = []
+    begin = time.monotonic()
+    labeling = Labeling.open(pool, out=folder, rule=rule, seed=seed, aligned=True)
+    with TestClient(create_app(labeling), base_url="http://127.0.0.1") as client:
+        while client.get("/v1/project").json()["features"] is not None:
+            time.sleep(1)
+        number = answered = 0
+        while answered < most:
+            face = client.get("/v1/next").json()["faces"][0]
+            answer = {"face": face["id"], "kind": "label", "labels": [truth[int(face["id"])]]}
+            if truth[int(face["id"])] is None:
+                answer = {"face": face["id"], "kind": "cant_tell"}
+            said = client.post("/v1/answers", json={"answers": [answer]})
+            answered = said.raise_for_status().json()["answered"]
+            labeling.learning.wait(600)
+            learned = labeling.learning.learned
+            if learned is not None and learned.number > number:
+                number = learned.number
+                own = client.get("/v1/project").json()["model"]
+                points.append(
+                    {
+                        "answers": answered,
+                        "accuracy": test.accuracy(learned.head),
+                        "on_page": own["accuracy"],
+                        "interval": own["interval"],
+                        "tested": own["tested"],
+                    }
+                )
+        stops = client.get("/v1/curve").json()["stop"]
+        counts = client.get("/v1/project").json()["per_class"]
+    minutes = (time.monotonic() - begin) / 60
+    return {
+        "rule": rule,
+        "seed": seed,
+        "points": points,
+        "per_class": counts,
+        "stop": stops,
+        "minutes": minutes,
+    }
+
+
+def at(curve: Any, answers: float) -> float:
+    """Accuracy at a number of answers, between two points a straight line over the logarithm."""
+    x = np.log([point["answers"] for point in curve["points"]])
+    return float(np.interp(np.log(answers), x, [point["accuracy"] for point in curve["points"]]))
+
+
+def needed(curve: Any, accuracy: float) -> float:
+    """Answers at which the curve, made to rise, reaches an accuracy; infinity if it does not."""
+    grid = np.geomspace(curve["points"][0]["answers"], curve["points"][-1]["answers"], 2000)
+    values = np.array([at(curve, answers) for answers in grid])
+    smooth = np.array([values[max(0, i - 60) : i + 61].mean() for i in range(len(values))])
+    reached = np.flatnonzero(smooth >= accuracy)
+    return float(grid[reached[0]]) if len(reached) else float("inf")
+
+
+def tell(curves: list[Any]) -> None:
+    """Print accuracy by number of labels, and labels by accuracy."""
+    by_rule = defaultdict(list)
+    for curve in curves:
+        by_rule[curve["rule"]].append(curve)
+    most = min(curve["points"][-1]["answers"] for curve in curves)
+    steps = [n for n in (100, 200, 400, 700, 1000, 1400, 2000, 2800) if n <= most]
+    print("| rule | " + " | ".join(f"{n:,}" for n in steps) + " |")
+    print("|---|" + "---|" * len(steps))
+    for rule, found in by_rule.items():
+        cells = [f"{100 * np.mean([at(curve, n) for curve in found]):.1f}" for n in steps]
+        print(f"| `{rule}` | " + " | ".join(cells) + " |")
+    print("\n| rule | " + " | ".join(f"{100 * target:.0f} %" for target in TARGETS) + " |")
+    print("|---|" + "---|" * len(TARGETS))
+    for rule, found in by_rule.items():
+        cells = []
+        for target in TARGETS:
+            counts = [needed(curve, target) for curve in found]
+            cells.append("not reached" if np.isinf(counts).any() else f"{np.mean(counts):,.0f}")
+        print(f"| `{rule}` | " + " | ".join(cells) + " |")
+
+
+def draw(curves: list[Any], path: Path) -> None:
+    """The curves of all rules, mean and range over the seeds."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "halfsmile"
+    import matplotlib.pyplot as plt
+
+    by_rule = defaultdict(list)
+    for curve in curves:
+        by_rule[curve["rule"]].append(curve)
+    figure, axes = plt.subplots(figsize=(7, 4.2))
+    colors = {"diverse": "#b3371f", "random": "#333333"}
+    for rule, found in by_rule.items():
+        low = max(curve["points"][0]["answers"] for curve in found)
+        high = min(curve["points"][-1]["answers"] for curve in found)
+        grid = np.geomspace(max(low, 50), high, 200)
+        values = np.array([[100 * at(curve, n) for n in grid] for curve in found])
+        values = np.array([[row[max(0, i - 5) : i + 6].mean() for i in range(len(row))] for row in values])
+        (line,) = axes.plot(
+            grid,
+            values.mean(axis=0),
+            label=rule,
+            color=colors.get(rule),
+            linewidth=2.2 if rule in colors else 1.2,
+            linestyle="--" if rule == "random" else "-",
+        )
+        if rule in colors:
+            axes.fill_between(
+                grid, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.15, linewidth=0
+            )
+    axes.set_xscale("log")
+    ticks = [100, 200, 400, 700, 1000, 1400, 2000, 2800]
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(90, None)
+    axes.set_xlabel("labels given")
+    axes.set_ylabel("test accuracy in %")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})
+
+
+def main(
+    data: Path,
+    out: Path,
+    rules: tuple[str, ...] = tuple(RULES),
+    seeds: tuple[int, ...] = (0, 1),
+    most: int = 2800,
+    plot: Path | None = None,
+) -> None:
+    """Measure rules on a labeled data set with a training split.
+
+    Args:
+        data: The data set, faces that are cut out already.
+        out: Folder of features and curves.
+        rules: Rules to measure.
+        seeds: Of everything that is left to chance.
+        most: Labels of a session.
+        plot: Where to draw the curves, an SVG file.
+    """
+    manifest = read_any(data)
+    pool = manifest.split("train")
+    truth = pool.column("label")
+    out.mkdir(parents=True, exist_ok=True)
+    pool.without_labels().save(out / "pool.parquet")
+    test = read_test(manifest.split("valid", "test"), out / "test.npy")
+    curves = []
+    for seed in seeds:
+        for rule in rules:
+            path = out / f"{rule}-{seed}.json"
+            if not path.is_file():
+                folder = out / f"labels-{rule}-{seed}"
+                shutil.rmtree(folder, ignore_errors=True)
+                if (out / "features").is_dir():
+                    shutil.copytree(out / "features", folder / "features")
+                write_json(path, click(out / "pool.parquet", truth, folder, rule, seed, most, test))
+                if not (out / "features").is_dir():
+                    shutil.copytree(folder / "features", out / "features")
+                shutil.rmtree(folder)
+            curves.append(read_json(path))
+            last = curves[-1]["points"][-1]
+            print(
+                f"{rule}, seed {seed}: {100 * last['accuracy']:.1f} % after {last['answers']:,} labels, on "
+                f"the page {100 * last['on_page']:.1f} of {last['tested']}, "
+                f"{curves[-1]['minutes']:.1f} minutes",
+                flush=True,
+            )
+    tell(curves)
+    if plot is not None:
+        draw(curves, plot)
+
+
+if __name__ == "__main__":
+    tyro.cli(main)

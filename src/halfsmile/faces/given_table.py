@@ -1,0 +1,122 @@
+"""Faces that a table tells: its boxes or landmarks stand for a detector, picture by picture."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from halfsmile.data.preprocess import Image
+from halfsmile.faces.align import TEMPLATE, TEMPLATE_BOX, move, similarity
+from halfsmile.faces.detect import Detection, Detector
+from halfsmile.faces.given_faces import GivenFaces
+from halfsmile.faces.upright import Upright
+
+if TYPE_CHECKING:
+    from halfsmile.data.tables.columns import Columns
+
+_SOURCE = "source"  # how tables of `predict` name their pictures
+
+
+class GivenTable:
+    """The faces of a table, by the names of their pictures.
+
+    Args:
+        path: CSV, Parquet or JSON Lines, a row a face, with the picture's name and a box or ten landmarks in
+            pixels; the columns are recognized as ``data prepare`` does, and so are those of the tables of
+            ``predict``.
+        columns: See :func:`halfsmile.data.readers.table.read`.
+
+    Raises:
+        ValueError: If the table can't be read, or has neither boxes nor landmarks.
+    """
+
+    def __init__(self, path: str | Path, columns: Columns | None = None) -> None:
+        from halfsmile.data.tables.columns import choose  # pyarrow takes long to import
+        from halfsmile.data.tables.rows import read_rows
+        from halfsmile.data.tables.values import parse_row
+
+        self.path = Path(path)
+        table = read_rows(self.path)
+        records = [record for record in table.rows if not record.get("reason")]
+        named = dict(columns or {})
+        if "image" not in named and _SOURCE in table.names:
+            named["image"] = _SOURCE
+        parts = choose(self.path, table, records, named)
+        chosen: dict[str, tuple[str, ...]] = {
+            part: parts.parts[part] for part in ("image", "box", "landmarks") if part in parts.parts
+        }
+        if len(chosen) < 2:
+            raise ValueError(
+                f"{self.path} has neither boxes nor landmarks; its columns are "
+                f"{', '.join(table.names)}. Name the box's x0, y0, x1, y1 or x, y, width, height."
+            )
+        self._faces: dict[str, list[Detection]] = defaultdict(list)
+        for number, record in enumerate(records, start=1):
+            try:
+                row = parse_row(record, chosen, parts.box or "xyxy", is_comma_decimal=table.is_comma_decimal)
+                face = _face(row.get("box"), row.get("landmarks"))
+            except ValueError as error:
+                raise ValueError(f"{self.path}: data row {number} can't be understood ({error}).") from error
+            if face is not None:
+                self._faces[str(PurePosixPath(row["image"]))].append(face)
+        ends = Counter(PurePosixPath(name).name for name in self._faces)
+        self._by_end = {
+            PurePosixPath(name).name: name for name in self._faces if ends[PurePosixPath(name).name] == 1
+        }
+        self.upright = Upright()
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Refuse: a picture's faces are known by its name.
+
+        Raises:
+            ValueError: Always, but for no pictures.
+        """
+        if images:
+            raise ValueError(
+                "A table of faces tells them by the pictures' names: give files, not pixels or a video. For "
+                "pixels there is GivenFaces."
+            )
+        return []
+
+    def detect_named(self, images: Sequence[Image], names: Sequence[str]) -> list[list[Detection]]:
+        """The faces of pictures, the highest score first; none of those that the table does not name.
+
+        Args:
+            images: RGB (H, W, 3), uint8.
+            names: Of their files. One fits as a whole, by the end of its path, or by its last part where that
+                is the name of one picture of the table alone.
+
+        Raises:
+            ValueError: If a face lies wholly outside its picture.
+        """
+        return GivenFaces([self._of(name) for name in names]).detect(images)
+
+    def _of(self, name: str) -> list[Detection]:
+        parts = PurePosixPath(name.replace("\\", "/").replace("!", "/")).parts
+        for start in range(len(parts)):
+            found = self._faces.get(str(PurePosixPath(*parts[start:])))
+            if found:
+                return found
+        return self._faces.get(self._by_end.get(parts[-1] if parts else "", ""), [])
+
+
+def faces_in(detector: Detector, images: Sequence[Image], names: Sequence[str]) -> list[list[Detection]]:
+    """What a detector finds in pictures whose names are known; one of a table asks for them."""
+    if isinstance(detector, GivenTable):
+        return detector.detect_named(images, names)
+    return detector.detect(images)
+
+
+def _face(box: Sequence[float] | None, landmarks: Sequence[float] | None) -> Detection | None:
+    """A face of a table, with a box about its landmarks where it has none."""
+    points = None if landmarks is None else np.array(landmarks, np.float32).reshape(5, 2)
+    if box is None:
+        if points is None:
+            return None
+        corners = move(np.reshape(TEMPLATE_BOX, (2, 2)), similarity(TEMPLATE, points))
+        box = [*corners.min(0), *corners.max(0)]
+    return Detection(np.array(box, np.float32), points)

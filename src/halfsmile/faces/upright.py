@@ -1,0 +1,109 @@
+"""Whether an aligned face stands upright: a network of 8,000 weights that is shown the face, small and gray.
+
+Detectors find faces that stand on their head or lie on a side, but often set their landmarks as if they were
+upright, and alignment follows them. The network (Apache-2.0, ``models/upright.onnx``) was trained on what
+YuNet and MTCNN made of turned, unlabeled faces; ``models/UPRIGHT.md`` says how, and how well it tells them
+apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from halfsmile.data.preprocess import Image
+from halfsmile.faces.align import alignment
+from halfsmile.faces.detect import Detection, Floats
+from halfsmile.utils.runtime import import_onnxruntime
+
+MODEL = Path(__file__).parent / "models" / "upright.onnx"
+SIZE = 32  # pixels of the side of what the network sees
+SURE = 0.9  # a first answer that is less sure than this is asked for in eight views
+_SAMPLES = 96  # along a side, of which the small picture is averaged
+
+
+class Upright:
+    """The network, loaded when it is first asked; may be shared between threads."""
+
+    def faces(self, image: Image, faces: Sequence[Detection]) -> Floats:
+        """How likely each face of a picture stands upright once it is aligned, (N,) from 0 to 1.
+
+        A face that can't be aligned gets 0.
+
+        Args:
+            image: RGB (H, W, 3), uint8.
+            faces: In it.
+        """
+        return self.crops(np.stack([_small(image, face) for face in faces])) if faces else _NONE
+
+    def crops(self, crops: npt.NDArray[np.uint8], scale: float = 1.0) -> Floats:
+        """The same of aligned faces.
+
+        Args:
+            crops: (N, S, S, C) or (N, S, S), uint8.
+            scale: That they were aligned with, see :func:`halfsmile.faces.align.template`.
+
+        Returns:
+            (N,), 0 to 1.
+        """
+        if not len(crops):
+            return _NONE
+        small = np.stack([_gray(crop, scale) for crop in crops])
+        turns = self._turns(small)
+        unsure = np.flatnonzero(turns[:, 0] < SURE)
+        if len(unsure):
+            turns[unsure] = self._views(small[unsure])
+        return np.asarray(turns[:, 0], np.float32)
+
+    def _views(self, small: npt.NDArray[np.uint8]) -> Floats:
+        """The mean over the four turns of each face and their mirror images, (N, 4)."""
+        total = np.zeros((len(small), 4), np.float32)
+        for quarter in range(4):
+            turned = np.rot90(small, -quarter, (1, 2))
+            total += np.roll(self._turns(turned), -quarter, 1)
+            total += np.roll(self._turns(turned[:, :, ::-1])[:, [0, 3, 2, 1]], -quarter, 1)
+        return total / np.float32(8)
+
+    def _turns(self, small: npt.NDArray[np.uint8]) -> Floats:
+        """Probabilities (N, 4) that faces (N, SIZE, SIZE) are turned clockwise by 0 to 3 quarters."""
+        batch = np.ascontiguousarray(small[:, None], np.float32)
+        answers: list[Floats] = self._session.run(None, {"faces": batch})
+        return answers[0]
+
+    @cached_property
+    def _session(self) -> Any:
+        onnxruntime = import_onnxruntime()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        return onnxruntime.InferenceSession(MODEL, options, providers=["CPUExecutionProvider"])
+
+
+_NONE = np.zeros(0, np.float32)
+
+
+def _small(image: Image, face: Detection) -> npt.NDArray[np.uint8]:
+    """An aligned face of ``_SAMPLES`` pixels a side, fast: what lies between its samples is left out."""
+    try:
+        matrix = alignment(face, _SAMPLES)
+    except ValueError:
+        return np.zeros((_SAMPLES, _SAMPLES, 3), np.uint8)
+    pixels = cv2.warpAffine(image, matrix, (_SAMPLES, _SAMPLES), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(pixels, np.uint8)
+
+
+def _gray(crop: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+    """What the network sees of an aligned face, (SIZE, SIZE)."""
+    if crop.ndim == 3:
+        crop = crop[:, :, 0] if crop.shape[2] == 1 else np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY))
+    if scale != 1:
+        side = crop.shape[0]
+        shift = (1 - 1 / scale) * (side - 1) / 2
+        matrix = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift]])
+        crop = np.asarray(cv2.warpAffine(crop, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)

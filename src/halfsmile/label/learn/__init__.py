@@ -1,0 +1,1 @@
+"""What learns from the answers: features, the head, what to ask next, the curve."""

@@ -1,0 +1,40 @@
+// Short ways to the document, and words for numbers.
+
+export const $ = (id) => document.getElementById(id);
+
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+/** Say something: shown under the face, and read out by screen readers. */
+export const say = (text) => { $("live").textContent = text; };
+
+export const percent = (value) => `${Math.round(100 * value)}\u00a0%`;
+export const amount = (value) => value.toLocaleString("en-US");
+export const some = (number, one, many = `${one}s`) => `${amount(number)} ${number === 1 ? one : many}`;
+export const isSet = (value) => value !== null && value !== undefined;
+
+const COLORS = {
+  neutral: "#8a8f98", happiness: "#f2b134", surprise: "#2f9bd6", sadness: "#4464b8", anger: "#cf3f52",
+  disgust: "#5f9440", fear: "#8a56a8", contempt: "#a5703f", other: "#4aa3a0",
+};
+const OTHERS = ["#4aa3a0", "#c2689b", "#7d8f2e", "#5b7fd0", "#b5793a", "#8470c9"];
+
+/** The color of a class; the same for the same name. */
+export function color(label) {
+  const sum = [...label].reduce((total, letter) => total + letter.codePointAt(0), 0);
+  return COLORS[label] ?? OTHERS[sum % OTHERS.length];
+}
+
+/** What a person said of a face, in words. */
+export function told(answer) {
+  if (!answer) return "";
+  const words = { not_a_face: "not a face", cant_tell: "can’t tell", skip: "skipped" };
+  if (answer.kind === "votes" && answer.votes) {
+    const named = Object.entries(answer.votes).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    return named.map(([label, count]) => (count > 1 ? `${label} ${count}×` : label)).join(", ");
+  }
+  return words[answer.kind] ?? (answer.labels ?? []).join(", ");
+}
