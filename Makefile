@@ -33,7 +33,7 @@ format: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -c constraints.txt torch torchvision
-	$(BIN)/pip install -c constraints.txt -e ".[dev,ray,openvino]"
+	$(BIN)/pip install -c constraints.txt -e ".[dev,ray,openvino,heif]"
 	touch $@
 
 clean:

@@ -11,8 +11,9 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +67,7 @@ class Labels:
         self.project: Json = {}
         self.trained: list[int] = []
         self.running: Json | None = None
-        self.rule = "balanced"
+        self.rule = "diverse"
         self.leases: dict[str, str] = {}
         self.lines: list[Json] = []
         self.standing: dict[str, dict[str, Json]] | None = None
@@ -145,7 +146,7 @@ class Labels:
             "stored": str(self.file.parent),
             "model": model and model | {"accuracy": 0.71, "interval": [0.62, 0.79]},
             "rule": self.rule,
-            "rules": ["balanced", "badge", "random"],
+            "rules": ["diverse", "badge", "random"],
             "preparing": None,
             "features": None,
             "problems": [],
@@ -192,8 +193,8 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
 
     @app.get("/v1/next")
     def next_faces(annotator: str = "me", count: int = 8) -> Json:
-        answers = labels.answers()
-        free = [name for name in map(str, range(labels.count)) if name not in answers | labels.leases][:count]
+        known = labels.answers().keys() | labels.leases.keys()
+        free = list(islice((name for name in map(str, range(labels.count)) if name not in known), count))
         labels.leases.update(dict.fromkeys(free, annotator))
         finished = None if free else "No face is left to ask you."
         return {"faces": [labels.face(name) for name in free], "finished": finished}
@@ -329,10 +330,10 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
 
 
 @contextmanager
-def serving(labels: Labels, port: int = 0, api_key: str | None = None) -> Iterator[str]:
-    """The stand-in behind a real socket; gives its address."""
+def running(app: FastAPI, port: int = 0) -> Iterator[str]:
+    """An application behind a real socket; gives its address."""
     listener = listen("127.0.0.1", port)
-    server = uvicorn.Server(uvicorn.Config(make_app(labels, api_key), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
@@ -341,6 +342,11 @@ def serving(labels: Labels, port: int = 0, api_key: str | None = None) -> Iterat
         server.should_exit = True
         thread.join(20)
         listener.close()
+
+
+def serving(labels: Labels, port: int = 0, api_key: str | None = None) -> AbstractContextManager[str]:
+    """The stand-in behind a real socket."""
+    return running(make_app(labels, api_key), port)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 pytest.importorskip("fastapi", reason="needs halfsmile[serve]")
 pytest.importorskip("uvicorn", reason="needs halfsmile[serve]")
 
+from fastapi import FastAPI
 from tests.browser import chromium, holds, needs_chromium, shot, strict_page
-from tests.label.stand_in import Labels, serving
+from tests.label.stand_in import Labels, running, serving
 
+from halfsmile.data.preprocess import Image
+from halfsmile.data.synthetic import generate
+from halfsmile.data.synthetic.folders import encode_png
+from halfsmile.label.app import create_app
+from halfsmile.label.session import Labeling
 from halfsmile.taxonomy import FERPLUS
 
 if TYPE_CHECKING:
@@ -98,7 +106,16 @@ def test_a_whole_session_outlives_the_server(page: Page, tmp_path: Path) -> None
         page.keyboard.press("Enter")
         page.wait_for_selector(f"text={shown - 2} faces confirmed as happiness. 2 odd ones left out.")
         assert len(labels.answers()) == 59 + shown - 2
+        page.keyboard.press("z")
+        page.wait_for_selector(f"text={shown - 2} answers taken back.")
+        page.wait_for_selector(f".pickable >> nth={shown - 1}")
+        assert len(labels.answers()) == 59
+        for place in (0, 2):
+            page.click(f".pickable >> nth={place}")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"text={shown - 2} faces confirmed as happiness. 2 odd ones left out.")
         before = labels.answers()
+        page.goto("about:blank")  # what asks a server that is away complains in the console
     again = Labels(tmp_path, 300)
     with serving(again, int(url.rpartition(":")[2])) as same:
         start(page, same)
@@ -108,13 +125,64 @@ def test_a_whole_session_outlives_the_server(page: Page, tmp_path: Path) -> None
         assert labels_given[:8] == [[name] for name in CLASSES]
 
 
+class Pixels:
+    """Gray pixels of a small picture as features; the face network would take a minute."""
+
+    name = "pixels"
+    shape = (24, 1)
+    width = 576
+
+    def __call__(self, images: Image) -> npt.NDArray[np.float32]:
+        return (images.reshape(len(images), -1) / 255).astype(np.float32)
+
+
+def test_a_session_with_the_server_itself(page: Page, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="needs scikit-learn")
+    names = ("neutral", "happiness", "surprise")
+    faces = generate(90, size=24, seed=3, people=30, difficulty=0.3, class_weights=dict.fromkeys(names, 1.0))
+    (tmp_path / "faces").mkdir()
+    for i, image in enumerate(faces.images):
+        (tmp_path / "faces" / f"{i:04d}.png").write_bytes(encode_png(image))
+
+    def begin() -> FastAPI:
+        out = tmp_path / "labels"
+        return create_app(
+            Labeling.open(tmp_path / "faces", out=out, classes=names, aligned=True, extractor=Pixels)
+        )
+
+    with running(begin()) as url:
+        start(page, url)
+        for _ in range(30):
+            holds(page, READY)
+            face = int((page.get_attribute("#stage", "aria-label") or "").split()[1])
+            page.keyboard.press(str(1 + names.index(faces.names[faces.true_labels[face]])))
+            holds(page, f"document.getElementById('stage').ariaLabel !== 'Face {face}'")
+        press(page, "z")
+        holds(page, ALL_SAVED)
+        holds(page, "document.getElementById('model-text').textContent.includes('is right for')")
+        page.click("nav >> text=Grid")
+        page.wait_for_selector(".pickable >> nth=2")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#grid-said >> text=confirmed as")
+        page.click("nav >> text=Progress")
+        page.wait_for_selector(".curve")
+        said = page.evaluate("fetch('v1/project').then((answer) => answer.json())")
+        assert said["answered"] > 29
+        page.goto("about:blank")
+    with running(begin(), int(url.rpartition(":")[2])) as same:
+        start(page, same)
+        again = page.evaluate("fetch('v1/project').then((answer) => answer.json())")
+        assert (again["answered"], again["per_class"]) == (said["answered"], said["per_class"])
+        assert again["per_class"] == {name: again["per_class"][name] for name in names}
+
+
 def test_no_key_is_lost_at_ten_times_the_pace(labels: Labels, page: Page) -> None:
     keys = [str(1 + (3 * i) % 8) for i in range(120)]
     with serving(labels) as url:
         start(page, url)
         for one in keys:
             page.keyboard.press(one)
-            page.wait_for_timeout(20)
+            page.wait_for_timeout(5)
         holds(page, ALL_SAVED)
     on_disk = lines(labels)
     assert [line["labels"] for line in on_disk] == [[CLASSES[int(key) - 1]] for key in keys]
@@ -151,8 +219,9 @@ def test_a_full_disk_is_told_and_nothing_is_lost(labels: Labels, context: Browse
         press(page, "1 2 3")
         page.wait_for_selector("#banner >> text=The disk is full: free some space in /labels.")
         assert lines(labels) == []
-        labels.refusal = None
         page.click("text=Try now")
+        page.wait_for_selector("#banner >> text=3 answers are not saved yet.")
+        labels.refusal = None
         holds(page, ALL_SAVED)
         assert not page.is_visible("#banner")
         assert [line["labels"][0] for line in lines(labels)] == list(CLASSES[:3])

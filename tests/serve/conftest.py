@@ -26,6 +26,7 @@ from halfsmile.faces.detect import Detector
 from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.faces.video.writer import write_video
 from halfsmile.faces.yunet import YuNet
+from halfsmile.predict.baseline import Baseline
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.serve.app import create_app
@@ -67,6 +68,7 @@ class StandIn:
     detector: Detector = field(default_factory=lambda: YuNet())
     batches: list[int] = field(default_factory=list)
     threads: set[int] = field(default_factory=set)
+    baselines: list[str | None] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -111,7 +113,10 @@ class StandIn:
             )
         ]
 
-    def video(self, source: Iterable[VideoFrame], *, frames_without_face: bool) -> Iterator[Face | NoFace]:
+    def video(
+        self, source: Iterable[VideoFrame], *, baseline: Baseline | None = None, frames_without_face: bool
+    ) -> Iterator[Face | NoFace]:
+        self.baselines.append(baseline)
         for frame in source:
             time.sleep(self.seconds)
             self.threads.add(threading.get_ident())

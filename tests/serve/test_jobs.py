@@ -58,6 +58,18 @@ def test_a_video_from_upload_to_deletion(client: TestClient, clip: bytes) -> Non
         assert client.get(path).status_code == 404
 
 
+def test_each_persons_own_rest_is_asked_for_by_name(
+    client: TestClient, predictor: StandIn, clip: bytes
+) -> None:
+    finished(client, start(client, clip))
+    answer = client.post("/v1/video?baseline=person", files={"file": ("a.mp4", clip, "video/mp4")})
+    finished(client, answer.json()["id"])
+    assert predictor.baselines == [None, "person"]
+    refused = client.post("/v1/video?baseline=nobody", files={"file": ("a.mp4", clip)})
+    assert refused.status_code in (400, 422)
+    assert "person" in refused.text
+
+
 def test_results_come_while_the_video_is_analyzed(serve: Serve, predictor: StandIn, clip: bytes) -> None:
     predictor.seconds = 0.3
     with serve() as url, httpx.Client(base_url=url, timeout=20) as client:

@@ -130,7 +130,7 @@ def test_the_page_works_below_a_path_of_a_proxy(serve: Serve, page: Page, photo:
         drop(page, "a.png", "image/png", photo)
         drop(page, "a.mp4", "video/mp4", clip)
         page.wait_for_selector(".card .face")
-        holds(page, "document.getElementById('status').textContent.includes('2 files')")
+        holds(page, "document.getElementById('status').textContent.includes('in 1 video')")
         page.click(".about summary")
         page.click(".about a[href='docs']")
         page.wait_for_selector("a[href='openapi.json']")

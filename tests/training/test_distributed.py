@@ -317,5 +317,18 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
+def test_a_mac_has_one_gpu_and_others_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="Choose the device cpu or cuda"), processes("mps"):
+        pass
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="one process for the device mps"), processes("mps"):
+        pass
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with processes("mps") as alone:
+        assert (alone.device.type, alone.world_size) == ("mps", 1)
+
+
 if __name__ == "__main__":
     program(Path(sys.argv[1]))

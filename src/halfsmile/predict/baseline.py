@@ -48,7 +48,7 @@ class Rise:
     percentile: float = 25.0
     smile: float = 1.5
     other: float = 3.0
-    least: float = -2.5
+    least: float = -1.5
 
 
 class PersonBaseline:

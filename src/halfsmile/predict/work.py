@@ -247,9 +247,10 @@ class Work:
         """What an annotated copy sounds like: nothing where faces are hidden, since voices tell, too."""
         if self.annotate is None or self.blur_faces or source.is_live or source.pictures:
             return None
+        from halfsmile.faces.video.animation import is_webp
         from halfsmile.faces.video.sound import Sound
 
-        return Sound(source.name)
+        return None if is_webp(source.name) else Sound(source.name)
 
     def _annotate(
         self, source: MediaSource, picture: Image, faces: Sequence[Face], *, hidden: Sequence[Face]

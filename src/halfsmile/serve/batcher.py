@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detector
 from halfsmile.faces.video.frames import VideoFrame
+from halfsmile.predict.baseline import Baseline
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.serve.limits import ServerLimits
@@ -56,7 +57,9 @@ class FacePredictor(Protocol):
         """Faces of pictures in memory, one sequence a picture."""
         ...
 
-    def video(self, source: Iterable[VideoFrame], *, frames_without_face: bool) -> Iterator[Face | NoFace]:
+    def video(
+        self, source: Iterable[VideoFrame], *, baseline: Baseline | None = None, frames_without_face: bool
+    ) -> Iterator[Face | NoFace]:
         """Faces of frames, in order; a :class:`NoFace` for each frame without one, if wanted."""
         ...
 

@@ -20,6 +20,7 @@ from starlette.types import Message
 
 from halfsmile.data.decode import BadImageError
 from halfsmile.faces.detect import detector_title
+from halfsmile.predict.baseline import Baseline
 from halfsmile.serve.batcher import FacePredictor
 from halfsmile.serve.jobs import Job
 from halfsmile.serve.limits import ServerLimits
@@ -127,15 +128,19 @@ def add_videos(app: FastAPI) -> None:
         summary="Start to analyze a video",
         tags=["videos"],
         status_code=202,
-        responses=answers(JobStarted, 400, 408, 413, 415, 429, 503, status=202),
+        responses=answers(JobStarted, 400, 408, 413, 415, 422, 429, 503, status=202),
         openapi_extra={"requestBody": VIDEO_BODY},
     )
-    async def start_video(request: Request) -> Response:
-        """Send the multipart field `file`. The answer names the job; ask for its state and its results."""
+    async def start_video(request: Request, baseline: Baseline | None = None) -> Response:
+        """Send the multipart field `file`. The answer names the job; ask for its state and its results.
+
+        With `?baseline=person` answers are relative to each person's resting face, that of the frames so far.
+        """
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise HTTPException(415, "Expected multipart/form-data with the field 'file'.")
         jobs = services(app).jobs
         job = jobs.open()
+        job.baseline = baseline
         try:
             async with request.form(max_files=1, max_fields=16, max_part_size=65536) as form:
                 upload = form.get("file")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from halfsmile.faces.video.frames import BadVideoError, Video, VideoFrame, frames, probe
+from halfsmile.predict.baseline import Baseline
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.serve.batcher import BusyError, FacePredictor, StoppingError, Worker
 from halfsmile.serve.limits import MIB, ServerLimits
@@ -41,6 +42,7 @@ class Job:
         self.id = folder.name
         self.folder = folder
         self.name = "video"
+        self.baseline: Baseline | None = None
         self.status = "waiting"
         self.video: Video | None = None
         self.frames = 0
@@ -235,7 +237,9 @@ class Jobs:
 
     async def _look(self, job: Job) -> None:
         pictures = self._frames(job)
-        rows = await self.worker.run(lambda: self.predictor.video(pictures, frames_without_face=True))
+        rows = await self.worker.run(
+            lambda: self.predictor.video(pictures, baseline=job.baseline, frames_without_face=True)
+        )
         with job.results.open("ab") as file:
             try:
                 is_over = False

@@ -16,6 +16,7 @@ _REASONS = {
     404: "There is no such job; it may have expired.",
     408: "The body came too slowly.",
     413: "Too large.",
+    422: "An option is not one of those that there are.",
     415: "Neither multipart nor an image nor JSON.",
     429: "Busy; try again after the seconds in Retry-After.",
     503: "Stopping, or the answer took too long.",

@@ -17,7 +17,7 @@ import pytest
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import affectnet, rafdb
-from halfsmile.data.readers.registry import LAYOUTS, read_any, recognize
+from halfsmile.data.readers.registry import LAYOUTS, home_of, read_any, recognize
 
 
 def touch(root: Path, *names: str, text: str = "") -> Path:
@@ -87,7 +87,7 @@ def test_a_table_among_many_pictures_is_seen_wherever_it_stands(
 ) -> None:
     touch(tmp_path, *(f"{number}.png" for number in range(12)))
     touch(tmp_path, "list.csv", text="image,label\n1.png,fear\n2.png,anger\n")
-    monkeypatch.setattr("halfsmile.data.readers.registry.MAX_ENTRIES", 5)
+    monkeypatch.setattr("halfsmile.data.readers.recognition.MAX_ENTRIES", 5)
     real = os.scandir
 
     @contextmanager
@@ -167,8 +167,7 @@ def test_loops_odd_names_and_special_files_do_no_harm(tmp_path: Path) -> None:
 def test_every_layout_has_a_reader() -> None:
     for name in LAYOUTS:
         if name != "manifest":
-            home = "halfsmile.data.store.read" if name == "store" else f"halfsmile.data.readers.{name}"
-            reader: Any = importlib.import_module(home)
+            reader: Any = importlib.import_module(home_of(name))
             assert callable(reader.read)
 
 

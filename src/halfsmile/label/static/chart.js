@@ -41,7 +41,7 @@ export function curve(points, width) {
   }
   parts.push(drawn("polyline", { class: "line", points: points.map((point) => `${x(point.answers)},${y(point.accuracy)}`).join(" ") }));
   if (last.interval) parts.push(drawn("line", { class: "whisker", x1: x(last.answers), x2: x(last.answers), y1: y(last.interval[0]), y2: y(last.interval[1]) }));
-  for (const point of points) parts.push(drawn("circle", { class: "point", cx: x(point.answers), cy: y(point.accuracy), r: point === last ? 5 : 3 }));
+  for (const point of points.length > 40 ? [last] : points) parts.push(drawn("circle", { class: "point", cx: x(point.answers), cy: y(point.accuracy), r: point === last ? 5 : 3 }));
   parts.push(drawn("text", { class: "value", x: x(last.answers) + 12, y: y(last.accuracy) + 5 }, percent(last.accuracy)));
   const picture = drawn("svg", { class: "curve", width: width, height: HIGH, viewBox: `0 0 ${width} ${HIGH}`, role: "img" });
   picture.setAttribute("aria-label", `Accuracy against answers: from ${percent(points[0].accuracy)} at ${amount(points[0].answers)} to ${percent(last.accuracy)} at ${amount(last.answers)}.`);

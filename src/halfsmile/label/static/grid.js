@@ -3,7 +3,7 @@ import { $, color, element, percent, some } from "./dom.js";
 import { openList } from "./session.js";
 import { ask } from "./server.js";
 import { classes, state, token } from "./state.js";
-import { leaveOut } from "./supply.js";
+import { leaveOut, letIn } from "./supply.js";
 import { picture } from "./tile.js";
 
 const MANY = 40;
@@ -11,6 +11,7 @@ let guess = null;
 let faces = [];
 let odd = new Set();
 const passed = new Map(); // faces that were clicked out, not to be shown again: id to face
+let last = null; // what was confirmed: {answers, left, guess}
 let generation = 0;
 
 async function load() {
@@ -79,18 +80,19 @@ function drawBar() {
   const count = faces.length - odd.size;
   $("grid-confirm").hidden = !faces.length;
   $("grid-confirm").replaceChildren(count ? `Confirm ${some(count, "face")} as ${guess} ` : `Leave all ${faces.length} out `, element("kbd", { textContent: "Enter" }));
+  $("grid-undo").hidden = !last;
   $("grid-odd").hidden = !passed.size;
   $("grid-odd").textContent = `Label the ${some(passed.size, "odd one", "odd ones")}`;
 }
 
 async function confirm() {
-  if (!faces.length) return;
+  if (!faces.length || !guess) return;
   const right = faces.filter((face) => !odd.has(face.id));
   for (const face of faces) if (odd.has(face.id)) passed.set(face.id, face);
-  for (const face of right) {
-    leaveOut(face.id);
-    state.queue.answer(state.me, { face: face.id, kind: "label", labels: [guess], token: token() });
-  }
+  const answers = right.map((face) => ({ face: face.id, kind: "label", labels: [guess], token: token() }));
+  right.forEach((face) => leaveOut(face.id));
+  state.queue.answer(state.me, ...answers);
+  last = { answers, left: [...odd], guess };
   const more = odd.size ? ` ${some(odd.size, "odd one", "odd ones")} left out.` : "";
   faces = [];
   const isSaved = await state.queue.settled();
@@ -99,12 +101,28 @@ async function confirm() {
   $("grid-sheet").firstElementChild?.focus();
 }
 
+/** Take back what was confirmed last, and show it again. */
+async function undo() {
+  if (!last) return;
+  for (const { face, token: own } of last.answers) {
+    letIn(face);
+    state.queue.undo(state.me, own);
+  }
+  last.left.forEach((id) => passed.delete(id));
+  guess = last.guess;
+  $("grid-said").textContent = `${some(last.answers.length, "answer")} taken back.`;
+  last = null;
+  await state.queue.settled();
+  await load();
+}
+
 /** A key; true if it meant something. */
 export function key(event) {
   const label = classes().find((one) => one.key === event.key)?.name;
   if (label) { guess = label; $("grid-said").textContent = ""; load(); return true; }
   const all = [...$("grid-sheet").children];
   if (event.key === "Enter" && event.target.closest("button:not(.pickable), a") === null) { if (!event.repeat) confirm(); return true; }
+  if ((/^z$/i.test(event.key) || event.key === "Backspace") && last) { if (!event.repeat) undo(); return true; }
   const at = all.indexOf(document.activeElement);
   const columns = all.filter((one) => one.offsetTop === all[0].offsetTop).length;
   const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
@@ -121,6 +139,7 @@ export function open() {
 
 export function wire() {
   $("grid-confirm").addEventListener("click", confirm);
+  $("grid-undo").addEventListener("click", undo);
   $("grid-odd").addEventListener("click", () => {
     const left = [...passed.values()];
     passed.clear();

@@ -1,7 +1,7 @@
 // Labeling: one face, large, with the classes beside it; keys and buttons.
 import { Choices } from "./choices.js";
 import { $, amount, element, isSet, percent, say, told } from "./dom.js";
-import { show } from "./server.js";
+import { decoded } from "./server.js";
 import { current, give, go, latest, leave, look, mine, session, undo, visibleGuess } from "./session.js";
 import { Stage } from "./stage.js";
 import { prefer, state } from "./state.js";
@@ -31,7 +31,7 @@ async function toggleContext() {
   isContext = !isContext;
   if (isContext && !face.around) {
     try {
-      face.around = await show(new Image(), face.context);
+      face.around = await decoded(face.context);
     } catch {
       isContext = false;
       say("The picture around this face can’t be read.");
@@ -44,9 +44,9 @@ async function toggleContext() {
 export function key(event) {
   const { key: name, shiftKey, repeat } = event;
   const digit = /^(Digit|Numpad)(\d)$/.exec(event.code)?.[2];
-  const label = choices.named(shiftKey && state.isVoting ? digit ?? name : name);
+  const label = choices.named(shiftKey && state.isVoting ? digit ?? name : name) ?? (shiftKey ? undefined : choices.named(digit));
   if (label) { if (!repeat) pick(label, state.isVoting && shiftKey ? -1 : 1); return true; }
-  if (name === "Enter" && state.isVoting) { if (!repeat) saveVotes(); return true; }
+  if (name === "Enter" && state.isVoting && event.target.closest?.("button:not(.pick), a, summary") === null) { if (!repeat) saveVotes(); return true; }
   if (name === "Enter" && event.target.closest?.("button, a, summary") === null) {
     const best = visibleGuess(current())?.[0]?.name;
     if (!repeat) { if (best) pick(best, 1); else say("There is no guess to accept here; choose a class."); }
@@ -72,6 +72,8 @@ export function draw() {
     isContext = false;
     choices.votes = new Map(Object.entries(mine(face)?.votes ?? {}));
     if (face?.lost) { face.coming = null; prepare(face); }
+    const best = visibleGuess(face)?.[0];
+    $("next-face").textContent = face ? `Face ${face.id}${best ? `, the model says ${best.name}, ${percent(best.probability)}` : ""}.` : "";
   }
   drawMessage(face);
   const name = face ? `Face ${face.id}` : "No face";
@@ -121,7 +123,7 @@ function message(face) {
   if (face || (list && !list.face)) return null;
   if (project.preparing) {
     const { done, total } = project.preparing;
-    return ["Faces are being cut out", `${amount(done)} of ${amount(total)} pictures. The first faces come in a moment.`];
+    return ["Faces are being cut out", `${amount(done)} of ${amount(total)} pictures. Labeling begins when all are done.`];
   }
   if (!project.faces) return ["No face here", "No face was found in what was given. Start again with another folder: halfsmile label FOLDER --out labels/"];
   if (supply.problem) return ["No connection", `${supply.problem} This page asks again by itself; nothing is lost.`];
@@ -139,37 +141,54 @@ function drawMessage(face) {
   if ($("message").dataset.said === said) return;
   $("message").dataset.said = said;
   const [title, text, address, link] = words ?? [];
+  const { preparing } = state.project;
   $("message").replaceChildren(...(words ? [
     element("h2", { textContent: title }), element("p", { textContent: text }),
+    ...(preparing ? [element("progress", { max: Math.max(1, preparing.total), value: preparing.done, ariaLabel: "Pictures looked at" })] : []),
     ...(address ? [element("a", { className: "button primary", href: address, textContent: link })] : []),
   ] : []));
 }
 
-function thumbnail(picture) {
+/** A small square of a face’s picture, when it is there. */
+function thumbnail(face) {
   const canvas = element("canvas", { width: 112, height: 112 });
-  if (!picture) return canvas;
-  const { naturalWidth: width, naturalHeight: height } = picture;
-  const side = Math.min(width, height);
-  canvas.getContext("2d").drawImage(picture, (width - side) / 2, (height - side) / 2, side, side, 0, 0, 112, 112);
+  const paint = () => {
+    if (!face.picture) return;
+    const { naturalWidth: width, naturalHeight: height } = face.picture;
+    const side = Math.min(width, height);
+    canvas.getContext("2d").drawImage(face.picture, (width - side) / 2, (height - side) / 2, side, side, 0, 0, 112, 112);
+  };
+  if (face.picture) paint(); else prepare(face).then(paint);
   return canvas;
+}
+
+const shownAnswers = new Map(); // token to its list item
+
+function stripItem({ face, answer, token }) {
+  const button = element("button", { type: "button" }, thumbnail(face), element("span", { className: "said", textContent: told(answer) }));
+  button.addEventListener("click", () => look(session.done.findIndex((one) => one.token === token)));
+  return element("li", {}, button);
 }
 
 /** The last answers, newest first. */
 function drawStrip() {
   const entries = latest().slice(-SHOWN).reverse();
-  const wanted = JSON.stringify(entries.map((one) => [one.token, state.queue.isWaiting(one.token), one.i === session.at, one.i]));
+  const wanted = JSON.stringify(entries.map((one) => [one.token, state.queue.isWaiting(one.token), one.i === session.at]));
   if ($("strip").dataset.shown === wanted) return;
   $("strip").dataset.shown = wanted;
-  $("strip").replaceChildren(...entries.map(({ face, answer, i, token }) => {
-    const isSaved = !state.queue.isWaiting(token);
-    face.thumb ??= face.picture && thumbnail(face.picture);
-    const button = element("button", { type: "button", ariaLabel: `Face ${face.id}: ${told(answer)}, ${isSaved ? "saved" : "not saved yet"}. Go back to it` },
-      face.thumb ?? thumbnail(null), element("span", { className: "said", textContent: told(answer) }));
+  const items = entries.map((entry) => {
+    const item = shownAnswers.get(entry.token) ?? stripItem(entry);
+    const button = item.firstChild;
+    const isSaved = !state.queue.isWaiting(entry.token);
+    button.ariaLabel = `Face ${entry.face.id}: ${told(entry.answer)}, ${isSaved ? "saved" : "not saved yet"}. Go back to it`;
+    button.ariaCurrent = entry.i === session.at ? "true" : null;
     button.classList.toggle("waiting", !isSaved);
-    if (i === session.at) button.ariaCurrent = "true";
-    button.addEventListener("click", () => look(i));
-    return element("li", {}, button);
-  }));
+    return item;
+  });
+  shownAnswers.clear();
+  entries.forEach((entry, i) => shownAnswers.set(entry.token, items[i]));
+  const isNew = items.some((item, i) => item !== $("strip").children[i]) || items.length !== $("strip").children.length;
+  if (isNew) $("strip").replaceChildren(...items);
 }
 
 function drawFooting() {

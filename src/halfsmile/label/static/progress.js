@@ -55,13 +55,13 @@ function training({ training: running, last }, error) {
   const bar = element("progress", { max: 1, value: running?.share ?? 0, ariaLabel: "Training" });
   const ways = [["head", "Train now", "seconds: what the answers add to the face network"], ["recipe", "Train the whole recipe", "minutes: the network learns, too"]];
   const buttons = ways.map(([what, text, note]) => {
-    const button = element("button", { type: "button", textContent: text, title: note, disabled: Boolean(running) });
+    const button = element("button", { type: "button", textContent: text, title: note, disabled: running?.what === what });
     button.id = `train-${what}`;
     button.addEventListener("click", () => train(what));
     return button;
   });
-  const name = { head: "The head learns", recipe: "The whole recipe learns" }[running?.what] ?? "Learning";
-  return element("div", { className: "stack" }, element("p", { textContent: running ? `${name}: ${percent(running.share ?? 0)}. You can label on meanwhile.` : words }),
+  const doing = running && `${running.says || "learning"}: ${percent(running.share)}. You can label on meanwhile.`.replace(/^./, (letter) => letter.toUpperCase());
+  return element("div", { className: "stack" }, element("p", { textContent: doing || words }),
     ...(running ? [bar] : []), ...(error || last?.error ? [element("p", { className: "error", role: "alert", textContent: error || last.error })] : []), element("div", { className: "row" }, ...buttons),
     element("p", { className: "hint", textContent: "Train now takes seconds; the whole recipe takes minutes and pays with more answers." }));
 }

@@ -10,8 +10,8 @@ const EXPORTS = [
   ["label-studio", "Label Studio (ZIP)", "label-studio.zip", "tasks with their pictures, to go on there"],
 ];
 const RULES = {
-  balanced: "uncertain, unlike, rare classes first", random: "by chance", margin: "two classes nearly level", entropy: "least sure",
-  badge: "uncertain and unlike", "core-set": "unlike those before",
+  diverse: "uncertain and unlike each other", rare: "the same, rare classes first", margin: "two classes nearly level",
+  entropy: "least sure", badge: "uncertain and unlike, of all faces", "core-set": "unlike all that was asked", random: "by chance",
 };
 let said = null;
 let note = "";
@@ -99,6 +99,9 @@ function classesCard() {
     element("p", { className: "hint", textContent: "A change holds for all answers, earlier ones too, and is kept on record." }));
 }
 
+/** A path as a shell takes it. */
+const quoted = (path) => (/^[\w./:\\-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
+
 function takeAway() {
   const rows = EXPORTS.map(([format, text, file, hint]) => {
     const button = element("button", { type: "button", textContent: text });
@@ -112,7 +115,7 @@ function takeAway() {
   });
   return card("Take it away", ...rows,
     element("p", { className: "hint", textContent: "To train the whole recipe by the command line:" }),
-    element("pre", { tabIndex: 0, textContent: `halfsmile train --data ${state.project.stored}` }));
+    element("pre", { tabIndex: 0, textContent: `halfsmile train ssfer --data ${quoted(state.project.stored)} --init face --labels all --out runs/mine` }));
 }
 
 function where() {

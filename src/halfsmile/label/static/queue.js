@@ -3,8 +3,9 @@
 // What is waiting lies in the browser's storage too, so that closing the tab loses nothing. Each answer has a
 // token by which the server knows it again, so sending it twice does no harm.
 import { Refused } from "./server.js";
+import { names, readObject, write } from "./storage.js";
 
-const SHELF = "halfsmile.label.waiting.";
+const SHELF = "waiting.";
 const LONGEST_WAIT = 5000;
 const MOST = 50; // answers in a request
 
@@ -36,20 +37,20 @@ export class Queue {
   /** Take what a closed tab left behind. */
   adopt() {
     const known = new Set();
-    for (const name of Object.keys(localStorage).filter((one) => one.startsWith(SHELF))) {
-      const kept = JSON.parse(localStorage.getItem(name) ?? "{}");
+    for (const name of names("browser", SHELF)) {
+      const kept = readObject("browser", name);
       for (const pile of ["waiting", "refused"]) {
         for (const one of kept[pile] ?? []) if (!known.has(JSON.stringify(one))) this[pile].push(one);
       }
       for (const one of this.waiting) known.add(JSON.stringify(one));
-      localStorage.removeItem(name);
+      write("browser", name, null);
     }
     this.#keep();
     this.#send();
   }
 
-  answer(annotator, answer) {
-    this.waiting.push({ annotator, answer });
+  answer(annotator, ...answers) {
+    this.waiting.push(...answers.map((answer) => ({ annotator, answer })));
     this.#keep();
     this.#send();
   }
@@ -128,11 +129,8 @@ export class Queue {
   }
 
   #keep(said = null) {
-    try {
-      if (this.waiting.length || this.refused.length) {
-        localStorage.setItem(this.name, JSON.stringify({ waiting: this.waiting, refused: this.refused }));
-      } else localStorage.removeItem(this.name);
-    } catch { /* without storage they are still in this page */ }
+    const { waiting, refused } = this;
+    write("browser", this.name, waiting.length || refused.length ? JSON.stringify({ waiting, refused }) : null);
     this.changed(said);
   }
 }

@@ -60,15 +60,19 @@ export async function download(address, asked, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** Let an image show a picture of the server; resolves when it is decoded. */
+/** Let an image show a picture of the server, when the browser finds time. */
 export async function show(image, address) {
   if (server.key) {
     const own = URL.createObjectURL(await (await answered(place(address), {})).blob());
+    for (const end of ["load", "error"]) image.addEventListener(end, () => URL.revokeObjectURL(own), { once: true });
     image.src = own;
-    await image.decode().finally(() => URL.revokeObjectURL(own));
-  } else {
-    image.src = place(address);
-    await image.decode();
-  }
+  } else image.src = place(address);
+  return image;
+}
+
+/** A picture of the server, decoded: it can be shown at once. */
+export async function decoded(address) {
+  const image = await show(Object.assign(new Image(), { alt: "" }), address);
+  await image.decode();
   return image;
 }

@@ -1,6 +1,7 @@
 // What the whole page knows: the project, the person who labels, and what this person prefers.
 import { Queue } from "./queue.js";
 import { ask, tell } from "./server.js";
+import { read, write } from "./storage.js";
 
 const listeners = [];
 
@@ -8,9 +9,7 @@ const listeners = [];
 export const onChange = (listener) => listeners.push(listener);
 export const changed = () => listeners.forEach((listener) => listener());
 
-const kept = (name, otherwise) => {
-  try { return localStorage.getItem(`halfsmile.label.${name}`) ?? otherwise; } catch { return otherwise; }
-};
+const kept = (name, otherwise) => read("browser", name) ?? otherwise;
 
 export const state = {
   project: null,
@@ -28,9 +27,7 @@ const NAMES = { me: "name", guess: "guess", second: "second", isVoting: "voting"
 /** Change a preference, and keep it. */
 export function prefer(name, value) {
   state[name] = value;
-  try {
-    localStorage.setItem(`halfsmile.label.${NAMES[name]}`, value === true ? "yes" : value === false ? "" : value);
-  } catch { /* then it holds for this page */ }
+  write("browser", NAMES[name], value === true ? "yes" : value === false ? "" : value);
   changed();
 }
 
@@ -40,7 +37,7 @@ export const classes = () => (state.project?.classes ?? []).map((one, i) => ({ .
 /** A name for this tab that outlives a reload, and that no other tab has. */
 async function nameTab() {
   const fresh = () => Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const own = sessionStorage.getItem("halfsmile.label.tab") ?? fresh();
+  const own = read("tab", "name") ?? fresh();
   const isMine = !navigator.locks || await new Promise((said) => {
     navigator.locks.request(`halfsmile.label.${own}`, { ifAvailable: true }, (lock) => {
       said(Boolean(lock));
@@ -48,7 +45,7 @@ async function nameTab() {
     });
   });
   state.tab = isMine ? own : fresh(); // a tab that was duplicated brings the other's name
-  sessionStorage.setItem("halfsmile.label.tab", state.tab);
+  write("tab", "name", state.tab);
 }
 
 export const token = () => `${state.tab}-${Date.now().toString(36)}-${(counter += 1).toString(36)}`;

@@ -1,10 +1,11 @@
 // The faces to ask next: fetched and decoded before they are needed, so that the next one is there at once.
-import { ask, show } from "./server.js";
+import { ask, decoded } from "./server.js";
 import { changed, state } from "./state.js";
+import { readObject, write } from "./storage.js";
 
 const AHEAD = 10; // faces ready; at four answers a second they last more than two
 const REFILL = 8;
-const SHELF = "halfsmile.label.faces";
+const SHELF = "faces";
 
 export const supply = {
   faces: [], // the first one is shown
@@ -21,7 +22,7 @@ let generation = 0;
 export function prepare(face) {
   face.coming ??= (async () => {
     try {
-      face.picture = await show(Object.assign(new Image(), { alt: "" }), face.image);
+      face.picture = await decoded(face.image);
       face.lost = "";
     } catch (error) {
       face.lost = error.status ? error.message : "Its picture can’t be read.";
@@ -77,6 +78,9 @@ export function leaveOut(id) {
   if (index > 0) supply.faces.splice(index, 1);
 }
 
+/** A face that was answered elsewhere may be asked after all. */
+export const letIn = (id) => answered.delete(id);
+
 /** Faces whose answers were taken back come first again. */
 export function putBack(...faces) {
   const ids = new Set(faces.map((face) => face.id));
@@ -100,13 +104,13 @@ const owner = () => JSON.stringify([state.me, state.project?.stored]);
 
 /** The server keeps these faces for this tab: after a reload they are asked first. */
 export function keep() {
-  const plain = supply.faces.map(({ picture, around, coming, thumb, lost, ...face }) => face);
-  sessionStorage.setItem(SHELF, JSON.stringify({ owner: owner(), faces: plain }));
+  const plain = supply.faces.map(({ picture, around, coming, lost, ...face }) => face);
+  write("tab", SHELF, JSON.stringify({ owner: owner(), faces: plain }));
 }
 
 export function restore() {
-  const kept = JSON.parse(sessionStorage.getItem(SHELF) ?? "{}");
-  sessionStorage.removeItem(SHELF);
+  const kept = readObject("tab", SHELF);
+  write("tab", SHELF, null);
   if (kept.owner !== owner()) return;
   supply.faces = kept.faces.filter((face) => !isKnown(face));
   supply.faces.forEach(prepare);

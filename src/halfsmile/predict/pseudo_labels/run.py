@@ -96,6 +96,19 @@ class PseudoLabelSummary:
             say(
                 f"To train on them: halfsmile train METHOD --data DATA --pseudo-labels {self.table} --out RUN"
             )
+        else:
+            say(f"No face is sure enough to train on. {self._how_to_accept()}")
+
+    def _how_to_accept(self) -> str:
+        """What to type where nothing was accepted."""
+        if self.threshold_from == "model" and self.selection.threshold >= 1:
+            return (
+                "At no confidence was this model right often enough on labeled faces that were kept out of "
+                "its training, so none of its answers counts as sure: train a better one, accept more errors "
+                "when exporting (halfsmile export RUN --target-error 0.3), or choose by yourself "
+                "(--threshold 0.6)."
+            )
+        return "Choose a lower one: --threshold 0.5."
 
 
 def pseudo_label(

@@ -1,5 +1,5 @@
 // One video: sent, followed while the server analyzes it, and played with its faces and a timeline.
-import { element } from "./dom.js";
+import { $, element } from "./dom.js";
 import { color, drawFaces, faceArticle, percent, verdict } from "./draw.js";
 import { addRow, newCard, onClear, shown } from "./results.js";
 import { ask, at, readLines, server, told, tooLarge, withKey } from "./server.js";
@@ -48,7 +48,8 @@ export async function showVideo(file) {
   try {
     const form = new FormData();
     form.append("file", file, name);
-    job = (await ask("./v1/video", { method: "POST", body: form, signal: abort.signal })).id;
+    const relative = $("baseline").checked ? "?baseline=person" : "";
+    job = (await ask(`./v1/video${relative}`, { method: "POST", body: form, signal: abort.signal })).id;
     parts.side.textContent = "looking…";
     const watch = (async () => {
       while (!isOver && mine === shown.generation) {

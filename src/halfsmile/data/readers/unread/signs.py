@@ -11,6 +11,7 @@ from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.class_folders import MAX_CLASSES
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.readers.picture_names import CODES, code_of, proposal, word_in
+from halfsmile.data.readers.unread.conversions import how_to_convert
 from halfsmile.data.readers.words import expression_of, is_unlabeled, split_in, split_of
 from halfsmile.data.tables.columns import looks_like
 
@@ -117,9 +118,10 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
     if tables := [name for name in names if name.count("/") <= 2 and _seems_to_hold_labels(root, name)]:
         return (
             f"{_list(tables)} may hold labels",
-            "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or Parquet: "
-            "give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are not "
-            "recognized.",
+            how_to_convert(Path(root, tables[0]))
+            or "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or "
+            "Parquet: give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are "
+            "not recognized.",
         )
     stems = {PurePosixPath(image).stem for image in images}
     sidecars = Counter(

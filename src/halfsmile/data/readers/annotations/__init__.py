@@ -1,0 +1,1 @@
+"""Annotation files with boxes and classes, as tools for labeling write them."""

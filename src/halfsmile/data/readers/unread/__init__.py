@@ -1,0 +1,1 @@
+"""Labels that lie there and are not read: how they are noticed, and what to type."""
