@@ -15,7 +15,7 @@ Scenes = list[tuple[Image, npt.NDArray[np.float32]]]
 
 def test_it_finds_what_opencv_finds(scenes: Scenes) -> None:
     """Boxes, landmarks and scores, also where the sides are no multiples of 32."""
-    network = YuNetNetwork(MODEL, threads=1)
+    network = YuNetNetwork(MODEL)
     for image, _ in (*scenes[:3], (scenes[3][0][3:-7, 5:-2], None), scenes[8]):
         height, width = image.shape[:2]
         other = cv2.FaceDetectorYN.create(str(MODEL), "", (width, height), 0.6, OVERLAP, CANDIDATES)
@@ -30,7 +30,7 @@ def test_it_finds_what_opencv_finds(scenes: Scenes) -> None:
 
 
 def test_a_lower_threshold_only_adds(scenes: Scenes) -> None:
-    network = YuNetNetwork(MODEL, threads=1)
+    network = YuNetNetwork(MODEL)
     sure, all_of_them = (network.look(scenes[0][0], threshold) for threshold in (0.93, 0.6))
     assert len(all_of_them) > len(sure)
     assert [face.score for face in all_of_them[: len(sure)]] == [face.score for face in sure]

@@ -22,6 +22,7 @@ from halfsmile.faces.detect import Detection, Detector, Floats, require_pictures
 from halfsmile.faces.upright import Upright
 
 DOUBTFUL = 0.7  # how likely a face stands upright, below which the picture is turned
+UNLIKELY, WEAK = 0.4, 0.7  # chance and score below which what no turned picture confirms is no face
 STANDS = 0.5  # from which on a face of a turned picture is taken
 OVERLAP = 0.5  # of two boxes of one face, as a share of the smaller
 TILTED = 25.0  # degrees from which on a face is looked at once more, turned upright
@@ -68,6 +69,7 @@ class AnyAngle:
             found = _best(found)
             if found and min(chance for _, chance in found) >= DOUBTFUL:
                 break
+        found = [(face, chance) for face, chance in found if chance >= UNLIKELY or face.score >= WEAK]
         found = found or self._in_the_distance(image)
         straight = [self._straightened(image, face) for face, _ in found]
         return sorted(straight, key=lambda face: -face.score)

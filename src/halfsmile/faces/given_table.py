@@ -58,7 +58,8 @@ class GivenTable:
         for number, record in enumerate(records, start=1):
             try:
                 row = parse_row(record, chosen, parts.box or "xyxy", is_comma_decimal=table.is_comma_decimal)
-                face = _face(row.get("box"), row.get("landmarks"))
+                box, landmarks = row.get("box"), row.get("landmarks")
+                face = None if box is None and landmarks is None else face_of(box, landmarks)
             except ValueError as error:
                 raise ValueError(f"{self.path}: data row {number} can't be understood ({error}).") from error
             if face is not None:
@@ -104,19 +105,54 @@ class GivenTable:
         return self._faces.get(self._by_end.get(parts[-1] if parts else "", ""), [])
 
 
+class NameWithFaces(str):
+    """The name of a picture whose faces are known, whatever the detector.
+
+    Args:
+        name: Of the picture.
+        faces: In it.
+    """
+
+    faces: tuple[Detection, ...]
+
+    def __new__(cls, name: str, faces: Sequence[Detection]) -> NameWithFaces:
+        """The name, as text, with the faces."""
+        made = super().__new__(cls, name)
+        made.faces = tuple(faces)
+        return made
+
+
 def faces_in(detector: Detector, images: Sequence[Image], names: Sequence[str]) -> list[list[Detection]]:
-    """What a detector finds in pictures whose names are known; one of a table asks for them."""
+    """What a detector finds in pictures whose names are known; one of a table asks for them.
+
+    Raises:
+        ValueError: If a given face lies wholly outside its picture, or a picture is empty or not RGB uint8.
+    """
+    known = {i: name.faces for i, name in enumerate(names) if isinstance(name, NameWithFaces)}
+    if known:
+        left = [i for i in range(len(images)) if i not in known]
+        found = dict(
+            zip(left, faces_in(detector, [images[i] for i in left], [names[i] for i in left]), strict=True)
+        )
+        return [
+            GivenFaces([known[i]]).detect([image])[0] if i in known else found[i]
+            for i, image in enumerate(images)
+        ]
     if isinstance(detector, GivenTable):
         return detector.detect_named(images, names)
     return detector.detect(images)
 
 
-def _face(box: Sequence[float] | None, landmarks: Sequence[float] | None) -> Detection | None:
-    """A face of a table, with a box about its landmarks where it has none."""
+def face_of(box: Sequence[float] | None, landmarks: Sequence[float] | None) -> Detection:
+    """A face by its box (4,), its landmarks (10,), or both; a box is drawn about landmarks that have none.
+
+    Raises:
+        ValueError: If there is neither, or they are not as :class:`halfsmile.faces.detect.Detection` asks.
+    """
     points = None if landmarks is None else np.array(landmarks, np.float32).reshape(5, 2)
     if box is None:
         if points is None:
-            return None
+            raise ValueError("a face needs a box or landmarks")
         corners = move(np.reshape(TEMPLATE_BOX, (2, 2)), similarity(TEMPLATE, points))
         box = [*corners.min(0), *corners.max(0)]
     return Detection(np.array(box, np.float32), points)

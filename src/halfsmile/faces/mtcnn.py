@@ -75,7 +75,7 @@ class Mtcnn:
         self.min_face = min_face
         self.working_size = working_size
         self.thresholds = thresholds
-        self._small_faces = YuNetNetwork(MODEL, threads) if small_faces else None
+        self._small_faces = YuNetNetwork(MODEL) if small_faces else None
         folder = network_folder()
         self._proposal = _session(folder / "pnet.onnx", threads)
         self._refinement = _session(folder / "rnet.onnx", threads)

@@ -1,7 +1,7 @@
 """Faces that are too small in a picture as a detector works on it: looked for where something hints at one.
 
 A look costs as much as it has pixels, and a large photograph holds mostly none of them. YuNet's score is a
-hint long before it is an answer: of faces of 22 pixels it gives 98 % a score of 0.05 or more, of what is no
+hint long before it is an answer: of faces of 24 pixels it gives 97 % a score of 0.1 or more, of what is no
 face hardly anything (docs/experiments.md, 2026-11-30). So the whole picture is looked at in a size at which
 faces of 40 pixels have 24, in tiles, and only what lies around a hint is cut out in full resolution.
 """
@@ -22,9 +22,10 @@ from halfsmile.faces.detect import Detection
 from halfsmile.faces.yunet_network import OVERLAP, YuNetNetwork
 
 HINT = 0.05  # score from which on something may be a face
+LIKELY = 0.07  # the same in a first look at a picture that is hardly shrunk
 SHARE = 0.6  # of the picture's size in which hints are looked for
 TILE, LAP = 1280, 96  # pixels of a side of a tile there, and of what neighbors share
-PATCH = 256  # pixels of the side of what is cut out around a hint
+PATCH = 192  # pixels of the side of what is cut out around a hint
 FILL = 0.4  # of a patch that a face may fill; what is larger is shrunk to that
 SEEN = 40  # pixels of a patch from which on a face is found for sure
 PATCHES = 400  # at most, in a picture

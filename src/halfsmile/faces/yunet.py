@@ -12,9 +12,11 @@ from pathlib import Path
 
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection, require_pictures, shrink
-from halfsmile.faces.small_faces import HINT, SHARE, apart, distinct, hints, patches
+from halfsmile.faces.small_faces import LIKELY, SHARE, apart, distinct, hints, patches
 from halfsmile.faces.yunet_network import MODEL, YuNetNetwork
+from halfsmile.utils.cpu import processors
 from halfsmile.utils.download import download, is_url
+from halfsmile.utils.parallel.threads import map_in_threads
 
 __all__ = ["MODEL", "YuNet"]
 
@@ -32,7 +34,8 @@ class YuNet:
         small_faces: Look closely, too, where a face of a larger picture may have become too small; see
             :mod:`halfsmile.faces.small_faces`.
         cache: Folder for the downloaded model; halfsmile's cache if None.
-        threads: Threads of a look; None for all processors that this process may use.
+        threads: Pictures that are looked at side by side; None for one on each processor that this process
+            may use.
 
     Raises:
         ValueError: If the file does not exist or is no such model, the download fails or has another SHA-256,
@@ -58,17 +61,21 @@ class YuNet:
         self.small_faces = small_faces
         source = str(MODEL if model is None else model)
         path = download(source, cache=cache) if is_url(source) else Path(source)
-        self._network = YuNetNetwork(path, threads)
+        self._threads = threads or processors()
+        self._network = YuNetNetwork(path)
         self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Find all faces; see :class:`halfsmile.faces.detect.Detector`."""
         require_pictures(images)
-        return [self._detect(image) for image in images]
+        if self._threads == 1 or len(images) < 2:
+            return [self._detect(image) for image in images]
+        return list(map_in_threads(self._detect, images, threads=self._threads, ahead=self._threads))
 
     def _detect(self, image: Image) -> list[Detection]:
         longest = max(image.shape[:2])
         is_large = self.small_faces and longest > self.working_size
+        least = min(LIKELY, self.threshold) if is_large else self.threshold
         pixels, scale = shrink(image, self.working_size)
         seen = [
             Detection(
@@ -76,7 +83,7 @@ class YuNet:
                 None if face.landmarks is None else face.landmarks * scale,
                 face.score,
             )
-            for face in self._network.look(pixels, min(HINT, self.threshold) if is_large else self.threshold)
+            for face in self._network.look(pixels, least)
         ]
         found = [face for face in seen if face.score >= self.threshold]
         if not is_large:

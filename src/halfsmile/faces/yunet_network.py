@@ -15,7 +15,6 @@ import numpy as np
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.boxes import suppress
 from halfsmile.faces.detect import Detection, Floats
-from halfsmile.utils.cpu import processors
 from halfsmile.utils.runtime import import_onnxruntime
 
 MODEL = Path(__file__).parent / "models" / "face_detection_yunet_2026may.onnx"
@@ -26,24 +25,22 @@ _OUTPUTS = tuple(f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") fo
 
 
 class YuNetNetwork:
-    """A loaded network; may be shared between threads.
+    """A loaded network, which computes in the thread that asks; may be shared between threads.
 
     Args:
         path: Its ONNX file.
-        threads: Threads of a look; None for all processors that this process may use.
 
     Raises:
         ValueError: If the file does not exist or is no such network.
     """
 
-    def __init__(self, path: Path, threads: int | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise ValueError(f"YuNet's model {path} does not exist.")
         onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
-        options.intra_op_num_threads = threads or processors()
-        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_mem_pattern = False  # pictures have many sizes
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:

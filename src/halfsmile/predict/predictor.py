@@ -347,7 +347,7 @@ class Predictor:
         crops = [self.crops(image, faces) for image, (faces, _) in zip(colored, placed, strict=True)]
         rows = iter(self.answers(crops).rows())
         results = []
-        for image, (faces, odd), source in zip(colored, placed, sources, strict=True):
+        for image, (faces, odd), source in zip(colored, placed, map(str, sources), strict=True):
             found = Faces(self.result(face, *next(rows), source, image=image) for face in faces)
             found.left_out = tuple(NoFace(source=source, reason=reason) for reason in odd)
             results.append(found)

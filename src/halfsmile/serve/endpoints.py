@@ -71,7 +71,7 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: ServerLimits) -
                     images[i] = await _in_a_thread(decode_picture, sent[i], limits.pixels)
                 except BadImageError as error:
                     results[i]["error"] = str(error)
-            found = await batcher.faces(list(images.values()), [sent[i].name for i in images])
+            found = await batcher.faces(list(images.values()), [sent[i].source for i in images])
         for (i, image), answer in zip(images.items(), found, strict=True):
             results[i]["height"], results[i]["width"] = image.shape[:2]
             if isinstance(answer, ValueError):
@@ -94,6 +94,8 @@ def add_pictures(app: FastAPI, predictor: FacePredictor, limits: ServerLimits) -
         """Send the multipart field `files` (one or more), one picture as the body, or JSON with Base64.
 
         A picture that can't be read has an `error` in its result; the others are answered all the same.
+        With `boxes` no faces are looked for: in JSON beside the `image`, in a form as a field with a list for
+        each file, [left, top, right, bottom] or ten numbers for five landmarks, in pixels.
         """
         start = time.perf_counter()
         sent = await read_pictures(request, limits.files)

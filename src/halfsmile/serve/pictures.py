@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
@@ -14,6 +15,9 @@ from starlette.requests import Request
 from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.image_header import image_size
 from halfsmile.data.preprocess import Image
+from halfsmile.faces.detect import Detection
+from halfsmile.faces.given_table import NameWithFaces
+from halfsmile.serve.known_faces import faces_of_field, faces_of_json
 
 FORMATS = {
     b"\xff\xd8\xff": "image/jpeg",
@@ -34,10 +38,17 @@ class Sent:
     Args:
         name: As the client calls it, for the answer only.
         data: Its bytes.
+        faces: Those that the client found itself; None leaves it to the server.
     """
 
     name: str
     data: bytes
+    faces: tuple[Detection, ...] | None = None
+
+    @property
+    def source(self) -> str:
+        """The name, with the faces that are known."""
+        return self.name if self.faces is None else NameWithFaces(self.name, self.faces)
 
 
 async def read_pictures(request: Request, most: int) -> list[Sent]:
@@ -62,7 +73,14 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
                 )
             if len(uploads) > most:
                 raise HTTPException(413, too_many(len(uploads), most))
-            return [Sent(file_name(upload, "picture"), await upload.read()) for upload in uploads]
+            boxes = form.get("boxes")
+            known: Sequence[tuple[Detection, ...] | None] = [None] * len(uploads)
+            if isinstance(boxes, str):
+                known = faces_of_field(boxes, len(uploads))
+            return [
+                Sent(file_name(upload, "picture"), await upload.read(), faces)
+                for upload, faces in zip(uploads, known, strict=True)
+            ]
     if kind == "application/json":
         sent = await asyncio.to_thread(pictures_of_json, await request.body())
         if len(sent) > most:
@@ -91,7 +109,8 @@ def too_many(found: int, most: int) -> str:
 def pictures_of_json(data: bytes) -> list[Sent]:
     """Pictures in Base64: ``{"image": …}`` or ``{"images": [ … ]}``.
 
-    Each of several is a text or ``{"name": …, "image": …}``.
+    Each of several is a text or ``{"name": …, "image": …, "boxes": …}``; ``boxes`` are faces that the client
+    found itself.
     A text may be a ``data:`` address, as pages have them.
 
     Raises:
@@ -118,7 +137,9 @@ def pictures_of_json(data: bytes) -> list[Sent]:
         except ValueError as error:
             raise HTTPException(400, f"Image {number} is no Base64. {_JSON}") from error
         default = "picture" if single else f"picture {number}"
-        sent.append(Sent(shown_name(name or "") or default, pixels))
+        boxes = item.get("boxes") if isinstance(item, dict) else None
+        faces = faces_of_json(boxes, f"Image {number}")
+        sent.append(Sent(shown_name(name or "") or default, pixels, faces))
     return sent
 
 
