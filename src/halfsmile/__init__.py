@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from halfsmile import data, recipes
     from halfsmile.api import Run, evaluate, train
     from halfsmile.cross_validation import Folds, cross_validate
+    from halfsmile.label.session import Labeling
     from halfsmile.predict.face import Face, Faces, NoFace
     from halfsmile.predict.predictor import Predictor
 
@@ -22,6 +23,7 @@ __all__ = [
     "Face",
     "Faces",
     "Folds",
+    "Labeling",
     "NoFace",
     "Predictor",
     "Run",
@@ -37,6 +39,7 @@ _HOMES = {
     "Face": "halfsmile.predict.face",
     "Faces": "halfsmile.predict.face",
     "Folds": "halfsmile.cross_validation",
+    "Labeling": "halfsmile.label.session",
     "NoFace": "halfsmile.predict.face",
     "Predictor": "halfsmile.predict.predictor",
     "Run": "halfsmile.api",

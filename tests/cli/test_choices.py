@@ -13,6 +13,7 @@ from halfsmile.cli import (
     data_lists,
     data_options,
     evaluate,
+    label,
     options,
     predict,
     pseudo_label,
@@ -26,6 +27,7 @@ from halfsmile.data.split import Group
 from halfsmile.data.tables.values import BoxFormat
 from halfsmile.faces.detect import DetectorName
 from halfsmile.faces.prepare.settings import Settings
+from halfsmile.label.learn.acquisition import RULES
 from halfsmile.models import pretrained
 from halfsmile.predict.tables.sinks import TableFormat
 from halfsmile.recipes.config import Preset
@@ -50,6 +52,7 @@ def test_words_are_found_in_any_annotation() -> None:
 
 
 OPTIONS = {
+    "label --rule": (option(label.Label, "rule"), set(RULES)),
     "data --layout": (words(data_options.Layout), set(registry.LAYOUTS)),
     "data --label-rule": (words(data_options.LabelRule), set(ferplus.RULES)),
     "data --box": (option(data_options.Reading, "box"), words(BoxFormat)),

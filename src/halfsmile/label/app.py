@@ -16,8 +16,8 @@ from starlette.exceptions import HTTPException
 
 from halfsmile.data.decode import BadImageError
 from halfsmile.label.endpoints import add_endpoints
-from halfsmile.label.inputs import AnswerError
 from halfsmile.label.journal import DiskFullError
+from halfsmile.label.names import AnswerError
 from halfsmile.label.schema import Health
 from halfsmile.label.session import Labeling, NotReadyError, UnknownFaceError
 from halfsmile.serve.app import require_key

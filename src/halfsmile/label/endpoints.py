@@ -50,7 +50,7 @@ def project_of(labeling: Labeling, annotator: str = "me") -> dict[str, Any]:
             "rules": list(RULES),
             "preparing": share,
             "features": features,
-            "training": None if learning is None else learning.training,
+            "training": None if learning is None else learning.training or learning.recipe,
             "held": {"share": labeling.share, "answered": len(state.random_faces)},
             "stop": learning.stop_advice()
             if learning is not None
@@ -194,7 +194,7 @@ def _add_training(app: FastAPI, labeling: Labeling) -> None:
     def training() -> dict[str, Any]:
         """What is being trained, and what was."""
         learning = labeling.learning
-        return {"training": learning.training, "last": learning.last}
+        return {"training": learning.training or learning.recipe, "last": learning.last}
 
     @app.get("/v1/curve", response_model=schema.Curve, responses=schema.answers(503))
     def curve() -> dict[str, Any]:

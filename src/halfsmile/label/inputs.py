@@ -11,11 +11,11 @@ from halfsmile.data.exchange.import_labels import import_labels
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.registry import recognize
 from halfsmile.data.store.read import is_store
-from halfsmile.label.learn.acquisition import RULES
+from halfsmile.label.names import AnswerError
 from halfsmile.label.pool import Pool
 from halfsmile.label.preparing import Preparing
 from halfsmile.label.state import KINDS
-from halfsmile.taxonomy import FERPLUS, TAXONOMIES, from_labels
+from halfsmile.taxonomy import FERPLUS, from_labels
 
 if TYPE_CHECKING:
     from halfsmile.label.session import Labeling
@@ -24,10 +24,6 @@ FACES_NAME = "faces"
 """Store of the faces that were cut out for labeling, below the folder of the answers."""
 _CROPPED = ("ferplus", "rafdb", "affwild2", "store")
 _MOST_VOTES = 1e6
-
-
-class AnswerError(ValueError):
-    """An answer that can't be taken; the message says why."""
 
 
 def open_faces(
@@ -164,63 +160,3 @@ def _checked_votes(labeling: Labeling, votes: Mapping[str, Any]) -> dict[str, fl
     if not found:
         raise AnswerError("An answer of the kind votes has `votes` of which one is positive.")
     return found
-
-
-def named_classes(classes: Sequence[str] | str | None) -> list[str] | None:
-    """Classes by their names, or by the name of a taxonomy.
-
-    Raises:
-        ValueError: If there are fewer than two, one is there twice, or one can't be a name.
-    """
-    if classes is None:
-        return None
-    names = [part.strip() for part in classes.split(",")] if isinstance(classes, str) else list(classes)
-    if len(names) == 1 and names[0] in TAXONOMIES:
-        names = list(TAXONOMIES[names[0]].labels)
-    require_class_names(names)
-    if len(names) < 2 or len({name.casefold() for name in names}) < len(names):
-        raise ValueError(
-            f"Give two different classes or more (--classes calm,glad), or one of {', '.join(TAXONOMIES)}; "
-            f"found {', '.join(names)}."
-        )
-    return names
-
-
-def require_class_names(names: Sequence[str]) -> None:
-    """Refuse names that can't be classes: they become columns and folders.
-
-    Raises:
-        ValueError: With the name.
-    """
-    for name in names:
-        if (
-            not 0 < len(name) <= 60
-            or name != name.strip()
-            or name.startswith(".")
-            or any(c in '/\\:*?"<>|,' or not c.isprintable() for c in name)
-        ):
-            raise ValueError(
-                f"{name!r} can't be a class: names have 1 to 60 letters and signs, and become folders, "
-                'so none of / \\ : * ? " < > | , and no point at the beginning.'
-            )
-
-
-def require_rule(rule: str) -> None:
-    """Refuse a rule that isn't there.
-
-    Raises:
-        ValueError: With those that are.
-    """
-    if rule not in RULES:
-        raise ValueError(f"There is no rule {rule!r}; there are {', '.join(RULES)}.")
-
-
-def checked_name(annotator: str) -> str:
-    """The name of an annotator.
-
-    Raises:
-        AnswerError: If it can't be one.
-    """
-    if not 0 < len(annotator) <= 60 or not annotator.isprintable() or annotator != annotator.strip():
-        raise AnswerError(f"A name has 1 to 60 letters and signs, found {annotator[:80]!r}.")
-    return annotator

@@ -12,37 +12,24 @@ The HTTP interface calls nothing else. Every method may be called from any threa
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from halfsmile.label.asking import SHARE, Asking
-from halfsmile.label.inputs import (
-    checked_answer,
-    checked_name,
-    first_classes,
-    import_answers,
-    named_classes,
-    open_faces,
-    require_class_names,
-    require_rule,
-)
+from halfsmile.label.inputs import checked_answer, first_classes, import_answers, open_faces
 from halfsmile.label.journal import Journal
 from halfsmile.label.learn.acquisition import DEFAULT
 from halfsmile.label.learn.extractors import choose_extractor
 from halfsmile.label.learn.features import Extractor
-from halfsmile.label.learning import Learning
+from halfsmile.label.learn.learning import Learning
+from halfsmile.label.names import checked_change, checked_name, named_classes, require_rule
 from halfsmile.label.pool import Pool
 from halfsmile.label.preparing import Preparing
+from halfsmile.label.speed import Speed
 from halfsmile.label.state import VERSION, State
 from halfsmile.label.views import face_of
 
-PAUSE_SECONDS = 30.0
-"""Longer gaps between two answers are pauses and do not count for the speed."""
-RATE_WINDOW = 100
 ME = "me"
 
 
@@ -91,7 +78,7 @@ class Labeling:
         self._extractor, self._trains = extractor, trains
         self._classes, self._seed, self.share = classes, seed, share
         self.data = data
-        self._answer_times: dict[str, deque[tuple[float, int]]] = {}
+        self._speed = Speed()
         self._pool: Pool | None = None
         self._learning: Learning | None = None
         self._asking: Asking | None = None
@@ -333,8 +320,7 @@ class Labeling:
                 for event in fresh:
                     self._mark(int(event["face"]))
                     self.learning.note_answer(int(event["face"]))
-                times = self._answer_times.setdefault(name, deque(maxlen=RATE_WINDOW))
-                times.append((time.monotonic(), sum(event["kind"] != "skip" for event in fresh)))
+                self._speed.note(name, sum(event["kind"] != "skip" for event in fresh))
                 self.learning.wake()
             return self._told(name)
 
@@ -379,23 +365,8 @@ class Labeling:
             ValueError: If not exactly one is asked for, a name is empty or there already, or a class is
                 unknown.
         """
-        if sum(part is not None for part in (add, rename, merge)) != 1:
-            raise ValueError("Say one of add, rename and merge.")
         with self.guard:
-            known = self.state.classes
-            new = add if add is not None else rename[1] if rename else None
-            if new is not None:
-                require_class_names([new])
-                if new.casefold() in {name.casefold() for name in known if not rename or name != rename[0]}:
-                    raise ValueError(f"There is a class {new!r} already; the classes are {', '.join(known)}.")
-            for old in (rename[:1] if rename else merge) or ():
-                if old not in known:
-                    raise ValueError(f"There is no class {old!r}; the classes are {', '.join(known)}.")
-            if merge is not None and (merge[0] == merge[1] or len(known) < 3):
-                raise ValueError("Merge two different classes, of three or more: two must be left.")
-            change = (
-                {"add": add} if add else {"rename": list(rename)} if rename else {"merge": list(merge or ())}
-            )
+            change = checked_change(self.state.classes, add=add, rename=rename, merge=merge)
             self._record([{"event": "class", **change}])
             if self._learning is not None:
                 self.learning.classes_changed()
@@ -413,21 +384,9 @@ class Labeling:
                 self.learning.rank_again()
 
     def per_minute(self, annotator: str | None = None) -> float | None:
-        """Answers a minute of one person or of all together, pauses not counted; None before five of them."""
+        """Answers a minute of one person or of all together; see :class:`~halfsmile.label.speed.Speed`."""
         with self.guard:
-            people = [annotator] if annotator is not None else list(self._answer_times)
-            rates = []
-            for name in people:
-                times = list(self._answer_times.get(name, ()))
-                gaps = [
-                    (later - earlier, count)
-                    for (earlier, _), (later, count) in pairwise(times)
-                    if later - earlier <= PAUSE_SECONDS
-                ]
-                seconds, given = sum(gap for gap, _ in gaps), sum(count for _, count in gaps)
-                if given >= 4 and seconds > 0:
-                    rates.append(60 * given / seconds)
-            return sum(rates) if rates else None
+            return self._speed.per_minute(annotator)
 
     def problems(self) -> list[str]:
         """What went wrong and did not stop the work, in sentences."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from halfsmile.label.learn.head import _folds, fit_head
+from halfsmile.label.learn.head import _folds, fit_head, refit_head
 
 
 def blobs(count: int, classes: int = 3, *, seed: int = 0, spread: float = 0.5) -> tuple[Any, Any]:
@@ -94,6 +94,16 @@ def test_a_start_nearby_ends_at_the_same_head() -> None:
     warm = fit_head(x, one_hot(labels), ("a", "b", "c"), penalties=(0.3,), before=before)
     assert warm.head(x) == pytest.approx(cold.head(x), abs=0.01)
     assert (warm.out_of_sample == cold.out_of_sample).all()
+
+
+def test_a_few_more_labels_need_no_folds() -> None:
+    x, labels = blobs(200, spread=1.0)
+    before = fit_head(x[:180], one_hot(labels[:180]), ("a", "b", "c"), penalties=(0.3,))
+    whole = fit_head(x, one_hot(labels), ("a", "b", "c"), penalties=(0.3,))
+    quick = refit_head(x, one_hot(labels), ("a", "b", "c"), before)
+    assert quick.head.weight == pytest.approx(whole.head.weight, abs=0.05)
+    assert quick.head.temperature == before.head.temperature
+    assert len(quick.out_of_sample) == 0
 
 
 def test_one_class_is_refused_with_its_name() -> None:

@@ -30,7 +30,7 @@ class Learned:
         answers: Faces answered when it was trained.
         labels: Labels that it learned from.
         probabilities: (N, K) of all faces; 0 where a face has no features yet.
-        sampled: Rows of the labeled faces that it learned from.
+        sampled: Rows of labeled faces that were in folds, at this training or a little earlier.
         out_of_sample: (L, K) probabilities of those, from heads that had not learned from them.
         seconds: What the training took.
     """
