@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from halfsmile.data.manifest import Manifest
-from halfsmile.evaluation.judge import judge_answers, judge_priors, known_votes, label_shares
+from halfsmile.data.samplers import Sampling
+from halfsmile.evaluation.judge import expected_shares, judge_answers, judge_priors, known_votes
 from halfsmile.metrics.selective import ConformalSets
+from halfsmile.recipes import supervised
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 
 
@@ -45,9 +48,28 @@ def test_priors_by_hand() -> None:
     assert set(eight) == {"uniform", "natural"}
 
 
-def test_shares_of_labels_and_votes() -> None:
-    assert label_shares({"labeled": {"a": 3, "b": 1}}, ("a", "b", "c")) == (0.75, 0.25, 0.0)
-    assert label_shares({"labeled": {}}, ("a",)) is None
+@pytest.mark.parametrize(
+    ("sampling", "prior_shift", "expected"),
+    [
+        ("natural", 0.0, (0.9, 0.1, 0.0)),
+        ("sqrt", 0.0, (0.75, 0.25, 0.0)),
+        ("sqrt", -0.5, (0.9, 0.1, 0.0)),
+        ("natural", 0.5, (0.75, 0.25, 0.0)),
+        ("balanced", 0.0, (0.5, 0.5, 0.0)),
+    ],
+)
+def test_a_network_expects_what_it_met(
+    sampling: Sampling, prior_shift: float, expected: tuple[float, ...]
+) -> None:
+    recipe = supervised("tiny")
+    recipe = replace(recipe, finetune=replace(recipe.finetune, sampling=sampling), prior_shift=prior_shift)
+    data = {"labeled": {"a": 900, "b": 100}}
+    found = expected_shares(recipe, "finetune", data, ("a", "b", "c"))
+    assert found == pytest.approx(expected, abs=1e-6)
+    assert expected_shares(recipe, "finetune", {"labeled": {}}, ("a",)) is None
+
+
+def test_votes_are_known_where_each_row_has_some() -> None:
     rows: list[dict[str, object]] = [{"image": "1", "votes": [0.5, 0.5]}, {"image": "2", "votes": None}]
     manifest = Manifest.from_rows(rows, Path(), Taxonomy("ab", ("a", "b")))
     assert known_votes(manifest) is None

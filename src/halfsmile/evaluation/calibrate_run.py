@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from halfsmile.evaluation.inference import logits_and_norms, network_logits
-from halfsmile.evaluation.judge import NEVER, judge_answers, judge_priors, known_votes, label_shares
+from halfsmile.evaluation.judge import NEVER, expected_shares, judge_answers, judge_priors, known_votes
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import (
     Temperature,
@@ -179,7 +179,8 @@ def calibrate_run(
         judged["votes"] = asdict(vote_errors(vote_temperature(logits), votes))
     if feature_norm is not None:
         judged["unlike"] = float((norms < feature_norm).mean())
-    shares = label_shares(folder.data(), model.taxonomy.labels)
+    recipe = read_recipe(folder.recipe_path)
+    shares = expected_shares(recipe, stage, folder.data(), model.taxonomy.labels)
     judged["priors"] = judge_priors(temperature(logits), targets, model.taxonomy, shares=shares)
     return Calibration(
         stage=stage,

@@ -12,6 +12,8 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets
 from halfsmile.predict.prior import NATURAL, NATURAL_SHARES, UNIFORM, reweigh
+from halfsmile.recipes.config import Recipe
+from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 
 Floats = npt.NDArray[np.float32]
@@ -92,10 +94,28 @@ def judge_priors(
     return found
 
 
-def label_shares(data: Mapping[str, Any], labels: Sequence[str]) -> tuple[float, ...] | None:
-    """Shares of the classes among the labels that a run learned from; None where it had none."""
-    counts = [data["labeled"].get(label, 0) for label in labels]
-    return tuple(round(count / sum(counts), 6) for count in counts) if sum(counts) else None
+def expected_shares(
+    recipe: Recipe, stage: StageName, data: Mapping[str, Any], labels: Sequence[str]
+) -> tuple[float, ...] | None:
+    """How often a network expects each class: as often as it met it, changed by the shift of its logits.
+
+    Args:
+        recipe: Its sampling of the stage says how often a class was drawn, its ``prior_shift`` what was taken
+            out since.
+        stage: That the network is of.
+        data: What the run knows of its data: ``labeled`` has the count of each class.
+        labels: In the order of the network.
+
+    Returns:
+        Shares that sum to 1; None where the run had no labels.
+    """
+    counts = np.array([data["labeled"].get(label, 0) for label in labels], np.float64)
+    if not counts.any():
+        return None
+    config = getattr(recipe, stage)
+    power = {"natural": 1.0, "sqrt": 0.5, "balanced": 0.0}[config.sampling] - recipe.prior_shift
+    shares = np.where(counts > 0, np.maximum(counts, 1) ** power, 0.0)
+    return tuple(float(round(share, 6)) for share in shares / shares.sum())
 
 
 def known_votes(manifest: Manifest) -> Floats | None:

@@ -13,7 +13,7 @@ import numpy as np
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_open_shares
 from halfsmile.evaluation.inference import network_logits
-from halfsmile.evaluation.judge import label_shares
+from halfsmile.evaluation.judge import expected_shares
 from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import ExportedModel, Parity, require
@@ -185,7 +185,7 @@ def model_facts(
         set_floor=None if calibration.sets is None else calibration.sets.floor,
         vote_temperature=calibration.vote_temperature,
         feature_norm=calibration.feature_norm,
-        prior=label_shares(folder.data(), model.taxonomy.labels),
+        prior=expected_shares(recipe, calibration.stage, folder.data(), model.taxonomy.labels),
         weights_sha256=_sha256(folder.weights_path(calibration.stage)),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )
