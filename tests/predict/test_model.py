@@ -182,11 +182,19 @@ def test_files_of_older_exports_lack_sets_and_weights() -> None:
     metadata = {
         name: value
         for name, value in FACTS.to_metadata().items()
-        if name not in ("halfsmile.sets", "halfsmile.weights_sha256")
+        if name not in ("halfsmile.sets", "halfsmile.weights_sha256", "halfsmile.entries")
     }
     facts = ModelFacts.from_metadata(metadata)
     assert facts == replace(FACTS, weights_sha256=None, set_coverage=None, set_floor=None)
-    assert facts.to_metadata() == metadata
+    assert facts.to_metadata() == {"halfsmile.entries": str(len(metadata) + 1), **metadata}
+
+
+def test_entries_that_were_cut_off_are_missed() -> None:
+    metadata = FACTS.to_metadata()
+    *kept, last = metadata
+    assert last == "halfsmile.sets"
+    with pytest.raises(ValueError, match=f"{len(kept)} of {len(metadata)} entries of metadata"):
+        ModelFacts.from_metadata({name: metadata[name] for name in kept})
 
 
 def without(key: str) -> dict[str, str]:

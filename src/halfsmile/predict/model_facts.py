@@ -15,6 +15,9 @@ WEIGHTS = "halfsmile.weights_sha256"
 SETS = "halfsmile.sets"
 VOTES = "halfsmile.votes"
 PRIOR = "halfsmile.prior"
+ENTRIES = "halfsmile.entries"
+"""The first entry: how many there are, so that a file that was cut before the last ones is known."""
+
 FAMILIAR = "halfsmile.feature_norm"
 TEMPLATES = ("ferplus",)
 
@@ -115,7 +118,7 @@ class ModelFacts:
         crop = self.preprocessing
         threshold = {"target_error": self.target_error, "confidence": self.threshold}
         sets = {"coverage": self.set_coverage, "floor": self.set_floor}
-        return {
+        entries = {
             "halfsmile.format": FORMAT,
             "halfsmile.name": self.name,
             "halfsmile.labels": json.dumps(self.labels, ensure_ascii=False),
@@ -138,6 +141,7 @@ class ModelFacts:
             **({} if self.prior is None else {PRIOR: json.dumps(self.prior)}),
             **({} if self.feature_norm is None else {FAMILIAR: repr(self.feature_norm)}),
         }
+        return {ENTRIES: str(len(entries) + 1), **entries}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> ModelFacts:
@@ -169,7 +173,7 @@ class ModelFacts:
             votes = json.loads(metadata.get(VOTES, "null"))
             prior = json.loads(metadata.get(PRIOR, "null"))
             norm = json.loads(metadata.get(FAMILIAR, "null"))
-            return cls(
+            facts = cls(
                 name=metadata["halfsmile.name"],
                 labels=tuple(map(str, json.loads(metadata["halfsmile.labels"]))),
                 taxonomy=metadata["halfsmile.taxonomy"],
@@ -190,3 +194,10 @@ class ModelFacts:
             raise ValueError(f"its metadata lack {error}.") from error
         except (TypeError, json.JSONDecodeError) as error:
             raise ValueError(f"its metadata are not as expected ({error}).") from error
+        held = sum(name.startswith("halfsmile.") for name in metadata)
+        if ENTRIES in metadata and metadata[ENTRIES] != str(held):
+            raise ValueError(
+                f"it has {held} of {metadata[ENTRIES]} entries of metadata, so it was cut. Copy it again, or "
+                "export its run again."
+            )
+        return facts
