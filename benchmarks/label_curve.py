@@ -5,8 +5,10 @@
 
 The pool is the training split without its labels; the annotator answers with them. After each training the
 newest head is measured on the other splits, which nothing else sees. Labels are counted as a person would:
-all answers, those that are kept apart to measure included. Each rule and seed is written when it is finished,
-and passed over by the next call; features of the pool are computed once.
+all answers, those that are kept apart to measure included. ``--direct`` lets the rules pick without server
+and session, all answers teach, and the head's penalty is fixed: a tenth of the time, to compare many rules.
+Each rule and seed is written when it is finished, and passed over by the next call; features of the pool are
+computed once.
 """
 
 from __future__ import annotations
@@ -25,9 +27,13 @@ import tyro
 from halfsmile.data.images import load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.registry import read_any
-from halfsmile.label.learn.acquisition import RULES
+from halfsmile.label.learn.acquisition import RULES, Situation
 from halfsmile.label.learn.extractors import choose_extractor
+from halfsmile.label.learn.head import fit_head, refit_head
+from halfsmile.label.learn.learning import CANDIDATES, CROSSED_AGAIN
+from halfsmile.label.learn.reduction import Reduction
 from halfsmile.label.session import Labeling
+from halfsmile.taxonomy import FERPLUS
 from halfsmile.utils.files import atomic_write, read_json, write_json
 
 Halves = npt.NDArray[np.float16]
@@ -46,10 +52,11 @@ class Test:
     features: Halves
     labels: npt.NDArray[np.str_]
 
-    def accuracy(self, head: Any) -> float:
-        """Share of the faces that a head names right."""
-        names = np.array(head.classes)[head.logits(self.features).argmax(axis=1)]
-        return float((names == self.labels).mean())
+    def scores(self, head: Any) -> tuple[float, float]:
+        """Accuracy of a head, and the mean of the recalls of the classes."""
+        right = np.array(head.classes)[head.logits(self.features).argmax(axis=1)] == self.labels
+        recalls = [right[self.labels == name].mean() for name in np.unique(self.labels)]
+        return float(right.mean()), float(np.mean(recalls))
 
 
 def read_test(manifest: Manifest, cache: Path) -> Test:
@@ -95,11 +102,13 @@ def click(
             learned = labeling.learning.learned
             if learned is not None and learned.number > number:
                 number = learned.number
+                found = test.scores(learned.head)
                 own = client.get("/v1/project").json()["model"]
                 points.append(
                     {
                         "answers": answered,
-                        "accuracy": test.accuracy(learned.head),
+                        "accuracy": found[0],
+                        "balanced": found[1],
                         "on_page": own["accuracy"],
                         "interval": own["interval"],
                         "tested": own["tested"],
@@ -118,10 +127,53 @@ def click(
     }
 
 
-def at(curve: Any, answers: float) -> float:
-    """Accuracy at a number of answers, between two points a straight line over the logarithm."""
+def pick(pool: Halves, truth: npt.NDArray[np.int64], rule: str, seed: int, most: int, test: Test) -> Any:
+    """The rule alone: 50 faces by chance, then 25 a training up to 200 labels, and 50 beyond.
+
+    Args:
+        pool: (N, R) reduced features of the faces that have a label.
+        truth: (N,) class indices.
+        rule: What picks.
+        seed: Of the first faces and of the rule.
+        most: Labels at the end.
+        test: With reduced features.
+    """
+    rng = np.random.default_rng([seed, 2])
+    labeled = np.random.default_rng([seed, 1]).permutation(len(pool))[:50]
+    classes, points, fit, crossed_at = FERPLUS.labels, [], None, 0
+    begin = time.monotonic()
+    while True:
+        x, y = pool[labeled].astype(np.float32), np.eye(len(classes))[truth[labeled]]
+        if fit is None or len(labeled) >= CROSSED_AGAIN * crossed_at:
+            fit, crossed_at = fit_head(x, y, classes, penalties=(0.3,)), len(labeled)
+        else:
+            fit = refit_head(x, y, classes, fit)
+        found = test.scores(fit.head)
+        points.append({"answers": len(labeled), "accuracy": found[0], "balanced": found[1]})
+        if len(labeled) >= most:
+            break
+        mask = np.ones(len(pool), np.bool_)
+        mask[labeled] = False
+        rows = np.flatnonzero(mask)
+        rows = np.sort(rng.choice(rows, min(len(rows), CANDIDATES), replace=False))
+        counts = np.bincount(truth[labeled], minlength=len(classes)).astype(float)
+        situation = Situation(fit.head(pool[rows]), pool[rows].astype(np.float32), x, counts)
+        count = min(most - len(labeled), 25 if len(labeled) < 200 else 50)
+        labeled = np.concatenate([labeled, rows[RULES[rule](situation, count, rng)]])
+    counts = np.bincount(truth[labeled], minlength=len(classes)).tolist()
+    return {
+        "rule": rule,
+        "seed": seed,
+        "points": points,
+        "per_class": dict(zip(classes, counts, strict=True)),
+        "minutes": (time.monotonic() - begin) / 60,
+    }
+
+
+def at(curve: Any, answers: float, score: str = "accuracy") -> float:
+    """A score at a number of answers, between two points a straight line over the logarithm."""
     x = np.log([point["answers"] for point in curve["points"]])
-    return float(np.interp(np.log(answers), x, [point["accuracy"] for point in curve["points"]]))
+    return float(np.interp(np.log(answers), x, [point[score] for point in curve["points"]]))
 
 
 def needed(curve: Any, accuracy: float) -> float:
@@ -134,7 +186,7 @@ def needed(curve: Any, accuracy: float) -> float:
 
 
 def tell(curves: list[Any]) -> None:
-    """Print accuracy by number of labels, and labels by accuracy."""
+    """Print accuracy and balanced accuracy by number of labels, and labels by accuracy."""
     by_rule = defaultdict(list)
     for curve in curves:
         by_rule[curve["rule"]].append(curve)
@@ -143,7 +195,13 @@ def tell(curves: list[Any]) -> None:
     print("| rule | " + " | ".join(f"{n:,}" for n in steps) + " |")
     print("|---|" + "---|" * len(steps))
     for rule, found in by_rule.items():
-        cells = [f"{100 * np.mean([at(curve, n) for curve in found]):.1f}" for n in steps]
+        cells = [
+            " / ".join(
+                f"{100 * np.mean([at(curve, n, score) for curve in found]):.1f}"
+                for score in ("accuracy", "balanced")
+            )
+            for n in steps
+        ]
         print(f"| `{rule}` | " + " | ".join(cells) + " |")
     print("\n| rule | " + " | ".join(f"{100 * target:.0f} %" for target in TARGETS) + " |")
     print("|---|" + "---|" * len(TARGETS))
@@ -207,6 +265,7 @@ def main(
     seeds: tuple[int, ...] = (0, 1),
     most: int = 2800,
     plot: Path | None = None,
+    direct: bool = False,
 ) -> None:
     """Measure rules on a labeled data set with a training split.
 
@@ -217,6 +276,7 @@ def main(
         seeds: Of everything that is left to chance.
         most: Labels of a session.
         plot: Where to draw the curves, an SVG file.
+        direct: The rules alone; features must be there from a session.
     """
     manifest = read_any(data)
     pool = manifest.split("train")
@@ -224,11 +284,19 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     pool.without_labels().save(out / "pool.parquet")
     test = read_test(manifest.split("valid", "test"), out / "test.npy")
+    if direct:
+        with np.load(out / "features" / "reduced.npz") as saved:
+            reduced, reduction = saved["reduced"], Reduction(saved["mean"], saved["matrix"])
+        test = Test(reduction(test.features).astype(np.float16), test.labels)
+        classes = pool.class_indices()
+        kept = np.flatnonzero((classes >= 0) & reduced.any(axis=1))
     curves = []
     for seed in seeds:
         for rule in rules:
-            path = out / f"{rule}-{seed}.json"
-            if not path.is_file():
+            path = out / f"{'direct-' if direct else ''}{rule}-{seed}.json"
+            if not path.is_file() and direct:
+                write_json(path, pick(reduced[kept], classes[kept], rule, seed, most, test))
+            elif not path.is_file():
                 folder = out / f"labels-{rule}-{seed}"
                 shutil.rmtree(folder, ignore_errors=True)
                 if (out / "features").is_dir():
@@ -239,12 +307,10 @@ def main(
                 shutil.rmtree(folder)
             curves.append(read_json(path))
             last = curves[-1]["points"][-1]
-            print(
-                f"{rule}, seed {seed}: {100 * last['accuracy']:.1f} % after {last['answers']:,} labels, on "
-                f"the page {100 * last['on_page']:.1f} of {last['tested']}, "
-                f"{curves[-1]['minutes']:.1f} minutes",
-                flush=True,
-            )
+            told = f"{rule}, seed {seed}: {100 * last['accuracy']:.1f} % after {last['answers']:,} labels"
+            if not direct:
+                told += f", on the page {100 * last['on_page']:.1f} of {last['tested']}"
+            print(f"{told}, {curves[-1]['minutes']:.1f} minutes", flush=True)
     tell(curves)
     if plot is not None:
         draw(curves, plot)

@@ -57,6 +57,14 @@ def test_the_table_beside_it_names_the_pictures_from_where_it_lies(done: Labelin
     assert {Path(name).name: label for name, label in found.items()} == expected
 
 
+def test_a_table_to_take_away_names_whole_paths(done: Labeling, drawn: Drawn) -> None:
+    path, kind = export(done, "csv")
+    assert kind == "text/csv"
+    names = [line.split(",")[0] for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    path.unlink()
+    assert {Path(name).parent for name in names} == {drawn[0].resolve()}
+
+
 def test_class_folders(done: Labeling, drawn: Drawn, tmp_path: Path) -> None:
     path, kind = export(done, "folders")
     assert kind == "application/zip"

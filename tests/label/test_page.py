@@ -263,6 +263,22 @@ def test_undo_back_skip_and_votes(labels: Labels, page: Page) -> None:
         assert labels.answers().keys() < {"0", "1", "2"}
 
 
+def test_a_face_that_can_not_be_seen_is_not_labeled(labels: Labels, context: BrowserContext) -> None:
+    page = context.new_page()  # a picture that is missing is an error in the console
+    page.route("**/v1/faces/1/image", lambda route: route.fulfill(status=404))
+    with serving(labels) as url:
+        start(page, url)
+        press(page, "2")
+        page.wait_for_selector("#stage[data-lost='Its picture can’t be read.']")
+        page.keyboard.press("2")
+        holds(page, "document.getElementById('live').textContent.includes('can’t be seen')")
+        page.keyboard.press("s")
+        press(page, "3")
+        holds(page, ALL_SAVED)
+        kinds = {face: said["me"]["kind"] for face, said in labels.answers().items()}
+        assert kinds == {"0": "label", "1": "skip", "2": "label"}
+
+
 def test_the_guess_is_shown_but_does_not_sway_where_it_measures(labels: Labels, page: Page) -> None:
     labels.trained = [10]
     with serving(labels) as url:

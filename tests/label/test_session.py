@@ -18,6 +18,7 @@ from tests.label.conftest import COUNT, NAMES, Opened, Pixels, click, say
 
 from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.label.journal import read_events
+from halfsmile.label.learn.head import fit_head
 from halfsmile.label.names import AnswerError
 from halfsmile.label.session import Labeling, UnknownFaceError
 from halfsmile.label.state import UnknownClassError
@@ -28,8 +29,9 @@ Drawn = tuple[Path, list[str]]
 def test_it_learns_while_it_is_labeled(opened: Opened, drawn: Drawn) -> None:
     labeling = opened()
     assert labeling.learning.wait()
-    click(labeling, drawn[1], 60)
-    assert labeling.learning.wait()
+    for _ in range(2):
+        click(labeling, drawn[1], 30)
+        assert labeling.learning.wait()
     learned = labeling.learning.learned
     assert learned is not None
     assert learned.number >= 2
@@ -150,19 +152,16 @@ def test_undo_gives_the_face_back(opened: Opened) -> None:
 def test_classes_renamed_while_training(
     opened: Opened, drawn: Drawn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from halfsmile.label.learn import learning as module
-
     labeling = opened(share=0.0)
     labeling.learning.wait()
     begun, go = threading.Event(), threading.Event()
-    fit = module.fit_head  # type: ignore[attr-defined]
 
     def slow(*arguments: Any, **options: Any) -> Any:
         begun.set()
         assert go.wait(20)
-        return fit(*arguments, **options)
+        return fit_head(*arguments, **options)
 
-    monkeypatch.setattr(module, "fit_head", slow)
+    monkeypatch.setattr("halfsmile.label.learn.learning.fit_head", slow)
     click(labeling, drawn[1], 30)
     assert begun.wait(20)
     labeling.change_classes(rename=("neutral", "calm"))

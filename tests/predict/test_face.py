@@ -20,6 +20,7 @@ def test_results_are_plain_json() -> None:
                 "box": tuple(read["box"]),
                 "landmarks": tuple(tuple(point) for point in read["landmarks"]),
                 "possible": tuple(read["possible"]),
+                "picture_size": tuple(read["picture_size"]),
             }
         )
         == FACE

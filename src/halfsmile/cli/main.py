@@ -20,7 +20,7 @@ from halfsmile.cli.label import Label
 from halfsmile.cli.predict import Predict
 from halfsmile.cli.pseudo_label import PseudoLabel
 from halfsmile.cli.serve import Serve
-from halfsmile.cli.train import Train
+from halfsmile.cli.train import Train, explain
 from halfsmile.utils.console import make_console
 from halfsmile.utils.errors import StopRequestedError
 
@@ -72,13 +72,18 @@ def _run(arguments: list[str] | None) -> None:
         print(f"halfsmile {__version__}")
         return
     _require_each_option_once(given)
-    command = tyro.extras.subcommand_cli_from_dict(
-        COMMANDS,
-        prog="halfsmile",
-        description="Facial-expression recognition from a few labeled faces and many unlabeled ones. "
-        "halfsmile COMMAND --help explains a command, halfsmile --version says which version this is.",
-        args=arguments,
-    )
+    try:
+        command = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="halfsmile",
+            description="Facial-expression recognition from a few labeled faces and many unlabeled ones. "
+            "halfsmile COMMAND --help explains a command, halfsmile --version says which version this is.",
+            args=arguments,
+        )
+    except SystemExit:
+        if given[:1] == ["train"] and {"-h", "--help"} & set(given):
+            explain(given)
+        raise
     console = make_console(stderr=True)
     try:
         command.run()

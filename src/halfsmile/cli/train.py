@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,6 +15,7 @@ import tyro
 from halfsmile.cli.data_options import PUBLISHED, Reading
 from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Paths, Text, require_paths
+from halfsmile.cli.setting_names import require_settings
 from halfsmile.runs.folder import require_free_or_run
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console
@@ -47,6 +51,66 @@ Settings = Annotated[
     tyro.conf.arg(name="set", metavar="STAGE.FIELD=VALUE", help_behavior_hint="(default: none)"),
 ]
 Threads = Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: measured)")]
+
+
+RENAMED = {
+    "ssfer-ferplus": "ssfer",
+    "supervised-ferplus": "supervised",
+    "ssfer-folders": "ssfer",
+    "supervised-folders": "supervised",
+    "semi-ferplus": "fixmatch",
+    "abaw6-ferplus": "abaw6",
+    "boxed-ferplus": "default-model",
+    "boxed-enlarged-ferplus": "default-model",
+    "sequences-synthetic": "temporal",
+    "sequences-cpu": "temporal",
+    "abaw6-affwild2": "abaw6",
+}
+"""Names from when a method's name carried its data set, as recipes know them, too."""
+
+
+def require_method(name: str) -> None:
+    """Refuse an unknown method before anything slow is imported.
+
+    Raises:
+        ValueError: With the nearest names, or with the new one.
+    """
+    if name in METHOD_NAMES:
+        return
+    if name in RENAMED:
+        raise ValueError(
+            f"{name} is now called by its method, and the data set is recognized: "
+            f"halfsmile train {RENAMED[name]} --data DATA --out RUN"
+        )
+    near = get_close_matches(name, METHOD_NAMES, n=3)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise ValueError(f"Unknown method {name!r}; known are {', '.join(METHOD_NAMES)}.{meant}")
+
+
+def explain(arguments: Sequence[str]) -> None:
+    """Behind the help: the stages of the method that is named, and what ``--set`` can replace in them."""
+    method = next((word for word in arguments[1:2] if word in METHOD_NAMES), None)
+    if method is None:
+        make_console().print(
+            "halfsmile train METHOD --help shows the stages of a method and its fields for --set as well."
+        )
+        return
+    if importlib.util.find_spec("torch") is None:
+        return
+    from halfsmile.recipes.named import recipe_named
+    from halfsmile.recipes.overrides import field_values
+    from halfsmile.runs.stages import STAGES
+
+    recipe = recipe_named(method)
+    console = make_console()
+    own = [stage.name for stage in STAGES if getattr(recipe, stage.name, None) is not None]
+    console.print(
+        f"\n{method} has the stages {', '.join(own)}. Its fields for --set, with values of the preset cpu "
+        "for faces of one's own (--dry-run shows those for your data):",
+        highlight=False,
+    )
+    for name, value in field_values(recipe):
+        console.print(f"  {name}={value}", markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -137,6 +201,8 @@ class Train(Reading):
         )
         if self.out is not None and self.folds is None:
             require_free_or_run(self.out)
+        require_method(self.method)
+        require_settings(self.settings)
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"--threads must be at least 1, found {self.threads}.")
         from halfsmile import api

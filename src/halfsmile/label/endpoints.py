@@ -72,7 +72,7 @@ def _add_questions(app: FastAPI, labeling: Labeling) -> None:
         """Classes, counts, the newest model, what is going on."""
         return project_of(labeling, annotator)
 
-    @app.get("/v1/next", response_model=schema.Next, responses=schema.answers(422))
+    @app.get("/v1/next", response_model=schema.Next, responses=schema.answers(409, 503, 507))
     def next_faces(
         annotator: Annotator = "me",
         count: Annotated[int, Query(ge=1, le=MOST_AHEAD)] = 1,

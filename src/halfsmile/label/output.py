@@ -93,8 +93,7 @@ def export(labeling: Labeling, form: str) -> tuple[Path, str]:
     path = Path(handle.name)
     try:
         if form == "csv":
-            whole = Manifest(manifest.table, manifest.root.resolve(), manifest.taxonomy)
-            export_csv(whole, path)
+            export_csv(manifest, path, whole_paths=True)
             return path, "text/csv"
         with tempfile.TemporaryDirectory(prefix="halfsmile-label-") as folder:
             out = Path(folder) / "labels"

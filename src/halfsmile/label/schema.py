@@ -299,5 +299,5 @@ def answers(*refusals: int) -> dict[int | str, dict[str, Any]]:
     }
     return {
         code: {"model": Refusal, "description": reasons[code]}
-        for code in sorted({400, 401, 403, 429, *refusals})
+        for code in sorted({400, 401, 403, 422, 429, *refusals})
     }

@@ -126,6 +126,13 @@ def train_run(
         if not folder.finished(stage):
             require_partners(recipe, stage, where.world_size)
     reuse_freed_memory()
+    planned = [stage for stage in STAGES if stage.name in stages]
+    titles = [stage.title for stage in planned if getattr(recipe, stage.name, None) is not None]
+    console.print(
+        f"Training {recipe.name} into {folder.path}: {', then '.join(titles)}. Ctrl-C stops cleanly; the "
+        "same command goes on.",
+        soft_wrap=True,
+    )
     sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed, pseudo_labels=pseudo_labels)
     budget = _budget(folder, recipe, sets, budget)
     with _nothing_left(folder) if where.is_main else contextlib.nullcontext():
@@ -218,11 +225,12 @@ def _precision(folder: RunFolder, where: Processes, console: Console) -> Precisi
         found = find_checkpoint(folder.stage(stage.name) / "checkpoint")
         if found is not None:
             kept: Any = found.state["precision"]
-            console.print(f"{kept} as before")
+            console.print(f"Computing in {kept}, as the run did before.")
             return kept  # type: ignore[no-any-return]
     choice = choose_precision(where.device)
     whole = any(where.agree(choice.precision == "float32"))
     overruled = whole and choice.precision == "bfloat16"
     reason = "another process is not faster in bf16" if overruled else choice.reason
-    console.print(f"{'float32' if whole else 'bfloat16'}: {reason}")
+    bits = "float32, the usual numbers of 32 bits" if whole else "bfloat16, numbers of 16 bits"
+    console.print(f"Computing in {bits}: {reason}.", soft_wrap=True)
     return "float32" if whole else "bfloat16"

@@ -258,3 +258,12 @@ def test_empty_folders_of_classes_are_a_fault(tmp_path: Path, above: str) -> Non
 def test_folders_without_anything_empty_have_no_fault(tmp_path: Path) -> None:
     write(tmp_path, "train/happy/1.jpg", "train/sad/1.jpg", "test/sad/1.jpg", "test/happy/2.jpg")
     assert read_any(tmp_path).notes == ()
+
+
+def test_folders_around_those_of_the_labels_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "P1/happy/1.png", "P1/sad/2.png", "P2/happy/3.png")
+    (note,) = read_any(tmp_path).notes
+    assert note.startswith("The folders P1, P2 around those of the labels were passed over")
+    assert "--from-names '{person}/{label}/*'" in note
+    assert "--splits P1=train P2=test" in note
+    assert not read_any(write(tmp_path / "b", "x/train/happy/1.png", "x/test/sad/2.png")).notes

@@ -490,3 +490,9 @@ def test_a_table_none_of_whose_pictures_is_there_says_which_are(tmp_path: Path) 
     assert "2 of 2 pictures" in note
     assert "There are 1 others, first pictures/b.png" in note
     assert "--columns image=COLUMN" in note
+
+
+def test_valence_and_arousal_alone_are_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("image,valence,arousal\na.png,0.1,0.2\nb.png,0.3,0.1\n")
+    notes = [note for note in read(tmp_path / "t.csv").notes if isinstance(note, LeftOut)]
+    assert any("arousal, valence and no classes" in note for note in notes)

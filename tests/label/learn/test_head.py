@@ -19,7 +19,7 @@ def blobs(count: int, classes: int = 3, *, seed: int = 0, spread: float = 0.5) -
 
 
 def one_hot(labels: npt.NDArray[Any], classes: int = 3) -> npt.NDArray[np.float64]:
-    return np.asarray(np.eye(classes)[labels], np.float64)
+    return np.asarray(np.eye(classes)[labels])
 
 
 def test_is_the_logistic_regression_of_scikit_learn() -> None:

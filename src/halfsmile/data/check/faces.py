@@ -49,7 +49,7 @@ def copies(subject: Subject) -> Iterator[Finding]:
                 f"{kind} copies in more than one split: {_pictures(leaks)} ({_leaked(manifest, leaks)}).",
                 "Scores are too good otherwise. `--clean` writes a list without them: training rows go "
                 "first, a test row never.",
-                _named(manifest, leaks),
+                _named(subject, leaks),
                 leaks,
             )
         across = set(leaks)
@@ -58,7 +58,7 @@ def copies(subject: Subject) -> Iterator[Finding]:
             yield Finding(
                 f"{kind} copies{' within a split' if has_splits else ''}: {_pictures(inside)}.",
                 "They count several times. Remove all but one if that is not meant.",
-                _named(manifest, inside),
+                _named(subject, inside),
                 inside,
                 is_problem=False,
             )
@@ -70,14 +70,14 @@ def copies(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             f"Equal pixels with different labels: {_pictures(differ)}.",
             "Decide for one label, or remove the pictures.",
-            _named(manifest, differ),
+            _named(subject, differ),
             differ,
         )
 
 
 def places(subject: Subject) -> Iterator[Finding]:
     """Boxes and landmarks that are not in their picture, or in another order."""
-    table, images = subject.manifest.table, subject.manifest.column("image")
+    table, images = subject.manifest.table, subject.shown()
     sizes = {}
     if subject.pictures is not None:
         sizes = dict(zip(subject.pictures.rows.tolist(), subject.pictures.sizes.tolist(), strict=True))
@@ -106,7 +106,7 @@ def places(subject: Subject) -> Iterator[Finding]:
     yield from of_rows(
         empty,
         "Pictures with an empty box, or one whose corners are the wrong way round",
-        'A box is x0, y0, x1, y1; a table with x, y, width, height is read with `box="size"`.',
+        "A box is x0, y0, x1, y1; a table with x, y, width, height is read with `--box xywh`.",
         images,
     )
     yield from of_rows(
@@ -121,7 +121,7 @@ def looks(subject: Subject) -> Iterator[Finding]:
     """Pictures that show nothing, and small ones."""
     if subject.pictures is None or not len(subject.pictures.rows):
         return
-    pictures, images = subject.pictures, subject.manifest.column("image")
+    pictures, images = subject.pictures, subject.shown()
     flat = pictures.rows[pictures.contrast < MIN_CONTRAST].tolist()
     yield from of_rows(flat, "Pictures of a single grey level, which show nothing", "Remove them.", images)
     small = pictures.rows[pictures.sizes.min(axis=1) < MIN_SIDE].tolist()
@@ -161,9 +161,9 @@ def _leaked(manifest: Manifest, groups: Sequence[Sequence[int]]) -> str:
     return ", ".join(f"{counts[split]:,} in {split}" for split in SPLITS if counts[split])
 
 
-def _named(manifest: Manifest, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:
+def _named(subject: Subject, groups: Sequence[Sequence[int]]) -> tuple[str, ...]:
     """A text for each group: its first picture, and the first of another split or else the second one."""
-    images, splits = manifest.column("image"), manifest.column("split")
+    images, splits = subject.shown(), subject.manifest.column("split")
     texts = []
     for group in groups:
         other = next((row for row in group if splits[row] != splits[group[0]]), group[1])

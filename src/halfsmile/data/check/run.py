@@ -22,6 +22,7 @@ from halfsmile.data.check.subject import Finding, Subject
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.registry import LAYOUTS, Layout, read_any, recognize
+from halfsmile.data.store.read import source_names
 from halfsmile.utils.console import plain
 
 FINDERS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
@@ -202,7 +203,8 @@ def check(
         manifest, unread = error.faces, error
     pictures = measure_pictures(manifest, progress=progress) if pixels else None
     duplicates = None if pictures is None else group_duplicates(pictures.signatures)
-    subject = Subject(manifest, pictures, duplicates, unread)
+    names = source_names(Path(manifest.root)) if found.name == "store" else {}
+    subject = Subject(manifest, pictures, duplicates, unread, names)
     findings = [finding for finder in FINDERS for finding in finder(subject)]
     findings.sort(key=lambda finding: not finding.is_problem)
     findings = [*_container_findings(found, manifest), *findings]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from halfsmile.data.check.duplicates import Duplicates
 from halfsmile.data.check.pictures import Pictures
@@ -38,12 +38,18 @@ class Subject:
         pictures: What was seen of them; None if they were not read.
         duplicates: None if they were not compared.
         unread: What was seen of labels that were not read.
+        names: What people know a picture by, by its locator, where that is something else.
     """
 
     manifest: Manifest
     pictures: Pictures | None
     duplicates: Duplicates | None
     unread: UnreadLabelsError | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def shown(self) -> list[str]:
+        """Each picture as people find it."""
+        return [self.names.get(image, image) for image in self.manifest.column("image")]
 
 
 def of_rows(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,13 +82,13 @@ def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> E
     return ExportedFaces(Path(out), len(written), bad)
 
 
-def export_csv(manifest: Manifest, path: Path) -> ExportedFaces:
+def export_csv(manifest: Manifest, path: Path, *, whole_paths: bool = False) -> ExportedFaces:
     """Write a table: one row per face, a column per number of box and landmarks, ``votes_<label>`` for votes.
 
     Missing values are empty. Pictures are named relative to the table, so that it can be read where it is; on
-    another drive by their whole path.
+    another drive, or if it is wanted, by their whole path.
     """
-    prefix = _prefix(manifest.root, Path(path).parent)
+    prefix = _prefix(manifest.root, None if whole_paths else Path(path).parent)
     labels = manifest.taxonomy.labels if manifest.taxonomy else ()
     votes = [f"votes_{label}" for label in labels]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
@@ -104,13 +105,13 @@ def export_csv(manifest: Manifest, path: Path) -> ExportedFaces:
     return ExportedFaces(Path(path), len(manifest))
 
 
-def _prefix(root: Path, folder: Path) -> str:
-    """What turns a locator below a root into one below a folder."""
+def _prefix(root: Path, folder: Path | None) -> str:
+    """What turns a locator below a root into one below a folder, or into a whole path."""
     place = Path(root).resolve()
-    try:
-        text = Path(os.path.relpath(place, folder.resolve())).as_posix()
-    except ValueError:
-        text = place.as_posix()
+    text = place.as_posix()
+    if folder is not None:
+        with suppress(ValueError):
+            text = Path(os.path.relpath(place, folder.resolve())).as_posix()
     if place.is_file():
         return f"{text}!"
     return "" if text == "." else f"{text}/"

@@ -159,6 +159,7 @@ def read(
         )
     targets = _targets(root, locators, folders, meaning, dict(labels or {}), notes)
     kept = [row for row, folder in enumerate(folders) if targets.get(meaning.labels[folder] or "") != ""]
+    notes += _around(folders, meaning)
     notes += _left_out(locators, folders, meaning, layout) + _empty(Path(root), locators, folders, meaning)
     if len(kept) < len(locators):
         notes.append(
@@ -254,6 +255,27 @@ def _targets(
         said = ", ".join(f"{folder} as {label}" for folder, label in meaning.renamed[:_SHOWN])
         notes.append(f"Folders were read by the word in their name: {said}.")
     return targets
+
+
+def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
+    """A note on folders around those of the labels that tell nothing by themselves, as people and folds."""
+    around: dict[str, None] = {}
+    for folder in sorted(set(folders)):
+        label = meaning.labels[folder]
+        if label is None or meaning.kind is None:
+            continue
+        told = [position for position, name in enumerate(folder) if _label(name, meaning.kind, {}) == label]
+        for name in folder[: told[0]] if told else ():
+            if not meaning.splits[folder] or split_of(name) != meaning.splits[folder]:
+                around[name] = None
+    names = list(around)
+    if len(names) < 2:
+        return []
+    shown = ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+    return [
+        f"The folders {shown} around those of the labels were passed over. If they are people: --from-names "
+        f"'{{person}}/{{label}}/*'; if they are splits: --splits {names[0]}=train {names[1]}=test."
+    ]
 
 
 def _left_out(locators: Sequence[str], folders: Sequence[Parts], meaning: Meaning, layout: str) -> list[str]:

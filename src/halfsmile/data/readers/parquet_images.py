@@ -8,6 +8,7 @@ schema (``ClassLabel``), or of names. The split is the beginning of the file's n
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from halfsmile.data.containers.parquet import ImageTable, open_image_table
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.readers.words import split_in, split_of
+from halfsmile.data.readers.words import how_to_name, split_in, split_of
 from halfsmile.taxonomy import Taxonomy, from_names
 from halfsmile.utils.progress import Progress
 
@@ -26,13 +27,19 @@ LABEL_COLUMNS = ("label", "labels", "expression", "emotion", "fine_label", "clas
 
 
 def read(
-    root: Path, *, label: str | None = None, taxonomy: Taxonomy | None = None, progress: bool = True
+    root: Path,
+    *,
+    label: str | None = None,
+    labels: Mapping[str, str | None] | None = None,
+    taxonomy: Taxonomy | None = None,
+    progress: bool = True,
 ) -> Manifest:
     """Read labels and splits; images stay where they are.
 
     Args:
         root: A Parquet file, or a folder searched with its sub-folders.
         label: Column of the labels; by default the first of :data:`LABEL_COLUMNS` that there is.
+        labels: Class by what the files call it, which may be numbers; None leaves its rows without a label.
         taxonomy: Classes that the labels name; by default a known taxonomy with the same names, else the
             order of ``ClassLabel``.
         progress: Show progress on standard error when it takes more than two seconds.
@@ -53,7 +60,7 @@ def read(
     parts = []
     with Progress("reading labels", total=len(files), active=progress) as shown:
         for file in files:
-            parts.append(_read_file(file, base, label))
+            parts.append(_read_file(file, base, label, dict(labels or {})))
             shown.advance(1)
 
     classes = {part.classes: part.file for part in parts if part.classes}
@@ -103,7 +110,7 @@ class _Part:
     unused: tuple[str, ...]
 
 
-def _read_file(file: Path, base: Path, label: str | None) -> _Part:
+def _read_file(file: Path, base: Path, label: str | None, names: dict[str, str | None]) -> _Part:
     try:
         table = open_image_table(file)
     except OSError as error:
@@ -113,7 +120,11 @@ def _read_file(file: Path, base: Path, label: str | None) -> _Part:
     if column is not None and column not in schema.names:
         raise ValueError(f"{file} has no column {column!r} for the labels; its columns are {schema.names}.")
     classes = _class_names(schema.metadata or {}, column) if column else ()
-    labels = _labels(table, column, classes) if column else pa.nulls(len(table), pa.string())
+    labels = _labels(table, column, classes, names) if column else pa.nulls(len(table), pa.string())
+    if names:
+        said = labels.to_pylist()
+        labels = pa.array([None if name is None else names.get(name, name) for name in said], pa.string())
+        classes = tuple(dict.fromkeys(new for name in classes if (new := names.get(name, name))))
 
     keep = np.ones(len(table), np.bool_)
     for group, (start, end) in enumerate(pairwise(table.starts.tolist())):
@@ -133,7 +144,9 @@ def _read_file(file: Path, base: Path, label: str | None) -> _Part:
     )
 
 
-def _labels(table: ImageTable, column: str, classes: tuple[str, ...]) -> pa.Array:
+def _labels(
+    table: ImageTable, column: str, classes: tuple[str, ...], names: Mapping[str, str | None]
+) -> pa.Array:
     """The labels of a file by name, null where there is none."""
     try:
         values = table.file.read(columns=[column]).column(0).combine_chunks()
@@ -145,13 +158,17 @@ def _labels(table: ImageTable, column: str, classes: tuple[str, ...]) -> pa.Arra
         return pc.if_else(pc.equal(values, ""), None, values).cast(pa.string())
     if not pa.types.is_integer(values.type):
         raise ValueError(f"{table.path}: labels are names or class numbers; {column!r} is {values.type}.")
-    if not classes:
-        raise ValueError(
-            f"{table.path}: the labels in {column!r} are numbers and the file does not say what they mean "
-            "(no ClassLabel in its metadata). Replace them by names."
-        )
     numbers = values.cast(pa.int64())
     numbers = pc.if_else(pc.equal(numbers, -1), None, numbers)
+    if not classes:
+        texts = numbers.cast(pa.string())
+        found = set(texts.unique().to_pylist()) - {None}
+        if found - names.keys():
+            raise ValueError(
+                f"{table.path}: the labels in {column!r} are numbers and the file does not say what they "
+                f"mean (no ClassLabel in its metadata). {how_to_name(found)}"
+            )
+        return texts
     limits = pc.min_max(numbers).as_py()
     if limits["min"] is not None and not 0 <= limits["min"] <= limits["max"] < len(classes):
         raise ValueError(

@@ -276,7 +276,9 @@ def fill_in(
         classes = Classes({}, None, labels or {}, without=_WITHOUT)
         root = Path(manifest.root)
         rows, taxonomy = settle(root, root, rows, classes, notes)
-        if short := sorted({row["label"] for row in rows if row["label"]} - EXPRESSIONS):
+        if short := sorted(
+            {row["label"] for row in rows if row["label"] and row["label"].casefold() not in EXPRESSIONS}
+        ):
             notes.append(
                 f"The classes are {', '.join(short[:_MAX_CODES])}, as the names have them; --label-names "
                 f"{short[0]}=anger … calls them otherwise."

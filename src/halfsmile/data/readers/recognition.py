@@ -27,7 +27,7 @@ from halfsmile.data.readers.class_folders import understand
 from halfsmile.data.readers.folder import has_image_suffix, is_image
 from halfsmile.data.readers.table import split_of_table
 from halfsmile.data.readers.unread.conversions import how_to_convert
-from halfsmile.data.readers.words import split_of, split_of_picture
+from halfsmile.data.readers.words import expression_of, split_of, split_of_picture
 from halfsmile.data.tables.columns import looks_like
 from halfsmile.data.tables.rows import TABLE_SUFFIXES
 
@@ -56,6 +56,12 @@ LAYOUTS = {
 }
 """Layouts by name; each but the first two is a module of :mod:`halfsmile.data.readers` or ``annotations``."""
 
+VIDEOS_WITH_LABELS = (
+    "Labels of videos are not read from their folders: `ffmpeg -i CLIP.mp4 -r 3 LABEL/CLIP_%04d.png` writes "
+    "the pictures of each into a folder of that name, which is read as classes, with --from-names "
+    "'{video}_{frame}' for the clips."
+)
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 _SHOWN = 12
 _AFFECTNET = re.compile(rb"(\xef\xbb\xbf)?\"?(subDirectory_filePath|\d+/[0-9a-f]{16,}\.)")
@@ -113,7 +119,31 @@ def recognize(path: Path) -> Layout:
     layouts = "\n".join(f"  {name}: {what}" for name, what in LAYOUTS.items())
     names = [name for name, _ in inner]
     found = f"{names[:12]}{' …' if len(names) > 12 else ''}" if names else "nothing"
-    raise ValueError(f"{folder} fits no reader; it holds {found}. Known layouts:\n{layouts}")
+    raise ValueError(
+        f"{folder} fits no reader; it holds {found}.{_way_out(folder)} Known layouts:\n{layouts}"
+    )
+
+
+def labels_of_videos(folder: Path) -> bool:
+    """Whether videos lie in folders that are named after expressions."""
+    if not folder.is_dir():
+        return False
+    videos = [PurePosixPath(name) for name in _tree(folder) if name.lower().endswith(VIDEO_SUFFIXES)]
+    return any(expression_of(path.parent.name) for path in videos)
+
+
+def _way_out(folder: Path) -> str:
+    """What to type for the first files below a folder that are known and not read."""
+    files = [folder / name for name, is_folder in _tree(folder).items() if not is_folder]
+    archives = [path for path in files if path.name.lower().endswith(ARCHIVE_SUFFIXES)]
+    if archives:
+        return (
+            f" Give one of its archives, as {archives[0]}, or unpack them: folders called train, valid and "
+            "test are splits."
+        )
+    if labels_of_videos(folder):
+        return f" {VIDEOS_WITH_LABELS}"
+    return next((f" {text}" for path in files if (text := how_to_convert(path))), "")
 
 
 def _tree(folder: Path) -> dict[str, bool]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile.data.containers.archive import split_locator
-from halfsmile.data.manifest import Fault, Manifest, UnreadLabelsError
+from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of
 from halfsmile.data.tables.columns import Chosen, Columns, choose
 from halfsmile.data.tables.labels import Classes, settle
@@ -112,6 +112,11 @@ def read(
     if not rows:
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
     notes += [*_several_answers(rows), *_several_expressions(rows)]
+    told = {name.casefold() for part in parts for name in part.chosen.unused} & {"valence", "arousal"}
+    if told and taxonomy is None:
+        notes.append(
+            LeftOut(f"{first.name} has {', '.join(sorted(told))} and no classes: only classes are learned.")
+        )
     manifest = Manifest.from_rows(rows, base, taxonomy, notes)
     maybe = parts[0].chosen.maybe_labels
     if maybe and taxonomy is None and all(not row.get("label") for row in rows):

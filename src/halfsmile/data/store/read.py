@@ -117,6 +117,20 @@ def read_index(root: Path, columns: Sequence[str] | None = None) -> tuple[pa.Tab
     return table.replace_schema_metadata(None), from_labels(labels) if labels else None
 
 
+def source_names(root: Path) -> dict[str, str]:
+    """What each face was cut out of, with its member, by the locator of the face.
+
+    Raises:
+        ValueError: If there is no finished store.
+    """
+    table, _ = read_index(root, ["member", "shard", "offset", "length", "source"])
+    return {
+        f"{shard_name(row['shard'])}#{row['offset']}+{row['length']}": f"{row['source']} ({row['member']})"
+        for row in table.to_pylist()
+        if row["source"] is not None
+    }
+
+
 class FaceStore:
     """Faces of a store by row number, read at random; needs 20 bytes of memory a face.
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers.recognition import VIDEOS_WITH_LABELS, labels_of_videos
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy
@@ -152,6 +153,8 @@ def _data_set(
         return None
     if layout is not None:
         return read_any(path, layout, **options)
+    if labels_of_videos(path):
+        raise ValueError(f"{path}: {VIDEOS_WITH_LABELS} To take the videos without labels: --unlabeled.")
     try:
         found = recognize(path)
     except ValueError:

@@ -25,7 +25,7 @@ from halfsmile.faces.video.source import BadVideoError, stream_duration, told
 
 HELD = 0.5  # seconds of frames that wait at most
 HELD_PIXELS = 1 << 26  # and their pixels
-GRACE = 5.0  # seconds from opening in which nothing is dropped: what comes at once may be all there is
+GRACE = 3.0  # seconds from opening in which nothing is dropped: what comes at once may be all there is
 AHEAD = 0.5  # seconds that a stream's time may be ahead of the clock for it to count as one
 SURE = 60.0  # seconds that a stream must last for its tries to be counted anew
 _PATIENCE = 1.0  # seconds without waiting for the network after which decoding is too slow

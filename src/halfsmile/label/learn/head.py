@@ -108,6 +108,8 @@ def fit_head(
         )
     x, y = np.asarray(features, np.float32), np.asarray(targets, np.float64)
     folds = _folds(y.argmax(axis=1), groups, seed)
+    if not folds.any():  # all are copies of one
+        folds = _folds(y.argmax(axis=1), None, seed)
     count = int(folds.max()) + 1
     logits = {penalty: np.zeros(y.shape) for penalty in penalties}
     for fold in range(count):

@@ -22,6 +22,7 @@ from halfsmile.label.learn.features import Extractor, Features
 from halfsmile.label.learn.head import PENALTIES, Fit, fit_head, refit_head
 from halfsmile.label.learn.knowledge import Floats, PastHead, TooFewLabelsError
 from halfsmile.label.learn.looking import Looking
+from halfsmile.label.learn.reduction import Reduction
 from halfsmile.label.learn.trainer import FIRST, Learned, due, predict_all, save_head
 from halfsmile.label.pool import Pool
 
@@ -38,7 +39,7 @@ CHOSEN_AGAIN = 1.5
 class _Known:
     """The last fit, and how many labels there were when its folds were learned and its penalty was chosen."""
 
-    features: Features
+    reduction: Reduction
     fit: Fit
     crossed_at: int
     chosen_at: int
@@ -161,7 +162,7 @@ class Learning(Looking):
                 if trains:
                     self._train(anew=bool(asked))
                 self._rank()
-            except (ValueError, FloatingPointError, MemoryError, OSError) as problem:
+            except Exception as problem:  # whatever it is, answers go on, and the page says so
                 error = str(problem) or type(problem).__name__
             with self._condition:
                 if trains:
@@ -213,6 +214,7 @@ class Learning(Looking):
             answers = self._labeling.state.answered
             groups = self._asking.groups[rows]
             labels = sum(self._labeling.state.per_class().values()) - self._random_labels()
+            changes = self._labeling.state.class_changes
         begin = time.monotonic()
 
         def progress(share: float) -> None:
@@ -226,7 +228,9 @@ class Learning(Looking):
             fit = self._learn(features, rows, targets, names, groups, progress, anew=anew)
         finally:
             with self._condition:
-                self._labels_trained = labels
+                is_same = features.reduction is self._seen().reduction
+                is_present = is_same and changes == self._labeling.state.class_changes
+                self._labels_trained = labels if is_present else -1
         inner = fit.head
         weight, bias = features.reduction.whole(inner.weight, inner.bias)
         head = replace(inner, weight=weight, bias=bias)
@@ -246,6 +250,9 @@ class Learning(Looking):
                 out_of_sample,
                 time.monotonic() - begin,
             )
+            self._heads = [
+                past for past in self._heads if past.labels != len(rows) or past.name != self._name
+            ]
             self._heads.append(PastHead(number, answers, len(rows), head, features, self._name))
             self._draw()
         save_head(
@@ -275,7 +282,9 @@ class Learning(Looking):
         """
         x, names_now = features.reduced[rows].astype(np.float32), tuple(names)
         known = self._fit
-        if known is not None and (known.features is not features or known.fit.head.classes != names_now):
+        if known is not None and (
+            known.reduction is not features.reduction or known.fit.head.classes != names_now
+        ):
             known = None
         if known is not None and not anew and len(rows) < CROSSED_AGAIN * known.crossed_at:
             fit = refit_head(x, targets, names_now, known.fit)
@@ -292,7 +301,7 @@ class Learning(Looking):
             progress=progress,
         )
         chosen_at = len(rows) if again or known is None else known.chosen_at
-        self._fit = _Known(features, fit, len(rows), chosen_at)
+        self._fit = _Known(features.reduction, fit, len(rows), chosen_at)
         return fit
 
     def _rank(self) -> None:

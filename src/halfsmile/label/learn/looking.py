@@ -117,7 +117,8 @@ class Looking(Knowledge):
             if (number := int(path.stem[5:])) not in known and about["features"] == name:
                 past = PastHead(number, about["answers"], about["labels"], head, features, name)
                 self._heads.append(past)
-        self._heads.sort(key=lambda past: past.number)
+        last = {(past.name, past.labels): past for past in sorted(self._heads, key=lambda past: past.number)}
+        self._heads = sorted(last.values(), key=lambda past: past.number)
         self._name = name
 
     def _groups(self, signatures: Signatures) -> npt.NDArray[np.int64]:

@@ -115,7 +115,7 @@ function drawAbout(face) {
     : list ? `${list.name}: ${amount(list.index + 1)} of ${amount(list.total)}` : "";
 }
 
-/** What is said in place of a face when there is none: title, text and, where something can be done, address and words of a link. */
+/** What is said in place of a face when there is none: title, text, and addresses and words of links. */
 function message(face) {
   const { project } = state;
   const { list } = session;
@@ -130,7 +130,7 @@ function message(face) {
   if (!supply.finished) return ["One moment", "The next faces are coming."];
   const all = `${amount(project.answered)} of ${amount(project.faces)} faces are answered.`;
   if (state.second) return ["No second opinion is wanted", `You have seen all that others answered. ${all}`, "#project", "Go on with new faces"];
-  return ["That was the last one", `${supply.finished} ${all}`, "#progress", "See how good the model is"];
+  return ["That was the last one", `${supply.finished} ${all}`, "#progress", "See how good the model is", "#project", "Take the labels away"];
 }
 
 function drawMessage(face) {
@@ -140,12 +140,12 @@ function drawMessage(face) {
   const said = words?.join("|") ?? "";
   if ($("message").dataset.said === said) return;
   $("message").dataset.said = said;
-  const [title, text, address, link] = words ?? [];
+  const [title, text, ...links] = words ?? [];
   const { preparing } = state.project;
   $("message").replaceChildren(...(words ? [
     element("h2", { textContent: title }), element("p", { textContent: text }),
     ...(preparing ? [element("progress", { max: Math.max(1, preparing.total), value: preparing.done, ariaLabel: "Pictures looked at" })] : []),
-    ...(address ? [element("a", { className: "button primary", href: address, textContent: link })] : []),
+    ...links.flatMap((address, i) => (i % 2 ? [] : [element("a", { className: i ? "button" : "button primary", href: address, textContent: links[i + 1] }), " "])),
   ] : []));
 }
 
@@ -193,6 +193,7 @@ function drawStrip() {
 
 function drawFooting() {
   const { model, training, preparing, features, problems, stop, faces, answered } = state.project;
+  $("footing").hidden = !faces;
   $("answered-bar").value = faces ? answered / faces : 0;
   const recent = session.done.slice(-40).map((one) => one.time);
   const minutes = (recent.at(-1) - recent[0]) / 60_000;

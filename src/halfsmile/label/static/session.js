@@ -39,7 +39,7 @@ export function visibleGuess(face) {
 export function give(kind, labels = [], votes = undefined) {
   const face = current();
   if (!face) return;
-  if (!face.picture && !face.lost) { say("The face is still coming."); return; }
+  if (!face.picture && kind !== "skip") { say(face.lost ? "A face that can’t be seen is not labeled. Skip it." : "The face is still coming."); return; }
   const { list, at } = session;
   const answer = { face: face.id, kind, labels, ...(votes ? { votes } : {}), token: token() };
   remember({ face, token: answer.token, answer, before: mine(face), index: list?.index ?? null, time: Date.now() });

@@ -38,3 +38,18 @@ def test_what_is_said_of_arrays_works(tmp_path: Path, monkeypatch: pytest.Monkey
     exec(compile(program, "typed", "exec"), {})  # noqa: S102
     assert read_any(tmp_path / "faces").column("label") == ["happy", "sad"]
     assert cv2.imread("faces/sad/1.png") is not None
+
+
+WAYS = {
+    "arrays": (["faces.npz"], r"numpy\.load\('.*faces\.npz'\)"),
+    "saved to disk": (["data-00000-of-00001.arrow", "dataset_info.json"], "load_from_disk"),
+    "archives": (["train.zip", "test.zip", "a/readme.md"], "Give one of its archives, as .*test.zip"),
+    "videos of classes": (["Train/happy/a.mp4", "Train/sad/b.mp4"], "ffmpeg -i"),
+}
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_folder_without_pictures_is_told_what_to_type(tmp_path: Path, kind: str) -> None:
+    names, way = WAYS[kind]
+    with pytest.raises(ValueError, match=way):
+        read_any(touch(tmp_path, *names))

@@ -24,6 +24,10 @@ SIGNS = {
         ["1.png", "1.txt", "2.png", "2.txt"],
         r"2 pictures have a \.txt file of the same name",
     ),
+    "a file for some, as in CK+": (
+        [*(f"im/S1/{i}.png" for i in range(6)), "Emotion/S1/a/3_emotion.txt", "Emotion/S1/a/5_emotion.txt"],
+        r"2 pictures have a \.txt file of the same name",
+    ),
     "names of KDEF": (["AF01HAS.JPG", "BM02SAFL.JPG"], "named as KDEF's are"),
     "names of JAFFE": (["KA.HA1.29.tiff", "KA.SU2.37.tiff"], "named as JAFFE's are"),
     "names": (["happy_1.png", "sad.2.png", "angry-3.png"], "angry, happy, sad in their name"),

@@ -53,7 +53,7 @@ def how_to_convert(path: Path) -> str:
     suffix = path.suffix.lower()
     arrays = f"numpy.load('{path}').values()"
     if suffix == ".npy":
-        arrays = f"numpy.load('X.npy'), numpy.load('{path}')"
+        arrays = f"numpy.load('{path}'), numpy.load('y.npy')"
     for suffixes, text in _CONVERT.items():
         if suffix in suffixes:
             return text.format(path=path, folder=path.parent, numpy=arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ DOCUMENTS = (".txt", ".json", ".xml", ".yaml", ".yml", ".parquet")
 """Files that hold labels where their name says so."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
 _SHOWN = 6
+_ENDING = re.compile(r"[_.-](emotions?|labels?|expressions?|expr?|facs|annotations?)$", re.IGNORECASE)
 _ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
 
 
@@ -127,12 +129,14 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
     sidecars = Counter(
         PurePosixPath(name).suffix
         for name in names
-        if PurePosixPath(name).suffix.lower() in DOCUMENTS and PurePosixPath(name).stem in stems
+        if PurePosixPath(name).suffix.lower() in DOCUMENTS
+        and _ENDING.sub("", PurePosixPath(name).stem) in stems
     )
+    endings = [PurePosixPath(name).stem for name in names if name.lower().endswith(".txt")]
     for suffix, count in sidecars.items():
-        if 2 * count > len(images):
+        if 2 * count > len(images) or (count > 1 and suffix == ".txt" and any(map(_ENDING.search, endings))):
             return (
-                f"{count:,} pictures have a {suffix} file of the same name beside them",
+                f"{count:,} pictures have a {suffix} file of the same name",
                 "These are not read: write a table with the columns image and label from them.",
             )
     return None
