@@ -97,8 +97,8 @@ def diverse(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
     spending answers on what is sure (the two steps of Citovsky et al. 2021, "Batch Active Learning at Scale",
     arXiv 2107.14263, with BADGE's distance in place of clusters).
 
-    Rare classes come first by themselves, since a head is least sure of what it has seen little of: of 1,400
-    FERPlus faces it asked 1.6 times as many of fear and disgust as chance did. See :func:`rare` for more.
+    Rare classes come first by themselves, since a head is least sure of what it has seen little of: among
+    2,800 FERPlus faces it asked twice as many of fear and disgust as chance did. See :func:`rare` for more.
     """
     return _spread(situation, 1 - margins(situation.probabilities), count, rng)
 
