@@ -3,8 +3,8 @@ import { ask, decoded } from "./server.js";
 import { changed, state } from "./state.js";
 import { readObject, write } from "./storage.js";
 
-const AHEAD = 10; // faces ready; at four answers a second they last more than two
-const REFILL = 8;
+const AHEAD = 16; // faces ready; at four answers a second they last four seconds
+const REFILL = 14;
 const SHELF = "faces";
 
 export const supply = {
