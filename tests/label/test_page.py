@@ -72,6 +72,7 @@ def press(page: Page, keys: str) -> None:
     for one in keys.split():
         holds(page, READY)
         page.keyboard.press(one)
+        page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 def lines(labels: Labels) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.samplers import Sampling
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets
 from halfsmile.predict.prior import NATURAL, NATURAL_SHARES, UNIFORM, reweigh
@@ -112,8 +113,8 @@ def expected_shares(
     counts = np.array([data["labeled"].get(label, 0) for label in labels], np.float64)
     if not counts.any():
         return None
-    config = getattr(recipe, stage)
-    power = {"natural": 1.0, "sqrt": 0.5, "balanced": 0.0}[config.sampling] - recipe.prior_shift
+    sampling: Sampling = getattr(getattr(recipe, stage), "sampling", "natural")
+    power = {"natural": 1.0, "sqrt": 0.5, "balanced": 0.0}[sampling] - recipe.prior_shift
     shares = np.where(counts > 0, np.maximum(counts, 1) ** power, 0.0)
     return tuple(float(round(share, 6)) for share in shares / shares.sum())
 

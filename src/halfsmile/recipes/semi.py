@@ -63,7 +63,7 @@ def with_semi(
     semi = replace(semi, sampling=sampling or semi.sampling, unlabeled=unlabeled or semi.unlabeled)
     if method is not None and semi.method.name == "noisy-student":
         semi = replace(semi, weight=1.0)
-    tune = None
+    tune = None if recipe.semi.method.name == "feedback" else recipe.tune
     if semi.method.name == "feedback":
         epochs = _TUNE_EPOCHS[recipe.preset]
         tune = recipe.tune or replace(recipe.finetune, epochs=epochs, optim=semi.optim, small_side=None)
