@@ -104,7 +104,7 @@ def film_two_people(path: Path, *, frames: int) -> None:
     """Two people side by side, from neutral to an expression and back: one is happy, the other one angry."""
     takes = [
         generate_sequence(expression, person=person, frames=frames, size=192, difficulty=0.2)
-        for person, expression in ((1, "happiness"), (3, "anger"))
+        for person, expression in ((1, "happiness"), (2, "anger"))
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     with write_video(path) as write:

@@ -3,13 +3,17 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from halfsmile.data.protocols import PROTOCOLS
 from halfsmile.evaluation.compare import compare
+from halfsmile.recipes import supervised
+from halfsmile.recipes.serialize import to_json
 from halfsmile.runs.predictions import read_predictions, write_predictions
 from halfsmile.taxonomy import AFFECTNET8
 
@@ -184,6 +188,17 @@ def test_a_recipe_from_before_a_part_existed_goes_without_it(make_run: MakeRun) 
     assert group.seeds == (0, 1)
     other = make_run("c", recipe={"temporal": {"steps": 9, "hop": 2}})
     assert [g.settings for g in compare([old, other]).groups] == [{"temporal": None}, {"temporal": "yes"}]
+
+
+def test_fields_that_came_later_are_no_difference(make_run: MakeRun) -> None:
+    new = to_json(replace(supervised("tiny"), protocol=PROTOCOLS["faces"]))
+    old = json.loads(json.dumps(new))
+    del old["finetune"]["augment"]["camera"], old["prior_shift"]
+    runs = [make_run("a", seed=0), make_run("b", seed=1)]
+    for run, recipe in zip(runs, (old, {**new, "seed": 1}), strict=True):
+        (run / "recipe.json").write_text(json.dumps(recipe))
+    (group,) = compare(runs).groups
+    assert group.seeds == (0, 1)
 
 
 def test_test_people_by_seed_need_equal_images_only_within_a_seed(make_run: MakeRun) -> None:

@@ -17,7 +17,7 @@ from rich.table import Table
 from halfsmile.metrics.bootstrap import PairedDifference, paired_bootstrap
 from halfsmile.runs.finished import FinishedRun, read_run
 from halfsmile.runs.predictions import Predictions
-from halfsmile.runs.settings import as_text, completed, differing_settings, group_names
+from halfsmile.runs.settings import as_text, completed, differing_settings, group_names, names_of
 from halfsmile.utils.console import plain
 from halfsmile.utils.markdown import markdown_table
 from halfsmile.utils.page import page, section
@@ -229,7 +229,10 @@ def _protocol(run: FinishedRun) -> Mapping[str, Any]:
 
 def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
     """Recipes of runs; where equal ones were run otherwise, with what they saw and where they stopped."""
-    recipes = completed([run.recipe for run in runs])
+    found = [run.recipe for run in runs]
+    if len({json.dumps(names_of(recipe)) for recipe in found}) > 1:
+        found = [_with_defaults(recipe) for recipe in found]
+    recipes = completed(found)
     keys = [json.dumps({**recipe, "seed": None}, sort_keys=True) for recipe in recipes]
     beyond = [
         {
@@ -242,6 +245,19 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
     if len(set(keys)) == len({(key, json.dumps(more)) for key, more in zip(keys, beyond, strict=True)}):
         return recipes
     return [{**recipe, **more} for recipe, more in zip(recipes, beyond, strict=True)]
+
+
+def _with_defaults(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A recipe with the fields that came later at their defaults; one that can't be read stays as it is.
+
+    Methods are torch modules, so this imports torch; without it recipes stay as they are, too.
+    """
+    try:
+        from halfsmile.recipes.serialize import from_json, to_json
+
+        return to_json(from_json(dict(recipe)))
+    except (ValueError, KeyError, TypeError, ModuleNotFoundError):
+        return recipe
 
 
 def _elsewhere(run: FinishedRun) -> list[int]:

@@ -27,6 +27,11 @@ def differences(first: Settings, second: Settings, prefix: str = "") -> list[str
     return found
 
 
+def names_of(recipe: Settings) -> list[str]:
+    """All dotted names of a recipe, sorted."""
+    return sorted(name for name, _ in _flatten(recipe))
+
+
 def completed(recipes: Sequence[Settings]) -> list[Settings]:
     """Recipes with the same keys: one that was written before a part existed goes without it."""
     names = list(dict.fromkeys(name for recipe in recipes for name in recipe))
