@@ -190,6 +190,17 @@ def test_a_recipe_from_before_a_part_existed_goes_without_it(make_run: MakeRun) 
     assert [g.settings for g in compare([old, other]).groups] == [{"temporal": None}, {"temporal": "yes"}]
 
 
+def test_equal_runs_on_other_data_are_told_apart_by_them(make_run: MakeRun) -> None:
+    runs = [make_run("a"), make_run("b")]
+    with pytest.raises(ValueError, match="same recipe and the same seed"):
+        compare(runs)
+    path = runs[1] / "data.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "path": "/elsewhere"}))
+    found = compare(runs).groups
+    assert [group.settings["data"] for group in found][1] == "/elsewhere"
+    assert len(found) == 2
+
+
 def test_fields_that_came_later_are_no_difference(make_run: MakeRun) -> None:
     new = to_json(replace(supervised("tiny"), protocol=PROTOCOLS["faces"]))
     old = json.loads(json.dumps(new))

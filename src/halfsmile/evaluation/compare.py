@@ -242,7 +242,16 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
         }
         for run in runs
     ]
-    if len(set(keys)) == len({(key, json.dumps(more)) for key, more in zip(keys, beyond, strict=True)}):
+    told = {(key, json.dumps(more)) for key, more in zip(keys, beyond, strict=True)}
+    twice = Counter(
+        (run.recipe.get("seed"), key, json.dumps(more))
+        for run, key, more in zip(runs, keys, beyond, strict=True)
+    )
+    if (
+        max(twice.values(), default=0) > 1
+    ):  # equal runs are no seeds of one another: perhaps the data were others
+        beyond = [{**more, "data": run.data.get("path")} for run, more in zip(runs, beyond, strict=True)]
+    elif len(set(keys)) == len(told):
         return recipes
     return [{**recipe, **more} for recipe, more in zip(recipes, beyond, strict=True)]
 
