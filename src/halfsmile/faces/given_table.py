@@ -106,17 +106,17 @@ class GivenTable:
 
 
 class NameWithFaces(str):
-    """The name of a picture whose faces are known, whatever the detector.
-
-    Args:
-        name: Of the picture.
-        faces: In it.
-    """
+    """The name of a picture whose faces are known, whatever the detector: text that carries them along."""
 
     faces: tuple[Detection, ...]
 
     def __new__(cls, name: str, faces: Sequence[Detection]) -> NameWithFaces:
-        """The name, as text, with the faces."""
+        """The name, as text, with the faces.
+
+        Args:
+            name: Of the picture.
+            faces: In it.
+        """
         made = super().__new__(cls, name)
         made.faces = tuple(faces)
         return made
