@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.predict.conftest import FramedSquares, brightness_model, film, scene
 
+from halfsmile.data.preprocess import Image
+from halfsmile.faces.detect import Detection
 from halfsmile.faces.video.writer import write_video
-from halfsmile.predict.baseline import PersonBaseline, Rise
+from halfsmile.predict.baseline import PersonBaseline, Rise, relate_to_rest
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
+from halfsmile.predict.video import Seen, predict_video
 
 LABELS = ("neutral", "happiness", "sadness")
 ODDS = st.lists(st.floats(-8, 4), min_size=2, max_size=2)
@@ -133,3 +137,38 @@ def test_a_photograph_of_rest(predictor: Predictor) -> None:
 def test_it_goes_with_smoothing(predictor: Predictor) -> None:
     clip = film(lambda frame: [(20, 30, 56 if frame >= 15 else 40)], 20)
     assert names(predictor.video(clip, baseline="person", smoothing=0.08))[-2:] == ["happiness"] * 2
+
+
+class Lying:
+    """Says of the dark faces that they may not stand upright."""
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        return FramedSquares().detect(images)
+
+    class upright:  # noqa: N801
+        @staticmethod
+        def crops(cut: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.float32]:
+            return np.where(cut[:, 16, 16, 0] > 50, 0.1, 1.0).astype(np.float32)
+
+
+def test_a_face_that_may_not_stand_upright_is_neither_rest_nor_risen(predictor: Predictor) -> None:
+    """What is said of it is nearly nothing, which is more of a smile than the rest of a solemn face."""
+    strange = Predictor(predictor.model, detector=Lying())
+    clip = film(lambda frame: [(20, 30, 56 if frame >= 15 else 40)], 20)
+    plain = [face for face in strange.video(clip) if isinstance(face, Face)]
+    related = [face for face in strange.video(clip, baseline="person") if isinstance(face, Face)]
+    assert [face.probabilities for face in related[15:]] == [face.probabilities for face in plain[15:]]
+    assert all(face.uncertain and "may not stand upright" in (face.doubt or "") for face in related[15:])
+    assert all(face.doubt is None for face in related[:15])
+
+
+def test_a_video_that_breaks_off_is_judged_by_what_there_is(predictor: Predictor) -> None:
+    seen = list(predict_video(predictor, film(smile_first, 20)))
+
+    def broken() -> Iterator[Seen]:
+        yield from seen[:15]
+        raise OSError("no more")
+
+    person = PersonBaseline(predictor.labels)
+    found = [s.faces[0].expression for s in relate_to_rest(seen, predictor, person, first=broken)]
+    assert found == ["happiness"] * 5 + ["neutral"] * 15

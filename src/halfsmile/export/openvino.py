@@ -79,4 +79,5 @@ class OpenVinoModel:
     def predict(self, crops: Crops) -> Prediction:
         """Name the expressions of faces (N, S, S, C) uint8, all at once."""
         found = self._compiled({INPUT: np.ascontiguousarray(crops)})
-        return Prediction(*(np.asarray(found[name], np.float32) for name in OUTPUTS))
+        probabilities, logits, features = (np.asarray(found[name], np.float32) for name in OUTPUTS)
+        return Prediction(probabilities, logits, features)

@@ -13,12 +13,14 @@ and odds from which it is possible at all. The numbers were chosen on made seque
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.predict.face import Face, strange_about
 from halfsmile.predict.person_slots import PersonSlots
 
 if TYPE_CHECKING:
@@ -147,16 +149,23 @@ def relate_to_rest(
         first: The same frames once more, to learn from before.
         learn: Learn from the frames as they come.
     """
-    for seen in () if first is None else first():
-        _learn(person, seen)
+    with suppress(Exception):  # where the video breaks off, the second look tells
+        for seen in () if first is None else first():
+            _learn(person, seen)
     for seen in frames:
         if learn:
             _learn(person, seen)
-        rows = [person.answer(face.track or 0, list(face.probabilities.values())) for face in seen.faces]
+        rows = [_answer(person, face) for face in seen.faces]
         yield replace(seen, faces=predictor.judged(seen.faces, rows))
+
+
+def _answer(person: PersonBaseline, face: Face) -> Floats:
+    """Of a face that does not show itself as faces do, what was answered: it tells nothing of a rise."""
+    given = np.array(list(face.probabilities.values()), np.float64)
+    return given if strange_about(face) else person.answer(face.track or 0, given)
 
 
 def _learn(person: PersonBaseline, seen: Seen) -> None:
     in_view = [face.track or 0 for face in seen.faces]
-    for face in seen.faces:
+    for face in (face for face in seen.faces if not strange_about(face)):
         person.see(face.track or 0, list(face.probabilities.values()), in_view=in_view)

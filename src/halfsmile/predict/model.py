@@ -43,15 +43,18 @@ class Prediction:
         probabilities: (N, classes), calibrated; rows sum to 1.
         logits: (N, classes), before temperature and softmax.
         features: (N, D), what the last layer sees.
+        turned: (N,) of bool: which faces may not stand upright; None where nobody looked.
     """
 
     probabilities: Floats
     logits: Floats
     features: Floats
+    turned: npt.NDArray[np.bool_] | None = None
 
-    def rows(self) -> Iterator[tuple[Floats, Floats]]:
-        """Probabilities (classes,) and features (D,) of each face."""
-        return zip(self.probabilities, self.features, strict=True)
+    def rows(self) -> Iterator[tuple[Floats, Floats, bool]]:
+        """Probabilities (classes,) and features (D,) of each face, and whether it may not stand upright."""
+        turned = np.zeros(len(self.features), bool) if self.turned is None else self.turned
+        return zip(self.probabilities, self.features, map(bool, turned), strict=True)
 
 
 class ExpressionModel:

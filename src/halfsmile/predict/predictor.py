@@ -31,11 +31,13 @@ from halfsmile.predict.face import (
     LOOKS_CUT_OUT,
     NO_FACE,
     ODD_FACE,
+    TURNED,
     UNLIKE,
     UNSURE,
     Face,
     Faces,
     NoFace,
+    strange_about,
 )
 from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
 from halfsmile.predict.model import ExpressionModel, Prediction
@@ -397,6 +399,7 @@ class Predictor:
         face: Detection,
         probabilities: npt.NDArray[np.floating],
         features: npt.NDArray[np.floating],
+        is_turned: bool,
         source: str,
         *,
         image: Image | None = None,
@@ -407,6 +410,7 @@ class Predictor:
         """A detection with its probabilities (classes,) and features (F,) as a :class:`Face`."""
         least = self.model.facts.feature_norm
         is_unlike = least is not None and float(np.linalg.norm(features)) < least
+        strange = [TURNED] * is_turned + [UNLIKE] * is_unlike
         size = None if image is None else (image.shape[1], image.shape[0])
         box = face.box if size is None or not self.clip_boxes else clipped(face.box, size)
         left, top, right, bottom = (round(float(v), 2) for v in box)
@@ -424,23 +428,22 @@ class Predictor:
             quality=quality_scores(image, face) if self.quality and image is not None else None,
             pose=None if face.landmarks is None else pose_of(face.landmarks),
             picture_size=size,
-            **self.judgment(probabilities, is_unlike=is_unlike),
+            **self.judgment(probabilities, strange),
         )
 
-    def judgment(self, probabilities: npt.NDArray[np.floating], *, is_unlike: bool = False) -> Judgment:
+    def judgment(self, probabilities: npt.NDArray[np.floating], strange: Sequence[str] = ()) -> Judgment:
         """What follows from the probabilities (classes,) of a face.
 
         Args:
             probabilities: They sum to 1.
-            is_unlike: Whether the face is unlike those that the model learned from: no answer about it is
-                certain.
+            strange: What is strange about the face itself, so that no answer about it is certain.
         """
         ranked = np.argsort(-probabilities, kind="stable")
         best, floor = int(ranked[0]), self.model.facts.set_floor
         confidence = float(probabilities[best])
         possible = (self.labels[i] for i in ranked if i == best or probabilities[i] >= (floor or 0))
         unsure = self.is_uncertain(confidence)
-        doubts = [UNSURE] * bool(unsure) + [UNLIKE] * (is_unlike and unsure is not None)
+        doubts = [UNSURE] * bool(unsure) + [*strange] * (unsure is not None)
         return {
             "expression": self.labels[best],
             "probabilities": dict(zip(self.labels, map(float, probabilities), strict=True)),
@@ -454,7 +457,7 @@ class Predictor:
     def judged(self, faces: Faces, rows: Sequence[npt.NDArray[np.floating]]) -> Faces:
         """The same faces with other probabilities (classes,), and what follows from them."""
         changed = Faces(
-            replace(face, **self.judgment(row, is_unlike=UNLIKE in (face.doubt or "")))
+            replace(face, **self.judgment(row, strange_about(face)))
             for face, row in zip(faces, rows, strict=True)
         )
         changed.left_out = faces.left_out
@@ -494,7 +497,7 @@ def weighed(prediction: Prediction, upright: npt.NDArray[np.float32]) -> Predict
     chances = upright[doubtful, None]
     probabilities = prediction.probabilities.copy()
     probabilities[doubtful] = chances * probabilities[doubtful] + (1 - chances) / probabilities.shape[1]
-    return replace(prediction, probabilities=probabilities)
+    return replace(prediction, probabilities=probabilities, turned=doubtful)
 
 
 def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:

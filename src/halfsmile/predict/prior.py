@@ -31,7 +31,7 @@ NATURAL_SHARES = {
     "fear": 0.001,
     "contempt": 0.001,
 }
-"""Of people in press photographs: the mean answer of a calibrated model on 11,681 faces of LFW (lab book).
+"""Of people in press photographs: the mean answer of the former model on 11,681 faces of LFW (lab book).
 Most faces there are neutral or smile, so rare expressions are named less often under it."""
 
 Prior = str | Path | Mapping[str, float]
