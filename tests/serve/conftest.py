@@ -26,7 +26,7 @@ from halfsmile.faces.detect import Detector
 from halfsmile.faces.video.frames import VideoFrame
 from halfsmile.faces.video.writer import write_video
 from halfsmile.faces.yunet import YuNet
-from halfsmile.predict.baseline import Baseline
+from halfsmile.predict.answers.baseline import Baseline
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.serve.app import create_app

@@ -12,7 +12,7 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import Sampling
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets
-from halfsmile.predict.prior import NATURAL, NATURAL_SHARES, UNIFORM, reweigh
+from halfsmile.predict.answers.prior import NATURAL, NATURAL_SHARES, UNIFORM, reweigh
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy

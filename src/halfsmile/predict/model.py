@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.predict.answers.prior import Prior, prior_ratio, reweigh
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.predict.options.devices import CPU, PROVIDERS, candidates, device_of
-from halfsmile.predict.prior import Prior, prior_ratio, reweigh
 from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.utils.cpu import processors
 from halfsmile.utils.runtime import import_onnxruntime
@@ -135,10 +135,13 @@ class ExpressionModel:
             raise ValueError(f"{name} can't be used: {error}") from error
 
     def with_prior(self, prior: Prior | None) -> ExpressionModel:
-        """The same model, which expects each expression as often as :mod:`halfsmile.predict.prior` says.
+        """The same model, which expects each expression as often as a prior says.
+
+        Args:
+            prior: See :mod:`halfsmile.predict.answers.prior`; None for that of its labels.
 
         Raises:
-            ValueError: As :func:`~halfsmile.predict.prior.prior_ratio`.
+            ValueError: As :func:`~halfsmile.predict.answers.prior.prior_ratio`.
         """
         changed = copy(self)
         changed.prior = prior

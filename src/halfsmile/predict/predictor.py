@@ -27,6 +27,7 @@ from halfsmile.faces.detect import Detection, Detector, DetectorName, innermost
 from halfsmile.faces.given_faces import AlignedFaces
 from halfsmile.faces.given_table import GivenTable, faces_in
 from halfsmile.faces.quality import pose_of, quality_scores
+from halfsmile.predict.answers.prior import Prior
 from halfsmile.predict.face import (
     LOOKS_CUT_OUT,
     NO_FACE,
@@ -42,14 +43,13 @@ from halfsmile.predict.face import (
 from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
 from halfsmile.predict.model import ExpressionModel, Prediction
 from halfsmile.predict.options.devices import DeviceName, open_detector
-from halfsmile.predict.prior import Prior
 from halfsmile.utils.errors import in_words
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
     from halfsmile.faces.upright import Upright
     from halfsmile.faces.video.frames import VideoFrame
-    from halfsmile.predict.baseline import Baseline
+    from halfsmile.predict.answers.baseline import Baseline
     from halfsmile.predict.explain import Explanation
     from halfsmile.predict.temporal_model import TemporalModel
 
@@ -254,7 +254,7 @@ class Predictor:
                 :class:`halfsmile.faces.tracking.gallery.Gallery`.
             baseline: ``person`` answers relative to each person's own resting face; a file is looked at twice
                 for it, of a camera, stream or frames the rest is that of the frames so far. See
-                :mod:`halfsmile.predict.baseline`.
+                :mod:`halfsmile.predict.answers.baseline`.
             neutral: A photograph of the person's resting face, taken as their rest instead.
             frames_without_face: Give a :class:`NoFace` for each frame without one.
             problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.

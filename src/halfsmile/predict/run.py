@@ -14,12 +14,12 @@ from halfsmile.faces.detect import Detector, DetectorName, detector_title
 from halfsmile.faces.given_table import GivenTable
 from halfsmile.faces.recordings import as_recordings, look_like_frames
 from halfsmile.faces.sources import Named, find_sources
+from halfsmile.predict.answers.prior import Prior
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.options.devices import DeviceName
 from halfsmile.predict.options.selection import Region, Selection
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.prior import Prior
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.columns import QUALITY
 from halfsmile.predict.tables.people import PeopleTable, require_people_table
@@ -33,7 +33,7 @@ from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
-    from halfsmile.predict.baseline import Baseline
+    from halfsmile.predict.answers.baseline import Baseline
     from halfsmile.predict.temporal_model import TemporalModel
 
 

@@ -21,7 +21,7 @@ from halfsmile.faces.tracking.gallery import Gallery
 from halfsmile.faces.tracking.track import TrackedFace, Tracker
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
-from halfsmile.predict.baseline import Baseline, PersonBaseline, relate_to_rest
+from halfsmile.predict.answers.baseline import Baseline, PersonBaseline, relate_to_rest
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
 from halfsmile.predict.predictor import split_odd
 from halfsmile.predict.temporal import open_temporal, relate_tracks, smooth_tracks
@@ -100,8 +100,8 @@ def predict_video(
         temporal: Network over frames, see :func:`halfsmile.predict.temporal.open_temporal`.
         people: Knows who was seen before, also in other videos; None for this one alone.
         baseline: ``person`` answers relative to each person's resting face, see
-            :mod:`halfsmile.predict.baseline`: that of the whole video, which is looked at twice; of a camera,
-            a stream, or frames, that of the frames so far.
+            :mod:`halfsmile.predict.answers.baseline`: that of the whole video, which is looked at twice; of a
+            camera, a stream, or frames, that of the frames so far.
         neutral: Probabilities by label of a photograph of the person's resting face, in its place.
         keep_pictures: Without them frames that wait need hardly any memory; ``Seen.frame.image`` is empty.
         name: What ``Face.source`` will say; the source itself by default.

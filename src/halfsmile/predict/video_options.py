@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
-    from halfsmile.predict.baseline import Baseline
+    from halfsmile.predict.answers.baseline import Baseline
     from halfsmile.predict.temporal_model import TemporalModel
 
 

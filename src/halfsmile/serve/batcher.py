@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detector
 from halfsmile.faces.video.frames import VideoFrame
-from halfsmile.predict.baseline import Baseline
+from halfsmile.predict.answers.baseline import Baseline
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.serve.limits import ServerLimits

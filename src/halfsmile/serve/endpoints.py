@@ -20,7 +20,7 @@ from starlette.types import Message
 
 from halfsmile.data.decode import BadImageError
 from halfsmile.faces.detect import detector_title
-from halfsmile.predict.baseline import Baseline
+from halfsmile.predict.answers.baseline import Baseline
 from halfsmile.serve.batcher import FacePredictor
 from halfsmile.serve.jobs import Job
 from halfsmile.serve.limits import ServerLimits

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from halfsmile.faces.video.frames import BadVideoError, Video, VideoFrame, frames, probe
-from halfsmile.predict.baseline import Baseline
+from halfsmile.predict.answers.baseline import Baseline
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.serve.batcher import BusyError, FacePredictor, StoppingError, Worker
 from halfsmile.serve.limits import MIB, ServerLimits

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from halfsmile.faces.detect import detector_title
-from halfsmile.predict.prior import Prior
+from halfsmile.predict.answers.prior import Prior
 from halfsmile.predict.summary import UNKNOWN
 from halfsmile.serve.app import create_app
 from halfsmile.serve.limits import ServerLimits

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.predict.conftest import LABELS, FramedSquares, brightness_model, scene
 
+from halfsmile.predict.answers.prior import NATURAL_SHARES, prior_ratio, reweigh
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.predict.predictor import Predictor
-from halfsmile.predict.prior import NATURAL_SHARES, prior_ratio, reweigh
 
 OWN = (0.4, 0.3, 0.2, 0.1)
 

@@ -15,7 +15,7 @@ from tests.predict.conftest import FramedSquares, brightness_model, film, scene
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.video.writer import write_video
-from halfsmile.predict.baseline import PersonBaseline, Rise, relate_to_rest
+from halfsmile.predict.answers.baseline import PersonBaseline, Rise, relate_to_rest
 from halfsmile.predict.face import Face
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.video import Seen, predict_video
