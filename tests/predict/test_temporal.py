@@ -126,10 +126,10 @@ def test_nothing_reaches_across_a_cut_though_the_number_stays(predictor: Predict
     assert {face.track for seen in raw for face in seen.faces} == {1}
     temporal = open_temporal(network[2], predictor.model)
     assert temporal is not None
-    found = rows(list(relate_tracks(iter(raw), predictor, temporal)), 1)
+    found = rows(list(relate_tracks(iter(raw), predictor.judge, temporal)), 1)
     for shot in (0, 1):
         alone = [seen if seen.shot == shot else replace(seen, faces=Faces()) for seen in raw]
-        for number, row in rows(list(relate_tracks(iter(alone), predictor, temporal)), 1).items():
+        for number, row in rows(list(relate_tracks(iter(alone), predictor.judge, temporal)), 1).items():
             np.testing.assert_allclose(found[number], row, atol=1e-5)
 
 

@@ -62,11 +62,11 @@ def test_frames_that_lie_far_apart_are_averaged_too(predictor: Predictor) -> Non
 def test_nothing_is_averaged_across_a_cut_though_the_number_stays(predictor: Predictor) -> None:
     raw = list(predict_video(predictor, film(lambda i: [(20, 20, 32 if i < 10 else 40)], 20), detect_every=1))
     parts = [replace(seen, shot=int(seen.frame.index >= 10)) for seen in raw]
-    averaged = [seen.faces[0] for seen in smooth_tracks(iter(parts), predictor, width=0.4, delay=0.2)]
+    averaged = [seen.faces[0] for seen in smooth_tracks(iter(parts), predictor.judge, width=0.4, delay=0.2)]
     assert {face.track for face in averaged} == {1}
     before, after = (rows([face], 1)[0] for face in (raw[0].faces[0], raw[-1].faces[0]))
     np.testing.assert_allclose(rows(averaged, 1), [before] * 10 + [after] * 10, atol=1e-6)
-    across = [seen.faces[0] for seen in smooth_tracks(iter(raw), predictor, width=0.4, delay=0.2)]
+    across = [seen.faces[0] for seen in smooth_tracks(iter(raw), predictor.judge, width=0.4, delay=0.2)]
     assert not np.allclose(rows(across, 1)[9], before, atol=1e-4)
 
 
@@ -91,7 +91,7 @@ def test_frames_come_out_once_in_order_and_not_too_late(predictor: Predictor) ->
             yield seen
 
     order = []
-    for seen in smooth_tracks(noted(), predictor, width=0.4, delay=0.2):  # type: ignore[arg-type]
+    for seen in smooth_tracks(noted(), predictor.judge, width=0.4, delay=0.2):  # type: ignore[arg-type]
         order.append(seen.frame.index)
         assert given[-1] - seen.frame.time <= 0.2 + MAX_GAP + 2 / 25
     assert order == list(range(90))
@@ -105,5 +105,5 @@ def test_without_look_ahead_every_frame_comes_at_once(predictor: Predictor) -> N
             given.append(seen.frame.index)
             yield seen
 
-    for seen in smooth_tracks(noted(), predictor, width=0.4, delay=0.0):  # type: ignore[arg-type]
+    for seen in smooth_tracks(noted(), predictor.judge, width=0.4, delay=0.0):  # type: ignore[arg-type]
         assert given[-1] == seen.frame.index

@@ -161,7 +161,7 @@ def _evaluation(
 
 
 def _certain(model: ExpressionModel, answers: FaceAnswers, targets: list[int]) -> CertainAnswers | None:
-    """Certain is what :meth:`~halfsmile.predict.predictor.Predictor.is_uncertain` does not call uncertain."""
+    """Certain is what :class:`~halfsmile.predict.answers.judgment.Judge` does not call uncertain."""
     if model.threshold is None:
         return None
     confidence = answers.probabilities.max(axis=1).astype(np.float64)

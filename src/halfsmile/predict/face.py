@@ -10,9 +10,6 @@ NO_FACE = "no face"
 LOOKS_CUT_OUT = (
     f"{NO_FACE}; if the picture is a face that was cut out already: --detector aligned, or given with a table"
 )
-UNSURE = "low confidence"
-TURNED = "may not stand upright"
-UNLIKE = "unlike the faces it learned from"
 ODD_FACE = "a face could not be cut out"
 
 
@@ -34,7 +31,7 @@ class Face:
         probabilities: Of every label, in the model's order; they sum to 1.
         confidence: Probability of ``expression``.
         uncertain: Whether ``confidence`` lies below the threshold of certainty; None where there is none.
-        doubt: Why the answer is uncertain: :data:`UNSURE`, :data:`TURNED`, :data:`UNLIKE`, or several; None
+        doubt: Why the answer is uncertain, one or several of :mod:`halfsmile.predict.answers.doubt`; None
             where it is certain, and where there is no threshold.
         possible: The labels that can't be ruled out, most probable first: over many faces this set holds the
             true one as often as the model's ``set_coverage`` says, rare expressions less often (conformal
@@ -90,11 +87,6 @@ class NoFace:
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON; ``expression`` is null."""
         return asdict(self) | {"expression": None}
-
-
-def strange_about(face: Face) -> list[str]:
-    """What is strange about the face itself, whatever is answered: of :data:`TURNED` and :data:`UNLIKE`."""
-    return [reason for reason in (TURNED, UNLIKE) if reason in (face.doubt or "")]
 
 
 def tells_of_failure(reason: str | None) -> bool:

@@ -9,39 +9,27 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.align import align, alignment
-from halfsmile.faces.any_angle import STANDS
 from halfsmile.faces.boxes import clipped
 from halfsmile.faces.detect import Detection, Detector, DetectorName, innermost
 from halfsmile.faces.given_faces import AlignedFaces
 from halfsmile.faces.given_table import GivenTable, faces_in
 from halfsmile.faces.quality import pose_of, quality_scores
+from halfsmile.predict.answers.doubt import strangeness, weighed
+from halfsmile.predict.answers.judgment import Judge
 from halfsmile.predict.answers.prior import Prior
-from halfsmile.predict.face import (
-    LOOKS_CUT_OUT,
-    NO_FACE,
-    ODD_FACE,
-    TURNED,
-    UNLIKE,
-    UNSURE,
-    Face,
-    Faces,
-    NoFace,
-    strange_about,
-)
+from halfsmile.predict.cutting import cut_out, split_odd
+from halfsmile.predict.face import LOOKS_CUT_OUT, NO_FACE, Face, Faces, NoFace
 from halfsmile.predict.inputs import ChannelOrder, Picture, each_picture, read_picture, rgb
-from halfsmile.predict.model import ExpressionModel, Prediction
+from halfsmile.predict.model import Crops, ExpressionModel, Prediction
 from halfsmile.predict.options.devices import DeviceName, open_detector
 from halfsmile.utils.errors import in_words
 
@@ -54,20 +42,6 @@ if TYPE_CHECKING:
     from halfsmile.predict.temporal_model import TemporalModel
 
 CROP_SIZE = 256  # pixels of a square picture up to which it may be a face that was cut out before
-
-Crops = npt.NDArray[np.uint8]
-
-
-class Judgment(TypedDict):
-    """The fields of a :class:`Face` that follow from its probabilities."""
-
-    expression: str
-    probabilities: dict[str, float]
-    confidence: float
-    uncertain: bool | None
-    doubt: str | None
-    possible: tuple[str, ...] | None
-    votes: dict[str, float] | None
 
 
 class Predictor:
@@ -115,7 +89,7 @@ class Predictor:
             self.model = self.model.with_prior(prior)
         self.detector: Detector = open_detector(detector, threads) if isinstance(detector, str) else detector
         self.threads = threads
-        self.threshold = self.model.threshold if threshold is None else threshold
+        self.judge = Judge(self.model.facts, self.model.threshold if threshold is None else threshold)
         self.quality = quality
         self.clip_boxes = clip_boxes
 
@@ -123,6 +97,11 @@ class Predictor:
     def labels(self) -> tuple[str, ...]:
         """Expressions that the model knows, in the order of its probabilities."""
         return self.model.labels
+
+    @property
+    def threshold(self) -> float | None:
+        """Confidence from which an answer counts as certain; None where nobody knows."""
+        return self.judge.threshold
 
     def predict(
         self,
@@ -378,14 +357,7 @@ class Predictor:
 
     def crops(self, image: Image, faces: Sequence[Detection]) -> Crops:
         """What the model sees of each face, (N, S, S, C) uint8, of an RGB picture (H, W, 3)."""
-        wanted = self.model.preprocessing
-        cut = np.zeros((len(faces), wanted.size, wanted.size, wanted.channels), np.uint8)
-        for i, face in enumerate(faces):
-            pixels = align(image, face, size=wanted.size, scale=wanted.scale)
-            if wanted.channels == 1:
-                pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, None]
-            cut[i] = pixels
-        return cut
+        return cut_out(image, faces, self.model.preprocessing)
 
     def crop_of(self, image: Image, face: Face) -> Image:
         """What the model sees of a face of a picture, (S, S, C) uint8."""
@@ -408,9 +380,7 @@ class Predictor:
         track: int | None = None,
     ) -> Face:
         """A detection with its probabilities (classes,) and features (F,) as a :class:`Face`."""
-        least = self.model.facts.feature_norm
-        is_unlike = least is not None and float(np.linalg.norm(features)) < least
-        strange = [TURNED] * is_turned + [UNLIKE] * is_unlike
+        strange = strangeness(features, is_turned, self.model.facts.feature_norm)
         size = None if image is None else (image.shape[1], image.shape[0])
         box = face.box if size is None or not self.clip_boxes else clipped(face.box, size)
         left, top, right, bottom = (round(float(v), 2) for v in box)
@@ -428,89 +398,9 @@ class Predictor:
             quality=quality_scores(image, face) if self.quality and image is not None else None,
             pose=None if face.landmarks is None else pose_of(face.landmarks),
             picture_size=size,
-            **self.judgment(probabilities, strange),
+            **self.judge.judgment(probabilities, strange),
         )
-
-    def judgment(self, probabilities: npt.NDArray[np.floating], strange: Sequence[str] = ()) -> Judgment:
-        """What follows from the probabilities (classes,) of a face.
-
-        Args:
-            probabilities: They sum to 1.
-            strange: What is strange about the face itself, so that no answer about it is certain.
-        """
-        ranked = np.argsort(-probabilities, kind="stable")
-        best, floor = int(ranked[0]), self.model.facts.set_floor
-        confidence = float(probabilities[best])
-        possible = (self.labels[i] for i in ranked if i == best or probabilities[i] >= (floor or 0))
-        unsure = self.is_uncertain(confidence)
-        doubts = [UNSURE] * bool(unsure) + [*strange] * (unsure is not None)
-        return {
-            "expression": self.labels[best],
-            "probabilities": dict(zip(self.labels, map(float, probabilities), strict=True)),
-            "confidence": confidence,
-            "uncertain": None if unsure is None else bool(doubts),
-            "doubt": "; ".join(doubts) or None,
-            "possible": None if floor is None else tuple(possible),
-            "votes": self._votes(probabilities),
-        }
-
-    def judged(self, faces: Faces, rows: Sequence[npt.NDArray[np.floating]]) -> Faces:
-        """The same faces with other probabilities (classes,), and what follows from them."""
-        changed = Faces(
-            replace(face, **self.judgment(row, strange_about(face)))
-            for face, row in zip(faces, rows, strict=True)
-        )
-        changed.left_out = faces.left_out
-        return changed
-
-    def _votes(self, probabilities: npt.NDArray[np.floating]) -> dict[str, float] | None:
-        """Shares of votes: the same logits by another temperature."""
-        facts = self.model.facts
-        if facts.vote_temperature is None:
-            return None
-        power = facts.temperature / facts.vote_temperature
-        shares = np.asarray(probabilities, np.float64).clip(1e-12) ** power
-        return dict(zip(self.labels, map(float, shares / shares.sum()), strict=True))
 
     def is_uncertain(self, confidence: float) -> bool | None:
-        """Whether a confidence lies below the threshold of certainty; with one of 1 all do, 1 itself too.
-
-        None where there is no threshold: nobody knows.
-        """
-        if self.threshold is None:
-            return None
-        return confidence < self.threshold or self.threshold >= 1
-
-
-def weighed(prediction: Prediction, upright: npt.NDArray[np.float32]) -> Prediction:
-    """Probabilities of faces that more likely stand on their head or lie on a side, without their certainty.
-
-    Of those the model's answer holds as often as they stand upright; otherwise each label is as likely.
-
-    Args:
-        prediction: Of N faces.
-        upright: (N,) how likely each stands upright, 0 to 1.
-    """
-    doubtful = upright < STANDS
-    if not doubtful.any():
-        return prediction
-    chances = upright[doubtful, None]
-    probabilities = prediction.probabilities.copy()
-    probabilities[doubtful] = chances * probabilities[doubtful] + (1 - chances) / probabilities.shape[1]
-    return replace(prediction, probabilities=probabilities, turned=doubtful)
-
-
-def split_odd(faces: Sequence[Detection]) -> tuple[list[Detection], list[str]]:
-    """Faces that can be cut out, and a reason for each other one."""
-    good, reasons = [], []
-    for face in faces:
-        try:
-            alignment(face)
-        except ValueError:
-            left, top, right, bottom = (round(float(edge)) for edge in face.box)
-            reasons.append(
-                f"{ODD_FACE}: its landmarks fix no place (box from {left}, {top} to {right}, {bottom})"
-            )
-        else:
-            good.append(face)
-    return good, reasons
+        """See :meth:`halfsmile.predict.answers.judgment.Judge.is_uncertain`."""
+        return self.judge.is_uncertain(confidence)

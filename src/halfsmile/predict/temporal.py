@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from halfsmile.predict.answers.judgment import Judge
 from halfsmile.predict.face import Face
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.temporal_model import TemporalModel
@@ -18,7 +19,6 @@ from halfsmile.sequences.smoothing_stream import StreamingAverage
 from halfsmile.sequences.windowed import Floats
 
 if TYPE_CHECKING:
-    from halfsmile.predict.predictor import Predictor
     from halfsmile.predict.video import Seen
 
 Row = npt.NDArray[np.float64]
@@ -57,9 +57,7 @@ def open_temporal(
     return loaded
 
 
-def smooth_tracks(
-    frames: Iterator[Seen], predictor: Predictor, *, width: float, delay: float
-) -> Iterator[Seen]:
+def smooth_tracks(frames: Iterator[Seen], judge: Judge, *, width: float, delay: float) -> Iterator[Seen]:
     """The same frames in the same order, each face with the average of its track.
 
     A frame is given out when all its faces are decided: at most ``delay`` and :data:`MAX_GAP`, or one frame,
@@ -67,14 +65,14 @@ def smooth_tracks(
 
     Args:
         frames: In order of time.
-        predictor: Its labels and threshold are used.
+        judge: Of the model's answers.
         width: Seconds of the window.
         delay: Seconds of it that lie after the frame.
     """
-    return _decide(frames, predictor, lambda: _Average(width, delay), patience=2 * MAX_GAP)
+    return _decide(frames, judge, lambda: _Average(width, delay), patience=2 * MAX_GAP)
 
 
-def relate_tracks(frames: Iterator[Seen], predictor: Predictor, temporal: TemporalModel) -> Iterator[Seen]:
+def relate_tracks(frames: Iterator[Seen], judge: Judge, temporal: TemporalModel) -> Iterator[Seen]:
     """The same frames in the same order, each face with what the network over frames says of it.
 
     Its sequence begins with the first frame of a track and ends when the person has been out of sight for
@@ -85,10 +83,10 @@ def relate_tracks(frames: Iterator[Seen], predictor: Predictor, temporal: Tempor
 
     Args:
         frames: In order of time, with features.
-        predictor: Its labels and threshold are used.
+        judge: Of the model's answers.
         temporal: The network.
     """
-    return _decide(frames, predictor, lambda: _Network(temporal), patience=PATIENCE)
+    return _decide(frames, judge, lambda: _Network(temporal), patience=PATIENCE)
 
 
 class _TrackStream(Protocol):
@@ -155,7 +153,7 @@ class _Person:
 
 def _decide(
     frames: Iterator[Seen],
-    predictor: Predictor,
+    judge: Judge,
     new_stream: Callable[[], _TrackStream],
     *,
     patience: float,
@@ -167,7 +165,7 @@ def _decide(
 
     Args:
         frames: In order of time.
-        predictor: Its labels and threshold are used.
+        judge: Of the model's answers.
         new_stream: Called for each track of each shot.
         patience: Seconds out of sight after which a person is gone.
     """
@@ -182,7 +180,7 @@ def _decide(
 
     def ready() -> Iterator[Seen]:
         while waiting and next(iter(waiting.values())).decided:
-            yield _with_rows(waiting.popitem(last=False)[1], predictor)
+            yield _with_rows(waiting.popitem(last=False)[1], judge)
 
     for seen in frames:
         time = seen.frame.time
@@ -205,6 +203,6 @@ def _decide(
     yield from ready()
 
 
-def _with_rows(frame: _Waiting, predictor: Predictor) -> Seen:
+def _with_rows(frame: _Waiting, judge: Judge) -> Seen:
     rows = [frame.rows[face.track or 0] for face in frame.seen.faces]
-    return replace(frame.seen, faces=predictor.judged(frame.seen.faces, rows))
+    return replace(frame.seen, faces=judge.judged(frame.seen.faces, rows))

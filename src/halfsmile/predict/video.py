@@ -22,8 +22,8 @@ from halfsmile.faces.tracking.track import TrackedFace, Tracker
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
 from halfsmile.predict.answers.baseline import Baseline, PersonBaseline, relate_to_rest
+from halfsmile.predict.cutting import split_odd
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
-from halfsmile.predict.predictor import split_odd
 from halfsmile.predict.temporal import open_temporal, relate_tracks, smooth_tracks
 from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.predict.video_options import require_video_options
@@ -142,10 +142,10 @@ def predict_video(
         if not keep_pictures:
             found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
         if network is not None:
-            return relate_tracks(found, predictor, network)
+            return relate_tracks(found, predictor.judge, network)
         if smoothing is None:
             return found
-        return smooth_tracks(found, predictor, width=smoothing, delay=0.0 if is_live else smoothing / 2)
+        return smooth_tracks(found, predictor.judge, width=smoothing, delay=0.0 if is_live else smoothing / 2)
 
     answers = look(people, problems, keep_pictures=keep_pictures)
     if baseline is None and neutral is None:
@@ -153,12 +153,12 @@ def predict_video(
     person = PersonBaseline(predictor.labels)
     if neutral is not None:
         person.fix([neutral.get(label, 0.0) for label in predictor.labels])
-        return relate_to_rest(answers, predictor, person)
+        return relate_to_rest(answers, predictor.judge, person)
     if is_live or not is_named:
-        return relate_to_rest(answers, predictor, person, learn=True)
+        return relate_to_rest(answers, predictor.judge, person, learn=True)
     before = None if people is None else people.copy()
     first = partial(look, before, [], keep_pictures=False)
-    return relate_to_rest(answers, predictor, person, first=first)
+    return relate_to_rest(answers, predictor.judge, person, first=first)
 
 
 def _name_expressions(

@@ -170,5 +170,5 @@ def test_a_video_that_breaks_off_is_judged_by_what_there_is(predictor: Predictor
         raise OSError("no more")
 
     person = PersonBaseline(predictor.labels)
-    found = [s.faces[0].expression for s in relate_to_rest(seen, predictor, person, first=broken)]
+    found = [s.faces[0].expression for s in relate_to_rest(seen, predictor.judge, person, first=broken)]
     assert found == ["happiness"] * 5 + ["neutral"] * 15

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from halfsmile.predict.face import Face, strange_about
+from halfsmile.predict.answers.doubt import strange_in
+from halfsmile.predict.answers.judgment import Judge
+from halfsmile.predict.face import Face
 from halfsmile.predict.person_slots import PersonSlots
 
 if TYPE_CHECKING:
-    from halfsmile.predict.predictor import Predictor
     from halfsmile.predict.video import Seen
 
 Baseline = Literal["person"]
@@ -134,7 +135,7 @@ class PersonBaseline:
 
 def relate_to_rest(
     frames: Iterable[Seen],
-    predictor: Predictor,
+    judge: Judge,
     person: PersonBaseline,
     *,
     first: Callable[[], Iterable[Seen]] | None = None,
@@ -144,7 +145,7 @@ def relate_to_rest(
 
     Args:
         frames: Of a video, with answers.
-        predictor: Its threshold is used.
+        judge: Of the model's answers.
         person: What is known of the people.
         first: The same frames once more, to learn from before.
         learn: Learn from the frames as they come.
@@ -156,16 +157,16 @@ def relate_to_rest(
         if learn:
             _learn(person, seen)
         rows = [_answer(person, face) for face in seen.faces]
-        yield replace(seen, faces=predictor.judged(seen.faces, rows))
+        yield replace(seen, faces=judge.judged(seen.faces, rows))
 
 
 def _answer(person: PersonBaseline, face: Face) -> Floats:
     """Of a face that does not show itself as faces do, what was answered: it tells nothing of a rise."""
     given = np.array(list(face.probabilities.values()), np.float64)
-    return given if strange_about(face) else person.answer(face.track or 0, given)
+    return given if strange_in(face.doubt) else person.answer(face.track or 0, given)
 
 
 def _learn(person: PersonBaseline, seen: Seen) -> None:
     in_view = [face.track or 0 for face in seen.faces]
-    for face in (face for face in seen.faces if not strange_about(face)):
+    for face in (face for face in seen.faces if not strange_in(face.doubt)):
         person.see(face.track or 0, list(face.probabilities.values()), in_view=in_view)
