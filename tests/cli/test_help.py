@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -10,12 +11,8 @@ from pathlib import Path
 import pytest
 
 from halfsmile import __version__
-from halfsmile.cli.main import COMMANDS, main
+from halfsmile.cli.main import ACTIONS, COMMANDS, main
 
-ACTIONS = {
-    "data": ("check", "prepare", "split", "stats", "merge", "export", "import", "verify"),
-    "abaw": ("submit", "check", "folds"),
-}
 HELPS = [
     *((name,) for name in COMMANDS if name not in ACTIONS),
     *((name, action) for name, actions in ACTIONS.items() for action in actions),
@@ -33,8 +30,89 @@ def test_no_argument_is_shown_as_python_has_it(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = help_of(arguments, capsys)
-    for pattern in (r"\{None\}", r"default:\s+None\)", r"\[\[", r"^│ PATH "):
+    patterns = (
+        r"\{None\}", r"default:\s+None\)", r"\[\[", r"^│ PATH ", r"default: \)", "%%", "no-no", "action options"
+    )  # fmt: skip
+    for pattern in patterns:
         assert not re.search(pattern, text, re.MULTILINE), pattern
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("arguments", [(), ("data",), ("abaw",), *HELPS], ids=" ".join)
+def test_help_is_no_wider_than_the_terminal(
+    arguments: tuple[str, ...],
+    columns: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = help_of(arguments, capsys).splitlines()
+    assert [line for line in lines if len(line) > columns] == []
+
+
+def test_what_an_option_means_is_not_broken_into_lines() -> None:
+    """The parser starts a new line of the help wherever one of a docstring starts with no letter."""
+    commands = [*COMMANDS.values(), *(action for actions in ACTIONS.values() for action in actions.values())]
+    for kind in {base for command in commands for base in command.__mro__ if base is not object}:
+        described = inspect.cleandoc(kind.__doc__ or "").partition("Args:\n")[2]
+        going_on = [line.strip() for line in described.splitlines() if line.startswith(" " * 8)]
+        assert [line for line in going_on if not line[0].isalpha()] == [], kind
+
+
+TERMS = {
+    r"pseudo-label(?!\b)": r"sure answers",
+    r"calibrated": r"how often it is right",
+    r"\bONNX\b": r"without torch|exported model|detect|`halfsmile export`|YuNet",
+    r"int8\)": r"8 bits",
+    r"[Ll]abel budget": r"labels (that )?may be used",
+    r"\bmanifest\b": r"list",
+    r"\bstores?\b": r"`halfsmile data prepare`|kept in one folder|keep them in one folder",
+    r"\btaxonomy\b": r"classes",
+    r"threshold": r"confidence",
+    r"bootstrap": r"drawn again and again",
+    r"FaceMix": r"mixed by how far they overlap",
+    r"masked pre-training": r"hidden parts",
+    r"debiased feedback": r"learns whether its pseudo-labels",
+    r"Temporal Encoder": r"over neighboring frames",
+    r"Stage I\b": r"masked pre-training",
+    r"Stage III\b": r"pseudo-labels",
+    r"Stage IV\b": r"neighboring frames",
+    r"\bprior\b": r"expect each expression",
+    r"validation": r"trained nothing|split",
+    r"\bfolds\b": r"tested in turn|train once for each|cross-validation",
+    r"aligned\b": r"lie where the model expects|one face|cropped_aligned",
+    r"core-set": r"farthest",
+}
+"""Terms of the field, and words that tell near the first place of a help what they mean."""
+
+
+@pytest.mark.parametrize("arguments", HELPS, ids=" ".join)
+def test_terms_are_told_where_they_are_used_first(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = re.sub(r"[│╭╮╰╯─\s]+", " ", help_of(arguments, capsys))
+    text = text.partition("Its fields for --set")[0]
+    for term, told in TERMS.items():
+        if (found := re.search(term, text)) is not None:
+            near = text[max(found.start() - 250, 0) : found.end() + 250]
+            assert re.search(told, near, re.IGNORECASE), f"{found[0]} is not told: … {near} …"
+
+
+def test_a_command_that_does_not_exist_is_answered_with_those_that_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for arguments, known in ((["predct"], "pseudo-label"), (["data", "chek"], "verify")):
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        assert known in capsys.readouterr().err
+
+
+def test_a_command_alone_shows_what_may_follow(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, known in (([], "pseudo-label"), (["data"], "verify"), (["abaw"], "submit")):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert known in capsys.readouterr().out
 
 
 def test_model_and_every_mean_one_thing(capsys: pytest.CaptureFixture[str]) -> None:

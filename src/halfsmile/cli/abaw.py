@@ -14,13 +14,13 @@ from halfsmile.utils.console import make_console
 
 @dataclass(frozen=True)
 class Submit:
-    """Write a submission from per-frame probabilities, smoothed over time, and check it.
+    """Write a submission to the ABAW challenge from probabilities of frames, smoothed over time; check it.
 
     Args:
         predictions: Parquet with the columns image and probabilities.
         example: The organizers' example submission, or their list of frames.
         out: Where the submission goes.
-        kind: Filter over time.
+        kind: How neighboring frames are averaged.
         width: Its width in seconds.
         max_gap: Longest gap in seconds that is filled in.
         fps: Frames per second of the videos; crops do not tell it.
@@ -76,12 +76,12 @@ class CheckSubmission:
 
 @dataclass(frozen=True)
 class Folds:
-    """Divide Aff-Wild2's videos into folds; both people of a video stay together.
+    """Divide Aff-Wild2's videos into folds, parts that are tested in turn; people of a video stay together.
 
     Args:
         root: Aff-Wild2's folder.
-        out: JSON file of recording to fold.
-        crops: Which crops are used.
+        out: JSON file that says which video is in which fold.
+        crops: Which of the organizers' cut-out faces are used.
         folds: Number of folds.
         seed: Of the draw.
     """
@@ -105,18 +105,8 @@ class Folds:
 
 @dataclass(frozen=True)
 class Abaw:
-    """Folds, submissions and their check for the ABAW expression challenge.
+    """For the ABAW challenge (expressions in the videos of Aff-Wild2): folds, submissions, their check."""
 
-    Args:
-        action: What to do.
-    """
 
-    action: tyro.conf.OmitSubcommandPrefixes[
-        Annotated[Submit, tyro.conf.subcommand("submit")]
-        | Annotated[CheckSubmission, tyro.conf.subcommand("check")]
-        | Annotated[Folds, tyro.conf.subcommand("folds")]
-    ]
-
-    def run(self) -> None:
-        """Do it."""
-        self.action.run()
+ACTIONS = {"submit": Submit, "check": CheckSubmission, "folds": Folds}
+"""What may follow ``halfsmile abaw``."""

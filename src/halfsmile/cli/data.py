@@ -30,10 +30,11 @@ class CheckData(Reading):
     The exit status is 0 if nothing is wrong, 1 if something is, and 2 if the data set can't be read.
 
     Args:
-        path: A folder, table, archive, store, .rec or .parquet file.
+        path: A folder, table, archive, .rec or .parquet file, or a store (faces that `halfsmile data prepare`
+            has cut out).
         html: Also write a page with faces of every class and of what is wrong.
-        clean: Also write a list (a manifest) without unreadable pictures and without copies of pictures in a
-            stricter split.
+        clean: Also write a list (a manifest) without unreadable pictures and without copies: one that is in
+            two splits stays in the test (or validation) split.
         fast: Do not open the pictures: no damaged ones, sizes and copies are looked for.
     """
 
@@ -70,9 +71,9 @@ class CheckData(Reading):
 
 @dataclass(frozen=True)
 class Prepare(Reading):
-    """Find, align and score faces in photos, folders, archives, videos and data sets, and store them.
+    """Find faces in photos, folders, archives, videos and data sets, and keep them in one folder: a store.
 
-    Stopped at any point, the same command goes on and ends with the same store. Labels, people, splits, boxes
+    Faces are aligned: turned and cut so that eyes and mouth lie where the model expects them. Stopped at any point, the same command goes on and ends with the same store. Labels, people, splits, boxes
     and landmarks of data sets are kept. What can't be read is listed and left out.
 
     Args:
@@ -85,13 +86,13 @@ class Prepare(Reading):
         crops: Every picture is a crop of one face: align it by its landmarks, or keep it as it is where none
             are found.
         size: Side of the faces in pixels; aligned pictures keep theirs unless this is given.
-        min_score: Drop faces with a lower score of the detector.
+        min_score: Drop faces of which the detector is less sure, from 0 to 1.
         min_quality: Drop faces whose size, sharpness, frontality or exposure is lower, 0 to 1.
         largest_only: Keep only the largest face of each picture or frame.
         keep_every: Store the faces of every n-th frame of a video, whose neighbors are much alike.
         lossless: Store PNG instead of JPEG files.
         unlabeled: Take pictures and videos and no labels, whatever lies beside them.
-        engine: Where faces are looked for: on this machine, or on a Ray cluster.
+        engine: Where faces are looked for: on this machine, or on a cluster that runs Ray.
         workers: Processes that look for faces.
         retry: Try sources again that were left out before.
     """
@@ -168,7 +169,7 @@ class ShowStats(Reading):
     """Count faces per class, split and person; with --pixels, measure sizes and light too.
 
     Args:
-        path: A data set or a store.
+        path: A data set, or a store (faces that `halfsmile data prepare` has cut out).
         pixels: Open every picture.
         json: Also write the numbers into this file.
     """
@@ -197,7 +198,7 @@ class Verify:
     """Compare every byte of a store with its index. The exit status is 1 if something is wrong.
 
     Args:
-        store: The store.
+        store: A folder that `halfsmile data prepare` made.
         pixels: Also decode every picture.
     """
 
@@ -222,23 +223,17 @@ class Verify:
 
 @dataclass(frozen=True)
 class Data:
-    """Check, prepare, split, count, merge, export, import and verify data sets of faces.
+    """Check, prepare, split, count, merge, export, import and verify data sets of faces."""
 
-    Args:
-        action: What to do.
-    """
 
-    action: tyro.conf.OmitSubcommandPrefixes[
-        Annotated[CheckData, tyro.conf.subcommand("check")]
-        | Annotated[Prepare, tyro.conf.subcommand("prepare")]
-        | Annotated[Split, tyro.conf.subcommand("split")]
-        | Annotated[ShowStats, tyro.conf.subcommand("stats")]
-        | Annotated[Merge, tyro.conf.subcommand("merge")]
-        | Annotated[ExportFaces, tyro.conf.subcommand("export")]
-        | Annotated[Import, tyro.conf.subcommand("import")]
-        | Annotated[Verify, tyro.conf.subcommand("verify")]
-    ]
-
-    def run(self) -> None:
-        """Do it."""
-        self.action.run()
+ACTIONS = {
+    "check": CheckData,
+    "prepare": Prepare,
+    "split": Split,
+    "stats": ShowStats,
+    "merge": Merge,
+    "export": ExportFaces,
+    "import": Import,
+    "verify": Verify,
+}
+"""What may follow ``halfsmile data``."""

@@ -38,7 +38,8 @@ class Split(Reading):
     """Draw which labels may be used (a label budget), or with --test, --folds a test split or folds.
 
     With --test the result is a list (a manifest) of all rows with their splits, to train with as with any
-    data set; with --folds a folder of such lists, one for each fold; otherwise the file of a label budget.
+    data set; with --folds a folder of such lists, one for each fold, a part that is tested in turn while the
+    others train; otherwise the file of a label budget.
 
     Args:
         path: The labeled data set; a budget is of its training part if it has splits.
@@ -47,8 +48,8 @@ class Split(Reading):
         valid: With --test, draw a validation split, too: a share of each class (10%).
         folds: Draw so many folds for cross-validation.
         again: Draw anew where the data have such a split already.
-        labels: Of the budget: a share of each class (10%), a number per class (40), a number for every class
-            (fear=10,anger=15,…), all, or a published size (ada-cm-100 … ada-cm-4000).
+        labels: Of the budget: a share of each class (10%), a number per class (40), a number for every
+            class (fear=10,anger=15,…), all, or a published size (ada-cm-100 … ada-cm-4000).
         seed: Seed of the draw.
         held_out: Share of each class's other rows that is kept out of training, to watch.
         by: Give all faces of a person or a video one role.
@@ -60,9 +61,7 @@ class Split(Reading):
     valid: OptionalShare = None
     folds: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: none)")] = None
     again: Flag = False
-    labels: Annotated[str | None, tyro.conf.arg(metavar="AMOUNT", help_behavior_hint="(default: 10%%)")] = (
-        None
-    )
+    labels: Annotated[str | None, tyro.conf.arg(metavar="AMOUNT", help_behavior_hint="(default: 10%)")] = None
     seed: int = 0
     held_out: Annotated[
         float | None, tyro.conf.arg(metavar="SHARE", help_behavior_hint="(default: 0.05)")
@@ -141,7 +140,7 @@ class Split(Reading):
 
 @dataclass(frozen=True)
 class Merge(Reading):
-    """Make one list (a manifest) of several data sets, on one taxonomy.
+    """Make one list (a manifest) of several data sets, on one taxonomy: the same names of classes.
 
     Args:
         sources: Data sets, each with a name in front if wanted: rafdb=/data/RAF-DB. People and videos get the
@@ -195,7 +194,7 @@ class ExportFaces(Reading):
     """Write faces for other programs.
 
     Args:
-        path: A data set or a store.
+        path: A data set, or a store (faces that `halfsmile data prepare` has cut out).
         out: A new folder; for csv, a file.
         format: folders: one per label; csv: a table; coco: JSON in the manner of COCO; label-studio: tasks
             for labeling.
@@ -238,11 +237,11 @@ class Import(Reading):
     """Put labels from a table, from Label Studio or from CVAT into a list (a manifest) of the faces.
 
     Args:
-        path: The data set or store that was labeled.
+        path: The data set that was labeled, or the store (faces that `halfsmile data prepare` has cut out).
         labels: A table (pictures, labels, perhaps votes_<label>), Label Studio's JSON, JSON-MIN or CSV, or
             CVAT's XML.
         out: The list to write (.parquet).
-        taxonomy: Classes of the labels: a known name or the labels with commas between.
+        taxonomy: Classes of the labels (a taxonomy): a known name, or the labels with commas between.
         rename: Labels that are called otherwise: happy=happiness; unsure=none ignores them.
         split: Split of the labeled rows that have none.
         field: Column or field of the labels, where several could be.

@@ -48,7 +48,11 @@ LabelRule = Annotated[
 TaxonomyName = Annotated[
     str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="(default: that of the data)")
 ]
-SourceNames = Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE [SOURCE ...]")]
+SourceNames = Annotated[
+    tuple[str, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="SOURCE [SOURCE ...]", help_behavior_hint="(required)"),
+]
 Renames = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="OLD=NEW [OLD=NEW ...]", help_behavior_hint="(default: none)")
 ]
@@ -87,16 +91,17 @@ class Reading:
 
     Args:
         layout: How to read it, if it is taken for something else.
-        label_rule: Label rule of FERPlus.
+        label_rule: How the ten votes for a face of FERPlus become its label; docs/train.md has the rules.
         columns: Of a table: image=pth label=mood box=x,y,w,h. Nothing behind the = leaves a part out.
         label_names: What labels of a table or numbers of folders mean: 0=neutral 1=happiness; 9=none drops.
             Or a published order: rafdb, affectnet7, affectnet8, fer2013, ferplus.
         box: Whether the four numbers of a table's box are two corners or a corner, width and height.
         splits: What a table's column or folders call the splits: 0=train 1=valid 2=test; 3=none is in none.
-        from_names: What the names of pictures tell: a pattern as '{person}_{label}_*', or of folders
-            '{person}/{label}/*', of {label}, {person}, {video}, {frame} and {split}, with * for anything else
-            and {label:2} for two letters; a regular expression with groups (?P<label>…);
-            kdef, jaffe, rafd, ravdess, crema-d, nimstim or faces; or words, for words of expressions.
+        from_names: What the names of pictures tell: a pattern as '{person}_{label}_*', or of folders as
+            in '{person}/{label}/*', of {label}, {person}, {video}, {frame} and {split}, with * for anything
+            else and {label:2} for two letters; a regular expression with groups (?P<label>…); the name of a
+            data set whose way is known (kdef, jaffe, rafd, ravdess, crema-d, nimstim, faces); or words, for
+            words of expressions.
     """
 
     layout: Layout = None

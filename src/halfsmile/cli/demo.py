@@ -14,7 +14,10 @@ DIFFICULTY = 0.3
 
 @dataclass(frozen=True)
 class Demo:
-    """The whole idea on generated faces in a few minutes: all stages in small, and a report.
+    """The whole idea on generated faces in a few minutes: all stages in small, a baseline, and a report.
+
+    The stages learn from faces without labels, from a few labels, and from pseudo-labels: the sure answers of
+    the model itself. The baseline has the few labels alone.
 
     Args:
         out: Where the generated faces and the run go.

@@ -42,16 +42,17 @@ class Evaluate(Reading):
     MY_FACES an exported one; halfsmile evaluate RUN measures every stage of a run.
 
     Args:
-        target: An exported ONNX file or the folder of one, or a run folder. Without it the model in the box.
+        target: An exported model (the ONNX file of `halfsmile export`, or its folder), or the folder of a run.
+            Without it the model in the box.
         data: Labeled pictures in any layout that `halfsmile data check` recognizes; of a run, where its own
             data are now, if they have moved.
         out: Folder for metrics.json, predictions.parquet and report.html; without it nothing is written.
-        split: Rows to score: the test splits of the data set's protocol, and all labeled rows of data that
-            have no splits, unless other splits, or all rows, are named.
+        split: Rows to score: the test splits that papers score this data set on, and all labeled rows of data
+            that have no splits, unless other splits, or all rows, are named.
         rename: What labels of the data are for the model, as happy=happiness; none leaves their rows out.
         aligned: Take pictures as they are, each as one face. So are FERPlus, RAF-DB, AffectNet of 2021,
-            Aff-Wild2 and face stores, whose faces were cut out already, unless a detector is named.
-        detector: What finds the faces; auto is yunet.
+            Aff-Wild2 and stores (of `halfsmile data prepare`), whose faces were cut out already, unless a detector is named.
+        detector: What finds the faces: the network yunet or mtcnn; auto is yunet.
         data_set: What the data are, where that is not recognized or recognized wrongly.
         classes: Classes of AffectNet: 7, or 8 with contempt.
         device: Where to compute the stages of a run.
@@ -164,10 +165,10 @@ _OF_MODELS = (
 
 @dataclass(frozen=True)
 class Report:
-    """Write report.html, one self-contained page, into a run folder.
+    """Write report.html, one self-contained page, into the folder of a run.
 
     Args:
-        run_folder: The run.
+        run_folder: The folder, as `halfsmile train` made it.
     """
 
     extra: ClassVar[str] = "report"
@@ -183,14 +184,21 @@ class Report:
 
 @dataclass(frozen=True)
 class Compare:
-    """Put runs side by side: mean and deviation over seeds, and paired bootstrap against the first.
+    """Put runs side by side: mean and deviation over seeds, and each one's difference from the first.
+
+    A difference has the interval in which it lies with 95 % certainty if other test faces of the kind had been
+    drawn (a paired bootstrap: both runs are scored on the same faces, drawn again and again).
 
     Args:
-        run_folders: Two or more runs on the same test images.
+        run_folders: Folders of two or more runs with the same test images.
         markdown: Also write the table into this file.
     """
 
-    run_folders: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
+    run_folders: Annotated[
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="(required)"),
+    ]
     markdown: OptionalFile = None
 
     def run(self) -> None:
@@ -216,6 +224,7 @@ def show_metrics(found: dict[str, Metrics], protocol: Protocol, labels: str) -> 
     from rich.table import Table
 
     from halfsmile.data.protocols import published
+    from halfsmile.metrics.scores import SCORES_EXPLAINED
     from halfsmile.runs.stages import setbacks
     from halfsmile.utils.percent import percent
 
@@ -227,6 +236,7 @@ def show_metrics(found: dict[str, Metrics], protocol: Protocol, labels: str) -> 
         table.add_row(stage, *(percent(v, 2) for v in values), f"{metrics.nll:.3f}", f"{metrics.ece:.3f}")
     console = make_console()
     console.print(table)
+    console.print(SCORES_EXPLAINED, style="dim")
     for sentence in setbacks({stage: metrics.shares for stage, metrics in found.items()}):
         console.print(sentence, style="yellow", highlight=False, soft_wrap=True)
     console.print(f"{protocol.describe()} · {labels} of the labels", soft_wrap=True)

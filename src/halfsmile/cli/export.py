@@ -20,22 +20,27 @@ StageOption = Annotated[
 
 @dataclass(frozen=True)
 class ExportRun:
-    """Export a run: ONNX with everything inside, calibrated, checked against the trained network.
+    """Export a run as one ONNX file that predicts without torch, calibrated and checked.
+
+    Calibrated means that its confidence is how often it is right: of answers with 80 %, 80 in 100. It is
+    checked face by face against the network that was trained.
 
     Args:
-        run_folder: The run.
+        run_folder: The folder of a run, as `halfsmile train` made it.
         out: Where the files go; in place of RUN/export.
-        int8: Also write an 8-bit file.
-        openvino: Also write OpenVINO's files.
-        target_error: Share of wrong ones that answers called certain may have.
+        int8: Also write a file with numbers of 8 bits (int8): smaller, and often faster.
+        openvino: Also write files for OpenVINO, Intel's runtime.
+        target_error: Share of wrong ones that answers called certain may have; the threshold of confidence
+            from which they are called so is chosen for it.
         set_coverage: Least share of faces whose set of expressions shall hold the true one, on average over
             all faces. Higher values make larger sets.
-        mirror: Average the answers for a face and its mirror image, as `halfsmile evaluate` does; --no-mirror
-            is twice as fast and a little less accurate.
+        mirror: With --no-mirror the file looks at a face once, which is twice as fast and a little less
+            accurate. Without it, answers for a face and its mirror image are averaged, as `halfsmile
+            evaluate` does.
         zoom: Above 1, view the face and its mirror image so many times closer too, which takes twice as
             long and may be more accurate. Choose it on faces that are not tested on.
-        stage: The stage to export: one whose validation was better than the last one's, as this command and
-            the report say.
+        stage: The stage of training to export, where an earlier one was better than the last one on faces
+            that trained nothing (validation), as this command and the report say.
         name: What the model calls itself.
         data: Where the labeled data set is now, if it has moved.
     """
@@ -50,7 +55,7 @@ class ExportRun:
     openvino: bool = False
     target_error: float = 0.1
     set_coverage: float = 0.9
-    mirror: bool = True
+    mirror: Annotated[bool, tyro.conf.arg(help_behavior_hint="(default: averaged)")] = True
     zoom: float = 1.0
     stage: StageOption = None
     name: Annotated[

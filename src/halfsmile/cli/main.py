@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import os
+import shutil
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from contextlib import redirect_stdout
+from typing import Annotated, Any, Union
 
 import tyro
 
 from halfsmile import __version__
-from halfsmile.cli.abaw import Abaw
-from halfsmile.cli.data import Data
+from halfsmile.cli import abaw, data
 from halfsmile.cli.demo import Demo
 from halfsmile.cli.evaluate import Compare, Evaluate, Report
 from halfsmile.cli.export import ExportRun
@@ -26,7 +30,7 @@ from halfsmile.utils.errors import StopRequestedError
 
 COMMANDS: dict[str, Any] = {
     "demo": Demo,
-    "data": Data,
+    "data": data.Data,
     "train": Train,
     "evaluate": Evaluate,
     "report": Report,
@@ -36,8 +40,10 @@ COMMANDS: dict[str, Any] = {
     "pseudo-label": PseudoLabel,
     "serve": Serve,
     "label": Label,
-    "abaw": Abaw,
+    "abaw": abaw.Abaw,
 }
+ACTIONS: dict[str, dict[str, Any]] = {"data": data.ACTIONS, "abaw": abaw.ACTIONS}
+"""Commands that are followed by one of several."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -66,21 +72,82 @@ def _require_each_option_once(arguments: Sequence[str]) -> None:
         sys.exit(1)
 
 
+def _parse(given: Sequence[str]) -> Any:
+    """The command with its options, or its help and an exit."""
+    commands, name, rest = COMMANDS, "halfsmile", list(given)
+    about = (
+        "Facial-expression recognition from a few labeled faces and many unlabeled ones. halfsmile COMMAND "
+        "--help explains a command, halfsmile --version says which version this is."
+    )
+    while rest and rest[0] in commands:
+        word = rest.pop(0)
+        name, about = f"{name} {word}", _about(commands[word])
+        if word not in ACTIONS:
+            return tyro.cli(commands[word], prog=name, description=about, args=rest, config=_FLAGS)
+        commands = ACTIONS[word]
+    choices = tuple(
+        Annotated[command, tyro.conf.subcommand(word, description=_about(command).partition("\n\n")[0])]
+        for word, command in commands.items()
+    )
+    return tyro.cli(
+        Union[choices],  # type: ignore[arg-type]  # made when it runs
+        prog=name,
+        description=about,
+        args=rest or ["--help"],
+        config=_FLAGS,
+    )
+
+
+_FLAGS = (tyro.conf.FlagCreatePairsOff,)
+"""``--resume`` alone, without a ``--no-resume`` that changes nothing."""
+
+
+def _about(command: type) -> str:
+    """What a command's docstring says before its arguments, a line for each paragraph."""
+    text = (inspect.getdoc(command) or "").partition("\n\nArgs:")[0]
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+class _Help(io.StringIO):
+    """Help on its way to the terminal, whose lines outside of boxes are as long as their paragraphs."""
+
+    @property
+    def encoding(self) -> str:
+        """That of the terminal, which says whether boxes are drawn with lines."""
+        return getattr(sys.__stdout__, "encoding", None) or "ascii"
+
+    def isatty(self) -> bool:
+        """Whether colors are seen."""
+        return sys.__stdout__ is not None and sys.__stdout__.isatty()
+
+    def wrapped(self) -> str:
+        """No line longer than the terminal is wide."""
+        width = max(shutil.get_terminal_size().columns, 20)
+        lines = [
+            line.replace(",", ", ") if line.startswith("usage:") else line
+            for line in self.getvalue().splitlines()
+        ]
+        return "\n".join(
+            line
+            if line[:1] in " ╭│╰"
+            else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+            for line in lines
+        )
+
+
 def _run(arguments: list[str] | None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["--version"]:
         print(f"halfsmile {__version__}")
         return
     _require_each_option_once(given)
+    text = _Help()
     try:
-        command = tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="halfsmile",
-            description="Facial-expression recognition from a few labeled faces and many unlabeled ones. "
-            "halfsmile COMMAND --help explains a command, halfsmile --version says which version this is.",
-            args=arguments,
-        )
+        with redirect_stdout(text):
+            command = _parse(given)
     except SystemExit:
+        if said := text.wrapped():
+            print(said)
         if given[:1] == ["train"] and {"-h", "--help"} & set(given):
             explain(given)
         raise

@@ -26,29 +26,32 @@ class Predict:
     """Find faces in pictures and videos and name their expressions.
 
     Args:
-        paths: Pictures, videos, folders, archives, 'patterns', a camera number, an rtsp:// address.
+        paths: Pictures, videos, folders, archives, 'patterns', the number of a camera, or the rtsp:// address of
+            one in the network.
         out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
-        model: Exported ONNX file or run folder.
+        model: An exported model: the folder of a run after `halfsmile export`, or its ONNX file.
         summary: Second table: a row for each person, video and picture.
-        detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
-            before, given takes the faces of --boxes.
+        detector: What finds the faces: the network yunet or mtcnn; auto is yunet. aligned takes each picture
+            as one face that was cut out before, given takes the faces of --boxes.
         boxes: Table of pictures with boxes or landmarks in pixels, for --detector given.
-        format: openface writes a CSV file with OpenFace's columns.
+        format: openface writes a CSV file with the columns of OpenFace, another program.
         annotate: Folder for annotated pictures and videos.
         plot: Folder for a timeline (SVG) of each video.
         explain: Folder for pictures of what each answer rests on: per face, in videos per person.
         blur_faces: Make faces unrecognizable in annotated copies.
         resume: Leave out what the table already has, except what could not be read.
         largest_only: Take the largest face of each picture or frame only.
-        min_score: Leave out faces of which the detector is less sure.
+        min_score: Leave out faces of which the detector is less sure, from 0 to 1.
         region: Take faces whose centers lie within, as shares of the picture (0 0 0.5 1) or in pixels.
         clip_boxes: Cut boxes off at the edges of the picture.
         threshold: Confidence from which an answer counts as certain.
-        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
+        prior: How often to expect each expression: uniform (all alike), natural (as often as in everyday
+            pictures), or a JSON file of shares by label.
         smoothing: Seconds over which a person's probabilities are averaged.
         baseline: person answers in videos relative to each person's own resting face.
         neutral: Photograph of the person's resting face, to be taken for it.
-        temporal: Run with Stage IV, or its ONNX file, that answers in videos; not with smoothing.
+        temporal: Run with Stage IV (a network over neighboring frames), or its ONNX file, that answers in
+            videos; not with smoothing.
         start: Leave out what comes before, in seconds or 1:30; of each video.
         end: Leave out what comes from then on.
         every: Take every n-th frame only.
@@ -66,7 +69,11 @@ class Predict:
 
     after_stop: ClassVar[str] = ""  # the message itself says how to go on
 
-    paths: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE [SOURCE ...]")]
+    paths: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="SOURCE [SOURCE ...]", help_behavior_hint="(required)"),
+    ]
     out: Annotated[
         Path | None, tyro.conf.arg(metavar="TABLE", help_behavior_hint="(default: lines on the terminal)")
     ] = None

@@ -14,17 +14,18 @@ from halfsmile.utils.console import make_console
 
 @dataclass(frozen=True)
 class PseudoLabel:
-    """Name the expressions of all faces of a store, and write down which are sure enough to be labels.
+    """Name the expressions of all faces of a store; sure answers become labels to train on: pseudo-labels.
 
-    Stopped at any point, the same command goes on and ends with the same table. `halfsmile train METHOD
+    A store is what `halfsmile data prepare` makes. Stopped at any point, the same command goes on and ends with the same table. `halfsmile train METHOD
     --data DATA --pseudo-labels TABLE --out RUN` trains on the labeled faces of DATA and on these; `halfsmile
     data import STORE TABLE --out list.parquet` makes a labeled list of it.
 
     Args:
-        store: The store, see `halfsmile data prepare`.
+        store: The store, its folder.
         out: Table: .csv, .jsonl or .parquet.
-        model: Exported ONNX file or run folder.
-        threshold: Least confidence of a pseudo-label; 0.7 where the model has none of its own.
+        model: An exported model: the folder of a run after `halfsmile export`, or its ONNX file.
+        threshold: Least confidence of a pseudo-label. The model's own is that from which few enough answers
+            were wrong when it was exported; 0.7 where it has none.
         per_class: At most so many pseudo-labels of each class, the surest.
         engine: Where the faces are classified: on this machine, or on a Ray cluster.
         workers: Processes that classify.

@@ -17,13 +17,14 @@ class Serve:
     A key for the interface is taken from the environment variable HALFSMILE_API_KEY.
 
     Args:
-        model: Exported ONNX file or run folder.
+        model: An exported model: the folder of a run after `halfsmile export`, or its ONNX file.
         host: Address to listen on; others than loopback need a key or --unprotected.
         port: Port to listen on.
-        detector: What finds the faces; auto is yunet. aligned takes each picture as one face that was cut out
-            before.
+        detector: What finds the faces: the network yunet or mtcnn; auto is yunet. aligned takes each picture
+            as one face that was cut out before.
         threshold: Confidence from which an answer counts as certain.
-        prior: How often to expect each expression: uniform, natural, or a JSON file of shares by label.
+        prior: How often to expect each expression: uniform (all alike), natural (as often as in everyday
+            pictures), or a JSON file of shares by label.
         threads: Threads of the model, the detector and OpenCV.
         device: What computes the expressions; auto takes a GPU that onnxruntime can use.
         workers: Predictors that answer side by side, each with its share of the threads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -98,19 +99,24 @@ def explain(arguments: Sequence[str]) -> None:
     if importlib.util.find_spec("torch") is None:
         return
     from halfsmile.recipes.named import recipe_named
+    from halfsmile.recipes.meanings import field_meanings
     from halfsmile.recipes.overrides import field_values
     from halfsmile.runs.stages import STAGES
 
-    recipe = recipe_named(method)
-    console = make_console()
-    own = [stage.name for stage in STAGES if getattr(recipe, stage.name, None) is not None]
+    recipe, console = recipe_named(method), make_console()
+    own = [stage for stage in STAGES if getattr(recipe, stage.name, None) is not None]
+    console.print(f"\n{method} has {len(own)} stage{'s' if len(own) > 1 else ''}:")
+    for stage in own:
+        console.print(f"  {stage.name}: {stage.purpose}")
     console.print(
-        f"\n{method} has the stages {', '.join(own)}. Its fields for --set, with values of the preset cpu "
-        "for faces of one's own (--dry-run shows those for your data):",
-        highlight=False,
+        "\nIts fields for --set, with values of the preset cpu for faces of one's own (--dry-run shows those "
+        "for your data). What several parts have is explained once:"
     )
+    meanings = field_meanings(recipe)
     for name, value in field_values(recipe):
-        console.print(f"  {name}={value}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {name}={value}", soft_wrap=True)
+        for line in textwrap.wrap(meanings.get(name, ""), max(console.width - 6, 20)):
+            console.print(f"      {line}", style="dim", soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -118,26 +124,30 @@ class Train(Reading):
     """Train a method on any labeled data; run the same command again to resume after a stop.
 
     Args:
-        method: What to train: ssfer is masked pre-training, FaceMix and pseudo-labels; supervised the
-            baseline on labels alone; abaw6 class-balanced sampling and debiased feedback on unlabeled
-            faces from other sources, on videos with a Temporal Encoder over the frames; temporal that
-            encoder alone; fixmatch to noisy-student are ssfer with another semi-supervised method;
-            default-model makes the model that the package brings.
+        method: What to train. supervised: the baseline, on labels alone. ssfer: faces without labels first,
+            whose hidden parts are painted again (Stage I, masked pre-training); then the labeled ones, mixed
+            by how far they overlap (Stage II, FaceMix); then unlabeled ones by pseudo-labels, the sure
+            answers of a running average of the network (Stage III). fixmatch to noisy-student: ssfer with
+            another semi-supervised method as Stage III. abaw6: all classes drawn equally often, and a
+            teacher that learns whether its pseudo-labels for faces from other sources helped (debiased
+            feedback); on videos a network over neighboring frames, too (Stage IV, Temporal Encoder).
+            temporal: single frames and that network. default-model: the model that the package brings.
         data: Labeled data set: FERPlus, RAF-DB, AffectNet, Aff-Wild2, class folders train/<label>/ and
-            test/<label>/, a face store, or any other layout that `halfsmile data check` recognizes.
+            test/<label>/, a store (of `halfsmile data prepare`), or any other layout that `halfsmile data check` recognizes.
         out: Run folder.
-        unlabeled: Folders, archives or stores of unlabeled faces: for pre-training, and for Stage III where
-            it takes them.
+        unlabeled: Folders, archives or stores of unlabeled faces: for Stage I, and for Stage III where it takes
+            them.
         pseudo_labels: Tables of `halfsmile pseudo-label` (or lists of `halfsmile data import`) whose
             accepted faces train together with the labeled ones. They are never tested on, and the model's
             probabilities are their targets.
-        labels: Label budget: a share of each class (10%), a number per class (40), or all.
+        labels: Label budget, the part of the labels that may be used: a share of each class (10%), a number
+            per class (40), or all.
         budget: File of `halfsmile data split` that says which labels may be used; in place of --labels.
-        seed: Seed of all training, and of the budget that is drawn for --labels.
+        seed: Of all chance in training, and in the budget that is drawn for --labels.
         preset: Size: tiny to try things out, cpu for two processor cores, gpu for one consumer GPU, paper is
             ViT-B/16 at 224 px as published.
-        settings: Fields of the recipe to replace, as in --set finetune.epochs=10 semi.method=freematch;
-            --dry-run shows all of them.
+        settings: Numbers of the recipe to replace, as in --set finetune.epochs=10 semi.method=freematch; those
+            of a method are shown and explained by `halfsmile train METHOD --help`.
         dry_run: Show the resolved recipe, what the data hold, steps and estimated time of each stage; train
             nothing and write nothing.
         data_set: What the data are, where that is not recognized or recognized wrongly.
@@ -153,11 +163,11 @@ class Train(Reading):
         folds: Cross-validate: train once for each of so many folds of the labeled faces, tested on the one
             left out. The report has mean and standard deviation; splits of the data count for nothing.
         by: With --folds, keep all faces of a person or a video in one fold.
-        last_stage: Stop after this stage; a later call without it goes on.
+        last_stage: Stop after this stage (METHOD --help says what they do); a later call without it goes on.
         device: Where to compute.
         threads: Threads on the processor: as many as are fast when the run begins, which on a busy machine
             may be one; a run that goes on keeps its own, or ends in other bits.
-        tensorboard: Also write TensorBoard events.
+        tensorboard: Also write the losses and scores as TensorBoard reads them.
     """
 
     method: Method

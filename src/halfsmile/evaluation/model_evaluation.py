@@ -14,7 +14,7 @@ from halfsmile.data.preprocess import Image
 from halfsmile.data.protocols import Protocol
 from halfsmile.evaluation.score_tables import class_table, confusion_table, score_table
 from halfsmile.metrics.bootstrap import Interval, Statistic
-from halfsmile.metrics.scores import Metrics
+from halfsmile.metrics.scores import SCORES_EXPLAINED, Metrics
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.runs.predictions import Predictions, write_predictions
 from halfsmile.utils.console import make_console
@@ -243,6 +243,7 @@ class ModelEvaluation:
         console.print("", class_table(self.metrics))
         console.print("Confusion: rows are the truth, columns the answers, by their numbers")
         console.print(confusion_table(self.metrics))
+        console.print(SCORES_EXPLAINED, style="dim")
 
 
 def require_place(folder: Path) -> None:

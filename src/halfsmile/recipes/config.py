@@ -34,9 +34,9 @@ class PretrainConfig:
         accumulate: Parts that a step is computed in, to save memory.
         optim: Optimizer and schedule.
         augment: View of a face.
-        mask_ratio: Share of hidden patches.
-        normalize_target: Standardize each target patch.
-        decoder_width: Token dimension of the decoder.
+        mask_ratio: Share of the patches of a face that are hidden and painted again.
+        normalize_target: Standardize each patch that is to be painted.
+        decoder_width: Token dimension of the decoder, which paints them.
         decoder_depth: Its blocks.
         decoder_heads: Its heads.
     """
@@ -68,14 +68,17 @@ class FineTuneConfig:
         accumulate: Parts that a step is computed in; mixing happens within a part.
         optim: Optimizer and schedule.
         augment: View of a face.
-        sampling: How often each class is drawn, see ``data/samplers``.
-        mixing: See ``methods/facemix``.
-        alpha: λ is drawn from Beta(alpha, alpha).
-        smoothing: Label smoothing.
+        sampling: How often a class is drawn: as often as it occurs (``natural``), by the square root of that
+            (``sqrt``), or all classes equally (``balanced``).
+        mixing: How two faces of a batch become one: ``facemix`` weighs them by how far they overlap,
+            ``mixup`` blends them, ``cutmix`` puts a part of one into the other; or ``none``.
+        alpha: The share λ of the first face is drawn from Beta(alpha, alpha); higher values mix more.
+        smoothing: Label smoothing: the share of a label that is spread evenly over all classes.
         vote_share: Part of the target that follows the annotators' votes, the rest being the label alone.
-        drop_path: Stochastic-depth rate.
-        dropout: Rate before the head.
-        ema_decay: Of the averaged weights, which are what is evaluated and kept.
+        drop_path: Stochastic depth: how often the last block is skipped; rises from 0 at the first.
+        dropout: Share of the features that is set to 0 before the classifier's last layer.
+        ema_decay: What the averaged weights (EMA, a running average over the steps) keep of themselves in a
+            step; they are what is evaluated and kept. None for no average.
         small_side: Side in pixels that faces are shrunk to in the first steps; null shows them as they are.
             Only for residual networks, a multiple of their total stride.
         small_share: Share of the steps that are the first ones.
@@ -109,8 +112,9 @@ class SemiConfig:
     """Stage III: a semi-supervised method on the unlabeled many.
 
     Args:
-        method: Which one, with its hyper-parameters, see ``methods/family``.
-        sampling: How often each class of the labeled faces is drawn, see ``data/samplers``.
+        method: Which one, as ``halfsmile train`` names it; its own hyper-parameters follow.
+        sampling: How often a class of the labeled faces is drawn: ``natural``, ``sqrt`` or ``balanced``, as
+            in Stage II.
         unlabeled: ``own`` takes the rest of the training split, ``extra`` the unlabeled faces from
             other sources, ``all`` what there is of both.
         epochs: Passes over the unlabeled faces.
@@ -118,14 +122,15 @@ class SemiConfig:
         unlabeled_batch: Unlabeled faces of a step.
         accumulate: Parts that a step is computed in.
         optim: Optimizer and schedule.
-        weak: View of labeled faces and of the teacher.
-        strong: View of the student.
-        weight: Of the unlabeled loss.
-        smoothing: Label smoothing of the labeled loss.
-        vote_share: See :class:`FineTuneConfig`.
-        drop_path: Stochastic-depth rate.
-        dropout: Rate before the head.
-        ema_decay: Of the teacher.
+        weak: View of labeled faces and of the teacher, changed a little.
+        strong: View of the student, changed much.
+        weight: Factor on the loss of the unlabeled faces.
+        smoothing: Label smoothing of the labeled loss, as in Stage II.
+        vote_share: Part of the target that follows the annotators' votes, as in Stage II.
+        drop_path: Stochastic depth, as in Stage II.
+        dropout: As in Stage II.
+        ema_decay: What the teacher, a running average (EMA) of the network that learns, keeps of itself in a
+            step.
     """
 
     method: Method = field(default_factory=FixMatch)
@@ -166,11 +171,12 @@ class TemporalStageConfig:
         batch_size: Windows of a step.
         hop: Frames from one training window to the next.
         optim: Optimizer and schedule.
-        smoothing: Label smoothing.
+        smoothing: Label smoothing: the share of a label that is spread evenly over all classes.
         balance: Weigh classes by the inverse of their frequency among the training frames.
         hide: Chance of a training frame to be hidden from the network.
         noise: Standard deviation of the noise on standardized features.
-        ema_decay: Of the averaged weights, which are what is evaluated and kept; None for no average.
+        ema_decay: What the averaged weights (EMA, a running average over the steps) keep of themselves in a
+            step; they are what is evaluated and kept. None for no average.
         own_share: Share of the labeled people (or videos) whose frames train this stage and no other, in
             [0, 1). On frames that trained the per-frame network its features are better than they ever are
             again; 0 takes those frames all the same.
@@ -206,9 +212,10 @@ class Recipe:
         name: Which function made it.
         preset: Size: ``tiny``, ``cpu``, ``gpu`` or ``paper``.
         protocol: What is trained and tested on, and by which rule; null until the data are known.
-        labels: Label budget (``10%``, ``40`` a class, ``all``).
-        held_out: Share of the training rows outside the budget whose labels watch pseudo-label quality.
-        seed: Of the budget and of every stage.
+        labels: Label budget, the part of the labels that may be used (``10%``, ``40`` a class, ``all``).
+        held_out: Share of the training rows outside the budget that is held out: it trains nothing, its labels
+            watch how good pseudo-labels are and calibrate the export.
+        seed: Of all chance: the draw of the budget, and every stage.
         init: Weights that take the place of Stage I: a run folder, a file, or an address.
         encoder: The network.
         standardize: Standardize the encoder's features over the batch before the classifier's head.
@@ -219,8 +226,8 @@ class Recipe:
             null for none.
         temporal: Stage IV, on data sets of videos; null stops after single frames.
         flip: Average the probabilities of a face and its mirror image when evaluating.
-        prior_shift: τ of post-hoc logit adjustment by the shares of the labels; 0 for none. See
-            ``methods/logit_adjustment``.
+        prior_shift: τ of post-hoc logit adjustment: how far answers are shifted towards classes with few
+            labels; 0 for not at all.
         blank_shift: ρ of CDMAD: how much of what a classifier says of a picture without a face is taken out
             of its answers; 0 for nothing.
 

@@ -45,21 +45,22 @@ STAGES: tuple[Stage, ...] = (
         seed=1,
         classifies=False,
         title="Pretraining",
-        purpose="Learns what faces look like from images alone; no label is used.",
+        purpose="Stage I: learns what faces look like by painting hidden parts of them; no label is used.",
     ),
     Stage(
         name="finetune",
         seed=2,
         classifies=True,
         title="Fine-tuning",
-        purpose="Learns the expressions from the labeled faces.",
+        purpose="Stage II: learns the expressions from the labeled faces.",
     ),
     Stage(
         name="semi",
         seed=3,
         classifies=True,
         title="Semi-supervised",
-        purpose="Adds the unlabeled faces: a teacher labels them, the student learns what it is sure of.",
+        purpose="Stage III: adds the unlabeled faces. A teacher, as a rule a running average (EMA) of the "
+        "network that learns, names them, and what it is sure of is learned: pseudo-labels.",
     ),
     Stage(
         name="tune",
@@ -73,7 +74,7 @@ STAGES: tuple[Stage, ...] = (
         seed=4,
         classifies=False,
         title="Temporal",
-        purpose="Reads each frame together with its neighbors in the video.",
+        purpose="Stage IV: reads each frame together with its neighbors in the video.",
     ),
 )
 STAGE_BY_NAME: dict[str, Stage] = {stage.name: stage for stage in STAGES}

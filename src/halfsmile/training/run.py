@@ -21,7 +21,7 @@ from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import from_json, to_json
 from halfsmile.runs.folder import RunFolder, require_free_or_run
 from halfsmile.runs.settings import differences
-from halfsmile.runs.stages import LAST_STAGE, STAGES, StageName, stages_until
+from halfsmile.runs.stages import LAST_STAGE, STAGE_BY_NAME, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.data import describe, draw_budget, load_roles, require_same_faces, unlabeled_faces
 from halfsmile.training.distributed import Processes
@@ -157,11 +157,15 @@ def train_run(
         write_json(folder.environment_path, now)
     where.barrier()
     console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
+    held_out = len(faces.held_out) if faces.held_out else 0
     console.print(
-        f"{len(faces.labeled):,} labeled, {len(faces.unlabeled) if faces.unlabeled else 0:,} unlabeled, "
+        f"{len(faces.labeled):,} labeled faces (the label budget: {recipe.labels}), "
+        f"{len(faces.unlabeled) if faces.unlabeled else 0:,} more of the training split without their labels, "
+        f"{f'{held_out:,} held out (they train nothing; they watch and calibrate), ' if held_out else ''}"
         f"{sum(map(len, faces.extra.values())):,} from other sources, {len(faces.test):,} test faces"
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
         f"({time.monotonic() - started:.0f} s to read)",
+        soft_wrap=True,
     )
     for source, part in faces.pseudo.items():
         counts = ", ".join(f"{name} {count:,}" for name, count in part.manifest.counts().items())
@@ -175,6 +179,8 @@ def train_run(
     run = Trainer(recipe, folder, faces, where, precision, tensorboard)
     for stage in stages:
         if not folder.finished(stage):
+            if getattr(recipe, stage) is not None:
+                console.print(f"{stage}: {STAGE_BY_NAME[stage].purpose}", soft_wrap=True)
             TRAINED_BY[stage](run)
     return folder
 
