@@ -79,7 +79,8 @@ class Comparison:
             f"{self.num_images:,} test images of {self.data_set} (labels: {self.label_rule})"
             f"{', of other people for each seed' if self.by_seed else ''}. "
             "Mean ± standard deviation over seeds. Gain in accuracy: points over the first row, mean over "
-            "seeds, with its 95 % paired bootstrap interval over the test images and two-sided p."
+            "seeds, with the 95 % interval that other test images would leave (paired bootstrap) and p, how often "
+            "chance alone gives as much either way."
         )
 
     @property
@@ -108,7 +109,7 @@ class Comparison:
         """Print as tables."""
         rows = self.rows()
         scores = Table(title="Scores", title_justify="left", box=SIMPLE)
-        scores.add_column(self.columns[0], min_width=12)
+        scores.add_column(self.columns[0], min_width=12, overflow="fold")
         for column in self.columns[1:-2]:
             scores.add_column(column.replace("Balanced ", "Balanced\n"), justify="right", no_wrap=True)
         for row in rows:
@@ -116,7 +117,7 @@ class Comparison:
         console.print(scores)
         if len(rows) > 1:
             gains = Table(title=f"Against {rows[0][0]}", title_justify="left", box=SIMPLE)
-            gains.add_column(self.columns[0], min_width=12)
+            gains.add_column(self.columns[0], min_width=12, overflow="fold")
             for column in self.columns[-2:]:
                 gains.add_column(column, justify="right", no_wrap=True)
             for row in rows[1:]:
@@ -125,7 +126,7 @@ class Comparison:
         if self.setting_rows():
             settings = Table("Setting", title="What differs", title_justify="left", box=SIMPLE)
             for group in self.groups:
-                settings.add_column(group.name)
+                settings.add_column(group.name, overflow="fold")
             for row in self.setting_rows():
                 settings.add_row(*plain(row))
             console.print(settings)
@@ -269,19 +270,22 @@ def _with_defaults(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
         return recipe
 
 
-def _elsewhere(run: FinishedRun) -> list[int]:
-    """Numbers of unlabeled faces from other sources than the data set."""
+def _elsewhere(run: FinishedRun) -> str:
+    """Numbers of unlabeled faces from other sources than the data set, in words."""
     counts = run.data.get("pretrain_images") or {}
     other = {run.data.get("path"), *(table["path"] for table in run.data.get("pseudo_labels") or ())}
-    return sorted(count for source, count in counts.items() if source not in other)
+    found = sorted(count for source, count in counts.items() if source not in other)
+    return " + ".join(f"{count:,}" for count in found) or "none"
 
 
-def _pseudo_labels(run: FinishedRun) -> list[str]:
-    """Numbers of pseudo-labeled faces, with the model and the confidence that accepted them."""
-    return [
-        " ".join(str(table[name]) for name in ("faces", "model", "threshold") if table.get(name) is not None)
-        for table in run.data.get("pseudo_labels") or ()
-    ]
+def _pseudo_labels(run: FinishedRun) -> str:
+    """Numbers of pseudo-labeled faces, with the model and the confidence that accepted them, in words."""
+    told = []
+    for table in run.data.get("pseudo_labels") or ():
+        model, least = table.get("model"), table.get("threshold")
+        by = "" if model is None else f" by {model}"
+        told.append(f"{table['faces']:,}{by}{'' if least is None else f' from {least:.4g} on'}")
+    return " + ".join(told) or "none"
 
 
 def _gain(
