@@ -31,7 +31,8 @@ def test_no_argument_is_shown_as_python_has_it(
 ) -> None:
     text = help_of(arguments, capsys)
     patterns = (
-        r"\{None\}", r"default:\s+None\)", r"\[\[", r"^│ PATH ", r"default: \)", "%%", "no-no", "action options"
+        r"\{None\}", r"default:\s+None\)", r"\[\[", r"^│ PATH ", r"default: \)", "%%", "no-no",
+        "action options",
     )  # fmt: skip
     for pattern in patterns:
         assert not re.search(pattern, text, re.MULTILINE), pattern

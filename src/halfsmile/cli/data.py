@@ -73,8 +73,9 @@ class CheckData(Reading):
 class Prepare(Reading):
     """Find faces in photos, folders, archives, videos and data sets, and keep them in one folder: a store.
 
-    Faces are aligned: turned and cut so that eyes and mouth lie where the model expects them. Stopped at any point, the same command goes on and ends with the same store. Labels, people, splits, boxes
-    and landmarks of data sets are kept. What can't be read is listed and left out.
+    Faces are aligned: turned and cut so that eyes and mouth lie where the model expects them. Stopped at any
+    point, the same command goes on and ends with the same store. Labels, people, splits, boxes and landmarks
+    of data sets are kept. What can't be read is listed and left out.
 
     Args:
         sources: Pictures, videos, folders, archives, patterns, data sets.

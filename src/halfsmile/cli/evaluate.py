@@ -42,8 +42,8 @@ class Evaluate(Reading):
     MY_FACES an exported one; halfsmile evaluate RUN measures every stage of a run.
 
     Args:
-        target: An exported model (the ONNX file of `halfsmile export`, or its folder), or the folder of a run.
-            Without it the model in the box.
+        target: An exported model (the ONNX file of `halfsmile export`, or its folder), or the folder of a
+            run. Without it the model in the box.
         data: Labeled pictures in any layout that `halfsmile data check` recognizes; of a run, where its own
             data are now, if they have moved.
         out: Folder for metrics.json, predictions.parquet and report.html; without it nothing is written.
@@ -51,7 +51,8 @@ class Evaluate(Reading):
             that have no splits, unless other splits, or all rows, are named.
         rename: What labels of the data are for the model, as happy=happiness; none leaves their rows out.
         aligned: Take pictures as they are, each as one face. So are FERPlus, RAF-DB, AffectNet of 2021,
-            Aff-Wild2 and stores (of `halfsmile data prepare`), whose faces were cut out already, unless a detector is named.
+            Aff-Wild2 and stores (of `halfsmile data prepare`), whose faces were cut out already, unless a
+            detector is named.
         detector: What finds the faces: the network yunet or mtcnn; auto is yunet.
         data_set: What the data are, where that is not recognized or recognized wrongly.
         classes: Classes of AffectNet: 7, or 8 with contempt.
@@ -186,8 +187,8 @@ class Report:
 class Compare:
     """Put runs side by side: mean and deviation over seeds, and each one's difference from the first.
 
-    A difference has the interval in which it lies with 95 % certainty if other test faces of the kind had been
-    drawn (a paired bootstrap: both runs are scored on the same faces, drawn again and again).
+    A difference has the interval in which it lies with 95 % certainty if other test faces of the kind had
+    been drawn (a paired bootstrap: both runs are scored on the same faces, drawn again and again).
 
     Args:
         run_folders: Folders of two or more runs with the same test images.

@@ -26,12 +26,12 @@ class Label:
         faces: Folder, archive, video, data set, or store (faces that `halfsmile data prepare` has cut out).
         out: Folder of the answers.
         classes: Names with commas between, or ferplus, rafdb, affectnet7, affectnet8, affwild2, fer2013.
-        model: An exported model: the folder of a run after `halfsmile export`, or its ONNX file. Its features,
-            the numbers by which it describes a face, are what is learned on.
+        model: An exported model: the folder of a run after `halfsmile export`, or its ONNX file. Its
+            features, the numbers by which it describes a face, are what is learned on.
         labels: Files of labels to start from (tables, Label Studio, CVAT), or FACES itself for its own.
-        rule: What picks the faces: diverse takes unsure ones that are unlike each other, rare those of classes
-            with few labels first; margin and entropy the most unsure, badge unlike ones among all, core-set
-            the farthest from all that was asked, random any.
+        rule: What picks the faces: diverse takes unsure ones that are unlike each other, rare those of
+            classes with few labels first; margin and entropy the most unsure, badge unlike ones among all,
+            core-set the farthest from all that was asked, random any.
         share: Share of the questions that is picked by chance and kept apart to measure.
         seed: Of everything that is left to chance.
         aligned: Take every picture as one face.

@@ -90,7 +90,7 @@ def _parse(given: Sequence[str]) -> Any:
         for word, command in commands.items()
     )
     return tyro.cli(
-        Union[choices],  # type: ignore[arg-type]  # made when it runs
+        Union[choices],  # noqa: UP007 # what it is of is known when it runs
         prog=name,
         description=about,
         args=rest or ["--help"],

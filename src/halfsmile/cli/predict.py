@@ -26,8 +26,8 @@ class Predict:
     """Find faces in pictures and videos and name their expressions.
 
     Args:
-        paths: Pictures, videos, folders, archives, 'patterns', the number of a camera, or the rtsp:// address of
-            one in the network.
+        paths: Pictures, videos, folders, archives, 'patterns', the number of a camera, or the rtsp:// address
+            of one in the network.
         out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
         model: An exported model: the folder of a run after `halfsmile export`, or its ONNX file.
         summary: Second table: a row for each person, video and picture.

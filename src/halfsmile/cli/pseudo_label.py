@@ -16,9 +16,10 @@ from halfsmile.utils.console import make_console
 class PseudoLabel:
     """Name the expressions of all faces of a store; sure answers become labels to train on: pseudo-labels.
 
-    A store is what `halfsmile data prepare` makes. Stopped at any point, the same command goes on and ends with the same table. `halfsmile train METHOD
-    --data DATA --pseudo-labels TABLE --out RUN` trains on the labeled faces of DATA and on these; `halfsmile
-    data import STORE TABLE --out list.parquet` makes a labeled list of it.
+    A store is what `halfsmile data prepare` makes. Stopped at any point, the same command goes on and ends
+    with the same table. `halfsmile train METHOD --data DATA --pseudo-labels TABLE --out RUN` trains on the
+    labeled faces of DATA and on these; `halfsmile data import STORE TABLE --out list.parquet` makes a labeled
+    list of it.
 
     Args:
         store: The store, its folder.

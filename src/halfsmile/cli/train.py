@@ -98,8 +98,8 @@ def explain(arguments: Sequence[str]) -> None:
         return
     if importlib.util.find_spec("torch") is None:
         return
-    from halfsmile.recipes.named import recipe_named
     from halfsmile.recipes.meanings import field_meanings
+    from halfsmile.recipes.named import recipe_named
     from halfsmile.recipes.overrides import field_values
     from halfsmile.runs.stages import STAGES
 
@@ -133,10 +133,11 @@ class Train(Reading):
             feedback); on videos a network over neighboring frames, too (Stage IV, Temporal Encoder).
             temporal: single frames and that network. default-model: the model that the package brings.
         data: Labeled data set: FERPlus, RAF-DB, AffectNet, Aff-Wild2, class folders train/<label>/ and
-            test/<label>/, a store (of `halfsmile data prepare`), or any other layout that `halfsmile data check` recognizes.
+            test/<label>/, a store (of `halfsmile data prepare`), or any other layout that `halfsmile data
+            check` recognizes.
         out: Run folder.
-        unlabeled: Folders, archives or stores of unlabeled faces: for Stage I, and for Stage III where it takes
-            them.
+        unlabeled: Folders, archives or stores of unlabeled faces: for Stage I, and for Stage III where it
+            takes them.
         pseudo_labels: Tables of `halfsmile pseudo-label` (or lists of `halfsmile data import`) whose
             accepted faces train together with the labeled ones. They are never tested on, and the model's
             probabilities are their targets.
@@ -146,8 +147,8 @@ class Train(Reading):
         seed: Of all chance in training, and in the budget that is drawn for --labels.
         preset: Size: tiny to try things out, cpu for two processor cores, gpu for one consumer GPU, paper is
             ViT-B/16 at 224 px as published.
-        settings: Numbers of the recipe to replace, as in --set finetune.epochs=10 semi.method=freematch; those
-            of a method are shown and explained by `halfsmile train METHOD --help`.
+        settings: Numbers of the recipe to replace, as in --set finetune.epochs=10 semi.method=freematch;
+            those of a method are shown and explained by `halfsmile train METHOD --help`.
         dry_run: Show the resolved recipe, what the data hold, steps and estimated time of each stage; train
             nothing and write nothing.
         data_set: What the data are, where that is not recognized or recognized wrongly.

@@ -79,8 +79,8 @@ class Comparison:
             f"{self.num_images:,} test images of {self.data_set} (labels: {self.label_rule})"
             f"{', of other people for each seed' if self.by_seed else ''}. "
             "Mean ± standard deviation over seeds. Gain in accuracy: points over the first row, mean over "
-            "seeds, with the 95 % interval that other test images would leave (paired bootstrap) and p, how often "
-            "chance alone gives as much either way."
+            "seeds, with the 95 % interval that other test images would leave (paired bootstrap), and p: how "
+            "often chance alone gives as much either way."
         )
 
     @property

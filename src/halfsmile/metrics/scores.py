@@ -19,10 +19,10 @@ IntArray = npt.NDArray[np.integer[Any]]
 
 RELIABILITY_BINS = 15
 SCORES_EXPLAINED = (
-    "Recall is the share of a class's faces that are named so; balanced accuracy is its mean over the classes. F1 "
-    "unites it with precision, the share of right ones among the answers; macro F1 is its mean over the classes. "
-    "NLL (negative log-likelihood) is lower, the more probable the true class was held; ECE (calibration error) is "
-    "how far confidence and share of right answers are apart, 0 at best."
+    "Recall is the share of a class's faces that are named so; balanced accuracy is its mean over classes. "
+    "F1 unites it with precision, the share of right ones among the answers; macro F1 is its mean over the "
+    "classes. NLL (negative log-likelihood) is lower, the more probable the true class was held; ECE "
+    "(calibration error) is how far confidence and share of right answers are apart, 0 at best."
 )
 """The scores in words, for those who read a table of them."""
 SUM_TOLERANCE = 1e-3

@@ -6,9 +6,8 @@ window is. Detections that no person is made of yet are kept beside the faces: p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +83,7 @@ def predict_video(
     keep_pictures: bool = True,
     name: str | None = None,
     problems: list[str] | None = None,
+    first_look: Callable[[float], None] | None = None,
 ) -> Iterator[Seen]:
     """Every frame of a video with its faces, in order; see :meth:`Predictor.video`.
 
@@ -106,6 +106,7 @@ def predict_video(
         keep_pictures: Without them frames that wait need hardly any memory; ``Seen.frame.image`` is empty.
         name: What ``Face.source`` will say; the source itself by default.
         problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
+        first_look: Told the time in seconds of each frame of the first look, where ``baseline`` takes two.
 
     Raises:
         ValueError: If an argument is out of range, or the network over frames can't be had or does not fit.
@@ -157,7 +158,13 @@ def predict_video(
     if is_live or not is_named:
         return relate_to_rest(answers, predictor.judge, person, learn=True)
     before = None if people is None else people.copy()
-    first = partial(look, before, [], keep_pictures=False)
+
+    def first() -> Iterator[Seen]:
+        for seen in look(before, [], keep_pictures=False):
+            if first_look is not None:
+                first_look(seen.frame.time)
+            yield seen
+
     return relate_to_rest(answers, predictor.judge, person, first=first)
 
 

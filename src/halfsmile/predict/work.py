@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,6 +122,7 @@ class Work:
         from halfsmile.predict.video import predict_video
 
         problems: list[str] = []
+        span = self._span(source)
         frames = recorded_frames(
             source,
             fps=self.fps,
@@ -136,6 +138,7 @@ class Work:
             keep_pictures=self.annotate is not None or self.explain is not None,
             name=source.name,
             problems=problems,
+            first_look=partial(self._advance, source, span, 1),
             **self.video,
         )
         try:
@@ -148,7 +151,7 @@ class Work:
             self._write([NoFace(source=source.name, reason=reason)])
         else:
             self.summary.videos += 1
-            self._watch(source, self._unless_it_breaks_off(source, chain([first], seen_frames)))
+            self._watch(source, span, self._unless_it_breaks_off(source, chain([first], seen_frames)))
             self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
         self.progress.advance(1, note=source.name)
 
@@ -176,7 +179,29 @@ class Work:
             self.summary.notes.append(f"{source.name}: {reason}")
             self._write([NoFace(source=source.name, reason=reason)])
 
-    def _watch(self, source: MediaSource, seen_frames: Iterable[Seen]) -> None:
+    def _span(self, source: MediaSource) -> float | None:
+        """Seconds of a source that are to be looked at; None where nobody knows."""
+        length = None if source.is_live else duration_of(source.video)
+        if source.pictures:
+            length = len(source.pictures) / self.fps
+        if length is None:
+            return None
+        return max(1e-3, min(length, self.video["end"] or length) - self.video["start"])
+
+    def _looks(self, source: MediaSource) -> int:
+        """How often a video is looked at: twice where people are compared with their rest in it."""
+        compares = self.video["baseline"] is not None and self.video["neutral"] is None
+        return 2 if compares and not source.is_live and not source.pictures else 1
+
+    def _advance(self, source: MediaSource, span: float | None, look: int, time: float) -> None:
+        """Say how far a video is: seconds of how many, in which look, at which time."""
+        looks = self._looks(source)
+        done = 0.0 if span is None else min(max((time - self.video["start"]) / span, 0.0), 1.0)
+        which = f", look {look} of {looks}," if looks > 1 else ""
+        note = f"{source.name}{which} at {time:,.0f} s"
+        self.progress.advance(0, note=note, share=(look - 1 + done) / looks)
+
+    def _watch(self, source: MediaSource, span: float | None, seen_frames: Iterable[Seen]) -> None:
         """Take frame after frame; Ctrl-C is the natural end of a camera or stream."""
         from halfsmile.predict.drawing.annotate import annotated_video
         from halfsmile.predict.drawing.explain_files import PeopleOfVideo
@@ -185,12 +210,7 @@ class Work:
         timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
         explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
         people: set[int | None] = set()
-        length = None if source.is_live else duration_of(source.video)
-        if source.pictures:
-            length = len(source.pictures) / self.fps
-        begin, end = self.video["start"], self.video["end"]
-        if length is not None:
-            length = max(1e-3, min(length, end or length) - begin)
+        looks = self._looks(source)
         place = self.paths.of(source)
         frames = rows = 0
         with ExitStack() as stack:
@@ -216,8 +236,7 @@ class Work:
                         timeline.add(seen.faces, seen.frame.time)
                     if explained is not None:
                         explained.add(seen.frame.image, seen.faces)
-                    share = 0.0 if length is None else (seen.frame.time - begin) / length
-                    self.progress.advance(0, note=f"{source.name} at {seen.frame.time:,.0f} s", share=share)
+                    self._advance(source, span, looks, seen.frame.time)
             except KeyboardInterrupt:
                 if not source.is_live:
                     raise

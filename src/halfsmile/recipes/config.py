@@ -213,8 +213,8 @@ class Recipe:
         preset: Size: ``tiny``, ``cpu``, ``gpu`` or ``paper``.
         protocol: What is trained and tested on, and by which rule; null until the data are known.
         labels: Label budget, the part of the labels that may be used (``10%``, ``40`` a class, ``all``).
-        held_out: Share of the training rows outside the budget that is held out: it trains nothing, its labels
-            watch how good pseudo-labels are and calibrate the export.
+        held_out: Share of the training rows outside the budget that is held out: it trains nothing, its
+            labels watch how good pseudo-labels are and calibrate the export.
         seed: Of all chance: the draw of the budget, and every stage.
         init: Weights that take the place of Stage I: a run folder, a file, or an address.
         encoder: The network.

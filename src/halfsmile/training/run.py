@@ -160,7 +160,7 @@ def train_run(
     held_out = len(faces.held_out) if faces.held_out else 0
     console.print(
         f"{len(faces.labeled):,} labeled faces (the label budget: {recipe.labels}), "
-        f"{len(faces.unlabeled) if faces.unlabeled else 0:,} more of the training split without their labels, "
+        f"{len(faces.unlabeled) if faces.unlabeled else 0:,} more for training without their labels, "
         f"{f'{held_out:,} held out (they train nothing; they watch and calibrate), ' if held_out else ''}"
         f"{sum(map(len, faces.extra.values())):,} from other sources, {len(faces.test):,} test faces"
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "

@@ -51,7 +51,7 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if self.active and self._first:
-            self.console.print(f"{self.title}: resuming from {self._first} of {self.total}")
+            self.console.print(f"{self.title}: resuming from {self._first} of {self.total}", soft_wrap=True)
         return self
 
     def __exit__(
@@ -84,4 +84,4 @@ class Progress:
             if done > self._first:
                 left = (now - self._start) / (done - self._first) * (self.total - done)
                 shown += f"  {left / 60:.1f} min left"
-            self.console.print(shown)
+            self.console.print(shown, soft_wrap=True)
