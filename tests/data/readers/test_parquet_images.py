@@ -14,7 +14,9 @@ import pytest
 
 from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.images import load_faces
+from halfsmile.data.manifest import UnreadLabelsError
 from halfsmile.data.readers.parquet_images import read
+from halfsmile.data.readers.registry import read_any
 from halfsmile.taxonomy import RAFDB, Taxonomy
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -96,7 +98,9 @@ def test_unlabeled_files_and_unused_columns(tmp_path: Path) -> None:
         ([0, 1], None, {}, "does not say what they mean"),
         ([0, 2], ["a", "b"], {}, "labels run from 0 to 2, but there are 2 classes"),
         ([0.5, 1.0], None, {}, "'label' is double"),
-        ([0, 1], ["a", "b"], {"label": "emotion"}, "no column 'emotion'"),
+        ([[0, 1], [1]], None, {}, "'label' is list<.*--columns label="),
+        ([0, 1], ["a", "b"], {"columns": {"label": "emotion"}}, "no column 'emotion'"),
+        ([0, 1], ["a", "b"], {"columns": {"image": "x"}}, "--columns names its label and split"),
         ([0, 1], ["joy", "fear"], {"taxonomy": RAFDB}, r"labels \['joy'\] are not in the taxonomy"),
     ],
 )
@@ -106,6 +110,32 @@ def test_labels_that_say_nothing_are_refused(
     write(tmp_path / "a.parquet", labels, names)
     with pytest.raises(ValueError, match=reason):
         read(tmp_path, progress=False, **options)
+
+
+def _columns(path: Path, **columns: Any) -> Path:
+    table = pa.table({"img_bytes": pa.array([picture(i) for i in range(4)]), **columns})
+    pq.write_table(table, path)
+    return path
+
+
+def test_labels_in_a_column_of_another_name(tmp_path: Path) -> None:
+    words, codes = ["sad", "happy", "sad", "fear"], ["a", "b", "a", "b"]
+    manifest = read_any(_columns(tmp_path / "a.parquet", mood=words, code=codes, age=[1, 2, 3, 4]))
+    assert manifest.column("label") == words
+    assert "The column mood is taken for the label: it holds words of expressions." in manifest.notes
+    path = _columns(tmp_path / "b.parquet", code=codes, Usage=["Training", "Training", "PublicTest", ""])
+    with pytest.raises(UnreadLabelsError, match=r"code \(a, b\).*--columns label=code") as caught:
+        read_any(path)
+    assert caught.value.faces.column("split") == ["train", "train", "valid", None]
+    assert read_any(path, columns={"label": "code"}).column("label") == codes
+    assert read_any(path, columns={"label": ""}).taxonomy is None
+
+
+def test_whole_numbers_and_single_labels_in_any_type(tmp_path: Path) -> None:
+    for labels in ([0.0, 1.0, 1.0, 0.0], [[0], [1], [1], [0]]):
+        path = _columns(tmp_path / "a.parquet", label=labels)
+        found = read_any(path, labels={"0": "fear", "1": "anger"})
+        assert found.column("label") == ["fear", "anger", "anger", "fear"]
 
 
 def test_files_with_different_classes_are_refused(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ _NAMES = ("image", "img", "face", "picture", "jpg", "png")
 def image_column(schema: pa.Schema) -> str | None:
     """Path of the bytes of the image column: ``image.bytes`` for a struct, ``image`` for plain bytes.
 
-    The first struct with a field ``bytes`` is taken, else the first binary column with a usual name.
+    The first struct with a field ``bytes`` is taken, else the first binary column with a usual name, or the
+    only one with such a word in its name, as ``img_bytes``.
     """
     for field in schema:
         if pa.types.is_struct(field.type):
@@ -32,7 +33,10 @@ def image_column(schema: pa.Schema) -> str | None:
             if "bytes" in names and _is_binary(field.type.field("bytes").type):
                 return f"{field.name}.bytes"
     plain = [field.name for field in schema if _is_binary(field.type)]
-    return next((name for name in _NAMES if name in plain), None)
+    if known := [name for name in _NAMES if name in plain]:
+        return known[0]
+    named = [name for name in plain if any(word in name.casefold() for word in (*_NAMES, "bytes"))]
+    return named[0] if len(named) == 1 else None
 
 
 def _is_binary(kind: pa.DataType) -> bool:

@@ -158,7 +158,7 @@ def choose(
         free.append(name)
     unused = tuple(name for name in table.names if name in free)
     has_label = "label" in parts or "label" in columns or "votes" in parts
-    maybe = () if has_label else tuple(_maybe_labels(rows, unused))
+    maybe = () if has_label else tuple(maybe_labels(rows, unused))
     return Chosen(parts, box, votes, unused, maybe, tuple(notes))
 
 
@@ -316,7 +316,7 @@ def _is_share(cell: str) -> bool:
     return is_number(cell.replace(",", "."))
 
 
-def _maybe_labels(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+def maybe_labels(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
     """Columns with a few values that come again and again."""
     found = []
     for name in names:

@@ -91,3 +91,10 @@ def test_what_is_damaged_is_told(tmp_path: Path) -> None:
         coco.read(tmp_path)
     with pytest.raises(ValueError, match="has no JSON file"):
         coco.read(touch(tmp_path / "b", "x.json", text="[]"))
+
+
+def test_a_file_that_annotates_nothing_is_told(tmp_path: Path) -> None:
+    touch(tmp_path, "a.json", text='{"images": [{"id": 0, "file_name": "0.jpg"}], "annotations": []}')
+    touch(tmp_path, "0.jpg")
+    (note,) = (note for note in read_any(tmp_path).notes if isinstance(note, Fault))
+    assert note == "a.json lists 1 pictures and annotates none of them."

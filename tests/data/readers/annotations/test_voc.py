@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.data.readers.test_registry import touch
 
-from halfsmile.data.manifest import Fault
+from halfsmile.data.manifest import Fault, UnreadLabelsError
 from halfsmile.data.readers.registry import read_any, recognize
 
 XML = """<annotation><filename>{}.jpg</filename><object><name>{}</name><bndbox><xmin>1</xmin><ymin>2</ymin>
@@ -43,3 +44,20 @@ def test_what_is_damaged_or_hostile_is_a_fault(tmp_path: Path) -> None:
     manifest = read_any(tmp_path)
     assert len(manifest) == 2
     assert any(note.startswith("3 annotations") for note in manifest.notes if isinstance(note, Fault))
+
+
+def test_files_of_no_picture_are_a_fault(tmp_path: Path) -> None:
+    for i, label in enumerate(("happy", "sad")):
+        touch(tmp_path, f"{i}.jpg")
+        touch(tmp_path, f"other_{i}.xml", text=XML.format(i, label, 5))
+    (note,) = (note for note in read_any(tmp_path).notes if isinstance(note, Fault))
+    assert "2 annotation files belong to no picture, first other_0.xml" in note
+
+
+def test_cvat_s_file_beside_pictures_is_not_taken_for_it(tmp_path: Path) -> None:
+    touch(tmp_path, "0.jpg", "1.jpg")
+    text = '<annotations><image name="0.jpg"><tag label="happy"/></image></annotations>'
+    touch(tmp_path, "annotations.xml", text=text)
+    with pytest.raises(UnreadLabelsError, match=r"annotations\.xml may hold labels") as caught:
+        read_any(tmp_path)
+    assert "halfsmile data import" in caught.value.mend

@@ -69,3 +69,15 @@ def test_a_line_that_is_none_is_a_fault(tmp_path: Path) -> None:
     manifest = read_any(tmp_path)
     assert len(manifest) == 2
     assert any(note.startswith("2 pictures have boxes") for note in manifest.notes if isinstance(note, Fault))
+
+
+def test_classes_beyond_the_names_are_a_fault(tmp_path: Path) -> None:
+    touch(tmp_path, "classes.txt", text="happy\n")
+    for i in range(2):
+        write(tmp_path, f"{i}.jpg", f"{i}.txt", f"{i} 0.5 0.5 1 1\n")
+    write(tmp_path, "2.jpg", "lost/7.txt", "0 0.5 0.5 1 1\n")
+    with pytest.raises(UnreadLabelsError) as caught:
+        read_any(tmp_path)
+    faults = [note for note in caught.value.faces.notes if isinstance(note, Fault)]
+    assert "Boxes have the classes 1, and only 1 have names, 0 to 0: happy." in faults
+    assert any("1 annotation files belong to no picture, first lost/7.txt" in note for note in faults)

@@ -80,6 +80,8 @@ def _rows(files: Files, name: str, notes: list[str], *, split: str | None) -> li
             bad += 1
     if bad:
         notes.append(Fault(f"{bad:,} annotations of {name} can't be understood and were left out."))
+    if images and not annotations:
+        notes.append(Fault(f"{name} lists {len(images):,} pictures and annotates none of them."))
     rest = [image for number, image in images.items() if number not in seen]
     return rows + [{"image": image.replace("\\", "/"), "split": split} for image in rest]
 

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from halfsmile.data.containers.archive import open_archive
-from halfsmile.data.manifest import LeftOut, Manifest
+from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.readers.words import expression_of, split_in, split_of
 from halfsmile.data.tables.labels import Classes, settle
@@ -58,6 +58,18 @@ def split_of_path(name: str) -> str | None:
     """The split that a path tells: by its folders, or by the name of the file."""
     path = PurePosixPath(name)
     return next(filter(None, map(split_of, reversed(path.parts[:-1]))), None) or split_in(path.stem)
+
+
+def of_no_picture(names: Sequence[str]) -> list[str]:
+    """A fault where annotation files belong to no picture."""
+    if not names:
+        return []
+    return [
+        Fault(
+            f"{len(names):,} annotation files belong to no picture, first {names[0]}: a picture has the "
+            "name of its file, but for the suffix."
+        )
+    ]
 
 
 def manifest_of(

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
 from halfsmile.data.manifest import Fault, Manifest
-from halfsmile.data.readers.annotations.files import Files, manifest_of, split_of_path
+from halfsmile.data.readers.annotations.files import Files, manifest_of, of_no_picture, split_of_path
 
 _SAMPLE = 20
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _HEAD = 400
+_SIGN = re.compile(rb"<annotation[\s>]")
 
 
 def is_voc(files: Files) -> bool:
     """Whether there are XML files of this kind for pictures."""
     names = [name for name in files.names if name.lower().endswith(".xml")]
-    return any(b"<annotation" in files.read(name, _HEAD) for name in names[:: max(1, len(names) // _SAMPLE)])
+    return any(_SIGN.search(files.read(name, _HEAD)) for name in names[:: max(1, len(names) // _SAMPLE)])
 
 
 def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manifest:
@@ -40,9 +42,11 @@ def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manif
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     bad: list[str] = []
+    used: set[str | None] = set()
     for image in files.images:
         row = {"image": image, "split": split_of_path(image)}
         text = by_stem.get(_key(image), by_stem.get(PurePosixPath(image).stem))
+        used.add(text)
         try:
             boxes = [] if text is None else _boxes(files.read(text))
         except (ValueError, ElementTree.ParseError) as error:
@@ -51,6 +55,7 @@ def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manif
         rows += [{**row, **box} for box in boxes] or [row]
     if bad:
         notes.append(Fault(f"{len(bad):,} annotations can't be read, first {bad[0]}."))
+    notes += of_no_picture(sorted(set(by_stem.values()) - used))
     return manifest_of(files.root, rows, labels, notes)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from halfsmile.data.decode import BadImageError, decode, read_bytes
 from halfsmile.data.image_header import image_size
 from halfsmile.data.manifest import Fault, Manifest
-from halfsmile.data.readers.annotations.files import Files, manifest_of, split_of_path
+from halfsmile.data.readers.annotations.files import Files, manifest_of, of_no_picture, split_of_path
 
 NAMES = ("classes.txt", "obj.names")
 _LINE = re.compile(rb"\s*\d+(\s+[\d.eE+-]+){4,}\s*(\n|\r|$)")
@@ -70,6 +70,17 @@ def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manif
         rows += [{**row, **box} for box in boxes] or [row]
     if bad:
         notes.append(Fault(f"{len(bad):,} pictures have boxes that can't be read, first {bad[0]}."))
+    numbers = {int(row["label"]) for row in rows if str(row.get("label") or "").isdecimal()}
+    if classes and (beyond := sorted(n for n in numbers if n >= len(classes))) and not labels:
+        notes.append(
+            Fault(
+                f"Boxes have the classes {', '.join(map(str, beyond))}, and only {len(classes)} have names, "
+                f"0 to {len(classes) - 1}: {', '.join(classes)}."
+            )
+        )
+    used = set(texts.values())
+    others = [name for name in files.names if name.lower().endswith(".txt") and name not in used]
+    notes += of_no_picture([name for name in others if _LINE.match(files.read(name, 200))])
     return manifest_of(files.root, rows, labels, notes)
 
 
