@@ -52,6 +52,7 @@ def train(
     init_network: str | None = None,
     teachers: Sequence[PathLike] = (),
     settings: Sequence[str] = (),
+    reuse: PathLike | None = None,
     last_stage: StageName = LAST_STAGE,
     device: Device | None = None,
     threads: int | None = None,
@@ -80,6 +81,7 @@ def train(
             ``farl``, ``resnet18`` or ``resnet34``.
         teachers: Run folders that name the unlabeled faces for ``noisy-student``, on the mean.
         settings: Fields to replace, ``stage.field=value``, see :func:`halfsmile.recipes.override`.
+        reuse: Another run, whose first stages are taken over as far as nothing that they depend on differs.
         last_stage: Stop after this stage; a later call goes on.
         device: Where to compute; what is there by default.
         threads: On the processor; by default those that a run began with, or as many as are fast now.
@@ -126,6 +128,7 @@ def train(
             last_stage=last_stage,
             threads=threads,
             tensorboard=tensorboard,
+            reuse=None if reuse is None else Path(reuse),
         )
         return Run(folder.path, is_main=where.is_main)
 

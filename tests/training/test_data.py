@@ -244,19 +244,21 @@ def test_stage_three_takes_the_unlabeled_faces_it_asks_for(
     data: Path, tmp_path: Path, choice: Unlabeled, counts: list[int]
 ) -> None:
     _, faces = load(RECIPE, data, tmp_path)
-    assert [len(part) for part in unlabeled_faces(with_semi(RECIPE, unlabeled=choice), faces)] == counts
+    assert [
+        len(part) for part in unlabeled_faces(with_semi(RECIPE, unlabeled=choice), "semi", faces)
+    ] == counts
 
 
 def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path) -> None:
     _, faces = load(RECIPE, data, tmp_path)
     without = replace(faces, unlabeled=None, extra={})
     for lacking in (replace(faces, unlabeled=None), replace(faces, extra={})):
-        assert len(unlabeled_faces(with_semi(RECIPE, unlabeled="all"), lacking)) == 1
+        assert len(unlabeled_faces(with_semi(RECIPE, unlabeled="all"), "semi", lacking)) == 1
     for choice in ("own", "all"):
         with pytest.raises(ValueError, match="the label budget covers all"):
-            unlabeled_faces(with_semi(RECIPE, unlabeled=choice), without)
+            unlabeled_faces(with_semi(RECIPE, unlabeled=choice), "semi", without)
     with pytest.raises(ValueError, match=r"from other sources \(unlabeled: extra\), and none are given"):
-        unlabeled_faces(with_semi(RECIPE, unlabeled="extra"), without)
+        unlabeled_faces(with_semi(RECIPE, unlabeled="extra"), "semi", without)
 
 
 def test_a_path_that_is_not_there_is_named(data: Path) -> None:

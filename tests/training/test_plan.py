@@ -16,6 +16,7 @@ from halfsmile.data.synthetic import generate_sequence, write_sequences
 from halfsmile.models.precision import PrecisionChoice
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.recipes import METHODS, Recipe, recipe_named, temporal
+from halfsmile.recipes.tuning import last_tuning
 from halfsmile.runs.stages import STAGES
 from halfsmile.training import plan
 from halfsmile.training.distributed import Processes
@@ -34,7 +35,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_steps_planned_are_the_steps_trained(
     tiny_recipe: Recipe, generated_data: Path, tmp_path: Path
 ) -> None:
-    recipe = replace(tiny_recipe, tune=replace(tiny_recipe.finetune, epochs=1))
+    recipe = replace(tiny_recipe, tune=last_tuning(tiny_recipe.finetune, epochs=1))
     where = {"data": generated_data / "labeled", "unlabeled": [generated_data / "unlabeled.zip"]}
     found = plan_run(recipe, where=HERE, **where)  # type: ignore[arg-type]
     folder = train_run(recipe, where=HERE, out=tmp_path / "run", **where)  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ from halfsmile.models.weight_files import FACE_FILE
 from halfsmile.recipes import with_semi
 from halfsmile.recipes.config import Recipe, Unlabeled
 from halfsmile.recipes.resolve import resolve
+from halfsmile.recipes.tuning import last_tuning
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.records import read_records
 from halfsmile.runs.stages import LAST_STAGE, StageName
@@ -103,7 +104,9 @@ def test_every_stage_begins_with_the_one_before_and_keeps_its_average(
             averages[folder.name] = state(task.teacher)
 
     monkeypatch.setattr(trainer, "train", shake)
-    folder = run(replace(tiny_recipe, tune=tiny_recipe.finetune), generated_data, tmp_path / "run")
+    folder = run(
+        replace(tiny_recipe, tune=last_tuning(tiny_recipe.finetune)), generated_data, tmp_path / "run"
+    )
     kept = {stage: load_file(folder.stage(stage) / "model.safetensors") for stage in begun}
     assert list(kept) == ["pretrain", "finetune", "semi", "tune"]
     encoder = [name for name in begun["finetune"] if name in kept["pretrain"]]
@@ -246,7 +249,7 @@ def test_without_stage_three_the_last_fine_tuning_goes_on_from_stage_two(
 ) -> None:
     still = replace(recipe.finetune, epochs=1, optim=replace(recipe.finetune.optim, learning_rate=0.0))
     still = replace(still, optim=replace(still.optim, final_learning_rate=0.0))
-    chosen = replace(recipe, semi=None, tune=still)
+    chosen = replace(recipe, semi=None, tune=last_tuning(still))
     folder = run(chosen, generated_data, tmp_path / "run")
     before, after = (load_file(folder.stage(s) / "model.safetensors") for s in ("finetune", "tune"))
     torch.testing.assert_close(after["head.weight"], before["head.weight"])
@@ -295,15 +298,15 @@ def test_mixing_is_refused_where_a_process_sees_one_face_at_a_time(
     recipe: Recipe, stage: StageName, processes: int, accumulate: int
 ) -> None:
     mixing = replace(recipe.finetune, mixing="facemix", batch_size=16, accumulate=accumulate)
-    chosen = replace(recipe, finetune=mixing, tune=mixing)
+    chosen = replace(recipe, finetune=mixing, tune=last_tuning(mixing))
     with pytest.raises(ValueError, match=rf"Stage {stage} .* batch of 16 on {processes} processes.* fewer"):
         stages.require_partners(chosen, stage, processes)
     stages.require_partners(chosen, "semi", processes)
     alone = replace(mixing, mixing="none")
-    stages.require_partners(replace(chosen, finetune=alone, tune=alone), stage, processes)
+    stages.require_partners(replace(chosen, finetune=alone, tune=last_tuning(alone)), stage, processes)
     stages.require_partners(replace(chosen, tune=None), "tune", processes)
     two = replace(mixing, batch_size=32)
-    stages.require_partners(replace(chosen, finetune=two, tune=two), stage, processes)
+    stages.require_partners(replace(chosen, finetune=two, tune=last_tuning(two)), stage, processes)
 
 
 def test_a_class_with_one_labeled_face_trains(recipe: Recipe, generated_data: Path, tmp_path: Path) -> None:
@@ -386,7 +389,7 @@ def test_pseudo_labeled_faces_train_every_stage_that_takes_labels(
         seen[folder.name] = (config.epoch_steps * config.batch_size, float(soft.float().mean()))
 
     monkeypatch.setattr(trainer, "train", spy)
-    recipe = replace(tiny_recipe, labels="50%", held_out=0.0, tune=tiny_recipe.finetune)
+    recipe = replace(tiny_recipe, labels="50%", held_out=0.0, tune=last_tuning(tiny_recipe.finetune))
     folder = train_run(
         recipe,
         data=generated_data / "labeled",

@@ -23,6 +23,11 @@ _GROUPS = {
         "sampling:natural|sqrt|balanced small_share:float small_side:int? smoothing:float "
         "vote_share:float"
     ),
+    ("tune",): "named",
+    ("tune.named",): (
+        "alignment:float batch_size:int teachers temperature:float unlabeled:own|extra|all weight:float "
+        "zoom:float"
+    ),
     ("finetune.augment", "pretrain.augment", "semi.strong", "semi.weak", "tune.augment"): (
         "blur:float blur_sigmas camera:float crop_ratio crop_scale erase:float erase_area "
         "erase_aspect erase_noise:bool fill:float flip:float gray:float "

@@ -161,6 +161,8 @@ class Train(Reading):
         teachers: Runs whose classifiers name the unlabeled faces for noisy-student, on the mean, instead of
             the run's own Stage II. A small network learns so from large ones. They may know no label that
             is outside this run's budget.
+        reuse: Another run, whose first stages are taken over as far as data, labels and recipe are the same,
+            so that variants of a later stage need not repeat the earlier ones.
         folds: Cross-validate: train once for each of so many folds of the labeled faces, tested on the one
             left out. The report has mean and standard deviation; splits of the data count for nothing.
         by: With --folds, keep all faces of a person or a video in one fold.
@@ -189,6 +191,7 @@ class Train(Reading):
     init: Text = None
     init_network: Network = None
     teachers: Paths = ()
+    reuse: Annotated[Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="(default: none)")] = None
     folds: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: the data's own splits)")
     ] = None
@@ -209,6 +212,7 @@ class Train(Reading):
             pseudo_labels=self.pseudo_labels,
             budget=self.budget,
             teachers=self.teachers,
+            reuse=self.reuse,
         )
         if self.out is not None and self.folds is None:
             require_free_or_run(self.out)
@@ -260,6 +264,7 @@ class Train(Reading):
             device=self.device,
             threads=self.threads,
             tensorboard=self.tensorboard,
+            reuse=self.reuse,
         )
         if not run.is_main or self.last_stage == "pretrain":
             return
@@ -299,11 +304,11 @@ class Train(Reading):
         """Train each fold and show mean and standard deviation."""
         from halfsmile.cross_validation import cross_validate
 
-        given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.last_stage != LAST_STAGE)
-        if self.out is None or any(given):
+        given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.reuse)
+        if self.out is None or any(given) or self.last_stage != LAST_STAGE:
             raise ValueError(
                 "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
-                "--budget, --teachers, --pseudo-labels and --last-stage away."
+                "--budget, --teachers, --pseudo-labels, --reuse and --last-stage away."
             )
         found = cross_validate(
             self.method,
@@ -346,3 +351,7 @@ class Train(Reading):
                 where=where,
             )
         plan.show(make_console())
+        if self.reuse is not None:
+            make_console().print(
+                "note: what --reuse can take over is seen when training begins; the times are of all stages."
+            )

@@ -36,26 +36,20 @@ _ROUNDS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoisyStudent:
-    """Hyper-parameters.
+class Naming:
+    """How a network that has finished names unlabeled faces, and what is made of its names.
 
     Args:
         temperature: T of the sharpening, above 0; lower values make names surer.
         alignment: How far the names' mean is brought to the labels' shares, from 0 (left as it is) to 1.
         zoom: The teacher also looks at faces so many times closer; 1 for no closer look.
-        alpha: λ of the mixing is drawn from Beta(alpha, alpha) for each step; 0 does not mix.
-        start: Weights that the student starts from: those that Stage II started from (``fresh``, as
-            published), or those that Stage II ended with (``finetuned``).
-        teachers: Run folders whose last classifiers name the faces, on the mean, instead of Stage II's. Their
-            labels must lie in this run's budget.
+        teachers: Run folders whose last classifiers name the faces, on the mean, instead of the network of
+            the stage before. Their labels must lie in this run's budget.
     """
 
-    name: Literal["noisy-student"] = "noisy-student"
     temperature: float = 0.6
     alignment: float = 1.0
     zoom: float = 1.15
-    alpha: float = 0.4
-    start: Literal["fresh", "finetuned"] = "fresh"
     teachers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -63,8 +57,6 @@ class NoisyStudent:
         require_shares(alignment=self.alignment)
         if not 1 <= self.zoom <= 2:
             raise ValueError(f"zoom must lie in [1, 2], found {self.zoom}.")
-        if self.alpha < 0:
-            raise ValueError(f"alpha must be at least 0, found {self.alpha}.")
 
     def targets(self, probabilities: Tensor, shares: Tensor) -> Tensor:
         """What the student is taught of unlabeled faces.
@@ -77,11 +69,31 @@ class NoisyStudent:
             (N, classes), each row summing to 1.
 
         Example:
-            >>> method = NoisyStudent(temperature=0.5, alignment=0.0)
-            >>> method.targets(torch.tensor([[0.8, 0.2]]), torch.tensor([0.5, 0.5]))
+            >>> naming = Naming(temperature=0.5, alignment=0.0)
+            >>> naming.targets(torch.tensor([[0.8, 0.2]]), torch.tensor([0.5, 0.5]))
             tensor([[0.9412, 0.0588]])
         """
         return align(sharpen(probabilities, self.temperature), shares, self.alignment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoisyStudent(Naming):
+    """Hyper-parameters, and those of :class:`Naming`.
+
+    Args:
+        alpha: λ of the mixing is drawn from Beta(alpha, alpha) for each step; 0 does not mix.
+        start: Weights that the student starts from: those that Stage II started from (``fresh``, as
+            published), or those that Stage II ended with (``finetuned``).
+    """
+
+    name: Literal["noisy-student"] = "noisy-student"
+    alpha: float = 0.4
+    start: Literal["fresh", "finetuned"] = "fresh"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.alpha < 0:
+            raise ValueError(f"alpha must be at least 0, found {self.alpha}.")
 
     def task(self, model: nn.Module, **settings: Unpack[SemiSettings]) -> NoisyStudentTask:
         """The task that trains a classifier so."""

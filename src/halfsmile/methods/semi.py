@@ -72,14 +72,15 @@ class SemiSettings(TypedDict):
         strong: View of what the student must name.
         weight: λ of the unlabeled loss, at least 0.
         smoothing: Label smoothing of the labeled loss, in [0, 1).
-        ema_decay: Decay of the teacher, in [0, 1); higher values average over more steps.
+        ema_decay: Decay of the teacher, in [0, 1); higher values average over more steps. None
+            for no average: the student is its own teacher.
     """
 
     weak: Augment
     strong: Augment
     weight: NotRequired[float]
     smoothing: NotRequired[float]
-    ema_decay: NotRequired[float]
+    ema_decay: NotRequired[float | None]
 
 
 class Method(Protocol):
@@ -128,7 +129,7 @@ class SemiTask(Task):
         strong: Augment,
         weight: float = 5.0,
         smoothing: float = 0.0,
-        ema_decay: float = 0.999,
+        ema_decay: float | None = 0.999,
     ) -> None:
         super().__init__(model, ema_decay=ema_decay)
         self.weak = weak

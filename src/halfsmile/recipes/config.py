@@ -8,6 +8,7 @@ from typing import Literal
 from halfsmile.data.protocols import Protocol
 from halfsmile.data.samplers import Sampling
 from halfsmile.methods.facemix import Mixing
+from halfsmile.methods.noisy_student import Naming
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import Method
 from halfsmile.models.encoder import EncoderConfig
@@ -105,6 +106,50 @@ class FineTuneConfig:
         require_positive(alpha=self.alpha)
         require_shares(smoothing=self.smoothing, vote_share=self.vote_share, drop_path=self.drop_path)
         require_shares(dropout=self.dropout, ema_decay=self.ema_decay)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedConfig(Naming):
+    """Unlabeled faces of the last fine-tuning, as the network of the stage before names them, softly.
+
+    Args:
+        batch_size: Named faces of a step, beside the labeled ones; 0 for none.
+        weight: What a named face counts against a labeled one.
+        unlabeled: Which faces are named, as in :class:`SemiConfig`.
+    """
+
+    zoom: float = 1.0
+    batch_size: int = 0
+    weight: float = 1.0
+    unlabeled: Unlabeled = "own"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(weight=self.weight)
+        if self.batch_size < 0:
+            raise ValueError(f"batch_size of named faces must be at least 0, found {self.batch_size}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig(FineTuneConfig):
+    """Last fine-tuning: the fields of :class:`FineTuneConfig`, and named faces.
+
+    Args:
+        named: Faces without a label that are learned too, see :mod:`halfsmile.methods.noisy_student`.
+
+    Raises:
+        ValueError: If named faces would be mixed in a way that has no soft targets.
+    """
+
+    named: NamedConfig = NamedConfig()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.named.batch_size and self.mixing not in ("none", "mixup"):
+            raise ValueError(
+                f"Named faces are mixed by mixup or not at all, and the last fine-tuning mixes by "
+                f"{self.mixing}. Set tune.mixing=none (or mixup) before tune.named.batch_size."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,8 +267,8 @@ class Recipe:
         pretrain: Stage I; null trains from scratch or from given weights.
         finetune: Stage II.
         semi: Stage III; null stops after Stage II.
-        tune: Last fine-tuning, of the classifier of Stage III (of Stage II without it), on the labeled faces;
-            null for none.
+        tune: Last fine-tuning, of the classifier of Stage III (of Stage II without it), on the labeled faces,
+            and on named ones if asked for; null for none.
         temporal: Stage IV, on data sets of videos; null stops after single frames.
         flip: Average the probabilities of a face and its mirror image when evaluating.
         prior_shift: τ of post-hoc logit adjustment: how far answers are shifted towards classes with few
@@ -247,7 +292,7 @@ class Recipe:
     pretrain: PretrainConfig | None
     finetune: FineTuneConfig
     semi: SemiConfig | None
-    tune: FineTuneConfig | None = None
+    tune: TuneConfig | None = None
     temporal: TemporalStageConfig | None = None
     flip: bool = True
     prior_shift: float = 0.0

@@ -9,6 +9,7 @@ from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.presets import stages
+from halfsmile.recipes.tuning import last_tuning
 
 _EPOCHS: dict[Preset, float] = {"tiny": 1, "cpu": 20, "gpu": 40}
 _SEMI_EPOCHS: dict[Preset, float] = {"tiny": 1, "cpu": 8, "gpu": 20}
@@ -51,7 +52,7 @@ def default_model(preset: Preset = "cpu") -> Recipe:
         vote_share=1.0,
     )
     tidy = replace(view, crop_scale=(0.75, 1.2), crop_ratio=(0.87, 1.15), rotation=8.0, camera=0.03)
-    tune = replace(
+    tune = last_tuning(
         finetune,
         epochs=_TUNE_EPOCHS[preset],
         optim=replace(finetune.optim, learning_rate=finetune.optim.learning_rate / 2),

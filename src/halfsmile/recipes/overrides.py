@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from halfsmile.methods.semi import Method
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.semi import with_semi
+from halfsmile.recipes.tuning import with_tune
 
 _FIXED = ("name", "preset")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -25,7 +26,7 @@ def override(recipe: Recipe, *settings: str) -> Recipe:
         settings: ``stage.field=value``, deeper fields likewise. Numbers, words, true and false are written
             plainly, several numbers with commas between, ``none`` for what may be left out (``semi=none`` is
             a run without Stage III). ``semi.method=NAME`` brings that method's own hyper-parameters and must
-            come before settings of them.
+            come before settings of them, as must ``tune=yes``, which adds a last fine-tuning.
 
     Raises:
         ValueError: If a field is unknown, with the nearest names, or a value does not fit it.
@@ -44,6 +45,8 @@ def override(recipe: Recipe, *settings: str) -> Recipe:
             )
         if name == "semi.method":
             recipe = with_semi(recipe, method=value.strip())
+        elif name == "tune" and value.strip().lower() in _TRUE:
+            recipe = with_tune(recipe)
         else:
             recipe = _replaced(recipe, name.split("."), value.strip(), name, recipe)
     return recipe
@@ -88,7 +91,8 @@ def _replaced(value: Any, path: Sequence[str], text: str, name: str, recipe: Rec
     if rest:
         if inner is None:
             whole = name.rpartition(".")[0]
-            raise ValueError(f"The recipe {recipe.name} has no {whole}, so {name} can't be set.")
+            hint = " Set tune=yes first, which brings its usual values." if first == "tune" else ""
+            raise ValueError(f"The recipe {recipe.name} has no {whole}, so {name} can't be set.{hint}")
         new = _replaced(inner, rest, text, name, recipe)
     else:
         new = _parsed(get_type_hints(type(value))[first], text, name)

@@ -14,6 +14,7 @@ from halfsmile.methods.semi import Method
 from halfsmile.methods.softmatch import SoftMatch
 from halfsmile.recipes.config import Preset, Recipe, Unlabeled
 from halfsmile.recipes.ssfer import ssfer
+from halfsmile.recipes.tuning import TUNE_EPOCHS, last_tuning
 
 _SMALL_METHODS: dict[str, Method] = {
     "freematch": FreeMatch(momentum=0.99),
@@ -24,7 +25,6 @@ _SMALL_METHODS: dict[str, Method] = {
 """Methods whose published memory is longer than the whole schedule of the small presets."""
 
 _SMALL: tuple[Preset, ...] = ("tiny", "cpu")
-_TUNE_EPOCHS: dict[Preset, int] = {"tiny": 12, "cpu": 12, "gpu": 30, "paper": 100}
 
 
 def with_semi(
@@ -65,8 +65,8 @@ def with_semi(
         semi = replace(semi, weight=1.0)
     tune = None if recipe.semi.method.name == "feedback" else recipe.tune
     if semi.method.name == "feedback":
-        epochs = _TUNE_EPOCHS[recipe.preset]
-        tune = recipe.tune or replace(recipe.finetune, epochs=epochs, optim=semi.optim, small_side=None)
+        epochs = TUNE_EPOCHS[recipe.preset]
+        tune = recipe.tune or last_tuning(recipe.finetune, epochs=epochs, optim=semi.optim, small_side=None)
         tune = replace(tune, sampling=semi.sampling)
     return replace(recipe, semi=semi, tune=tune)
 

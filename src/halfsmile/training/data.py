@@ -13,12 +13,16 @@ from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.sets import DataSets
 from halfsmile.data.split import LabelBudget
-from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.config import Recipe, Unlabeled
+from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.temporal.frames import temporal_groups, training_frames
 from halfsmile.utils.files import read_json
 
 Part = TypeVar("Part")
+
+_TITLES: dict[StageName, str] = {"semi": "Stage III", "tune": "The last fine-tuning"}
+_FIELDS: dict[StageName, str] = {"semi": "semi.unlabeled", "tune": "tune.named.unlabeled"}
 
 
 @dataclass(frozen=True)
@@ -158,35 +162,46 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     )
 
 
-def unlabeled_faces(recipe: Recipe, faces: TrainingFaces) -> list[DecodedFaces]:
-    """The unlabeled faces of Stage III, see :func:`unlabeled_parts`."""
+def wanted_unlabeled(recipe: Recipe) -> dict[StageName, Unlabeled]:
+    """Which unlabeled faces each stage learns from beside labeled ones; those that take none are left out."""
+    wanted: dict[StageName, Unlabeled] = {}
+    if recipe.semi is not None:
+        wanted["semi"] = recipe.semi.unlabeled
+    if recipe.tune is not None and recipe.tune.named.batch_size:
+        wanted["tune"] = recipe.tune.named.unlabeled
+    return wanted
+
+
+def unlabeled_faces(recipe: Recipe, stage: StageName, faces: TrainingFaces) -> list[DecodedFaces]:
+    """The unlabeled faces of a stage, see :func:`unlabeled_parts`."""
     own = [] if faces.unlabeled is None else [faces.unlabeled]
-    return unlabeled_parts(recipe, own, list(faces.extra.values()))
+    return unlabeled_parts(recipe, stage, own, list(faces.extra.values()))
 
 
-def unlabeled_parts(recipe: Recipe, own: list[Part], extra: list[Part]) -> list[Part]:
-    """What Stage III learns from: of the training split, from other sources, or what there is of both.
+def unlabeled_parts(recipe: Recipe, stage: StageName, own: list[Part], extra: list[Part]) -> list[Part]:
+    """What a stage learns from: of the training split, from other sources, or what there is of both.
 
     Args:
-        recipe: Its ``semi.unlabeled`` chooses.
+        recipe: It chooses, see :func:`wanted_unlabeled`.
+        stage: One that takes unlabeled faces beside labeled ones.
         own: Faces, or their number, of the training split; empty where the budget covers all of it.
         extra: The same of each other source.
 
     Raises:
         ValueError: If the recipe asks for faces that are not there.
     """
-    choice = recipe.semi.unlabeled if recipe.semi is not None else "own"
+    choice, title = wanted_unlabeled(recipe)[stage], _TITLES[stage]
     found = (own if choice != "extra" else []) + (extra if choice != "own" else [])
     if found:
         return found
     if choice == "extra":
         raise ValueError(
-            f"Stage III of the recipe {recipe.name} takes unlabeled faces from other sources (unlabeled: "
+            f"{title} of the recipe {recipe.name} takes unlabeled faces from other sources (unlabeled: "
             f"{choice}), and none are given. Name a folder or an archive of them with --unlabeled."
         )
     raise ValueError(
-        "Stage III needs unlabeled faces, but the label budget covers all of the training split. Give fewer "
-        "--labels, or unlabeled faces from other sources: --unlabeled FACES --set semi.unlabeled=extra."
+        f"{title} needs unlabeled faces, but the label budget covers all of the training split. Give fewer "
+        f"--labels, or unlabeled faces from other sources: --unlabeled FACES --set {_FIELDS[stage]}=extra."
     )
 
 

@@ -22,12 +22,13 @@ from torch import Tensor
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.trained import load_classifier
-from halfsmile.methods.noisy_student import NoisyStudent
+from halfsmile.methods.noisy_student import Naming
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.precision import Precision
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import LABELS_KEY
+from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import ImagePool
 from halfsmile.training.distributed import Processes
@@ -40,8 +41,16 @@ _BATCH = 128
 Probabilities = npt.NDArray[np.float32]
 
 
-def require_teachers(recipe: Recipe, budget: LabelBudget, taxonomy: Taxonomy) -> None:
-    """Refuse other runs as teachers of Stage III that know more labels than this run may use.
+def naming_of(recipe: Recipe, stage: StageName) -> Naming | None:
+    """How unlabeled faces are named before a stage begins; None where they are not."""
+    if stage == "tune":
+        return recipe.tune.named if recipe.tune is not None and recipe.tune.named.batch_size else None
+    method = recipe.semi.method if stage == "semi" and recipe.semi is not None else None
+    return method if isinstance(method, Naming) else None
+
+
+def require_teachers(recipe: Recipe, stage: StageName, budget: LabelBudget, taxonomy: Taxonomy) -> None:
+    """Refuse other runs as teachers of a stage that know more labels than this run may use.
 
     What a teacher was told by another model may come from any labels, so one that trained on pseudo-labels
     is refused, too.
@@ -50,11 +59,11 @@ def require_teachers(recipe: Recipe, budget: LabelBudget, taxonomy: Taxonomy) ->
         ValueError: If one is no run, has no classifier yet, other classes, labels outside the budget, or
             pseudo-labels.
     """
-    method = recipe.semi.method if recipe.semi is not None else None
-    if not isinstance(method, NoisyStudent):
+    naming = naming_of(recipe, stage)
+    if naming is None:
         return
     own = {image for image, role in zip(budget.images, budget.roles, strict=True) if role == "labeled"}
-    for path in method.teachers:
+    for path in naming.teachers:
         folder = RunFolder.existing(Path(path))
         folder.last_stage()
         folder.taxonomy().require_same(taxonomy)

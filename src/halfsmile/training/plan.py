@@ -20,7 +20,7 @@ from halfsmile.methods.temporal import TemporalTask, WindowBatch
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.models.temporal_convolution import make_network
-from halfsmile.recipes.config import FineTuneConfig, Recipe, TemporalStageConfig
+from halfsmile.recipes.config import FineTuneConfig, Recipe, TemporalStageConfig, TuneConfig
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.recipes.overrides import field_values
 from halfsmile.runs.stages import StageName
@@ -30,7 +30,13 @@ from halfsmile.training.data import divide, draw_budget, unlabeled_parts
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import split_batch
 from halfsmile.training.optim import make_optimizer
-from halfsmile.training.tasks import finetune_task, new_classifier, pretrain_task, semi_task
+from halfsmile.training.tasks import (
+    finetune_task,
+    new_classifier,
+    pretrain_task,
+    semi_task,
+    tune_task,
+)
 from halfsmile.utils.console import plain
 
 SECONDS = 1.0
@@ -183,13 +189,16 @@ def plan_run(
     stages.append(_supervised("finetune", recipe.finetune, labeled, clock))
     if (semi := recipe.semi) is not None:
         left = len(roles["unlabeled"])
-        rows = sum(unlabeled_parts(recipe, [left] if left else [], list(extra.values())))
+        rows = sum(unlabeled_parts(recipe, "semi", [left] if left else [], list(extra.values())))
         batch = clock.faces(semi.labeled_batch, semi.unlabeled_batch)
         model = clock.classifier(semi.drop_path, semi.dropout)
         seconds = clock.seconds(semi_task(semi, model), batch, semi.optim, semi.accumulate)
         stages.append(_stage("semi", rows, semi.epochs, semi.unlabeled_batch, seconds))
-    if recipe.tune is not None:
-        stages.append(_supervised("tune", recipe.tune, labeled, clock))
+    if (tune := recipe.tune) is not None:
+        if tune.named.batch_size:
+            left = len(roles["unlabeled"])
+            unlabeled_parts(recipe, "tune", [left] if left else [], list(extra.values()))
+        stages.append(_supervised("tune", tune, labeled, clock))
     if recipe.temporal is not None:
         stages.append(_temporal(recipe.temporal, sets, clock))
     return Plan(
@@ -217,8 +226,11 @@ def _stage(name: StageName, rows: int, epochs: float, batch_size: int, seconds: 
 
 
 def _supervised(name: StageName, config: FineTuneConfig, rows: int, clock: _Clock) -> StagePlan:
-    task = finetune_task(config, clock.classifier(config.drop_path, config.dropout))
-    batch = clock.faces(config.batch_size)
+    model = clock.classifier(config.drop_path, config.dropout)
+    if isinstance(config, TuneConfig):
+        task, batch = tune_task(config, model), clock.faces(config.batch_size, config.named.batch_size)
+    else:
+        task, batch = finetune_task(config, model), clock.faces(config.batch_size)
     seconds = clock.seconds(task, batch, config.optim, config.accumulate)
     if config.small_side is not None:
         small = clock.seconds(task, shrink(batch, config.small_side), config.optim, config.accumulate)

@@ -18,12 +18,20 @@ from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.models.precision import Precision, choose_precision
 from halfsmile.recipes.config import Recipe
-from halfsmile.recipes.serialize import from_json, to_json
+from halfsmile.recipes.serialize import from_json, read_recipe, to_json
 from halfsmile.runs.folder import RunFolder, require_free_or_run
+from halfsmile.runs.reuse import describe_reuse, find_reusable
 from halfsmile.runs.settings import differences
 from halfsmile.runs.stages import LAST_STAGE, STAGE_BY_NAME, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
-from halfsmile.training.data import describe, draw_budget, load_roles, require_same_faces, unlabeled_faces
+from halfsmile.training.data import (
+    describe,
+    draw_budget,
+    load_roles,
+    require_same_faces,
+    unlabeled_faces,
+    wanted_unlabeled,
+)
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.naming import require_teachers
@@ -93,6 +101,7 @@ def train_run(
     console: Console | None = None,
     pseudo_labels: Sequence[Path] = (),
     threads: int | None = None,
+    reuse: Path | None = None,
 ) -> RunFolder:
     """Train all stages of a recipe into a run folder, going on where an earlier attempt stopped.
 
@@ -110,6 +119,7 @@ def train_run(
             labeled ones.
         threads: Of torch on the processor; by default those that the run began with, or as many as are fast
             now, see :mod:`halfsmile.training.threads`.
+        reuse: Another run, whose first stages are taken over as far as nothing that they depend on differs.
 
     Raises:
         ValueError: If data, recipe and folder do not fit together; the message says what to do.
@@ -138,11 +148,21 @@ def train_run(
     with _nothing_left(folder) if where.is_main else contextlib.nullcontext():
         with where.main_first():
             faces = load_roles(recipe, sets, budget, cache=folder.path / "cache")
-        if recipe.semi is not None and "semi" in stages:
-            unlabeled_faces(recipe, faces)  # missing ones are refused now, not after the stages before
-            require_teachers(recipe, budget, sets.taxonomy)
+        for stage in [stage for stage in wanted_unlabeled(recipe) if stage in stages]:
+            unlabeled_faces(recipe, stage, faces)  # missing ones are refused now, not after the stages before
+            require_teachers(recipe, stage, budget, sets.taxonomy)
         facts = describe(recipe, sets, faces, data=data)
         require_same_faces(folder.data_path, facts)
+        taken = None
+        if reuse is not None:
+            taken = find_reusable(
+                Path(reuse),
+                recipe=to_json(recipe),
+                there=to_json(read_recipe(RunFolder.existing(Path(reuse)).recipe_path)),
+                facts=facts,
+                budget=budget,
+                stages=stages,
+            )
     _set_threads(folder, threads, where, console)
     precision = _precision(folder, where, console)
     now = environment(where.device, precision=precision, processes=where.world_size)
@@ -155,7 +175,11 @@ def train_run(
             budget.save(folder.budget_path)
         write_json(folder.data_path, facts)
         write_json(folder.environment_path, now)
+        if taken is not None:
+            taken.into(folder)
     where.barrier()
+    if taken is not None:
+        console.print(describe_reuse(taken), soft_wrap=True)
     console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     held_out = len(faces.held_out) if faces.held_out else 0
     console.print(

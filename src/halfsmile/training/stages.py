@@ -14,12 +14,12 @@ from torch import Tensor
 
 from halfsmile.data.images import DecodedFaces
 from halfsmile.evaluation.inference import watch
-from halfsmile.methods.noisy_student import NoisyStudent
-from halfsmile.methods.task import Task
+from halfsmile.methods.noisy_student import Naming, NoisyStudent
+from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.pretrained import LoadReport, load_pretrained
 from halfsmile.models.weights import load_weights
-from halfsmile.recipes.config import FineTuneConfig, Recipe
+from halfsmile.recipes.config import FineTuneConfig, Recipe, TuneConfig
 from halfsmile.runs.stages import StageName
 from halfsmile.training.batches import (
     ImagePool,
@@ -31,7 +31,7 @@ from halfsmile.training.batches import (
 from halfsmile.training.data import unlabeled_faces
 from halfsmile.training.naming import NAMES, ask, ask_run, name_faces, read_names
 from halfsmile.training.pictures import show_mixes, show_reconstructions
-from halfsmile.training.tasks import finetune_task, pretrain_task, semi_task
+from halfsmile.training.tasks import finetune_task, pretrain_task, semi_task, tune_task
 from halfsmile.training.trainer import Trainer
 from halfsmile.utils.console import make_console
 
@@ -112,7 +112,10 @@ def tune(run: Trainer) -> None:
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
     before: StageName = "finetune" if run.recipe.semi is None else "semi"
     load_weights(run.folder.trained_weights(before), model)
-    _supervise(run, "tune", config, model)
+    if config.named.batch_size:
+        _supervise_with_names(run, config, model)
+    else:
+        _supervise(run, "tune", config, model)
 
 
 def _supervise(run: Trainer, stage: StageName, config: FineTuneConfig, model: Classifier) -> None:
@@ -124,10 +127,7 @@ def _supervise(run: Trainer, stage: StageName, config: FineTuneConfig, model: Cl
     if run.where.is_main and config.mixing == "facemix":
         path = run.folder.stage(stage) / "figures/facemix.png"
         show_mixes(task, run.faces.labeled, targets[: len(run.faces.labeled)], run.recipe.seed, path)
-    batches = labeled_batches(parts, targets, sampler)
-    if config.small_side is not None:
-        steps = config.small_share * config.epochs * rows / config.batch_size
-        batches = small_first(batches, side=config.small_side, until=round(steps))
+    batches = _small_first(labeled_batches(parts, targets, sampler), config, rows)
     run.train(
         stage,
         task,
@@ -142,18 +142,55 @@ def _supervise(run: Trainer, stage: StageName, config: FineTuneConfig, model: Cl
     )
 
 
+def _supervise_with_names(run: Trainer, config: TuneConfig, model: Classifier) -> None:
+    """Train a classifier on the labeled faces and on unlabeled ones, as it names those before it begins."""
+    parts = unlabeled_faces(run.recipe, "tune", run.faces)
+    pool = ImagePool([part.images for part in parts])
+    named = _named(run, "tune", config.named, model, parts, pool)
+    targets = run.targets(config.vote_share)
+    rows = len(targets)
+    labeled = labeled_batches(
+        list(run.faces.supervised.values()),
+        targets,
+        run.labeled_sampler(config.batch_size, "tune", config.sampling),
+    )
+    others = run.sampler(len(pool), config.named.batch_size, "tune", stream=1)
+    run.train(
+        "tune",
+        tune_task(config, model),
+        _small_first(paired_batches(labeled, pool, others, named), config, rows),
+        epochs=config.epochs,
+        rows=rows,
+        batch_size=config.batch_size,
+        optim=config.optim,
+        accumulate=config.accumulate,
+        labeled=run.labeled_sampler(config.batch_size, "tune", config.sampling, whole=True),
+        evaluate=_watch(run),
+    )
+
+
+def _small_first(
+    batches: Callable[[int], Batch], config: FineTuneConfig, rows: int
+) -> Callable[[int], Batch]:
+    """Batches that begin with small faces, where the stage says so."""
+    if config.small_side is None:
+        return batches
+    steps = config.small_share * config.epochs * rows / config.batch_size
+    return small_first(batches, side=config.small_side, until=round(steps))
+
+
 def semi(run: Trainer) -> None:
     """Stage III: a semi-supervised method on the unlabeled many, from Stage II."""
     config = run.recipe.semi
     if config is None:
         return
-    parts = unlabeled_faces(run.recipe, run.faces)
+    parts = unlabeled_faces(run.recipe, "semi", run.faces)
     pool = ImagePool([part.images for part in parts])
     model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
     load_weights(run.folder.trained_weights("finetune"), model)
     named = None
     if isinstance(config.method, NoisyStudent):
-        named = _named(run, config.method, model, parts, pool)
+        named = _named(run, "semi", config.method, model, parts, pool)
         if config.method.start == "fresh":
             model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
             _start(run, model)
@@ -180,22 +217,27 @@ def semi(run: Trainer) -> None:
 
 
 def _named(
-    run: Trainer, method: NoisyStudent, teacher: Classifier, parts: Sequence[DecodedFaces], pool: ImagePool
+    run: Trainer,
+    stage: StageName,
+    naming: Naming,
+    teacher: Classifier,
+    parts: Sequence[DecodedFaces],
+    pool: ImagePool,
 ) -> Tensor:
-    """Targets (N, classes) of the pool's faces, named by other runs or by the network of Stage II."""
+    """Targets (N, classes) of the pool's faces, named by other runs or by the network of the stage before."""
     images = [image for part in parts for image in part.manifest.column("image")]
-    path = run.folder.stage("semi") / NAMES
+    path = run.folder.stage(stage) / NAMES
     cache = run.folder.path / "cache"
-    how: dict[str, Any] = {"zoom": method.zoom, "where": run.where, "precision": run.precision}
+    how: dict[str, Any] = {"zoom": naming.zoom, "where": run.where, "precision": run.precision}
     asked: list[Callable[[], npt.NDArray[np.float32]]] = [
-        partial(ask_run, Path(other), parts, cache=cache, **how) for other in method.teachers
+        partial(ask_run, Path(other), parts, cache=cache, **how) for other in naming.teachers
     ] or [partial(ask, teacher, pool, **how)]
     with run.where.main_first():
         if run.where.is_main and not path.exists():
             name_faces(path, asked, images, run.faces.taxonomy)
         said = read_names(path, images, run.faces.taxonomy)
     counts = torch.tensor(list(run.faces.labeled.manifest.counts().values()), dtype=torch.float32)
-    return method.targets(torch.from_numpy(said), counts / counts.sum())
+    return naming.targets(torch.from_numpy(said), counts / counts.sum())
 
 
 def _watch(run: Trainer) -> Callable[[Task], dict[str, float]] | None:

@@ -8,10 +8,11 @@ from halfsmile.evaluation.trained import build_classifier
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.mae import MaeTask
 from halfsmile.methods.masked_conv import build_autoencoder
+from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.task import Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.recipes.config import FineTuneConfig, PretrainConfig, Recipe, SemiConfig
+from halfsmile.recipes.config import FineTuneConfig, PretrainConfig, Recipe, SemiConfig, TuneConfig
 from halfsmile.taxonomy import Taxonomy
 
 
@@ -37,12 +38,30 @@ def pretrain_task(recipe: Recipe, config: PretrainConfig) -> MaeTask:
 
 
 def finetune_task(config: FineTuneConfig, model: Classifier) -> FineTuneTask:
-    """Stage II, or the last fine-tuning: a classifier on labeled faces."""
+    """Stage II: a classifier on labeled faces."""
     return FineTuneTask(
         model,
         augment=config.augment,
         mixing=config.mixing,
         alpha=config.alpha,
+        smoothing=config.smoothing,
+        ema_decay=config.ema_decay,
+    )
+
+
+def tune_task(config: TuneConfig, model: Classifier) -> Task:
+    """The last fine-tuning: a classifier on labeled faces, and on those that were named before, if any."""
+    named = config.named
+    if not named.batch_size:
+        return finetune_task(config, model)
+    method = NoisyStudent(
+        temperature=named.temperature, alpha=config.alpha if config.mixing == "mixup" else 0.0
+    )
+    return method.task(
+        model,
+        weak=config.augment,
+        strong=config.augment,
+        weight=named.weight,
         smoothing=config.smoothing,
         ema_decay=config.ema_decay,
     )
