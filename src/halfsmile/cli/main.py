@@ -89,13 +89,8 @@ def _parse(given: Sequence[str]) -> Any:
         Annotated[command, tyro.conf.subcommand(word, description=_about(command).partition("\n\n")[0])]
         for word, command in commands.items()
     )
-    return tyro.cli(
-        Union[choices],  # noqa: UP007 # what it is of is known when it runs
-        prog=name,
-        description=about,
-        args=rest or ["--help"],
-        config=_FLAGS,
-    )
+    one: Any = Union[choices]  # noqa: UP007 # of what is known when it runs
+    return tyro.cli(one, prog=name, description=about, args=rest or ["--help"], config=_FLAGS)
 
 
 _FLAGS = (tyro.conf.FlagCreatePairsOff,)
@@ -108,13 +103,16 @@ def _about(command: type) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
-class _Help(io.StringIO):
-    """Help on its way to the terminal, whose lines outside of boxes are as long as their paragraphs."""
+class _Help(io.TextIOWrapper):
+    """Help on its way to the terminal, whose lines outside of boxes are as long as their paragraphs.
 
-    @property
-    def encoding(self) -> str:
-        """That of the terminal, which says whether boxes are drawn with lines."""
-        return getattr(sys.__stdout__, "encoding", None) or "ascii"
+    Encoded as the terminal wants it, which says whether boxes are drawn with lines.
+    """
+
+    def __init__(self) -> None:
+        self._kept = io.BytesIO()
+        encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+        super().__init__(self._kept, encoding=encoding, errors="replace", newline="\n")
 
     def isatty(self) -> bool:
         """Whether colors are seen."""
@@ -122,10 +120,11 @@ class _Help(io.StringIO):
 
     def wrapped(self) -> str:
         """No line longer than the terminal is wide."""
+        self.flush()
         width = max(shutil.get_terminal_size().columns, 20)
         lines = [
             line.replace(",", ", ") if line.startswith("usage:") else line
-            for line in self.getvalue().splitlines()
+            for line in self._kept.getvalue().decode(self.encoding).splitlines()
         ]
         return "\n".join(
             line
