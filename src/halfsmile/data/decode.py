@@ -175,6 +175,18 @@ def _named(root: Path, locator: str) -> Iterator[None]:
         raise BadImageError(f"{locator}: {error}") from error
 
 
+def pixel_columns(header: bytes) -> tuple[list[str], bytes]:
+    """Names of the columns of a pixel table, without capitals, and the mark between cells.
+
+    Example:
+        >>> pixel_columns(b"Emotion;Pixels")
+        (['emotion', 'pixels'], b';')
+    """
+    mark = max((b",", b";", b"\t", b"|"), key=header.count)
+    names = header.decode("utf-8-sig", "replace").split(mark.decode())
+    return [name.strip().strip('"').strip().casefold() for name in names], mark
+
+
 class _PixelTable:
     """A CSV file with a column ``pixels``, mapped into memory, with the place of every row."""
 
@@ -186,7 +198,7 @@ class _PixelTable:
         except (OSError, ValueError) as error:
             raise ValueError(f"{path} can't be read ({error}).") from error
         header = self.data.readline()
-        names = [name.strip().strip('"') for name in header.decode("utf-8-sig", "replace").split(",")]
+        names, self.mark = pixel_columns(header)
         if "pixels" not in names:
             raise ValueError(f"{path} has no column 'pixels'; its columns are {names}.")
         self.column = names.index("pixels")
@@ -200,10 +212,14 @@ class _PixelTable:
     def image(self, row: int) -> Image:
         if row + 1 >= len(self.starts):
             raise ValueError(f"{self.path} has only {len(self.starts) - 1} rows.")
-        fields = self.data[self.starts[row] : self.starts[row + 1]].split(b",")
+        parts = self.data[self.starts[row] : self.starts[row + 1]].split(b'"')
+        parts[1::2] = [
+            part.translate(_BLANKS) for part in parts[1::2]
+        ]  # within quotes, marks separate numbers
+        fields = b"".join(parts).split(self.mark)
         if self.column >= len(fields):
             raise ValueError(f"the row has {len(fields)} columns and none for 'pixels'.")
-        text = fields[self.column].strip(b' "\r\n')
+        text = fields[self.column].translate(_BLANKS).strip()
         if text.translate(None, b"0123456789 "):
             raise ValueError(f"pixels are whole numbers from 0 to 255, found {text[:40]!r}.")
         pixels = np.fromstring(text, np.int64, sep=" ")
@@ -215,5 +231,6 @@ class _PixelTable:
         return pixels.astype(np.uint8).reshape(side, side, 1)
 
 
+_BLANKS = bytes.maketrans(b",;|[]()\t\r\n", b" " * 10)
 _shard = per_file(Shard, maxsize=128)
 _pixel_table = per_file(_PixelTable, maxsize=4)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from halfsmile.data.decode import read_image
@@ -62,6 +64,63 @@ def test_the_tables_of_the_challenge(tmp_path: Path) -> None:
     whole = read_any(tmp_path)
     assert len(whole) == 11
     assert any(isinstance(note, LeftOut) and "test.csv, train.csv lie beside" in note for note in whole.notes)
+
+
+FORMS = {
+    "a header in capitals": ("Emotion,Pixels,USAGE", {}),
+    "semicolons": ("emotion;pixels;Usage", {}),
+    "commas between the pixels": ("emotion,pixels,Usage", {"pixels": '"{0},{0},{0},{0}"'}),
+    "brackets": ("emotion,pixels,Usage", {"pixels": '"[{0}, {0}, {0}, {0}]"'}),
+    "another name for the labels": ("label,pixels,split", {}),
+    "numbers with a point": ("emotion,pixels,Usage", {"emotion": "{0}.0"}),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_other_forms_of_the_same_table(tmp_path: Path, form: str) -> None:
+    header, cells = FORMS[form]
+    mark = ";" if ";" in header else ","
+    lines = [header]
+    for row, (emotion, usage) in enumerate(zip(EMOTIONS, USAGE, strict=True)):
+        pixels = cells.get("pixels", "{0} {0} {0} {0}").format(row)
+        lines.append(mark.join((cells.get("emotion", "{0}").format(emotion), pixels, usage)))
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines) + "\n")
+    manifest = read_any(tmp_path)
+    assert manifest.taxonomy == FER2013
+    assert manifest.column("label") == [FER2013.labels[emotion] for emotion in EMOTIONS]
+    assert manifest.column("split") == SPLITS
+    assert np.array_equal(read_image(tmp_path, manifest.column("image")[10]), np.full((2, 2, 1), 10))
+
+
+def test_words_for_labels_and_other_names_for_splits(tmp_path: Path) -> None:
+    lines = ["emotion,pixels,Usage", "happy,1 1 1 1,a", "sad,2 2 2 2,b", "Happy,3 3 3 3,a"]
+    path = tmp_path / "faces.csv"
+    path.write_text("\n".join(lines))
+    manifest = read_any(path)
+    assert [str(label).casefold() for label in manifest.column("label")] == ["happy", "sad", "happy"]
+    assert any("--splits a=train" in note for note in manifest.notes if isinstance(note, Fault))
+    assert read_any(path, splits={"a": "train", "b": "test"}).column("split") == ["train", "test", "train"]
+
+
+def test_numbers_beside_fer2013_s_own_are_dropped_by_name(tmp_path: Path) -> None:
+    rows = [(3, "Training"), (9, "Training"), (6, "PublicTest")]
+    path = write(tmp_path / "fer2013.csv", "emotion,pixels,Usage", rows)
+    with pytest.raises(UnreadLabelsError, match="--label-names 9=none drops those of one and leaves"):
+        read_any(path)
+    manifest = read_any(path, labels={"9": None})
+    assert manifest.column("label") == ["happiness", "neutral"]
+    assert manifest.taxonomy == FER2013
+
+
+def test_tables_of_pixels_that_can_t_be_read_say_why(tmp_path: Path) -> None:
+    lines = ["emotion,pixels,Usage", '3,"1 1', '1 1",Training', "4,2 2 2 2,Training"]
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="line 2: a cell goes on in the next line"):
+        read_any(tmp_path)
+    table = pa.table({"emotion": [3, 4], "pixels": ["1 1 1 1", "2 2 2 2"]})
+    pq.write_table(table, tmp_path / "f.parquet")
+    with pytest.raises(ValueError, match=r"read_parquet\('.*f\.parquet'\)\.to_csv"):
+        read_any(tmp_path / "f.parquet")
 
 
 def test_with_the_votes_beside_it_is_ferplus(tmp_path: Path) -> None:

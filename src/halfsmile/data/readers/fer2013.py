@@ -1,11 +1,12 @@
 """FER2013 with its own seven labels: 35,887 web faces of 48 × 48 (Goodfellow et al. 2013, arXiv:1307.0414).
 
-The pixels stand in a table with the columns ``emotion``, ``pixels`` and perhaps ``Usage``: ``fer2013.csv`` or
-``icml_face_data.csv``, or ``train.csv`` and ``test.csv`` of the challenge (the latter has no labels). Labels:
-0 anger, 1 disgust, 2 fear, 3 happiness, 4 sadness, 5 surprise, 6 neutral. PublicTest is the validation split
-and PrivateTest the test split; training images that are exact copies of images of either are dropped, and the
-notes count them. With the votes of ``fer2013new.csv`` beside it, the faces are FERPlus's, see
-:mod:`halfsmile.data.readers.ferplus`. Other tables of the same form are read, too, if the numbers have names.
+The pixels stand in a table with the columns ``emotion``, ``pixels`` and perhaps ``Usage`` (in any case; other
+usual names for labels and splits do, too): ``fer2013.csv`` or ``icml_face_data.csv``, or ``train.csv`` and
+``test.csv`` of the challenge (the latter has no labels). Labels: 0 anger, 1 disgust, 2 fear, 3 happiness, 4
+sadness, 5 surprise, 6 neutral. PublicTest is the validation split and PrivateTest the test split; training
+images that are exact copies of images of either are dropped, and the notes count them. With the votes of
+``fer2013new.csv`` beside it, the faces are FERPlus's, see :mod:`halfsmile.data.readers.ferplus`. Other tables
+of the same form are read, too, if the numbers have names or the labels are words.
 """
 
 from __future__ import annotations
@@ -16,12 +17,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from halfsmile.data.copies import copies_to_drop
+from halfsmile.data.decode import pixel_columns
 from halfsmile.data.images import hash_images
 from halfsmile.data.manifest import SPLITS, Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.words import NUMBERINGS, how_to_name, split_in, split_of
+from halfsmile.data.tables.columns import NAMES
+from halfsmile.data.tables.labels import whole
+from halfsmile.data.tables.values import is_number
 from halfsmile.taxonomy import FER2013, from_names
 
 _MAX_CELL = 1 << 24
+_SUFFIXES = (".csv", ".tsv", ".txt")
+_OF_PARQUET = (
+    "To write one: `python -c \"import pandas; pandas.read_parquet('{path}').to_csv('fer2013.csv', "
+    'index=False)"`'
+)
 
 
 @dataclass(frozen=True)
@@ -30,22 +40,33 @@ class _Table:
 
     path: Path
     columns: dict[str, int]
+    mark: str
 
     @property
-    def has_usage(self) -> bool:
-        return "usage" in self.columns
+    def usage(self) -> int | None:
+        return self._place("split")
 
     @property
-    def has_labels(self) -> bool:
-        return "emotion" in self.columns
+    def label(self) -> int | None:
+        return self._place("label")
+
+    def _place(self, part: str) -> int | None:
+        return next((self.columns[str(name)] for name in NAMES[part] if name in self.columns), None)
 
 
-def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manifest:
+def read(
+    root: Path,
+    *,
+    labels: Mapping[str, str | None] | None = None,
+    splits: Mapping[str, str | None] | None = None,
+) -> Manifest:
     """Read the table, or of a folder with several the one that has all splits, or else one for each split.
 
     Args:
         root: The table, or the folder that it lies in.
-        labels: Class by number, where they are not FER2013's; None drops the rows.
+        labels: Class by number or word, where they are not FER2013's; None drops the rows. FER2013's numbers
+            keep their meaning where none of them is named.
+        splits: Split by what the column of splits says, where that is no usual name; None for none.
 
     Returns:
         Rows in the order of the table, with label and split where they are known.
@@ -60,17 +81,21 @@ def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manif
     rows = []
     for table in tables:
         split = None if len(tables) == 1 else split_in(table.path.stem)
-        rows += _rows(table, split, notes)
+        rows += _rows(table, split, splits or {}, notes)
     if not rows:
         raise ValueError(f"{root} has no row with pixels. {' '.join(notes)}")
     found = {row["label"] for row in rows if row["label"] is not None}
-    names: dict[str, str | None] = {**(NUMBERINGS[FER2013.name] if not labels else {}), **(labels or {})}
-    if unknown := sorted(
-        (number for number in found if number not in names), key=lambda text: (len(text), text)
-    ):
+    renames = {whole(label): name for label, name in (labels or {}).items()}
+    numbering = NUMBERINGS[FER2013.name]
+    own = numbering if found & numbering.keys() and not renames.keys() & numbering.keys() else {}
+    words: dict[str, str | None] = {label: label for label in sorted(found) if not is_number(label)}
+    names = {**own, **words, **renames}
+    if unknown := sorted((number for number in found if number not in names), key=float):
         raise UnreadLabelsError(
             f"{root}: the emotions {', '.join(unknown)} are not among those that have names.",
-            how_to_name(found),
+            f"--label-names {unknown[0]}=none drops those of one"
+            + (f" and leaves FER2013's 0 to {len(FER2013) - 1} what they are" if own else "")
+            + f". {how_to_name(found)}",
             Manifest.from_rows(({**row, "label": None} for row in rows), folder, None, notes),
         )
     for row, digest in zip(rows, hash_images(folder, [str(row["image"]) for row in rows]), strict=True):
@@ -91,10 +116,9 @@ def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manif
         )
     taxonomy = None
     if found:
-        taxonomy = (
-            FER2013 if not labels else from_names(dict.fromkeys(n for n in names.values() if n is not None))
-        )
-        if not labels:
+        said = {name.casefold(): name for name in names.values() if name is not None}
+        taxonomy = FER2013 if own and len(said) == len(FER2013) else from_names(said.values())
+        if own:
             notes.append(
                 "The labels are FER2013's own; FERPlus's votes are in fer2013new.csv, which is not here."
             )
@@ -108,11 +132,15 @@ def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manif
 
 def _choose(root: Path) -> tuple[list[_Table], list[str]]:
     """The tables to read, and notes on the others."""
-    paths = [root] if root.is_file() else sorted(p for p in root.iterdir() if p.suffix.lower() == ".csv")
-    tables = [table for path in paths if (table := _open(path)) is not None]
+    files = [root] if root.is_file() else sorted(path for path in root.iterdir() if path.is_file())
+    tables = [table for path in files if (table := _open(path)) is not None]
     if not tables:
-        raise ValueError(f"{root} holds no FER2013: expected a table with the columns emotion and pixels.")
-    whole = [table for table in tables if table.has_usage and table.has_labels]
+        parquet = next((path for path in files if path.suffix.lower() == ".parquet"), None)
+        raise ValueError(
+            f"{root} holds no FER2013: expected a table with the columns emotion and pixels, as CSV."
+            + (f" {_OF_PARQUET.format(path=parquet)}" if parquet else "")
+        )
+    whole = [table for table in tables if table.usage is not None and table.label is not None]
     by_split = {split_in(t.path.stem): t for t in reversed(tables)}
     chosen = whole[:1] or [by_split[split] for split in (*SPLITS, None) if split in by_split]
     others = [table.path.name for table in tables if table not in chosen]
@@ -125,39 +153,50 @@ def _choose(root: Path) -> tuple[list[_Table], list[str]]:
 
 
 def _open(path: Path) -> _Table | None:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = file.readline(1 << 16)
-    except (OSError, UnicodeDecodeError):
+    if path.suffix.lower() not in _SUFFIXES:
         return None
-    names = [name.strip().strip('"').casefold() for name in header.split(",")]
-    return _Table(path, {name: names.index(name) for name in names}) if "pixels" in names else None
+    try:
+        with path.open("rb") as file:
+            names, mark = pixel_columns(file.readline(1 << 16))
+    except OSError:
+        return None
+    columns = {name: names.index(name) for name in names}
+    return _Table(path, columns, mark.decode()) if "pixels" in names else None
 
 
-def _rows(table: _Table, split: str | None, notes: list[str]) -> list[dict[str, str | None]]:
+def _rows(
+    table: _Table, split: str | None, splits: Mapping[str, str | None], notes: list[str]
+) -> list[dict[str, str | None]]:
     rows: list[dict[str, str | None]] = []
     bad: list[int] = []
     unknown: set[str] = set()
     before = csv.field_size_limit(_MAX_CELL)
     try:
         with table.path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, delimiter=table.mark)
             next(reader)
             for number, fields in enumerate(reader):
+                if reader.line_num != number + 2:
+                    raise ValueError(
+                        f"{table.path}, line {number + 2}: a cell goes on in the next line, and rows of "
+                        "pixels stand in a line each. Write the pixels of each picture into one line."
+                    )
                 if not any(map(str.strip, fields)):
                     continue
                 if len(fields) < len(table.columns):
                     bad.append(number)
                     continue
-                label = fields[table.columns["emotion"]].strip() if table.has_labels else ""
-                usage = fields[table.columns["usage"]].strip() if table.has_usage else ""
-                if usage and split_of(usage) is None:
+                label = fields[table.label].strip() if table.label is not None else ""
+                usage = fields[table.usage].strip() if table.usage is not None else ""
+                is_known = not usage or usage in splits or split_of(usage) is not None
+                if not is_known:
                     unknown.add(usage)
+                said = splits[usage] if usage in splits else split_of(usage)
                 rows.append(
                     {
                         "image": f"{table.path.name}#{number}",
-                        "label": label or None,
-                        "split": split_of(usage) if usage else split,
+                        "label": whole(label) or None,
+                        "split": said if usage else split,
                     }
                 )
     except (UnicodeDecodeError, csv.Error) as error:
@@ -172,6 +211,9 @@ def _rows(table: _Table, split: str | None, notes: list[str]) -> list[dict[str, 
         )
     if unknown:
         notes.append(
-            Fault(f"{table.path.name}: Usage has the unknown values {', '.join(sorted(unknown)[:5])}.")
+            Fault(
+                f"{table.path.name}: Usage has the unknown values {', '.join(sorted(unknown)[:5])}. Say what "
+                f"they are: --splits {min(unknown)}=train"
+            )
         )
     return rows

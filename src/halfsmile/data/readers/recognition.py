@@ -197,6 +197,8 @@ def _of_file(path: Path) -> Layout:
             return Layout("manifest", path, "Parquet with the metadata of a manifest")
         if column := image_column(schema):
             return Layout("parquet_images", path, f"Parquet with image files in the column {column}")
+        if looks_like(path) == "pixels":
+            return Layout("fer2013", path, "a table with the pixels of pictures")
         return Layout("table", path, "Parquet without image files")
     if suffix in TABLE_SUFFIXES:
         if looks_like(path) == "pixels":
@@ -216,7 +218,8 @@ def _of_archive(path: Path) -> Layout:
             return Layout("rafdb", path, f"it has {name}")
     images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:
-        packed = [n for n in names if n.lower().endswith(ARCHIVE_SUFFIXES) and "__MACOSX" not in n]
+        known = (*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES)
+        packed = [n for n in names if n.lower().endswith(known) and "__MACOSX" not in n]
         raise ValueError(
             f"{path} is an archive without pictures."
             + (

@@ -18,6 +18,7 @@ from typing import Any
 from halfsmile.data.containers.archive import split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of
+from halfsmile.data.tables.boxes import other_format, require_corners, require_pixels
 from halfsmile.data.tables.columns import Chosen, Columns, choose
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.pictures import locate
@@ -25,8 +26,6 @@ from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, parse_row
 from halfsmile.taxonomy import Taxonomy
 
-MANY_EMPTY = 0.05
-"""Share of boxes without an area from which on they are taken to be meant otherwise."""
 _FEW = 4
 _LISTED = re.compile(r"[,;|/+&]")
 
@@ -238,9 +237,11 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[s
         except ValueError as error:
             empty += isinstance(error, EmptyBoxError)
             bad.append(f"data row {number} ({error})")
-    _require_pixels(path, chosen.parts.get("box", ()), rows)
+    require_pixels(path, chosen.parts.get("box", ()), rows)
+    if box is None and chosen.box is not None:
+        notes += other_format(path, chosen.parts["box"], rows, wanted)
     if box is None and chosen.box is None and "box" in chosen.parts:
-        _require_corners(path, chosen.parts["box"], rows, empty)
+        require_corners(path, chosen.parts["box"], rows, empty)
         if any(row["box"] for row in rows):
             notes.append(
                 f"The numbers of {', '.join(chosen.parts['box'])} are taken for x0, y0, x1, y1; if they are "
@@ -251,46 +252,3 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[s
             Fault(f"{len(bad):,} rows of {path.name} can't be understood and were left out, first {bad[0]}.")
         )
     return _Part(path, rows, chosen, notes)
-
-
-def _require_pixels(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse boxes in shares of the picture.
-
-    Raises:
-        ValueError: If all of them lie between 0 and 1.
-    """
-    boxes = [row["box"] for row in rows if row.get("box")]
-    if boxes and max(map(max, boxes)) <= 2 and any(value % 1 for four in boxes for value in four):
-        raise ValueError(
-            f"{path}: the boxes in {', '.join(names)} are shares of the picture, and pixels are read. "
-            "Multiply them by "
-            "its width and height, or leave them out: --columns box="
-        )
-
-
-def _require_corners(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]], empty: int) -> None:
-    """Refuse to take numbers for two corners that are more likely a corner and a size.
-
-    Raises:
-        ValueError: If many boxes would be empty, or all end in one point though they begin in many.
-    """
-    boxes = [row["box"] for row in rows if row.get("box")]
-    choice = (
-        "--box xywh if they are x, y, width, height; --box cxcywh if x, y are the center; --box xyxy if they "
-        "are two corners."
-    )
-    if empty > MANY_EMPTY * (len(boxes) + empty):
-        raise ValueError(
-            f"{path}: taken for corners x0, y0, x1, y1, {empty:,} of {len(boxes) + empty:,} boxes in "
-            f"{', '.join(names)} would be empty. Say what the numbers are: {choice}"
-        )
-    starts, (end, times) = (
-        Counter(tuple(b[:2]) for b in boxes),
-        max(Counter(tuple(b[2:]) for b in boxes).items(), key=lambda item: item[1], default=((), 0)),
-    )
-    if times >= _FEW and 2 * times > len(boxes) and len(starts) > times // 2 and len(starts) > 1:
-        raise ValueError(
-            f"{path}: {times:,} of {len(boxes):,} boxes in {', '.join(names)} end in {list(end)} though "
-            "they begin in "
-            f"{len(starts):,} places: these may be sizes. Say what the numbers are: {choice}"
-        )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.words import EXPRESSIONS, split_of
+from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
 from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number
 
@@ -39,31 +40,6 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
 }  # fmt: skip
 """Column names that are recognized, upper or lower case; the first that fits is taken."""
 _LOOSE = ("name", "id", "image_id", "img_id", "key")
-BOXES: dict[str | Names, BoxFormat | None] = {
-    "box": None, "bbox": None, "bounding_box": None, "face_box": None, "rect": None,
-    "bbox_xyxy": "xyxy", "box_xyxy": "xyxy", "bbox_xywh": "xywh", "box_xywh": "xywh",
-    **dict.fromkeys((
-        ("x0", "y0", "x1", "y1"), ("xmin", "ymin", "xmax", "ymax"), ("x_min", "y_min", "x_max", "y_max"),
-        ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"),
-        ("bbox_x1", "bbox_y1", "bbox_x2", "bbox_y2"),
-    ), "xyxy"),
-    **dict.fromkeys((
-        (f"{prefix}{x}", f"{prefix}{y}", f"{prefix}{w}", f"{prefix}{h}")
-        for prefix in ("", "face_", "bbox_", "box_")
-        for x, y in (("x", "y"), ("left", "top"), ("xmin", "ymin"), ("x_min", "y_min"), ("x0", "y0"),
-                     ("x1", "y1"))
-        for w, h in (("w", "h"), ("width", "height"))
-    ), "xywh"),
-    "bbox_cxcywh": "cxcywh", "box_cxcywh": "cxcywh",
-    **dict.fromkeys((
-        (f"{prefix}{x}", f"{prefix}{y}", f"{prefix}{w}", f"{prefix}{h}")
-        for prefix in ("", "face_", "bbox_", "box_")
-        for x, y in (("cx", "cy"), ("xc", "yc"), ("x_center", "y_center"), ("center_x", "center_y"),
-                     ("xcenter", "ycenter"))
-        for w, h in (("w", "h"), ("width", "height"))
-    ), "cxcywh"),
-}  # fmt: skip
-"""Columns of boxes and what their numbers are; None where the name does not say it."""
 _MAX_VALUES = 64
 _SHOWN = 4
 
@@ -130,7 +106,7 @@ def choose(
             if len(found) == len(candidates) and all(name in free for name in found):
                 take(part, found)
                 break
-    box = _box(parts, columns, by_name, free, take)
+    box = _box(parts, columns, free, take)
     if "image" not in parts:
         pictures = [name for name in free if _holds(rows, name, names_picture)]
         loose = [by_name[name] for name in _LOOSE if name in by_name and by_name[name] in free]
@@ -157,6 +133,8 @@ def choose(
         notes += _no_splits(path, name, rows)
         free.append(name)
     unused = tuple(name for name in table.names if name in free)
+    if "box" not in parts and "box" not in columns:
+        notes += unread_boxes(path, rows, unused)
     has_label = "label" in parts or "label" in columns or "votes" in parts
     maybe = () if has_label else tuple(maybe_labels(rows, unused))
     return Chosen(parts, box, votes, unused, maybe, tuple(notes))
@@ -236,21 +214,15 @@ def _given(path: Path, found: Sequence[str], columns: Columns) -> dict[str, Name
     return parts
 
 
-def _box(
-    parts: Mapping[str, Names], columns: Columns, by_name: Mapping[str, str], free: Sequence[str], take: Any
-) -> BoxFormat | None:
+def _box(parts: Mapping[str, Names], columns: Columns, free: Sequence[str], take: Any) -> BoxFormat | None:
     """Take the columns of the box; what their names say of the numbers."""
     if "box" in columns:
-        given = parts.get("box", ())
-        key = tuple(name.casefold() for name in given)
-        return BOXES.get(key if len(key) > 1 else "".join(key))
-    for candidate, says in BOXES.items():
-        names = (candidate,) if isinstance(candidate, str) else candidate
-        found = tuple(by_name[name] for name in names if name in by_name)
-        if len(found) == len(names) and all(name in free for name in found):
-            take("box", found)
-            return says
-    return None
+        return format_of(parts.get("box", ()))
+    found = box_of(free)
+    if found is None:
+        return None
+    take("box", found[0])
+    return found[1]
 
 
 def _votes(

@@ -50,8 +50,8 @@ def settle(
     """
     for row in rows:
         if row.get("label") is not None:
-            row["label"] = _whole(row["label"])
-    classes = replace(classes, renames={_whole(label): name for label, name in classes.renames.items()})
+            row["label"] = whole(row["label"])
+    classes = replace(classes, renames={whole(label): name for label, name in classes.renames.items()})
     numbers = _named_numbers(path, root, rows, classes, notes)
     renames = {**classes.renames, **numbers}
     taxonomy, vote_columns = classes.taxonomy, list(classes.votes)
@@ -143,7 +143,7 @@ def _named_numbers(
     return {number: known[number] for number in ordered}
 
 
-def _whole(label: str) -> str:
+def whole(label: str) -> str:
     """A number without its point: ``3.0`` is ``3``."""
     if not is_number(label):
         return label

@@ -51,6 +51,8 @@ def parse_row(
         row["frame"] = _whole(row["frame"])
     if row.get("split") is not None:
         row["split"] = _split(row["split"], splits or {})
+    if row.get("box") is not None and len(set(row["box"])) == 1 and row["box"][0] <= 0:
+        row["box"] = None  # 0 or -1 four times is how tables say that there is none
     if row.get("box") is not None:
         x0, y0, x1, y1 = row["box"]
         if box == "xywh":
@@ -97,6 +99,14 @@ def cell_text(value: Any) -> str | None:
     return text or None
 
 
+def four_numbers(cell: Any) -> list[float] | None:
+    """The four numbers in a cell, as a list or as text; None where it holds something else."""
+    try:
+        return _numbers("box", [cell], is_comma_decimal=True)
+    except ValueError:
+        return None
+
+
 def _whole(text: str) -> int:
     try:
         value = float(text)
@@ -127,7 +137,8 @@ def _numbers(part: str, values: list[Any], *, is_comma_decimal: bool) -> list[fl
     if numbers and all(map(math.isnan, numbers)):
         return None
     if len(numbers) != wanted or not all(map(math.isfinite, numbers)):
-        raise ValueError(f"{part} needs {wanted} numbers, found {str(values)[:60]}")
+        leave = f"; --columns {part}= leaves the column out" if part in LENGTHS else ""
+        raise ValueError(f"{part} needs {wanted} numbers, found {str(values)[:60]}{leave}")
     return numbers
 
 

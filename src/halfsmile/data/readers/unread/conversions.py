@@ -33,6 +33,7 @@ _CONVERT = {
     + _ARRAYS.replace("{module}", "h5py").replace("{load}", "h5py.File('{path}').values()")
     + ", and give faces.",
     (".rar", ".7z"): "Unpack it, and give the folder.",
+    (".gz", ".bz2", ".xz"): "Unpack it (`gunzip -k '{path}'` for .gz), and give the path of that.",
     (
         ".mp4",
         ".avi",
