@@ -88,7 +88,7 @@ class RealFaces:
 
 def press(shared: Path) -> RealFaces:
     """Press pictures of LFW, with labels that students gave: one a picture, so some are wrong."""
-    rows = _rows(shared / "faces_lfw" / "validation_labels.csv")
+    rows = table_rows(shared / "faces_lfw" / "validation_labels.csv")
     return RealFaces(
         "press", shared / "faces_lfw", tuple((f"lfw112.zip!{row['file']}", row["label"]) for row in rows)
     )
@@ -117,7 +117,7 @@ def spoiled(shared: Path) -> RealFaces:
 
 def photographs(shared: Path) -> RealFaces:
     """Studio photographs of 512 pixels."""
-    rows = _rows(shared / "demo" / "london" / "labels.csv")
+    rows = table_rows(shared / "demo" / "london" / "labels.csv")
     return RealFaces("photographs", shared / "demo" / "london", tuple((r["file"], r["label"]) for r in rows))
 
 
@@ -134,14 +134,17 @@ def _sequences(name: str, shared: Path, rows: Sequence[dict[str, str]]) -> RealF
 
 
 def _labeled(shared: Path) -> list[dict[str, str]]:
-    return [row for row in _rows(shared / "sequences_london" / "frames.csv") if row["label"] != "transition"]
+    return [
+        row for row in table_rows(shared / "sequences_london" / "frames.csv") if row["label"] != "transition"
+    ]
 
 
 def _clean(shared: Path) -> list[dict[str, str]]:
     return [row for row in _labeled(shared) if not row["corruption"]]
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def table_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file, by column."""
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -207,14 +210,18 @@ def _with_missed(confusion: npt.NDArray[np.int64], missed: npt.NDArray[np.int64]
 @lru_cache
 def _looks(faces: RealFaces) -> dict[str, npt.NDArray[np.float64]]:
     """Sharpness and light of each picture."""
-    grays = [np.asarray(Image.fromarray(_rgb(faces.root, locator)).convert("L")) for locator, _ in faces.rows]
+    grays = [
+        np.asarray(Image.fromarray(rgb_picture(faces.root, locator)).convert("L"))
+        for locator, _ in faces.rows
+    ]
     return {
         "sharpness": np.array([sharpness(gray) for gray in grays]),
         "light": np.array([gray.mean() for gray in grays]),
     }
 
 
-def _rgb(root: Path, locator: str) -> npt.NDArray[np.uint8]:
+def rgb_picture(root: Path, locator: str) -> npt.NDArray[np.uint8]:
+    """A picture (H, W, 3), gray ones too."""
     image = read_image(root, locator)
     return np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
 

@@ -150,6 +150,35 @@ def test_what_is_uncertain_is_called_not_sure(serve: Serve, page: Page, photo: b
         assert re.search(r"could be \w+ \(50\xa0%\) or \w+", page.locator(".face .note").inner_text())
 
 
+@pytest.mark.parametrize(
+    ("doubt", "words"),
+    [
+        ("low confidence", "could be"),
+        (
+            "low confidence; may not stand upright; unlike the faces it learned from",
+            "low confidence, may not stand upright, unlike the faces it learned from; could be",
+        ),
+    ],
+)
+def test_every_doubt_is_worded(
+    serve: Serve,
+    page: Page,
+    photo: bytes,
+    predictor: StandIn,
+    monkeypatch: pytest.MonkeyPatch,
+    doubt: str,
+    words: str,
+) -> None:
+    look = predictor.look
+    said: dict[str, Any] = {"uncertain": True, "doubt": doubt}
+    monkeypatch.setattr(predictor, "look", lambda *given: [replace(face, **said) for face in look(*given)])
+    with serve() as url:
+        page.goto(url)
+        drop(page, "me.jpg", "image/jpeg", photo)
+        page.wait_for_selector(".face.unsure")
+        assert page.locator(".face .note").inner_text().startswith(f"{words} ")
+
+
 def test_all_that_can_not_be_ruled_out_is_named(
     serve: Serve, page: Page, photo: bytes, predictor: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

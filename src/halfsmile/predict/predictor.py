@@ -234,7 +234,8 @@ class Predictor:
             baseline: ``person`` answers relative to each person's own resting face; a file is looked at twice
                 for it, of a camera, stream or frames the rest is that of the frames so far. See
                 :mod:`halfsmile.predict.answers.baseline`.
-            neutral: A photograph of the person's resting face, taken as their rest instead.
+            neutral: A photograph of the person's resting face, taken as their rest instead; not of who looks
+                like somebody else, and ``problems`` tells of them.
             frames_without_face: Give a :class:`NoFace` for each frame without one.
             problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
 
@@ -243,6 +244,7 @@ class Predictor:
                 fit the model.
             BadVideoError: From the first ``next``, if nothing of the source can be decoded.
         """
+        from halfsmile.predict.answers.neutral import neutral_face
         from halfsmile.predict.video import predict_video
 
         frames = predict_video(
@@ -258,26 +260,11 @@ class Predictor:
             temporal=temporal,
             people=people,
             baseline=baseline,
-            neutral=None if neutral is None else self.resting_face(neutral),
+            neutral=None if neutral is None else neutral_face(self, neutral),
             keep_pictures=False,
             problems=problems,
         )
         return (result for seen in frames for result in seen.results(frames_without_face=frames_without_face))
-
-    def resting_face(self, picture: Picture) -> dict[str, float]:
-        """Probabilities by label of the one face of a photograph.
-
-        Raises:
-            BadImageError: If it can't be read.
-            ValueError: If it does not show one face.
-        """
-        faces = self.predict(picture)
-        if len(faces) != 1:
-            raise ValueError(
-                f"The neutral photograph shows {len(faces) or 'no'} face{'s' * (len(faces) != 1)}; expected "
-                "one, of the person in the video."
-            )
-        return faces[0].probabilities
 
     def predict_batch(
         self, pictures: Sequence[Image | str], sources: Sequence[str]

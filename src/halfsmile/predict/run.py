@@ -14,6 +14,7 @@ from halfsmile.faces.detect import Detector, DetectorName, detector_title
 from halfsmile.faces.given_table import GivenTable
 from halfsmile.faces.recordings import as_recordings, look_like_frames
 from halfsmile.faces.sources import Named, find_sources
+from halfsmile.predict.answers.neutral import neutral_face
 from halfsmile.predict.answers.prior import Prior
 from halfsmile.predict.drawing.output_paths import OutputPaths, output_paths_after, require_originals_kept
 from halfsmile.predict.model import ExpressionModel
@@ -114,7 +115,8 @@ def predict_run(
         temporal: Network over frames, for videos.
         same_people: Number people across all videos of the run, and know them by the face network, too.
         baseline: ``person`` answers in videos relative to each person's own resting face.
-        neutral: Photograph of the person's resting face, to be taken for it.
+        neutral: Photograph of the person's resting face, to be taken for it; a note tells who looks like
+            somebody else.
         frames_without_face: Write a row for each frame without a face.
         as_video: Take the pictures of each folder as the frames of one video, in the order of their numbers.
         fps: Frames per second of those videos.
@@ -226,7 +228,7 @@ def predict_run(
         "temporal": None,
         "people": known_people(threads) if same_people else None,
         "baseline": baseline,
-        "neutral": None if neutral is None else predictor.resting_face(neutral),
+        "neutral": None if neutral is None else neutral_face(predictor, neutral),
     }
     if temporal is not None:
         from halfsmile.predict.temporal import open_temporal

@@ -6,7 +6,7 @@ window is. Detections that no person is made of yet are kept beside the faces: p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from halfsmile.faces.tracking.track import TrackedFace, Tracker
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
 from halfsmile.predict.answers.baseline import Baseline, PersonBaseline, relate_to_rest
+from halfsmile.predict.answers.neutral import Likeness, NeutralFace, tell_others
 from halfsmile.predict.cutting import split_odd
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
 from halfsmile.predict.temporal import open_temporal, relate_tracks, smooth_tracks
@@ -44,6 +45,7 @@ class Seen:
         detections: All that the detector found in this very frame; empty where it did not run.
         features: (N, F), what the model says of each face besides.
         shot: Number of the shot, from 0.
+        others: Tracks of those who are not the person of the neutral photograph.
     """
 
     source: str
@@ -52,6 +54,7 @@ class Seen:
     detections: Sequence[Detection] = ()
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     shot: int = 0
+    others: frozenset[int] = frozenset()
 
     def results(self, *, frames_without_face: bool) -> list[Face | NoFace]:
         """All rows of the frame.
@@ -79,7 +82,7 @@ def predict_video(
     temporal: str | Path | TemporalModel | None = None,
     people: Gallery | None = None,
     baseline: Baseline | None = None,
-    neutral: Mapping[str, float] | None = None,
+    neutral: NeutralFace | None = None,
     keep_pictures: bool = True,
     name: str | None = None,
     problems: list[str] | None = None,
@@ -102,7 +105,8 @@ def predict_video(
         baseline: ``person`` answers relative to each person's resting face, see
             :mod:`halfsmile.predict.answers.baseline`: that of the whole video, which is looked at twice; of a
             camera, a stream, or frames, that of the frames so far.
-        neutral: Probabilities by label of a photograph of the person's resting face, in its place.
+        neutral: A photograph of the person's resting face, taken as the rest of those who look like it; a
+            sentence in ``problems`` tells who does not.
         keep_pictures: Without them frames that wait need hardly any memory; ``Seen.frame.image`` is empty.
         name: What ``Face.source`` will say; the source itself by default.
         problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
@@ -140,6 +144,8 @@ def predict_video(
         tracker = None if people is None else Tracker(gallery=people)
         followed = follow(pictures, predictor.detector, detect_every=detect_every, tracker=tracker)
         found = _name_expressions(predictor, followed, title)
+        if neutral is not None:
+            found = tell_others(found, Likeness(neutral), problems)
         if not keep_pictures:
             found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
         if network is not None:
@@ -153,7 +159,7 @@ def predict_video(
         return answers
     person = PersonBaseline(predictor.labels)
     if neutral is not None:
-        person.fix([neutral.get(label, 0.0) for label in predictor.labels])
+        person.fix([neutral.probabilities.get(label, 0.0) for label in predictor.labels])
         return relate_to_rest(answers, predictor.judge, person)
     if is_live or not is_named:
         return relate_to_rest(answers, predictor.judge, person, learn=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from halfsmile.faces.tracking.gallery import Gallery
     from halfsmile.predict.answers.baseline import Baseline
+    from halfsmile.predict.answers.neutral import NeutralFace
     from halfsmile.predict.temporal_model import TemporalModel
 
 
@@ -25,7 +25,7 @@ class VideoOptions(TypedDict):
     temporal: TemporalModel | None
     people: Gallery | None
     baseline: Baseline | None
-    neutral: Mapping[str, float] | None
+    neutral: NeutralFace | None
 
 
 def require_video_options(

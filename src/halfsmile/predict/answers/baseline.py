@@ -156,14 +156,14 @@ def relate_to_rest(
     for seen in frames:
         if learn:
             _learn(person, seen)
-        rows = [_answer(person, face) for face in seen.faces]
+        rows = [_answer(person, face, is_other=face.track in seen.others) for face in seen.faces]
         yield replace(seen, faces=judge.judged(seen.faces, rows))
 
 
-def _answer(person: PersonBaseline, face: Face) -> Floats:
-    """Of a face that does not show itself as faces do, what was answered: it tells nothing of a rise."""
+def _answer(person: PersonBaseline, face: Face, *, is_other: bool) -> Floats:
+    """What was answered of who has another rest, and of a face that is too strange to tell of a rise."""
     given = np.array(list(face.probabilities.values()), np.float64)
-    return given if strange_in(face.doubt) else person.answer(face.track or 0, given)
+    return given if is_other or strange_in(face.doubt) else person.answer(face.track or 0, given)
 
 
 def _learn(person: PersonBaseline, seen: Seen) -> None:

@@ -61,7 +61,7 @@ def settings_of(
         "detect_every": video["detect_every"],
         "smoothing": video["smoothing"],
         "baseline": video["baseline"],
-        "neutral": None if video["neutral"] is None else dict(video["neutral"]),
+        "neutral": None if video["neutral"] is None else dict(video["neutral"].probabilities),
         "same_people": video["people"] is not None,
         "frames_without_face": frames_without_face,
         "fps": fps,

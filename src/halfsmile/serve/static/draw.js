@@ -14,8 +14,13 @@ export function verdict(face) {
   if (!face.uncertain) return { title: all[0][0], note: "" };
   const named = all.slice(0, Math.max(2, face.possible?.length ?? 0))
     .map(([label, value]) => `${label} (${percent(value)})`);
-  const why = face.doubt?.includes("unlike") ? "unlike the faces it learned from; " : "";
-  return { title: "not sure", note: `${why}could be ${[named.slice(0, -1).join(", "), ...named.slice(-1)].join(" or ")}` };
+  return { title: "not sure", note: `${doubtsInWords(face.doubt)}could be ${[named.slice(0, -1).join(", "), ...named.slice(-1)].join(" or ")}` };
+}
+
+/** Why an answer is uncertain. Low confidence alone is not named: the shares that follow show it. */
+function doubtsInWords(doubt) {
+  const doubts = (doubt ?? "").split("; ").filter(Boolean);
+  return doubts.every((one) => one === "low confidence") ? "" : `${doubts.join(", ")}; `;
 }
 
 /** What a face is called where there are several: its track in a video, its place from the left in a photo. */
