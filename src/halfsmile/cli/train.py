@@ -37,6 +37,7 @@ METHOD_NAMES = (
     "mean-teacher",
     "feedback",
     "noisy-student",
+    "soft-targets",
     "default-model",
 )
 Method = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="{" + ",".join(METHOD_NAMES) + "}")]
@@ -121,7 +122,7 @@ class Train(Reading):
         method: What to train: ssfer is masked pre-training, FaceMix and pseudo-labels; supervised the
             baseline on labels alone; abaw6 class-balanced sampling and debiased feedback on unlabeled
             faces from other sources, on videos with a Temporal Encoder over the frames; temporal that
-            encoder alone; fixmatch to noisy-student are ssfer with another semi-supervised method;
+            encoder alone; fixmatch to soft-targets are ssfer with another semi-supervised method;
             default-model makes the model that the package brings.
         data: Labeled data set: FERPlus, RAF-DB, AffectNet, Aff-Wild2, class folders train/<label>/ and
             test/<label>/, a face store, or any other layout that `halfsmile data check` recognizes.
