@@ -15,6 +15,7 @@ def test_every_training_label_with_its_votes_and_public_test_is_kept_for_calibra
     assert recipe.resolved_protocol.test_splits == ("test",)
     assert recipe.finetune.vote_share == 1
     assert recipe.finetune.augment.camera > 0
+    assert recipe.finetune.sampling == "natural"
 
 
 def test_the_face_network_learns_from_photographs_too() -> None:

@@ -10,7 +10,7 @@ import pytest
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.models.face_network import FaceNetworkConfig
-from halfsmile.recipes import ssfer, supervised
+from halfsmile.recipes import abaw6, ssfer, supervised
 from halfsmile.recipes.config import Preset
 from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.resolve import resolve
@@ -45,6 +45,31 @@ def test_a_method_that_was_asked_for_stays() -> None:
     assert recipe.semi is not None
     assert recipe.semi.method.name == "freematch"
     assert with_face_network(supervised()).semi is None
+
+
+def test_rare_classes_are_drawn_more_often_where_nothing_else_was_asked_for() -> None:
+    recipe = with_face_network(ssfer())
+    assert recipe.semi is not None
+    assert recipe.finetune.sampling == recipe.semi.sampling == "sqrt"
+    balanced = with_face_network(abaw6())
+    assert balanced.semi is not None
+    assert balanced.finetune.sampling == balanced.semi.sampling == "balanced"
+
+
+def test_a_last_fine_tuning_learns_what_stage_three_says_of_its_faces() -> None:
+    recipe = with_face_network(ssfer())
+    assert recipe.semi is not None
+    assert recipe.tune is not None
+    assert recipe.tune.named.batch_size == recipe.semi.unlabeled_batch
+    assert recipe.tune.named.unlabeled == recipe.semi.unlabeled
+    assert (recipe.tune.mixing, recipe.tune.sampling) == ("none", "sqrt")
+    assert with_face_network(supervised()).tune is None
+
+
+def test_the_fine_tuning_of_another_method_stays_its_own() -> None:
+    tune = with_face_network(abaw6()).tune
+    assert tune is not None
+    assert tune.named.batch_size == 0
 
 
 def test_the_published_network_is_another_one() -> None:

@@ -35,6 +35,7 @@ def default_model(preset: Preset = "cpu") -> Recipe:
         recipe.finetune,
         epochs=_EPOCHS[preset],
         augment=view,
+        sampling="natural",
         smoothing=0.0,
         vote_share=1.0,
         ema_decay=0.999,
@@ -42,6 +43,7 @@ def default_model(preset: Preset = "cpu") -> Recipe:
     semi = recipe.semi and replace(
         recipe.semi,
         method=NoisyStudent(start="finetuned", temperature=0.8, alignment=0.3),
+        sampling="natural",
         unlabeled="extra",
         epochs=_SEMI_EPOCHS[preset],
         labeled_batch=64,

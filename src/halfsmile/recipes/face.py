@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from halfsmile.data.protocols import DataSet
+from halfsmile.data.samplers import Sampling
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.models.weight_files import FACE
-from halfsmile.recipes.config import Preset, Recipe
+from halfsmile.recipes.config import NamedConfig, Preset, Recipe, SemiConfig
 from halfsmile.recipes.optim import OptimConfig
+from halfsmile.recipes.tuning import with_tune
 
 _SIZES: dict[Preset, int] = {"tiny": 67, "cpu": 99, "gpu": 99}
 _EPOCHS: dict[Preset, float] = {"tiny": 12, "cpu": 24, "gpu": 40}
-_SEMI_EPOCHS: dict[Preset, float] = {"tiny": 2, "cpu": 10, "gpu": 20}
+_SEMI_EPOCHS: dict[Preset, float] = {"tiny": 2, "cpu": 16, "gpu": 20}
 
 
 def with_face_network(recipe: Recipe, *, data_set: DataSet | None = None) -> Recipe:
     """The same recipe, from dlib's face network (``--init face``).
 
     It needs no Stage I. Its layers learn at rates that fall towards the picture, since it has seen more faces
-    than the labels can show it, and few epochs are enough, at half the rate in Stage III.
+    than the labels can show it, and few epochs are enough, at half the rate in Stage III. Where a recipe
+    leaves labeled faces as frequent as they are, rare classes are drawn more often, by the square root of
+    their counts; and after Stage III comes a last fine-tuning on the labels and on what Stage III says of the
+    faces that it learned from, in views that are nearly as faces are.
 
     Args:
         recipe: Of the presets ``tiny``, ``cpu`` or ``gpu``.
@@ -49,6 +54,7 @@ def with_face_network(recipe: Recipe, *, data_set: DataSet | None = None) -> Rec
         dropout=0.3,
         drop_path=0.0,
         small_side=None,
+        sampling=_sampling(recipe.finetune.sampling),
     )
     semi = recipe.semi and replace(
         recipe.semi,
@@ -56,8 +62,9 @@ def with_face_network(recipe: Recipe, *, data_set: DataSet | None = None) -> Rec
         optim=replace(optim, learning_rate=1e-3),
         dropout=0.3,
         drop_path=0.0,
+        sampling=_sampling(recipe.semi.sampling),
     )
-    return replace(
+    recipe = replace(
         recipe,
         init=FACE,
         encoder=FaceNetworkConfig(
@@ -68,3 +75,14 @@ def with_face_network(recipe: Recipe, *, data_set: DataSet | None = None) -> Rec
         finetune=finetune,
         semi=semi,
     )
+    return recipe if semi is None or recipe.tune is not None else _with_names(recipe, semi)
+
+
+def _sampling(asked: Sampling) -> Sampling:
+    return "sqrt" if asked == "natural" else asked
+
+
+def _with_names(recipe: Recipe, semi: SemiConfig) -> Recipe:
+    recipe = with_tune(recipe)
+    named = NamedConfig(batch_size=semi.unlabeled_batch, unlabeled=semi.unlabeled)
+    return replace(recipe, tune=recipe.tune and replace(recipe.tune, named=named))
