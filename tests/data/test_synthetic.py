@@ -382,6 +382,15 @@ def test_data_set_has_three_parts_without_common_people(tmp_path: Path) -> None:
         write_data_set(root, train=1, test=1, unlabeled=1)
 
 
+def test_drawing_shows_its_progress_where_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("halfsmile.utils.progress.QUIET_SECONDS", 0.0)
+    for name, shown in (("silent", False), ("shown", True)):
+        write_data_set(tmp_path / name, train=3, test=2, unlabeled=1, size=24, people=4, progress=shown)
+        assert ("drawing faces: 6/6" in capsys.readouterr().err) is shown
+
+
 def test_sequences_come_back_as_they_were_drawn(tmp_path: Path) -> None:
     clips = list(generate_sequences(3, frames=8, size=24, spoiled=0.4))
     paths = write_sequences(clips, tmp_path, frame_rate=10)

@@ -57,7 +57,14 @@ def run_demo(out: Path, *, seed: int = 0) -> Path:
         unfinished = out / ".faces"
         shutil.rmtree(unfinished, ignore_errors=True)
         write_data_set(
-            unfinished, train=TRAIN, test=TEST, unlabeled=UNLABELED, size=64, seed=seed, difficulty=DIFFICULTY
+            unfinished,
+            train=TRAIN,
+            test=TEST,
+            unlabeled=UNLABELED,
+            size=64,
+            seed=seed,
+            difficulty=DIFFICULTY,
+            progress=True,
         )
         unfinished.rename(data)
     console.rule("baseline: the labeled tenth only")

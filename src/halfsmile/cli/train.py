@@ -219,8 +219,7 @@ class Train(Reading):
             require_free_or_run(self.out)
         require_method(self.method)
         require_settings(self.settings)
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"--threads must be at least 1, found {self.threads}.")
+        self._require_options_that_fit()
         from halfsmile import api
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
@@ -228,13 +227,9 @@ class Train(Reading):
         if self.is_said():
             self._with_list()
             return
-        if self.by is not None and self.folds is None:
-            raise ValueError("--by says how folds are drawn: give --folds, too.")
         if self.folds is not None:
             self._cross_validate()
             return
-        if self.out is None and not self.dry_run:
-            raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")
         budget = None if self.budget is None else LabelBudget.load(self.budget)
         recipe = resolve(
             self.method,
@@ -272,6 +267,34 @@ class Train(Reading):
         show_metrics(run.evaluate_stages(device=self.device), run.protocol, run.recipe.labels)
         make_console().print(f"Report: {run.report()}", soft_wrap=True)
 
+    def _require_options_that_fit(self) -> None:
+        """Refuse what does not go together, or is out of range, before anything slow is imported."""
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"--threads must be at least 1, found {self.threads}.")
+        if self.by is not None and self.folds is None:
+            raise ValueError("--by says how folds are drawn: give --folds, too.")
+        given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.reuse)
+        if self.folds is not None and (self.out is None or any(given) or self.last_stage != LAST_STAGE):
+            raise ValueError(
+                "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
+                "--budget, --teachers, --pseudo-labels, --reuse and --last-stage away."
+            )
+        if self.out is None and not self.dry_run:
+            raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")
+        if self.labels is not None and self.budget is not None:
+            raise ValueError("--labels and --budget both say which labels may be used; give one of them.")
+        if self.labels is not None:
+            from halfsmile.data.label_amount import LabelAmount
+
+            LabelAmount.parse(self.labels)
+        if self.init_network is not None and self.init is None:
+            raise ValueError("--init-network says whose weights --init gives; there is no --init.")
+        if self.init == "face" and self.preset == "paper":
+            raise ValueError(
+                "The preset paper is the published Vision Transformer, and --init face is another network. "
+                "Give --preset cpu or gpu with it, or other weights."
+            )
+
     def _with_list(self) -> None:
         """Read the data as the options say, keep them as a list beside the run, and train with that."""
         from halfsmile.data.manifest import Manifest
@@ -305,12 +328,8 @@ class Train(Reading):
         """Train each fold and show mean and standard deviation."""
         from halfsmile.cross_validation import cross_validate
 
-        given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.reuse)
-        if self.out is None or any(given) or self.last_stage != LAST_STAGE:
-            raise ValueError(
-                "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
-                "--budget, --teachers, --pseudo-labels, --reuse and --last-stage away."
-            )
+        if self.out is None:
+            raise ValueError("Cross-validation needs a folder: --out FOLDER.")
         found = cross_validate(
             self.method,
             data=self.data,

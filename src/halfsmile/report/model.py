@@ -13,6 +13,7 @@ from halfsmile.evaluation.model_evaluation import (
     ModelEvaluation,
     require_place,
 )
+from halfsmile.metrics.scores import SCORES_EXPLAINED
 from halfsmile.report import charts
 from halfsmile.report.report import LIMITS
 from halfsmile.report.scores import classes_section, confidence_section, mistakes_section, score_card
@@ -122,8 +123,8 @@ def _result(found: ModelEvaluation) -> Html:
         "How well it works on these data",
         grid(*cards, kind="four"),
         paragraph(
-            "Accuracy counts every face alike. Balanced accuracy is the mean recall of the classes and "
-            "macro F1 the mean of their F1, so that rare expressions count as much as frequent ones.",
+            "Accuracy counts every face alike; in balanced accuracy and macro F1 rare expressions count as "
+            f"much as frequent ones. {SCORES_EXPLAINED}",
             "quiet",
         ),
         '<h3 class="apart">How this was measured</h3>',

@@ -13,7 +13,7 @@ from typing import Any
 from halfsmile import __version__
 from halfsmile.data.protocols import Protocol, published
 from halfsmile.metrics.bootstrap import bootstrap_interval
-from halfsmile.metrics.scores import Metrics
+from halfsmile.metrics.scores import SCORES_EXPLAINED, Metrics
 from halfsmile.report.calibration import calibration_of
 from halfsmile.report.scores import classes_section, confidence_section, mistakes_section, score_card
 from halfsmile.report.sequences import sequences_section
@@ -162,8 +162,8 @@ def _result(run: FinishedRun, metrics: Metrics) -> Html:
         "How well it works",
         grid(*cards, kind="four"),
         paragraph(
-            "Accuracy counts every face alike. Balanced accuracy is the mean recall of the classes and "
-            "macro F1 the mean of their F1, so that rare expressions count as much as frequent ones.",
+            "Accuracy counts every face alike; in balanced accuracy and macro F1 rare expressions count as "
+            f"much as frequent ones. {SCORES_EXPLAINED}",
             "quiet",
         ),
         '<h3 class="apart">How this was measured</h3>',

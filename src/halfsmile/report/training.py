@@ -37,7 +37,7 @@ SEED = 0
 def data_section(run: FinishedRun) -> Html:
     """Classes and amounts, the reader's notes, images that could not be read."""
     roles = ("labeled", "pseudo_labeled", "held_out", "temporal", "test")
-    parts = {part.replace("_", " "): run.counts(part) for part in roles}
+    parts = {part.replace("pseudo_", "pseudo-").replace("_", " "): run.counts(part) for part in roles}
     parts = {part: counts for part, counts in parts.items() if sum(counts.values())}
     amounts: list[tuple[object, object]] = [
         (f"Faces, {part}", f"{sum(counts.values()):,}") for part, counts in parts.items()

@@ -16,6 +16,7 @@ from halfsmile.data.synthetic.scene import Strengths
 from halfsmile.data.synthetic.sequences import SyntheticSequence
 from halfsmile.data.synthetic.stills import SyntheticFaces, generate
 from halfsmile.utils.files import atomic_write
+from halfsmile.utils.progress import Progress
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold; equal data make equal archives
 
@@ -68,6 +69,7 @@ def write_data_set(
     label_noise: float = 0.0,
     difficulty: float = 1.0,
     strengths: Strengths | None = None,
+    progress: bool = False,
 ) -> None:
     """Write a complete small data set: labeled folders and an archive of unlabeled faces of other people.
 
@@ -86,6 +88,7 @@ def write_data_set(
         label_noise: Share of wrong labels in the training part.
         difficulty: Multiplies all strengths, see :func:`stills.generate`.
         strengths: Disturbances one by one.
+        progress: Show on standard error how many are drawn.
 
     Raises:
         ValueError: If ``root`` already holds such a data set, or a number is out of its range.
@@ -94,6 +97,8 @@ def write_data_set(
     root = Path(root)
     if (root / "labeled").exists() or (root / "unlabeled.zip").exists():
         raise ValueError(f"{root} already holds a data set. Remove it or choose another folder.")
+
+    shown = Progress("drawing faces", total=train + test + unlabeled, active=progress)
 
     def faces(count: int, part: int, noise: float) -> SyntheticFaces:
         return generate(
@@ -106,17 +111,19 @@ def write_data_set(
             label_noise=noise,
             difficulty=difficulty,
             strengths=strengths,
+            drawn=shown.advance,
         )
 
-    write_folders(faces(train, 0, label_noise), root / "labeled", split="train")
-    write_folders(faces(test, 1, 0.0), root / "labeled", split="test")
-    with (
-        atomic_write(root / "unlabeled.zip") as temporary,
-        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
-    ):
-        pool = faces(unlabeled, 2, 0.0)
-        for i, (image, person) in enumerate(zip(pool.images, pool.person, strict=True)):
-            archive.writestr(zipfile.ZipInfo(f"{person:05d}_{i:06d}.png", _EPOCH), encode_png(image))
+    with shown:
+        write_folders(faces(train, 0, label_noise), root / "labeled", split="train")
+        write_folders(faces(test, 1, 0.0), root / "labeled", split="test")
+        with (
+            atomic_write(root / "unlabeled.zip") as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            pool = faces(unlabeled, 2, 0.0)
+            for i, (image, person) in enumerate(zip(pool.images, pool.person, strict=True)):
+                archive.writestr(zipfile.ZipInfo(f"{person:05d}_{i:06d}.png", _EPOCH), encode_png(image))
 
 
 def write_sequences(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,7 @@ def generate(
     label_noise: float = 0.0,
     difficulty: float = 1.0,
     strengths: Strengths | None = None,
+    drawn: Callable[[int], None] | None = None,
 ) -> SyntheticFaces:
     """Draw faces of people who show the eight FERPlus expressions.
 
@@ -98,6 +99,7 @@ def generate(
         difficulty: Multiplies all strengths: 0 is a frontal, evenly lit face with a full expression, 1
             natural.
         strengths: Pose, light, occlusion, blur, noise, background and expression one by one.
+        drawn: Told 1 for each face that is drawn, to show progress.
 
     Returns:
         The faces.
@@ -140,6 +142,8 @@ def generate(
             units = units * intensity[i]
         drawing = draw(make_person(seed, int(person[i])), units, scene, size)
         images[i], boxes[i], landmarks[i] = drawing.image, drawing.box, drawing.landmarks
+        if drawn is not None:
+            drawn(1)
     return SyntheticFaces(images, labels, classes, person, boxes, landmarks, intensity)
 
 
