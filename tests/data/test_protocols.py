@@ -228,3 +228,12 @@ def test_a_folder_that_only_wraps_the_data_is_read_as_it_is_recognized(tmp_path:
     stills = protocol_of(tmp_path / "raf")
     assert stills == PROTOCOLS["rafdb"]
     assert len(read_stills(stills, tmp_path / "raf")) == 14
+
+
+def test_folders_of_any_names_are_no_labels_until_said(tmp_path: Path) -> None:
+    for name in ("S001/1.png", "S001/2.png", "S002/3.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    protocol = protocol_of(tmp_path)
+    with pytest.raises(ValueError, match=r"has 3 faces and no label.*S001, S002 are classes, --layout class"):
+        read_labeled(protocol, tmp_path)

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from halfsmile.data.folds import with_splits
-from halfsmile.data.manifest import SCHEMA, Manifest, UnreadLabelsError
-from halfsmile.data.readers import affectnet, affwild2, class_folders, ferplus, rafdb, sequences
+from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers import affectnet, affwild2, ferplus, rafdb, sequences
 from halfsmile.data.readers.affwild2 import FRAMES_PER_SECOND
 from halfsmile.data.readers.registry import Layout, read_any, recognize
 from halfsmile.data.readers.sequences import Sequences, divide_people
@@ -301,7 +301,7 @@ def _read_repacked(protocol: Protocol, path: Path) -> Manifest:
 
 
 def _read_faces(path: Path) -> Manifest:
-    """Labeled faces as they are recognized, or else folders of any names as classes."""
+    """Labeled faces as they are recognized."""
     try:
         manifest = read_any(path)
     except UnreadLabelsError as error:
@@ -309,17 +309,12 @@ def _read_faces(path: Path) -> Manifest:
             f"{error} `halfsmile train` takes these options; for other commands `halfsmile data merge {path} "
             f"… --out list.parquet` writes a list to give in place of {path}."
         ) from error
-    except ValueError as error:
-        try:
-            return class_folders.read(path)
-        except ValueError:
-            raise error from None
-    if manifest.taxonomy is not None or path.suffix.lower() in TABLE_SUFFIXES:
-        return manifest
-    try:
-        return class_folders.read(path)
-    except ValueError as error:
-        raise ValueError(f"{path} has {len(manifest):,} faces and no label: {error}") from error
+    if manifest.taxonomy is None:
+        hints: list[str] = [note for note in manifest.notes if isinstance(note, LeftOut)]
+        if path.suffix.lower() in TABLE_SUFFIXES:
+            hints.append("If a column holds the labels, name it: --columns label=COLUMN.")
+        raise ValueError(" ".join([f"{path} has {len(manifest):,} faces and no label.", *hints]))
+    return manifest
 
 
 def read_labeled(protocol: Protocol, path: Path) -> Manifest:

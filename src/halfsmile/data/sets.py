@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from halfsmile.data.exchange.pseudo_labels import PseudoLabels, read_pseudo_labels
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import Manifest, UnreadLabelsError
 from halfsmile.data.protocols import Protocol, read_stills, read_videos
 from halfsmile.data.readers import folder
 from halfsmile.data.readers.registry import read_any, recognize
@@ -100,13 +100,20 @@ def read_data(
     if without:
         note = f"{without:,} of {len(manifest):,} rows are without a split and take no part."
         train = replace(train, notes=(*train.notes, note))
-    extra = {
-        str(path): (read_any(path) if _layout(path) in UNLABELED_LAYOUTS else folder.read(path))
-        for path in unlabeled
-    }
+    extra = {str(path): _read_unlabeled(path) for path in unlabeled}
     taxonomy = manifest.taxonomy
     pseudo = {str(path): read_pseudo_labels(path, taxonomy) for path in pseudo_labels}
     return DataSets(train, test, extra, taxonomy, videos, pseudo)
+
+
+def _read_unlabeled(path: Path) -> Manifest:
+    """Faces whose labels, if there are any, don't matter."""
+    if _layout(path) not in UNLABELED_LAYOUTS:
+        return folder.read(path)
+    try:
+        return read_any(path)
+    except UnreadLabelsError as error:
+        return error.faces
 
 
 def _layout(path: Path) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfsmile.data.manifest import Fault, LeftOut, UnreadLabelsError
-from halfsmile.data.readers.class_folders import read, understand
+from halfsmile.data.readers.class_folders import read
+from halfsmile.data.readers.folders.meaning import understand
 from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.words import NUMBERINGS, split_of
 from halfsmile.taxonomy import FERPLUS, RAFDB, Taxonomy
@@ -166,9 +168,11 @@ def test_folders_beside_those_of_splits_have_no_label(tmp_path: Path) -> None:
     assert rows["extra/3.png"] == (None, None)
     assert rows["extra/fear/4.png"] == ("fear", None)
     assert manifest.counts() == {"anger": 2, "fear": 3}
-    (note,) = [note for note in manifest.notes if isinstance(note, LeftOut)]
-    assert "1 images lie outside" in note
-    assert "extra" in note
+    labeled, bare = [note for note in manifest.notes if isinstance(note, LeftOut)]
+    assert "1 labeled images lie outside the folders of the splits, in extra" in labeled
+    assert "--splits extra=test" in labeled
+    assert "1 images lie outside" in bare
+    assert "extra" in bare
 
 
 def test_our_own_data_set_is_read_back(tmp_path: Path) -> None:
@@ -267,3 +271,86 @@ def test_folders_around_those_of_the_labels_are_named(tmp_path: Path) -> None:
     assert "--from-names '{person}/{label}/*'" in note
     assert "--splits P1=train P2=test" in note
     assert not read_any(write(tmp_path / "b", "x/train/happy/1.png", "x/test/sad/2.png")).notes
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("TrainSet", "TestSet"),
+        ("train_v2", "test_v2"),
+        ("train-aug", "test"),
+        ("Train", "Tests"),
+        ("my training faces", "my test faces"),
+        ("data/train_2020", "data/validation_2020"),
+    ],
+)
+def test_splits_with_other_words_beside(tmp_path: Path, train: str, test: str) -> None:
+    names = [f"{split}/{label}/1.png" for split in (train, test) for label in ("happy", "sad")]
+    manifest = read_any(write(tmp_path, *names))
+    assert Counter(manifest.column("split")).most_common() in (
+        [("train", 2), ("test", 2)],
+        [("test", 2), ("train", 2)],
+        [("train", 2), ("valid", 2)],
+    )
+    assert not any(isinstance(note, LeftOut) for note in manifest.notes)
+
+
+@pytest.mark.parametrize("names", [("test", "test_old"), ("anna", "bert"), ("train_a", "train_b")])
+def test_folders_that_may_be_splits_are_not_guessed(tmp_path: Path, names: tuple[str, str]) -> None:
+    folders = [f"{name}/{label}/1.png" for name in names for label in ("happy", "sad")]
+    manifest = read_any(write(tmp_path, *folders))
+    assert any("--splits " in note for note in manifest.notes)
+    if names[0].startswith("train"):
+        (fault,) = (note for note in manifest.notes if isinstance(note, Fault))
+        assert "--splits train_a=train train_b=train" in fault
+
+
+def test_labels_outside_the_splits_are_kept_and_told(tmp_path: Path) -> None:
+    names = [f"{split}/{label}/1.png" for split in ("train", "holdout") for label in ("happy", "sad")]
+    manifest = read_any(write(tmp_path / "a", *names))
+    assert Counter(manifest.column("split")) == {"train": 2, None: 2}
+    assert manifest.column("label").count(None) == 0
+    assert any("2 labeled images lie outside" in n and "--splits holdout=test" in n for n in manifest.notes)
+    root = write(tmp_path / "b", *(f"{a}/{b}/1.png" for a in ("happy", "sad") for b in ("train", "test")))
+    write(root, "Neutral/2.png")
+    manifest = read_any(root)
+    assert (
+        dict(zip(manifest.column("image"), manifest.column("label"), strict=True))["Neutral/2.png"]
+        == "Neutral"
+    )
+
+
+def test_an_expression_within_another_is_a_fault(tmp_path: Path) -> None:
+    manifest = read_any(write(tmp_path, "happy/1.png", "sad/2.png", "happy/sad/3.png", "happy/happy/4.png"))
+    (fault,) = (note for note in manifest.notes if isinstance(note, Fault))
+    assert "1 images lie in folders of two expressions" in fault
+    assert "happy/sad/3.png as happy" in fault
+
+
+@pytest.mark.parametrize(
+    ("labels", "mend"),
+    [
+        (("happy", "happiness", "sad"), "--label-names happy=happiness"),
+        (("fear", "scared", "sad", "afraid"), "--label-names afraid=fear scared=fear"),
+        (("hapiness", "happiness", "sad"), "--label-names hapiness=happiness"),
+        (("freude", "joy", "sad"), "--label-names joy=freude"),
+        (("happy", "sad", "calm", "nosmile"), None),
+        (("happy", "not happy"), None),
+    ],
+)
+def test_two_words_for_one_expression_are_a_fault(
+    tmp_path: Path, labels: tuple[str, ...], mend: str | None
+) -> None:
+    root = write(tmp_path, *(f"{label}/1.png" for label in labels))
+    faults = [note for note in read_any(root).notes if isinstance(note, Fault)]
+    assert [mend in fault for fault in faults] == ([True] if mend else [])
+    if mend:
+        renames = dict(pair.split("=") for pair in mend.split()[1:])
+        assert len(read_any(root, labels=renames).taxonomy or ()) == len(labels) - len(renames)
+
+
+def test_a_single_expression_is_told(tmp_path: Path) -> None:
+    for names in (("happy/1.png", "happy/2.png"), ("train/happy/1.png", "test/happy/2.png")):
+        root = write(tmp_path / str(len(names[0])), *names)
+        with pytest.raises(UnreadLabelsError, match="after happy, a single expression"):
+            read_any(root)

@@ -11,115 +11,23 @@ are searched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.folder import list_images
+from halfsmile.data.readers.folders.meaning import Meaning, Parts, label_of, split_by_words, understand
 from halfsmile.data.readers.words import (
-    LABELED,
-    expression_of,
     how_to_name,
     is_unlabeled,
+    meaning_of,
     meaning_of_numbers,
     number_of,
     split_of,
 )
 from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
-MAX_CLASSES = 64
-_DEEPEST_SPLIT = 3
-_DEEPEST_LABEL = 6
 _SHOWN = 12
-
-Parts = tuple[str, ...]
-SplitOf = Callable[[str], str | None]
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What the folders above pictures mean.
-
-    Args:
-        kind: Whether the labels are ``words`` for expressions, ``numbers``, or other ``names``; None where
-            the folders tell no labels.
-        labels: Label by folder; None for faces without one.
-        splits: Split by folder; None where it tells none.
-        names: The labels, sorted.
-        extra: Folders beside those of the splits, by the first of their names.
-        renamed: Folder to label, where the label is only a part of the name.
-    """
-
-    kind: Literal["words", "numbers", "names"] | None
-    labels: Mapping[Parts, str | None]
-    splits: Mapping[Parts, str | None]
-    names: tuple[str, ...]
-    extra: tuple[str, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def has_splits(self) -> bool:
-        """Whether a folder is named after a split."""
-        return any(self.splits.values())
-
-
-def understand(
-    folders: Iterable[Parts], *, any_names: bool = False, named: Mapping[str, str | None] | None = None
-) -> Meaning:
-    """Tell labels and splits from the names of folders.
-
-    Args:
-        folders: The folders that pictures lie in, as their parts below the root.
-        any_names: Take the names of folders for labels where no words of expressions are among them. Below
-            folders of splits this is done anyway, for up to :data:`MAX_CLASSES` names.
-        named: Split by the name of a folder, in place of what it is usually called; None for none.
-    """
-    found = sorted(set(folders))
-    split_of = partial(_split_of, named=named or {})
-    skipped = _wrapping(found, split_of)
-    level = _split_level([parts[skipped:] for parts in found], split_of)
-    splits: dict[Parts, str | None] = {}
-    rests: dict[Parts, Parts] = {}
-    outside: set[Parts] = set()
-    for parts in found:
-        below = list(parts[skipped:])
-        splits[parts] = None
-        if level is not None and len(below) > level and (split := split_of(below[level])):
-            splits[parts] = split
-            del below[level]
-        elif level is not None:
-            outside.add(parts)
-        if len(below) > 0 and below[0].casefold() in LABELED:
-            del below[0]
-        rests[parts] = tuple(below)
-    bare = {parts for parts in found if any(map(is_unlabeled, rests[parts]))}
-    inside = [rests[parts] for parts in found if parts not in bare and parts not in outside]
-    kind, depth = _label_level(inside, any_names=any_names, has_splits=level is not None)
-    labels: dict[Parts, str | None] = dict.fromkeys(found)
-    renamed: dict[str, str] = {}
-    if kind is not None:
-        for parts in found:
-            rest = rests[parts]
-            if parts not in bare and parts not in outside and len(rest) > depth:
-                labels[parts] = _label(rest[depth], kind, renamed)
-        known = {label.casefold() for label in labels.values() if label}
-        for parts in outside - bare:
-            said = [label for name in rests[parts] if (label := _label(name, kind, {})).casefold() in known]
-            labels[parts] = said[0] if said else None
-    names = {label.casefold(): label for label in sorted(filter(None, labels.values()), reverse=True)}
-    labels = {parts: names[label.casefold()] if label else None for parts, label in labels.items()}
-    extra = {parts[skipped] for parts in outside if labels[parts] is None and len(parts) > skipped}
-    return Meaning(
-        kind,
-        labels,
-        splits,
-        tuple(sorted(names.values())),
-        tuple(sorted(extra)),
-        tuple(sorted(renamed.items())),
-    )
 
 
 def read(
@@ -159,7 +67,7 @@ def read(
         )
     targets = _targets(root, locators, folders, meaning, dict(labels or {}), notes)
     kept = [row for row, folder in enumerate(folders) if targets.get(meaning.labels[folder] or "") != ""]
-    notes += _around(folders, meaning)
+    notes += _around(folders, meaning) + _in_two(locators, folders, meaning)
     notes += _left_out(locators, folders, meaning, layout) + _empty(Path(root), locators, folders, meaning)
     if len(kept) < len(locators):
         notes.append(
@@ -201,11 +109,6 @@ def _require_folders(root: Path, folders: Sequence[Parts], splits: Mapping[str, 
             f"{root}: no folder is called {', '.join(lacking)}; there are "
             f"{', '.join(sorted(there)[:_SHOWN])}."
         )
-
-
-def _split_of(name: str, named: Mapping[str, str | None]) -> str | None:
-    """The split that a folder means, by what was said or else by its name."""
-    return named[name] if name in named else split_of(name)
 
 
 def _split(folder: Parts, meaning: Meaning) -> str | None:
@@ -258,23 +161,76 @@ def _targets(
 
 
 def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
-    """A note on folders around those of the labels that tell nothing by themselves, as people and folds."""
+    """Notes on folders around those of the labels that tell nothing by themselves, as people and folds."""
     around: dict[str, None] = {}
+    lacking: dict[str, int] = {}
+    counts = Counter(folders)
     for folder in sorted(set(folders)):
         label = meaning.labels[folder]
         if label is None or meaning.kind is None:
             continue
-        told = [position for position, name in enumerate(folder) if _label(name, meaning.kind, {}) == label]
+        told = [position for position, name in enumerate(folder) if label_of(name, meaning.kind, {}) == label]
         for name in folder[: told[0]] if told else ():
-            if not meaning.splits[folder] or split_of(name) != meaning.splits[folder]:
+            if not meaning.splits[folder] or (
+                split_of(name) != meaning.splits[folder] and name not in dict(meaning.guessed)
+            ):
                 around[name] = None
-    names = list(around)
-    if len(names) < 2:
+        if meaning.has_splits and not meaning.splits[folder]:
+            lacking[folder[0]] = lacking.get(folder[0], 0) + counts[folder]
+    notes = []
+    if meaning.guessed:
+        said = ", ".join(f"{name} as {split}" for name, split in meaning.guessed)
+        notes.append(f"Folders were read as splits by the word in their name: {said}.")
+    if lacking:
+        names = sorted(lacking)
+        return [
+            *notes,
+            LeftOut(
+                f"{sum(lacking.values()):,} labeled images lie outside the folders of the splits, in "
+                f"{_listed(names)}, and take no part in training or testing. Say which split they are: "
+                f"{_splits_of(names[:1])}, or none."
+            ),
+        ]
+    if len(names := list(around)) < 2:
+        return notes
+    note = (
+        f"The folders {_listed(names)} around those of the labels were passed over. If they are people: "
+        f"--from-names '{{person}}/{{label}}/*'; if they are splits: {_splits_of(names)}."
+    )
+    is_split = sum(split_by_words(name) is not None for name in names) > 1
+    return [*notes, Fault(note) if is_split and not meaning.has_splits else note]
+
+
+def _splits_of(names: Sequence[str]) -> str:
+    """What to type to make folders splits, by the words in their names."""
+    others = iter(("train", "test") if len(names) > 1 else ("test",))
+    said = {name: split_by_words(name) for name in names[:_SHOWN]}
+    if not any(said.values()):
+        said = dict(zip(names[:2], others, strict=False))
+    return "--splits " + " ".join(f"{name}={split}" for name, split in said.items() if split)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
+
+
+def _in_two(locators: Sequence[str], folders: Sequence[Parts], meaning: Meaning) -> list[str]:
+    """A fault where pictures lie in folders of two expressions, one in the other."""
+    torn = {
+        folder
+        for folder in set(folders)
+        if meaning.kind == "words"
+        and len({said for name in folder if (said := meaning_of(name)) is not None}) > 1
+    }
+    rows = [row for row, folder in enumerate(folders) if folder in torn]
+    if not rows:
         return []
-    shown = ", ".join(names[:_SHOWN]) + (" …" if len(names) > _SHOWN else "")
     return [
-        f"The folders {shown} around those of the labels were passed over. If they are people: --from-names "
-        f"'{{person}}/{{label}}/*'; if they are splits: --splits {names[0]}=train {names[1]}=test."
+        Fault(
+            f"{len(rows):,} images lie in folders of two expressions, one in the other, and have the label "
+            f"of the outer one, first {locators[rows[0]]} as {meaning.labels[folders[rows[0]]]}. Move them "
+            "to where they belong."
+        )
     ]
 
 
@@ -316,7 +272,7 @@ def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meanin
         folder[:depth]
         for folder in set(folders)
         for depth, name in enumerate(folder)
-        if meaning.labels[folder] is not None and _label(name, meaning.kind or "names", {}) in meaning.names
+        if meaning.labels[folder] is not None and label_of(name, meaning.kind or "names", {}) in meaning.names
     }
     empty = [
         (*parent, child.name)
@@ -328,59 +284,3 @@ def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meanin
         return []
     shown = ", ".join("/".join(parts) for parts in empty[:_SHOWN]) + (" …" if len(empty) > _SHOWN else "")
     return [Fault(f"{len(empty):,} folders beside those of the labels hold no picture: {shown}.")]
-
-
-def _wrapping(folders: Sequence[Parts], split_of: SplitOf) -> int:
-    """How many outer folders hold all the images and no others; those with a meaning are not passed over."""
-    count = 0
-    while folders and all(len(parts) > count + 1 and parts[count] == folders[0][count] for parts in folders):
-        name = folders[0][count]
-        if split_of(name) or expression_of(name) or is_unlabeled(name):
-            break
-        count += 1
-    return count
-
-
-def _split_level(folders: Sequence[Parts], split_of: SplitOf) -> int | None:
-    """The level whose folders are named after splits: the first one, or one below with two of them."""
-    for level in range(_DEEPEST_SPLIT):
-        names = {parts[level] for parts in folders if len(parts) > level}
-        found = {split for name in names if (split := split_of(name))}
-        if len(found) > 1 or (found and level == 0):
-            return level
-        if level == 1 and found and all(split_of(name) for name in names):
-            return level
-    return None
-
-
-def _label_level(
-    rests: Sequence[Parts], *, any_names: bool, has_splits: bool
-) -> tuple[Literal["words", "numbers", "names"] | None, int]:
-    """How the labels are told, and by which of the folders that are left without those of splits."""
-    levels = []
-    for level in range(_DEEPEST_LABEL):
-        by_name = {parts[level].casefold(): parts[level] for parts in rests if len(parts) > level}
-        if by_name:
-            levels.append((level, list(by_name.values())))
-    for level, names in levels:
-        known = sum(expression_of(name) is not None for name in names)
-        if len(names) > 1 and 2 * known >= len(names):
-            return "words", level
-    for level, names in levels[:2]:
-        if 1 < len(names) <= MAX_CLASSES and all(map(number_of, names)):
-            return "numbers", level
-    if levels and (any_names or (has_splits and 1 < len(levels[0][1]) <= MAX_CLASSES)):
-        return "names", levels[0][0]
-    return None, 0
-
-
-def _label(name: str, kind: Literal["words", "numbers", "names"], renamed: dict[str, str]) -> str:
-    """The label that a folder's name tells."""
-    if kind == "names":
-        return name
-    said = number_of(name) if kind == "numbers" else expression_of(name)
-    if said is None:
-        return name
-    if said != name and kind == "words":
-        renamed[name] = said
-    return said

@@ -19,7 +19,7 @@ from typing import Any
 from halfsmile.data.folds import with_splits
 from halfsmile.data.manifest import LeftOut, Manifest
 from halfsmile.data.readers.folder import has_image_suffix
-from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_of
+from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_of, word_in
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.values import is_number
 
@@ -209,13 +209,6 @@ def _word(stem: str) -> Told | None:
     return None if word is None else {"label": word}
 
 
-def word_in(stem: str) -> str | None:
-    """The one word for an expression in a name; None where there is none or there are two."""
-    letters = "".join(letter if letter.isalpha() else " " for letter in stem.casefold())
-    found = [word for word in letters.split() if word in EXPRESSIONS]
-    return found[0] if len(set(found)) == 1 else None
-
-
 def code_of(images: Sequence[str]) -> str | None:
     """The published code that the names of all pictures have; None for other names."""
     stems = [PurePosixPath(image).stem for image in images]
@@ -309,6 +302,20 @@ def with_splits_of_folders(manifest: Manifest) -> Manifest:
     if None in told or len(set(told)) < 2:
         return manifest
     return with_splits(manifest, told, "Splits are those that the pictures' folders are named after.")
+
+
+def pattern_of(name: str) -> str:
+    """A pattern that reads the words of an expression and of a split in a name, and anything else.
+
+    Example:
+        >>> pattern_of("train_happy"), pattern_of("a happy person"), pattern_of("S01-sad")
+        ('{split}_{label}', '* {label} *', '*-{label}')
+    """
+    parts = re.findall(r"[^\W_]+|[\W_]+", name)
+    return "".join(
+        "{label}" if word_in(part) else "{split}" if split_of(part) else "*" if part[0].isalnum() else part
+        for part in parts
+    )
 
 
 def proposal(images: Sequence[str]) -> str | None:

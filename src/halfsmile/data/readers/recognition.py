@@ -23,8 +23,8 @@ from halfsmile.data.manifest import SPLITS
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.annotations import coco, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
-from halfsmile.data.readers.class_folders import understand
 from halfsmile.data.readers.folder import has_image_suffix, is_image
+from halfsmile.data.readers.folders.meaning import understand
 from halfsmile.data.readers.table import split_of_table
 from halfsmile.data.readers.unread.conversions import how_to_convert
 from halfsmile.data.readers.words import expression_of, split_of, split_of_picture
@@ -111,7 +111,8 @@ def recognize(path: Path) -> Layout:
         if layout := _by_sign(folder):
             return layout
         inner = [entry for entry in _entries(folder, MAX_ENTRIES) if not entry[0].startswith(".")]
-        if len(inner) != 1 or not inner[0][1] or split_of(inner[0][0]) or level == MAX_WRAPPED:
+        is_wrapper = len(inner) == 1 and inner[0][1]
+        if not is_wrapper or split_of(inner[0][0]) or expression_of(inner[0][0]) or level == MAX_WRAPPED:
             break
         folder = folder / inner[0][0]
     if layout := _by_contents(folder, _tree(folder)):
@@ -218,7 +219,7 @@ def _of_archive(path: Path) -> Layout:
             return Layout("rafdb", path, f"it has {name}")
     images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:
-        known = (*ARCHIVE_SUFFIXES, *TABLE_SUFFIXES)
+        known = (*ARCHIVE_SUFFIXES, *_TABLES)
         packed = [n for n in names if n.lower().endswith(known) and "__MACOSX" not in n]
         raise ValueError(
             f"{path} is an archive without pictures."

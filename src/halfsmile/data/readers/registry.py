@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
-from halfsmile.data.manifest import LeftOut, Manifest
+from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_pattern, with_splits_of_folders
 from halfsmile.data.readers.recognition import LAYOUTS, Layout, recognize
 from halfsmile.data.readers.unread.signs import note_on_names, require_no_labels, tables_beside
+from halfsmile.data.readers.words import same_expression
+from halfsmile.taxonomy import TAXONOMIES
 
 __all__ = ["LAYOUTS", "Layout", "home_of", "read_any", "recognize"]
 
@@ -48,7 +50,8 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"Layout {layout!r} is unknown; known are {', '.join(LAYOUTS)}.")
     if names is not None:
-        return _read_names(path, layout, name_pattern(names), options)
+        named = _read_names(path, layout, name_pattern(names), options)
+        return replace(named, notes=(*named.notes, *_one_expression(named)))
     found = _asked(path, layout)
     if found.name == "manifest":
         return Manifest.load(found.root)
@@ -63,11 +66,30 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if layout is None and found.name == "folder":
         require_no_labels(manifest)
         return replace(manifest, notes=(*manifest.notes, *note_on_names(manifest)))
+    if found.name == "store":
+        return manifest
+    manifest = replace(manifest, notes=(*manifest.notes, *_one_expression(manifest)))
     beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
     if beside := [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]:
-        note = LeftOut(f"{', '.join(beside)} lie beside and were not read: give the path of what is meant.")
+        note = LeftOut(
+            f"{', '.join(beside)} lie beside and were not read: to read one of them instead, give its path, "
+            f"as {found.root / beside[0]}."
+        )
         return replace(manifest, notes=(*manifest.notes, note))
     return manifest
+
+
+def _one_expression(manifest: Manifest) -> list[str]:
+    """A fault where two classes are words for one expression, or one of them is misspelt."""
+    if manifest.taxonomy is None or manifest.taxonomy.name in TAXONOMIES:
+        return []
+    return [
+        Fault(
+            f"The classes {', '.join(group)} are words for one expression, and each is a class of its own. "
+            f"To make them one: --label-names {' '.join(f'{name}={group[0]}' for name in group[1:])}."
+        )
+        for group in same_expression(manifest.taxonomy.labels)
+    ]
 
 
 def home_of(layout: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import PurePath
 
 from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8, FER2013, FERPLUS, RAFDB, TAXONOMIES
@@ -11,15 +12,22 @@ from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8, FER2013, FERPLUS, RAFDB, 
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
+    "trainset": "train",
+    "trainingset": "train",
     "trn": "train",
     "valid": "valid",
     "val": "valid",
+    "valset": "valid",
     "validation": "valid",
+    "validationset": "valid",
     "validate": "valid",
     "dev": "valid",
+    "devset": "valid",
     "development": "valid",
     "publictest": "valid",
     "test": "test",
+    "tests": "test",
+    "testset": "test",
     "tst": "test",
     "testing": "test",
     "privatetest": "test",
@@ -62,6 +70,7 @@ NUMBERINGS["affectnet8"] |= dict.fromkeys(("8", "9", "10"))  # none, uncertain, 
 NUMBERINGS["affectnet7"] |= dict.fromkeys(("7", "8", "9", "10"))
 
 MAX_NUMBER = 11
+_NEAR = 0.75
 _NEUTRAL = frozenset(
     ("set", "sets", "data", "dataset",
       "image", "images", "img", "imgs", "picture", "pictures", "pics", "face",
@@ -113,6 +122,63 @@ def expression_of(name: str) -> str | None:
         return name
     found, others = _tokens(name, {word: word for word in EXPRESSIONS})
     return found[0] if len(set(found)) == 1 and not others else None
+
+
+def word_in(stem: str) -> str | None:
+    """The one word for an expression among others in a name; None where there is none or there are two.
+
+    Example:
+        >>> word_in("x-happy-2"), word_in("test_Happy"), word_in("happy_sad")
+        ('happy', 'happy', None)
+    """
+    letters = "".join(letter if letter.isalpha() else " " for letter in stem.casefold())
+    found = [word for word in letters.split() if word in EXPRESSIONS]
+    return found[0] if len(set(found)) == 1 else None
+
+
+def meaning_of(name: str) -> str | None:
+    """The expression that a class is a word for, in any form or language; None for other names.
+
+    Example:
+        >>> meaning_of("Happy"), meaning_of("freude"), meaning_of("fearful faces"), meaning_of("anna")
+        ('happiness', 'happiness', 'fear', None)
+    """
+    word = expression_of(name)
+    return None if word is None else SYNONYMS.get(word.casefold(), word.casefold())
+
+
+def misspelt(name: str) -> str | None:
+    """The word for an expression that a name is nearly, as ``hapiness``; None where it is one, or is none.
+
+    Example:
+        >>> misspelt("hapiness"), misspelt("Fera"), misspelt("happy"), misspelt("nosmile")
+        ('happiness', 'fear', None, None)
+    """
+    word = name.strip().casefold()
+    if not word.isalpha() or not word.isascii() or word in EXPRESSIONS:
+        return None
+    known = [other for other in EXPRESSIONS if other[0] == word[0] and other.isascii()]
+    return next(iter(get_close_matches(word, known, 1, _NEAR)), None)
+
+
+def same_expression(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Names that are words for one expression, or misspelt ones, in groups of two and more.
+
+    The usual word of a group comes first, and misspelt ones last.
+
+    Example:
+        >>> same_expression(["fear", "anger", "Scared", "angr"])
+        [('fear', 'Scared'), ('anger', 'angr')]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if meaning := meaning_of(name) or meaning_of(misspelt(name) or ""):
+            groups.setdefault(meaning, []).append(name)
+    return [
+        tuple(sorted(group, key=lambda name: (name.casefold() != meaning, meaning_of(name) is None)))
+        for meaning, group in groups.items()
+        if len(group) > 1
+    ]
 
 
 def number_of(name: str) -> str | None:

@@ -31,6 +31,12 @@ SIGNS = {
     "names of KDEF": (["AF01HAS.JPG", "BM02SAFL.JPG"], "named as KDEF's are"),
     "names of JAFFE": (["KA.HA1.29.tiff", "KA.SU2.37.tiff"], "named as JAFFE's are"),
     "names": (["happy_1.png", "sad.2.png", "angry-3.png"], "angry, happy, sad in their name"),
+    "a single expression": (["happy/1.png", "happy/2.png"], "after happy, a single expression"),
+    "misspelt ones": (["happy/1.png", "angr/1.png", "fera/1.png"], "happy are named after.* angr, fera"),
+    "words in names of folders": (
+        ["train_happy/1.png", "train_sad/1.png", "test_happy/1.png"],
+        "test_happy, train_happy, train_sad have words for expressions",
+    ),
     "the unlabeled part": (["unlabeled/1.png", "x/2.png"], "say that others have labels"),
 }
 
@@ -46,6 +52,27 @@ def test_signs_of_labels_are_told(tmp_path: Path, kind: str) -> None:
     pictures = [name for name in names if name.lower().endswith((".png", ".jpg", ".tiff"))]
     assert sorted(caught.value.faces.column("image")) == sorted(pictures)
     assert len(read_any(tmp_path, "folder")) == len(pictures)
+
+
+def test_what_to_type_reads_it(tmp_path: Path) -> None:
+    for form, pattern in (
+        ("{split}_{label}/{n}.png", "{split}_{label}/*"),
+        ("{label} {split}/deep/{n}.png", "{label} {split}/*/*"),
+    ):
+        root = tmp_path / form[1:6]
+        pairs = [(split, label) for split in ("train", "test") for label in ("happy", "sad")]
+        touch(root, *(form.format(split=split, label=label, n=1) for split, label in pairs))
+        with pytest.raises(UnreadLabelsError) as caught:
+            read_any(root)
+        assert f"--from-names '{pattern}'" in caught.value.mend
+        manifest = read_any(root, names=pattern)
+        found = zip(manifest.column("split"), manifest.column("label"), strict=True)
+        assert sorted(found) == sorted(pairs)
+    touch(tmp_path / "typos", "happy/1.png", "angr/1.png", "fera/1.png")
+    with pytest.raises(UnreadLabelsError, match="class_folders --label-names angr=angry fera=fear"):
+        read_any(tmp_path / "typos")
+    renamed = read_any(tmp_path / "typos", "class_folders", labels={"angr": "anger", "fera": "fear"})
+    assert sorted(renamed.counts()) == ["anger", "fear", "happy"]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.class_folders import MAX_CLASSES
 from halfsmile.data.readers.folder import is_image, walk
-from halfsmile.data.readers.picture_names import CODES, code_of, proposal, word_in
+from halfsmile.data.readers.folders.meaning import MAX_CLASSES
+from halfsmile.data.readers.picture_names import CODES, code_of, pattern_of, proposal
 from halfsmile.data.readers.unread.conversions import how_to_convert
-from halfsmile.data.readers.words import expression_of, is_unlabeled, split_in, split_of
+from halfsmile.data.readers.words import expression_of, is_unlabeled, misspelt, split_in, split_of, word_in
 from halfsmile.data.tables.columns import looks_like
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xls", ".ods", ".mat", ".pkl", ".npy")
@@ -34,7 +34,7 @@ def require_no_labels(manifest: Manifest) -> None:
     """
     images = [image for image in manifest.column("image") if "!" not in image]
     root = Path(manifest.root)
-    if found := _words(images) or _in_files(root, images) or _splits(images) or _in_names(images):
+    if found := _words(images) or _in_files(root, images) or _in_names(images) or _splits(images):
         seen, mend = found
         raise UnreadLabelsError(
             f"{manifest.root}: {seen}, but no label is read.", f"{mend} {_ALONE}", manifest
@@ -85,18 +85,46 @@ def _folders(images: Iterable[str]) -> set[str]:
     return {part for image in images for part in PurePosixPath(image).parts[:-1]}
 
 
-def _words(images: Iterable[str]) -> tuple[str, str] | None:
+def _words(images: Sequence[str]) -> tuple[str, str] | None:
     folders = _folders(images)
     words = sorted(name for name in folders if expression_of(name))
+    others = sorted(folders - set(words))
+    if len(words) == 1 and not [name for name in others if not split_of(name)]:
+        return (
+            f"all folders of labels are named after {words[0]}, a single expression",
+            "A classifier needs two classes at least: give the folder that holds all of them.",
+        )
     if words:
-        others = len(folders) - len(words)
-        beside = f" beside {others:,} others" if others else ""
+        beside = f" beside {_list(others)}" if others else ""
+        right = {name: word for name in others if (word := misspelt(name))}
+        renames = " ".join(f"{name}={word}" for name, word in right.items())
         return (
             f"the folders {_list(words)} are named after expressions{beside}",
-            "To read folders as classes, put those of other things elsewhere, or name all: --layout "
-            "class_folders.",
+            "If all are classes: --layout class_folders"
+            + (f" --label-names {renames}" if renames else "")
+            + ". Else put those of other things elsewhere.",
         )
-    return None
+    return _words_in_names_of_folders(images)
+
+
+def _words_in_names_of_folders(images: Sequence[str]) -> tuple[str, str] | None:
+    """Folders called as ``train_happy``, whose words a pattern reads."""
+    told = [
+        (PurePosixPath(image), level)
+        for image in images
+        for level, name in enumerate(PurePosixPath(image).parts[:-1])
+        if word_in(name)
+    ]
+    names = sorted({path.parts[level] for path, level in told})
+    if len({word_in(name) for name in names}) < 2 or 2 * len(told) < len(images):
+        return None
+    path, level = told[0]
+    pattern = pattern_of(path.parts[level]) + "/*" * (len(path.parts) - level - 1)
+    return (
+        f"the folders {_list(names)} have words for expressions in their names",
+        f"To read them there: --from-names '{pattern}'. To take each name for a class: --layout "
+        "class_folders.",
+    )
 
 
 def _splits(images: Iterable[str]) -> tuple[str, str] | None:

@@ -1,0 +1,1 @@
+"""Folders above pictures: what their names mean."""
