@@ -16,7 +16,7 @@ from halfsmile.predict.model_facts import ModelFacts
 
 
 class Judgment(TypedDict):
-    """The fields of a :class:`Face` that follow from its probabilities."""
+    """The fields of a :class:`~halfsmile.predict.face.Face` that follow from its probabilities."""
 
     expression: str
     probabilities: dict[str, float]
