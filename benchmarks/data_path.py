@@ -20,8 +20,8 @@ from rich.table import Table
 
 from halfsmile.data.samplers import ShuffledSampler
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
-from halfsmile.methods.mae import MaeTask
-from halfsmile.methods.masked_conv import build_autoencoder
+from halfsmile.methods.pretrain.mae import MaeTask
+from halfsmile.methods.pretrain.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder

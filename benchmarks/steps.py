@@ -33,8 +33,8 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.mae import MaeTask
-from halfsmile.methods.masked_conv import build_autoencoder
+from halfsmile.methods.pretrain.mae import MaeTask
+from halfsmile.methods.pretrain.masked_conv import build_autoencoder
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models import face_network
 from halfsmile.models.classifier import Classifier

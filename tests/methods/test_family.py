@@ -52,7 +52,7 @@ CONFIG = LoopConfig(
     evaluations=2,
 )
 VIEW = Augment(crop_scale=(0.8, 1.0), flip=0.5)
-STATISTICS = ("freematch", "softmatch", "debias", "ada-cm")
+STATISTICS = ("freematch", "softmatch", "debias", "ada-cm", "soft-targets")
 """Methods that remember something of the batches they saw."""
 
 short: dict[str, dict[str, Any]] = {
@@ -62,6 +62,7 @@ short: dict[str, dict[str, Any]] = {
     "debias": {"threshold": 0.13, "momentum": 0.9},
     "ada-cm": {"least": 0.15, "period": 3},
     "mean-teacher": {"ramp": 4},
+    "soft-targets": {"momentum": 0.9, "mirror": False},  # mirror images are of other classes here
 }
 """Hyper-parameters with which eight steps pass through everything a method does."""
 
@@ -124,6 +125,13 @@ def test_a_method_is_a_frozen_dataclass_that_knows_its_name(name: str) -> None:
     assert is_dataclass(method)
     with pytest.raises(AttributeError):
         setattr(method, "name", "other")  # noqa: B010
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_method_says_whether_its_step_is_its_own(name: str) -> None:
+    task = make_task(name)
+    shared = isinstance(task, SemiTask) and type(task).step is SemiTask.step
+    assert getattr(method_named(name), "own_step", False) is not shared
 
 
 def test_unknown_methods_are_refused() -> None:

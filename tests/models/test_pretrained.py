@@ -15,7 +15,7 @@ from timm.models.vision_transformer import _convert_openai_clip
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.methods.mae import MaskedAutoencoder
+from halfsmile.methods.pretrain.mae import MaskedAutoencoder
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import EncoderConfig, build_encoder
 from halfsmile.models.pretrained import FARL, PUBLISHED, LoadReport, load_pretrained, published_encoder

@@ -20,7 +20,7 @@ from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.faces.prepare.pipeline import prepare
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.mae import MaeTask, MaskedAutoencoder
+from halfsmile.methods.pretrain.mae import MaeTask, MaskedAutoencoder
 from halfsmile.methods.pseudo_label import PseudoLabelTask
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier

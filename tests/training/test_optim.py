@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from halfsmile.methods.mae import MaskedAutoencoder
+from halfsmile.methods.pretrain.mae import MaskedAutoencoder
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig

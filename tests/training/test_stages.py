@@ -155,6 +155,8 @@ def test_every_number_of_the_recipe_reaches_its_task(
     semi = replace(
         tiny_recipe.semi,
         weight=3.5,
+        regmixup=0.5,
+        regmixup_alpha=4.0,
         smoothing=0.15,
         ema_decay=0.8,
         vote_share=0.75,
@@ -171,7 +173,7 @@ def test_every_number_of_the_recipe_reaches_its_task(
     assert (first.mask_ratio, first.augment, first.model.normalize_target) == (0.5, pretrain.augment, False)
     for task, config, names in (
         (second, finetune, ("augment", "mixing", "alpha", "smoothing", "ema_decay")),
-        (third, semi, ("weak", "strong", "weight", "smoothing", "ema_decay")),
+        (third, semi, ("weak", "strong", "weight", "smoothing", "ema_decay", "regmixup", "regmixup_alpha")),
     ):
         assert {name: getattr(task, name) for name in names} == {n: getattr(config, n) for n in names}
         assert task.model.dropout.p == config.dropout
@@ -186,6 +188,21 @@ def test_every_number_of_the_recipe_reaches_its_task(
     assert (
         seen == 160 + 64 - 24
     )  # the training faces and those from other sources, but none that are held out
+
+
+def test_a_method_hears_the_shares_of_the_labels_however_they_are_drawn(
+    recipe: Recipe, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: dict[str, Any] = {}
+
+    def note(task: Task, batches: object, config: object, folder: Path, **options: object) -> None:
+        tasks[folder.name] = task
+
+    monkeypatch.setattr(trainer, "train", note)
+    counts = dict(zip(FERPLUS.labels, (9, 3, 2, 2, 1, 1, 1, 1), strict=True))
+    monkeypatch.setattr(Manifest, "counts", lambda self: counts)
+    run(with_semi(recipe, method="soft-targets", sampling="balanced"), generated_data, tmp_path / "run")
+    assert tasks["semi"].shares.tolist() == pytest.approx([count / 20 for count in counts.values()])
 
 
 @pytest.mark.parametrize(("unlabeled", "faces"), [("own", 96), ("extra", 64), ("all", 160)])

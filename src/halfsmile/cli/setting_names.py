@@ -49,12 +49,13 @@ _GROUPS = {
     ),
     ("semi",): (
         "accumulate:int drop_path:float dropout:float ema_decay:float epochs:float "
-        "labeled_batch:int method optim sampling:natural|sqrt|balanced smoothing:float strong "
+        "labeled_batch:int method optim regmixup:float regmixup_alpha:float "
+        "sampling:natural|sqrt|balanced smoothing:float strong "
         "unlabeled:own|extra|all unlabeled_batch:int vote_share:float weak weight:float"
     ),
     ("semi.method",): (
         "alignment:float alpha:float consistency:float contrast:float deviations:float "
-        "fairness:float feedback:float guard least:float momentum:float name per_sample:bool "
+        "fairness:float feedback:float guard least:float mirror:bool momentum:float name per_sample:bool "
         "period:int ramp:int scale:float start:fresh|finetuned strength:float teachers "
         "temperature:float threshold:float zoom:float"
     ),

@@ -38,6 +38,7 @@ METHOD_NAMES = (
     "mean-teacher",
     "feedback",
     "noisy-student",
+    "soft-targets",
     "default-model",
 )
 Method = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="{" + ",".join(METHOD_NAMES) + "}")]
@@ -127,7 +128,7 @@ class Train(Reading):
         method: What to train. supervised: the baseline, on labels alone. ssfer: faces without labels first,
             whose hidden parts are painted again (Stage I, masked pre-training); then the labeled ones, mixed
             by how far they overlap (Stage II, FaceMix); then unlabeled ones by pseudo-labels, the sure
-            answers of a running average of the network (Stage III). fixmatch to noisy-student: ssfer with
+            answers of a running average of the network (Stage III). fixmatch to soft-targets: ssfer with
             another semi-supervised method as Stage III. abaw6: all classes drawn equally often, and a
             teacher that learns whether its pseudo-labels for faces from other sources helped (debiased
             feedback); on videos a network over neighboring frames, too (Stage IV, Temporal Encoder).

@@ -45,7 +45,8 @@ from halfsmile.methods.family import FAMILY, method_named
 from halfsmile.methods.feedback.debiased import Feedback, FeedbackTask
 from halfsmile.methods.feedback.guard import GuardConfig, OutOfDistributionGuard
 from halfsmile.methods.freematch import FreeMatch, FreeMatchTask
-from halfsmile.methods.mae import (
+from halfsmile.methods.mean_teacher import MeanTeacher, MeanTeacherTask
+from halfsmile.methods.pretrain.mae import (
     Autoencoder,
     MaeTask,
     MaskedAutoencoder,
@@ -53,10 +54,10 @@ from halfsmile.methods.mae import (
     masked_loss,
     random_masking,
 )
-from halfsmile.methods.masked_conv import MaskedConvAutoencoder, build_autoencoder
-from halfsmile.methods.mean_teacher import MeanTeacher, MeanTeacherTask
+from halfsmile.methods.pretrain.masked_conv import MaskedConvAutoencoder, build_autoencoder
 from halfsmile.methods.pseudo_label import FixMatch, PseudoLabelTask
 from halfsmile.methods.semi import Method, PseudoLabels, SemiSettings, SemiTask, hard_labels
+from halfsmile.methods.soft_targets import SoftTargets, SoftTargetsTask
 from halfsmile.methods.softmatch import SoftMatch, SoftMatchTask
 from halfsmile.methods.task import Batch, Phase, StepResult, Task
 from halfsmile.methods.temporal import TemporalTask, WindowBatch, balanced_weights
@@ -92,6 +93,8 @@ __all__ = [
     "SemiTask",
     "SoftMatch",
     "SoftMatchTask",
+    "SoftTargets",
+    "SoftTargetsTask",
     "StepResult",
     "Task",
     "TemporalTask",

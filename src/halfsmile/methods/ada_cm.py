@@ -18,7 +18,7 @@ of which nothing was named right keeps T_min. Published: T_min = 0.8, a = 0.97, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -50,6 +50,7 @@ class AdaCM:
         temperature: Of the contrastive loss, above 0; lower values look more at the hardest pairs.
     """
 
+    own_step: ClassVar[bool] = True
     name: Literal["ada-cm"] = "ada-cm"
     least: float = 0.8
     scale: float = 0.97

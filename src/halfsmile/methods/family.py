@@ -10,6 +10,7 @@ from halfsmile.methods.mean_teacher import MeanTeacher
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import Method
+from halfsmile.methods.soft_targets import SoftTargets
 from halfsmile.methods.softmatch import SoftMatch
 
 FAMILY: dict[str, type[Method]] = {
@@ -21,6 +22,7 @@ FAMILY: dict[str, type[Method]] = {
     "mean-teacher": MeanTeacher,
     "feedback": Feedback,
     "noisy-student": NoisyStudent,
+    "soft-targets": SoftTargets,
 }
 
 

@@ -56,6 +56,10 @@ class MeanTeacherTask(SemiTask):
         labels = probabilities.argmax(dim=1)
         return PseudoLabels(probabilities, labels, torch.ones_like(probabilities[:, 0]))
 
+    def taught(self, named: PseudoLabels) -> Tensor:
+        """All of the probabilities."""
+        return named.probabilities
+
     def unlabeled_loss(self, logits: Tensor, named: PseudoLabels) -> Tensor:
         """Squared distance of the probabilities, ramped up."""
         distance = (logits.float().softmax(dim=1) - named.probabilities).square().sum(dim=1).mean()

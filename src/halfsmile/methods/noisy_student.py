@@ -21,7 +21,7 @@ No face is refused by a threshold: an unsure name says little, but what it says 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,7 @@ class NoisyStudent(Naming):
             published), or those that Stage II ended with (``finetuned``).
     """
 
+    own_step: ClassVar[bool] = True
     name: Literal["noisy-student"] = "noisy-student"
     alpha: float = 0.4
     start: Literal["fresh", "finetuned"] = "fresh"

@@ -4,11 +4,12 @@ Each step sees labeled faces x_l with targets y_l and unlabeled faces x_u. The t
 average of the student, sees the weak view of x_u; a method makes of its logits pseudo-labels ŷ with
 weights w in [0, 1]; the student is taught them on the strong view of the same faces:
 
-    L = CE(f(x_l), y_l) + λ · mean( w · CE(f(strong), ŷ) )
+    L = CE(f(x_l), y_l) + λ · ( mean( w · CE(f(strong), ŷ) ) + η · L_mix )
 
-The mean runs over all unlabeled faces of the batch, accepted or not. A method overrides what it changes:
-:meth:`SemiTask.pseudo_label` (which labels, which weights), :meth:`SemiTask.observe` (statistics that this
-needs) and :meth:`SemiTask.unlabeled_loss`.
+The mean runs over all unlabeled faces of the batch, accepted or not; L_mix is of mixtures of them, if asked
+for (:mod:`halfsmile.methods.regmixup`). A method overrides what it changes: :meth:`SemiTask.pseudo_label`
+(which labels, which weights), :meth:`SemiTask.observe` (statistics that this needs),
+:meth:`SemiTask.teacher_logits` and :meth:`SemiTask.unlabeled_loss`.
 
 Where a step is computed in parts (``accumulate``), each part is observed by itself: what a method remembers
 (momentum, period) then counts parts, not steps, so its memory is that many times shorter.
@@ -17,7 +18,7 @@ Where a step is computed in parts (``accumulate``), each part is observed by its
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import NotRequired, Protocol, TypedDict, Unpack, runtime_checkable
 
 import torch
 import torch.distributed as dist
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from halfsmile.methods.facemix import smooth_targets
+from halfsmile.methods.regmixup import mix_names
 from halfsmile.methods.task import Batch, StepResult, Task
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.transforms.augment import Augment
@@ -74,6 +76,9 @@ class SemiSettings(TypedDict):
         smoothing: Label smoothing of the labeled loss, in [0, 1).
         ema_decay: Decay of the teacher, in [0, 1); higher values average over more steps. None
             for no average: the student is its own teacher.
+        regmixup: η of the loss of mixed faces, at least 0; 0 mixes none. Only for methods with the shared
+            step.
+        regmixup_alpha: α of it, above 0.
     """
 
     weak: Augment
@@ -81,13 +86,16 @@ class SemiSettings(TypedDict):
     weight: NotRequired[float]
     smoothing: NotRequired[float]
     ema_decay: NotRequired[float | None]
+    regmixup: NotRequired[float]
+    regmixup_alpha: NotRequired[float]
 
 
 class Method(Protocol):
     """Hyper-parameters of a semi-supervised method: a frozen dataclass that makes its task.
 
     One of your own has a name of its own and is given to :func:`halfsmile.recipes.semi` as an object;
-    ``examples/new_method.py`` is a whole one.
+    ``examples/new_method.py`` is a whole one. Where its task makes a step of its own, a class variable
+    ``own_step = True`` lets recipes refuse at once what that step would leave out.
     """
 
     @property
@@ -95,16 +103,7 @@ class Method(Protocol):
         """Its name in recipes; of the package's own, the key in :data:`halfsmile.methods.family.FAMILY`."""
         ...
 
-    def task(
-        self,
-        model: nn.Module,
-        *,
-        weak: Augment,
-        strong: Augment,
-        weight: float,
-        smoothing: float,
-        ema_decay: float,
-    ) -> Task:
+    def task(self, model: nn.Module, **settings: Unpack[SemiSettings]) -> Task:
         """The task that trains a classifier by this method; see :class:`SemiSettings`."""
         ...
 
@@ -119,6 +118,11 @@ class SemiTask(Task):
         weight: λ of the unlabeled loss.
         smoothing: Label smoothing of the labeled loss.
         ema_decay: Decay of the teacher.
+        regmixup: η of the loss of mixed faces.
+        regmixup_alpha: α of it.
+
+    Raises:
+        ValueError: If mixed faces are asked of a method with a step of its own.
     """
 
     def __init__(
@@ -130,17 +134,33 @@ class SemiTask(Task):
         weight: float = 5.0,
         smoothing: float = 0.0,
         ema_decay: float | None = 0.999,
+        regmixup: float = 0.0,
+        regmixup_alpha: float = 10.0,
     ) -> None:
         super().__init__(model, ema_decay=ema_decay)
+        if regmixup and type(self).step is not SemiTask.step:
+            raise ValueError(
+                f"{type(self).__name__} makes a step of its own, which has no place for regmixup. Set "
+                "semi.regmixup=0, or take a method with the shared step."
+            )
         self.weak = weak
         self.strong = strong
         self.weight = weight
         self.smoothing = smoothing
+        self.regmixup = regmixup
+        self.regmixup_alpha = regmixup_alpha
 
     @property
     def labeling_network(self) -> nn.Module:
         """The network that names unlabeled faces: the teacher."""
         return self.averaged
+
+    def learn_shares(self, shares: Tensor) -> None:
+        """Hear the shares (classes,) of the labels in the budget, once before training; few methods care."""
+
+    def teacher_logits(self, images: Tensor) -> Tensor:
+        """Logits (M, classes), float32, that weak views (M, C, H, W) of unlabeled faces are named from."""
+        return self.labeling_network(images).float()  # type: ignore[no-any-return]
 
     def pseudo_label(self, logits: Tensor) -> PseudoLabels:
         """Pseudo-labels from teacher logits (M, classes), by the statistics as they are.
@@ -161,6 +181,10 @@ class SemiTask(Task):
         """Cross-entropy of labeled faces, a scalar, from logits and targets (B, classes)."""
         return F.cross_entropy(logits.float(), smooth_targets(targets, self.smoothing))
 
+    def taught(self, named: PseudoLabels) -> Tensor:
+        """What the student is taught of the faces, (M, classes), each row a distribution: the labels."""
+        return F.one_hot(named.labels, named.probabilities.shape[1]).float()
+
     def unlabeled_loss(self, logits: Tensor, named: PseudoLabels) -> Tensor:
         """Weighted cross-entropy of student logits (M, classes) on strong views, a scalar without λ."""
         each = F.cross_entropy(logits.float(), named.labels, reduction="none")
@@ -179,10 +203,17 @@ class SemiTask(Task):
         labeled, weak_unlabeled = weak[: len(targets)], weak[len(targets) :]
         strong = self.strong(unlabeled, generator=generator).images
         with torch.no_grad():
-            named = self.label_batch(self.labeling_network(weak_unlabeled).float())
-        logits = self.model(torch.cat([labeled, strong]))
-        labeled_loss = self.labeled_loss(logits[: len(labeled)], targets)
-        unlabeled_loss = self.unlabeled_loss(logits[len(labeled) :], named)
+            named = self.label_batch(self.teacher_logits(weak_unlabeled))
+        mixed = None
+        if self.regmixup:
+            taught, alpha = self.taught(named), self.regmixup_alpha
+            mixed = mix_names(strong, taught, named.weights, alpha=alpha, generator=generator)
+        seen = [labeled, strong] if mixed is None else [labeled, strong, mixed.images]
+        of_labeled, of_strong, *of_mixed = self.model(torch.cat(seen)).split([len(part) for part in seen])
+        labeled_loss = self.labeled_loss(of_labeled, targets)
+        unlabeled_loss = self.unlabeled_loss(of_strong, named)
+        if mixed is not None:
+            unlabeled_loss = unlabeled_loss + self.regmixup * mixed.loss(of_mixed[0])
         return self.result(labeled_loss, unlabeled_loss, named)
 
     def result(self, labeled_loss: Tensor, unlabeled_loss: Tensor, named: PseudoLabels) -> StepResult:

@@ -170,12 +170,18 @@ class SemiConfig:
         weak: View of labeled faces and of the teacher, changed a little.
         strong: View of the student, changed much.
         weight: Factor on the loss of the unlabeled faces.
+        regmixup: Weight, within the unlabeled loss, of accepted faces mixed with each other; 0 mixes none.
+            See ``methods/regmixup``.
+        regmixup_alpha: Their mixing is drawn from Beta(alpha, alpha).
         smoothing: Label smoothing of the labeled loss, as in Stage II.
         vote_share: Part of the target that follows the annotators' votes, as in Stage II.
         drop_path: Stochastic depth, as in Stage II.
         dropout: As in Stage II.
         ema_decay: What the teacher, a running average (EMA) of the network that learns, keeps of itself in a
             step.
+
+    Raises:
+        ValueError: If a number is out of range, or the method has no place for mixed faces.
     """
 
     method: Method = field(default_factory=FixMatch)
@@ -189,6 +195,8 @@ class SemiConfig:
     weak: Augment
     strong: Augment
     weight: float = 5.0
+    regmixup: float = 0.0
+    regmixup_alpha: float = 10.0
     smoothing: float = 0.0
     vote_share: float = 0.0
     drop_path: float = 0.0
@@ -201,7 +209,15 @@ class SemiConfig:
             labeled_batch=self.labeled_batch,
             unlabeled_batch=self.unlabeled_batch,
             accumulate=self.accumulate,
+            regmixup_alpha=self.regmixup_alpha,
         )
+        if self.regmixup < 0:
+            raise ValueError(f"regmixup must be at least 0, found {self.regmixup}.")
+        if self.regmixup and getattr(self.method, "own_step", False):
+            raise ValueError(
+                f"{self.method.name} makes a step of its own, which has no place for regmixup. Set "
+                "semi.regmixup=0, or take another semi.method."
+            )
         require_shares(smoothing=self.smoothing, vote_share=self.vote_share, drop_path=self.drop_path)
         require_shares(dropout=self.dropout, ema_decay=self.ema_decay)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from halfsmile.data.images import DecodedFaces
 from halfsmile.methods.facemix import FineTuneTask, with_fallback
-from halfsmile.methods.mae import Autoencoder, random_masking
+from halfsmile.methods.pretrain.mae import Autoencoder, random_masking
 from halfsmile.transforms.pixels import to_tensor
 from halfsmile.utils.pictures import facemix_grid, reconstruction_grid, write_png
 

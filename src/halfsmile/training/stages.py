@@ -15,6 +15,7 @@ from torch import Tensor
 from halfsmile.data.images import DecodedFaces
 from halfsmile.evaluation.inference import watch
 from halfsmile.methods.noisy_student import Naming, NoisyStudent
+from halfsmile.methods.semi import SemiTask
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.pretrained import LoadReport, load_pretrained
@@ -195,6 +196,8 @@ def semi(run: Trainer) -> None:
             model = run.classifier(drop_path=config.drop_path, dropout=config.dropout)
             _start(run, model)
     task = semi_task(config, model)
+    if isinstance(task, SemiTask):
+        task.learn_shares(_label_shares(run))
     sampler = run.labeled_sampler(config.labeled_batch, "semi", config.sampling)
     batches = paired_batches(
         labeled_batches(list(run.faces.supervised.values()), run.targets(config.vote_share), sampler),
@@ -236,8 +239,13 @@ def _named(
         if run.where.is_main and not path.exists():
             name_faces(path, asked, images, run.faces.taxonomy)
         said = read_names(path, images, run.faces.taxonomy)
+    return naming.targets(torch.from_numpy(said), _label_shares(run))
+
+
+def _label_shares(run: Trainer) -> Tensor:
+    """Share of each class among the labels of the budget, (classes,)."""
     counts = torch.tensor(list(run.faces.labeled.manifest.counts().values()), dtype=torch.float32)
-    return naming.targets(torch.from_numpy(said), counts / counts.sum())
+    return counts / counts.sum()
 
 
 def _watch(run: Trainer) -> Callable[[Task], dict[str, float]] | None:

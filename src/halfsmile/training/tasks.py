@@ -6,9 +6,10 @@ import torch
 
 from halfsmile.evaluation.trained import build_classifier
 from halfsmile.methods.facemix import FineTuneTask
-from halfsmile.methods.mae import MaeTask
-from halfsmile.methods.masked_conv import build_autoencoder
 from halfsmile.methods.noisy_student import NoisyStudent
+from halfsmile.methods.pretrain.mae import MaeTask
+from halfsmile.methods.pretrain.masked_conv import build_autoencoder
+from halfsmile.methods.semi import SemiSettings
 from halfsmile.methods.task import Task
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
@@ -69,11 +70,13 @@ def tune_task(config: TuneConfig, model: Classifier) -> Task:
 
 def semi_task(config: SemiConfig, model: Classifier) -> Task:
     """Stage III: a classifier on labeled and unlabeled faces, by the method of the stage."""
-    return config.method.task(
-        model,
-        weak=config.weak,
-        strong=config.strong,
-        weight=config.weight,
-        smoothing=config.smoothing,
-        ema_decay=config.ema_decay,
-    )
+    settings: SemiSettings = {
+        "weak": config.weak,
+        "strong": config.strong,
+        "weight": config.weight,
+        "smoothing": config.smoothing,
+        "ema_decay": config.ema_decay,
+    }
+    if config.regmixup:
+        settings |= {"regmixup": config.regmixup, "regmixup_alpha": config.regmixup_alpha}
+    return config.method.task(model, **settings)

@@ -33,7 +33,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Unpack
+from typing import ClassVar, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,7 @@ class Feedback:
         guard: Which unlabeled faces are used.
     """
 
+    own_step: ClassVar[bool] = True
     name: Literal["feedback"] = "feedback"
     temperature: float = 1.0
     consistency: float = 1.0

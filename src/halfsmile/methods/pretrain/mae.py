@@ -67,8 +67,8 @@ def random_masking(batch: int, num_patches: int, ratio: float, generator: torch.
 class Autoencoder(nn.Module):
     """Paints the hidden patches of a face; what its kinds share.
 
-    The encoder is trained along and is what is kept; :func:`~halfsmile.methods.masked_conv.build_autoencoder`
-    makes the kind that fits it.
+    The encoder is trained along and is what is kept;
+    :func:`~halfsmile.methods.pretrain.masked_conv.build_autoencoder` makes the kind that fits it.
 
     Args:
         encoder: The network to pre-train.

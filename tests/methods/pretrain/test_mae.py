@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfsmile.methods.mae import MaeTask, MaskedAutoencoder, masked_loss, random_masking
+from halfsmile.methods.pretrain.mae import MaeTask, MaskedAutoencoder, masked_loss, random_masking
 from halfsmile.methods.task import Batch
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig

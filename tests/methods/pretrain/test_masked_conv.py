@@ -1,8 +1,8 @@
 import torch
 from torch import Tensor, nn
 
-from halfsmile.methods.mae import MaeTask, masked_loss, random_masking
-from halfsmile.methods.masked_conv import MaskedConvAutoencoder
+from halfsmile.methods.pretrain.mae import MaeTask, masked_loss, random_masking
+from halfsmile.methods.pretrain.masked_conv import MaskedConvAutoencoder
 from halfsmile.methods.task import Batch
 from halfsmile.models.resnet import ResNet, ResNetConfig, hide
 from halfsmile.transforms.augment import Augment

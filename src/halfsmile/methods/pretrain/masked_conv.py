@@ -3,7 +3,7 @@
 SimMIM (Xie et al. 2021, arXiv 2111.09886) masks the input of any encoder and predicts pixels with a light
 head; SparK (Tian et al. 2023, arXiv 2301.03580) keeps hidden places empty at every scale of a convolutional
 network, as its sparse convolutions do, and joins the scales in the decoder. Masking, target and loss are
-those of :mod:`halfsmile.methods.mae`.
+those of :mod:`halfsmile.methods.pretrain.mae`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.methods.mae import Autoencoder, MaskedAutoencoder, Masking
+from halfsmile.methods.pretrain.mae import Autoencoder, MaskedAutoencoder, Masking
 from halfsmile.models.encoder import Encoder
 from halfsmile.models.face_network import FaceNetwork
 from halfsmile.models.resnet import ResNet, hide

@@ -1,0 +1,1 @@
+"""Stage I: what an encoder learns from faces without any label."""
