@@ -97,5 +97,5 @@ def test_teachers_are_for_noisy_students(faces: Path) -> None:
     assert recipe.semi is not None
     assert recipe.semi.method == NoisyStudent(teachers=("runs/a", "runs/b"))
     assert from_json(to_json(recipe)) == recipe
-    with pytest.raises(ValueError, match=r"has fixmatch as Stage III\. Train noisy-student"):
+    with pytest.raises(ValueError, match=r"has fixmatch as Stage III\. Train noisy-student instead"):
         resolve("ssfer", data=faces, teachers=[Path("runs/a")])

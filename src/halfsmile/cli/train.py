@@ -39,6 +39,7 @@ METHOD_NAMES = (
     "feedback",
     "noisy-student",
     "soft-targets",
+    "student",
     "default-model",
 )
 Method = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="{" + ",".join(METHOD_NAMES) + "}")]
@@ -132,7 +133,8 @@ class Train(Reading):
             another semi-supervised method as Stage III. abaw6: all classes drawn equally often, and a
             teacher that learns whether its pseudo-labels for faces from other sources helped (debiased
             feedback); on videos a network over neighboring frames, too (Stage IV, Temporal Encoder).
-            temporal: single frames and that network. default-model: the model that the package brings.
+            temporal: single frames and that network. student: a small network that learns what finished
+            runs say (--teachers). default-model: the model that the package brings.
         data: Labeled data set: FERPlus, RAF-DB, AffectNet, Aff-Wild2, class folders train/<label>/ and
             test/<label>/, a store (of `halfsmile data prepare`), or any other layout that `halfsmile data
             check` recognizes.

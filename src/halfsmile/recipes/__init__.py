@@ -16,6 +16,7 @@ from halfsmile.recipes.overrides import override
 from halfsmile.recipes.semi import semi, with_semi
 from halfsmile.recipes.sequences import temporal
 from halfsmile.recipes.ssfer import ssfer
+from halfsmile.recipes.student import student
 from halfsmile.recipes.supervised import supervised
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "recipe_named",
     "semi",
     "ssfer",
+    "student",
     "supervised",
     "temporal",
     "with_semi",

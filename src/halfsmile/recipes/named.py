@@ -14,6 +14,7 @@ from halfsmile.recipes.default_model import default_model
 from halfsmile.recipes.semi import semi
 from halfsmile.recipes.sequences import temporal
 from halfsmile.recipes.ssfer import ssfer
+from halfsmile.recipes.student import student
 from halfsmile.recipes.supervised import supervised
 
 Make = Callable[[Preset, DataSet], Recipe]
@@ -29,11 +30,12 @@ METHODS: dict[str, Make] = {
     "abaw6": lambda preset, data_set: abaw6(preset, data_set=data_set),
     "temporal": lambda preset, data_set: temporal(preset),
     **{name: partial(_semi, name) for name in FAMILY},
+    "student": lambda preset, data_set: student(preset),
     "default-model": lambda preset, data_set: default_model(preset),
 }
 """What can be trained: the baseline, the two published methods, Stage IV alone, the stages of SSFER with each
-of
-the semi-supervised methods of ``methods/family`` as Stage III, and the model in the box."""
+of the semi-supervised methods of ``methods/family`` as Stage III, a small network taught by finished runs,
+and the model in the box."""
 
 RENAMED = {
     "ssfer-ferplus": "ssfer",

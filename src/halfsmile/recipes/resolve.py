@@ -90,7 +90,18 @@ def resolve(
         recipe = replace(recipe, encoder=published_encoder(recipe.encoder, init_network))
     if teachers:
         recipe = _with_teachers(recipe, teachers)
-    return override(recipe, *settings)
+    recipe = override(recipe, *settings)
+    _require_teachers(recipe)
+    return recipe
+
+
+def _require_teachers(recipe: Recipe) -> None:
+    """Refuse a student whom nobody teaches."""
+    method = None if recipe.semi is None else recipe.semi.method
+    if recipe.name == "student" and isinstance(method, NoisyStudent) and not method.teachers:
+        raise ValueError(
+            "A student learns what finished runs say of unlabeled faces: give them with --teachers RUN RUN …"
+        )
 
 
 def _with_teachers(recipe: Recipe, teachers: Sequence[Path]) -> Recipe:
@@ -102,8 +113,8 @@ def _with_teachers(recipe: Recipe, teachers: Sequence[Path]) -> Recipe:
     if recipe.semi is None or not isinstance(recipe.semi.method, NoisyStudent):
         method = "no Stage III" if recipe.semi is None else f"{recipe.semi.method.name} as Stage III"
         raise ValueError(
-            f"Teachers name faces for noisy-student; the recipe {recipe.name} has {method}. Train "
-            "noisy-student instead."
+            f"Teachers name faces for noisy-student and student; the recipe {recipe.name} has {method}. "
+            "Train noisy-student instead (or student, which is small)."
         )
     named = replace(recipe.semi.method, teachers=tuple(map(str, teachers)))
     return replace(recipe, semi=replace(recipe.semi, method=named))
