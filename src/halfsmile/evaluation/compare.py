@@ -235,7 +235,7 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
         found = [_with_defaults(recipe) for recipe in found]
     recipes = completed(found)
     keys = [json.dumps({**recipe, "seed": None}, sort_keys=True) for recipe in recipes]
-    beyond = [
+    beyond: list[dict[str, Any]] = [
         {
             "unlabeled_elsewhere": _elsewhere(run),
             "pseudo_labels": _pseudo_labels(run),
@@ -248,9 +248,8 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
         (run.recipe.get("seed"), key, json.dumps(more))
         for run, key, more in zip(runs, keys, beyond, strict=True)
     )
-    if (
-        max(twice.values(), default=0) > 1
-    ):  # equal runs are no seeds of one another: perhaps the data were others
+    if max(twice.values(), default=0) > 1:
+        # equal runs are no seeds of one another: perhaps the data were others
         beyond = [{**more, "data": run.data.get("path")} for run, more in zip(runs, beyond, strict=True)]
     elif len(set(keys)) == len(told):
         return recipes

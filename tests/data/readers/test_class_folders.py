@@ -343,7 +343,7 @@ def test_two_words_for_one_expression_are_a_fault(
 ) -> None:
     root = write(tmp_path, *(f"{label}/1.png" for label in labels))
     faults = [note for note in read_any(root).notes if isinstance(note, Fault)]
-    assert [mend in fault for fault in faults] == ([True] if mend else [])
+    assert [mend is not None and mend in fault for fault in faults] == ([True] if mend else [])
     if mend:
         renames = dict(pair.split("=") for pair in mend.split()[1:])
         assert len(read_any(root, labels=renames).taxonomy or ()) == len(labels) - len(renames)
