@@ -84,16 +84,12 @@ def _doubtful_classes(manifest: Manifest) -> list[str]:
     if manifest.taxonomy is None or manifest.taxonomy.name in TAXONOMIES:
         return []
     none = [label for label in manifest.taxonomy.labels if label.casefold() in NO_EXPRESSION]
-    notes: list[str] = (
-        [
-            Fault(
-                f"The classes {', '.join(none)} may say that there is no label, and are learned as "
-                f"expressions. To drop their rows: --label-names {' '.join(f'{label}=none' for label in none)}."
-            )
-        ]
-        if none
-        else []
+    dropped = " ".join(f"{label}=none" for label in none)
+    said = (
+        f"The classes {', '.join(none)} may say that there is no label, and are learned as expressions. To "
+        f"drop their rows: --label-names {dropped}."
     )
+    notes: list[str] = [Fault(said)] if none else []
     return notes + [
         Fault(
             f"The classes {', '.join(group)} are words for one expression, and each is a class of its own. "
