@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from halfsmile.data.exchange.formats import export_csv
 from halfsmile.data.exchange.import_labels import import_labels
 from halfsmile.data.exchange.label_studio import export_label_studio
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import LeftOut, Manifest
 from halfsmile.taxonomy import RAFDB
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=12)
@@ -203,3 +203,67 @@ def test_a_rename_of_no_label_is_told(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("image,label\n0.png,fear\n")
     with pytest.raises(ValueError, match=r"has no label scared; it has fear"):
         import_labels(faces(tmp_path, [None]), tmp_path / "l.csv", renames={"scared": "fear"})
+
+
+def _label_studio(boxes: list[str]) -> dict[str, Any]:
+    where = {"x": 1, "y": 1, "width": 50, "height": 50}
+    kind = "rectanglelabels"
+    return {
+        "result": [{"from_name": "f", "type": kind, "value": {**where, kind: [label]}} for label in boxes]
+    }
+
+
+def _cvat(name: str, boxes: list[str]) -> str:
+    where = 'xtl="1" ytl="1" xbr="9" ybr="9"'
+    return f'<image name="{name}">' + "".join(f'<box label="{b}" {where}/>' for b in boxes) + "</image>"
+
+
+@pytest.mark.parametrize("form", ["label_studio", "cvat"])
+def test_boxes_of_two_faces_are_no_two_answers_about_one(tmp_path: Path, form: str) -> None:
+    manifest = faces(tmp_path, [None, None, None])
+    said = {"0.png": ["fear"], "1.png": ["fear", "anger"], "2.png": ["anger"]}
+    if form == "cvat":
+        path = tmp_path / "a.xml"
+        path.write_text(
+            f"<annotations>{''.join(_cvat(name, boxes) for name, boxes in said.items())}</annotations>"
+        )
+    else:
+        path = tmp_path / "a.json"
+        tasks = [
+            {"data": {"image": name}, "annotations": [_label_studio(boxes)]} for name, boxes in said.items()
+        ]
+        path.write_text(json.dumps(tasks))
+    labeled = import_labels(manifest, path)
+    assert labeled.column("label") == ["fear", None, "anger"]
+    assert labeled.column("votes") == [None] * 3
+    notes = [note for note in labeled.notes if isinstance(note, LeftOut)]
+    assert "1 pictures have boxes of several faces and got no label, first 1.png" in notes[0]
+    assert "Boxes in" in notes[1]
+
+
+def test_words_that_are_no_label_are_named(tmp_path: Path) -> None:
+    manifest = faces(tmp_path, [None, None, None])
+    tags = "".join(
+        f'<image name="{i}.png"><tag label="{label}"/></image>'
+        for i, label in enumerate(("fear", "anger", "unsure"))
+    )
+    (tmp_path / "a.xml").write_text(f"<annotations>{tags}</annotations>")
+    labeled = import_labels(manifest, tmp_path / "a.xml")
+    (note,) = (note for note in labeled.notes if isinstance(note, LeftOut))
+    assert "says unsure 1" in note
+    assert "--rename unsure=LABEL" in note
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"was_cancelled": True}, r"all 1 answers were skipped \(cancelled\)"),
+        ({"result": []}, "no task has an answer"),
+        ({"result": [{"from_name": "r", "type": "rating", "value": {"rating": 3}}]}, "of the type rating"),
+    ],
+)
+def test_a_file_without_labels_says_why(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+    answer = {"result": [{"from_name": "f", "type": "choices", "value": {"choices": ["fear"]}}], **change}
+    (tmp_path / "a.json").write_text(json.dumps([{"data": {"image": "0.png"}, "annotations": [answer]}]))
+    with pytest.raises(ValueError, match=why):
+        import_labels(faces(tmp_path, [None, None]), tmp_path / "a.json")

@@ -496,3 +496,19 @@ def test_valence_and_arousal_alone_are_told(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("image,valence,arousal\na.png,0.1,0.2\nb.png,0.3,0.1\n")
     notes = [note for note in read(tmp_path / "t.csv").notes if isinstance(note, LeftOut)]
     assert any("arousal, valence and no classes" in note for note in notes)
+
+
+def test_what_stands_for_no_label_is_none_and_what_may_is_asked_about(tmp_path: Path) -> None:
+    labels = ["fear", "anger", "NaN", "?", "n/a", "unknown", "none"]
+    rows = [f"{i}.png,{label}" for i, label in enumerate(labels)]
+    (tmp_path / "t.csv").write_text("\n".join(["image,label", *rows]))
+    touch(tmp_path, *(f"{i}.png" for i in range(len(labels))))
+    manifest = read_any(tmp_path / "t.csv")
+    assert manifest.column("label") == ["fear", "anger", None, None, None, "unknown", "none"]
+    assert any("3 rows have no label" in note and "? 1" in note for note in manifest.notes)
+    (fault,) = (note for note in manifest.notes if isinstance(note, Fault))
+    assert "--label-names none=none unknown=none" in fault
+    cleaned = read_any(tmp_path / "t.csv", labels={"none": None, "unknown": None})
+    assert cleaned.counts() == {"anger": 1, "fear": 1}
+    named = read_any(tmp_path / "t.csv", labels={"?": "neutral", "none": None, "unknown": None})
+    assert named.counts() == {"anger": 1, "fear": 1, "neutral": 1}

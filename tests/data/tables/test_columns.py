@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from halfsmile.data.manifest import LeftOut
 from halfsmile.data.tables.columns import Chosen, choose, looks_like
 from halfsmile.data.tables.rows import read_rows
 
@@ -118,3 +119,33 @@ def test_a_column_of_other_sets_is_no_split(tmp_path: Path) -> None:
 def test_what_a_table_holds(tmp_path: Path, text: str, what: str | None) -> None:
     (tmp_path / "t.txt").write_text(text)
     assert looks_like(tmp_path / "t.txt") == what
+
+
+@pytest.mark.parametrize("form", ["is_{}", "{}_prob", "votes {}", "P({})"])
+def test_columns_with_an_expression_in_their_name_are_votes(tmp_path: Path, form: str) -> None:
+    words = ("happy", "sad", "angry")
+    names = ",".join(form.format(word) for word in words)
+    found = chosen(tmp_path, f"image,{names},is_blurred\na.png,0,1,0,1\nb.png,1,0,0,0\n")
+    assert tuple(found.votes.values()) == words
+    assert "is_blurred" in found.unused
+    assert not chosen(tmp_path, f"image,label,{names}\na.png,fear,0,1,0\nb.png,anger,1,0,0\n").votes
+
+
+def test_a_column_of_splits_by_what_it_holds(tmp_path: Path) -> None:
+    found = chosen(tmp_path, "image,label,dataset\na.png,fear,TRAIN\nb.png,anger,Test\n")
+    assert found.parts["split"] == ("dataset",)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "says"),
+    [
+        ("is_train", "01", "--columns split=is_train --splits 0=test 1=train"),
+        ("is_test", "01", "--columns split=is_test --splits 0=train 1=test"),
+        ("fold", "012", "--columns split=fold --splits 0=train 1=train 2=test"),
+    ],
+)
+def test_a_column_that_may_tell_splits_is_noted(tmp_path: Path, name: str, values: str, says: str) -> None:
+    rows = "".join(f"{i}.png,fear,{value}\n" for i, value in enumerate(values * 2))
+    found = chosen(tmp_path, f"image,label,{name}\n{rows}")
+    (note,) = (note for note in found.notes if isinstance(note, LeftOut))
+    assert note.endswith(says)

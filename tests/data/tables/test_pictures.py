@@ -65,3 +65,16 @@ def test_the_only_archive_beside_the_table(tmp_path: Path) -> None:
     assert locate(tmp_path, ["a.png"], "t.csv")[0] == tmp_path / "faces.zip"
     touch(tmp_path, "a.png")
     assert locate(tmp_path, ["a.png"], "t.csv")[0] == tmp_path
+
+
+def test_names_as_addresses_write_them(tmp_path: Path) -> None:
+    touch(tmp_path, "my faces/a b.png", "100%25.png")
+    said = ["my%20faces/a%20b.png", "elsewhere/a%20b.png", "100%25.png"]
+    _, found, _ = locate(tmp_path, said, "t.csv")
+    assert found == ["my faces/a b.png", "my faces/a b.png", "100%25.png"]
+
+
+def test_uploaded_names_are_told_where_to_go(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    _, _, (note,) = locate(tmp_path, ["/data/upload/1/0a1b2c3d-a.png"], "t.csv")
+    assert "halfsmile data import PICTURES TABLE" in note

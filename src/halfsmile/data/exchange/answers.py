@@ -24,11 +24,15 @@ class Answer:
         name: Of the face, as the file has it.
         labels: By one annotator or several; may be empty.
         votes: Distribution over the taxonomy, where the file has one.
+        boxes: Boxes with a label in the picture, by one annotator: each is a face.
+        others: What is said of it and is no label.
     """
 
     name: str
     labels: tuple[str, ...] = ()
     votes: tuple[float, ...] | None = None
+    boxes: int = 0
+    others: tuple[str, ...] = ()
 
 
 IsLabel = Callable[[str], bool]

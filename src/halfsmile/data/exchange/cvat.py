@@ -26,13 +26,18 @@ def read_cvat(path: Path, is_label: IsLabel) -> list[Answer]:
     others: set[str] = set()
     for image in root.iter("image"):
         found = []
+        boxes = 0
+        strange: list[str] = []
         for shape in image:
             if shape.tag not in _SHAPES:
                 continue
             said = [shape.get("label", ""), *(attribute.text or "" for attribute in shape.iter("attribute"))]
             found += [text for text in said if is_label(text)]
-            others.update(text for text in said if text and not is_label(text))
-        answers.append(Answer(image.get("name", ""), tuple(found[:1] if len(set(found)) == 1 else found)))
+            boxes += shape.tag != "tag" and any(map(is_label, said))
+            strange += [text for text in said if text and not is_label(text)]
+        others.update(strange)
+        labels = tuple(found[:1] if len(set(found)) == 1 else found)
+        answers.append(Answer(image.get("name", ""), labels, boxes=boxes, others=tuple(strange)))
     if not any(answer.labels for answer in answers):
         listed = ", ".join(sorted(others)[:12]) or "nothing"
         raise ValueError(

@@ -16,10 +16,12 @@ from halfsmile.data.exchange.cvat import read_cvat
 from halfsmile.data.exchange.label_studio import read_label_studio
 from halfsmile.data.exchange.matching import Rows
 from halfsmile.data.exchange.pseudo_labels import probability_labels
-from halfsmile.data.manifest import SCHEMA, Fault, Manifest
+from halfsmile.data.manifest import SCHEMA, Fault, LeftOut, Manifest
 from halfsmile.data.readers.words import EXPRESSIONS
 from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 from halfsmile.taxonomy import TAXONOMIES, Taxonomy, from_labels, from_names
+
+_SHOWN = 6
 
 
 def import_labels(
@@ -77,14 +79,22 @@ def import_labels(
     rows, answers, counts = Rows(manifest, path.parent), dict[int, list[str]](), Counter[str]()
     shares: dict[int, tuple[float, ...]] = {}
     missing: list[str] = []
+    several: list[str] = []
+    others: Counter[str] = Counter()
     for answer in given:
         row = rows.find(answer.name)
         if row is None:
             missing.append(answer.name)
             continue
+        if answer.boxes > 1:
+            several.append(answer.name)
+            continue
+        others.update(() if answer.labels else answer.others)
         answers.setdefault(row, []).extend(t for label in answer.labels if (t := targets[label]) is not None)
         if answer.votes is not None:
             shares[row] = answer.votes
+    if several and not answers:
+        raise ValueError(_of_boxes(several))
     if given and not answers:
         raise ValueError(
             f"None of the {len(given):,} faces that {path} names is in {manifest.root}, first {missing[0]!r} "
@@ -112,8 +122,26 @@ def import_labels(
     note = f"Labels from {path.name}: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())) + "."
     if missing:
         note += f" First not found: {missing[0]}."
-    labeled = Manifest(table, manifest.root, taxonomy, (*manifest.notes, note))
+    notes = [*manifest.notes, note, *([LeftOut(_of_boxes(several))] if several else [])]
+    if any(answer.boxes == 1 for answer in given):
+        notes.append(LeftOut(f"Boxes in {path.name} were not taken: a label is said of the whole picture."))
+    if others:
+        words = ", ".join(f"{word} {count:,}" for word, count in others.most_common(_SHOWN))
+        notes.append(
+            LeftOut(
+                f"Without a label are faces of which {path.name} says {words}. If that is one: --rename "
+                f"{next(iter(others))}=LABEL."
+            )
+        )
+    labeled = Manifest(table, manifest.root, taxonomy, tuple(notes))
     return labeled if split is None else labeled.with_split(split)
+
+
+def _of_boxes(names: Sequence[str]) -> str:
+    return (
+        f"{len(names):,} pictures have boxes of several faces and got no label, first {names[0]}: a label is "
+        "said of a whole picture. Export them as COCO, YOLO or Pascal VOC, which are read with their boxes."
+    )
 
 
 def _of_the_model(path: Path) -> Taxonomy | None:
@@ -177,7 +205,10 @@ def read_table(
             raise ValueError(f"{path}, line {number}: it names no picture.")
         said = texts(_text(row.get(chosen)))
         if len(said) > 1:
-            raise ValueError(f"{path}, line {number}: one label was expected, found {said}.")
+            raise ValueError(
+                f"{path}, line {number}: one label was expected, found {said}. Keep one, or take the line "
+                "out."
+            )
         cells = [_text(row[column]) for column in columns] if has_votes else []
         found.append(Answer(name, tuple(said), _numbers(cells, path, number) if any(cells) else None))
     return found

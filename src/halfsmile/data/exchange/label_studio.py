@@ -101,6 +101,7 @@ def read_label_studio(path: Path, is_label: IsLabel, field: str | None = None) -
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
         raise ValueError(f"{path} is not an export of Label Studio: expected a list of tasks.")
     names: list[str] = []
+    boxes: list[int] = []
     choices: list[dict[str, list[list[str]]]] = []
     for number, task in enumerate(tasks):
         data = task.get("data", task)
@@ -112,7 +113,9 @@ def read_label_studio(path: Path, is_label: IsLabel, field: str | None = None) -
             )
         names.append(name)
         try:
-            choices.append(_choices(task) if "annotations" in task else _flat(task, name))
+            made = _annotations(task)
+            choices.append(_flat(task, name) if made is None else _choices(made))
+            boxes.append(max(map(_boxes, made or ()), default=0))
         except (KeyError, TypeError, AttributeError) as error:
             shown = json.dumps(task, ensure_ascii=False)[:200]
             raise ValueError(f"{path}, task {number}: can't find the choices in {shown}.") from error
@@ -120,22 +123,49 @@ def read_label_studio(path: Path, is_label: IsLabel, field: str | None = None) -
     for found in choices:
         for name, answers in found.items():
             values.setdefault(name, []).extend(text for answer in answers for text in answer)
+    if not values:
+        raise ValueError(f"{path} holds no label: {_of_nothing(tasks)}")
     chosen = choose_field(path, values, is_label, field)
     read = []
     for number, (name, found) in enumerate(zip(names, choices, strict=True)):
         answers = [answer for answer in found.get(chosen, []) if answer]
         if wrong := [answer for answer in answers if len(answer) != 1]:
-            raise ValueError(f"{path}, task {number}: one choice was expected, found {wrong[0]}.")
-        read.append(Answer(name, tuple(answer[0] for answer in answers)))
+            raise ValueError(
+                f"{path}, task {number}: one choice was expected, found {wrong[0]}. Correct it there, or "
+                "take the task out of the file."
+            )
+        read.append(Answer(name, tuple(answer[0] for answer in answers), boxes=boxes[number]))
     return read
 
 
-def _choices(task: dict[str, Any]) -> dict[str, list[list[str]]]:
+def _annotations(task: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """What annotators made of a task and did not skip, also as old versions call it; None of a short form."""
+    made = task.get("annotations", task.get("completions"))
+    return None if made is None else [one for one in made if not one.get("was_cancelled")]
+
+
+def _boxes(annotation: dict[str, Any]) -> int:
+    """How many labels of an annotation are said of a part of the picture."""
+    parts = [result for result in annotation["result"] if {"width", "points"} & set(result["value"])]
+    return sum(bool(texts(result["value"].get(result.get("type", "")))) for result in parts)
+
+
+def _of_nothing(tasks: list[dict[str, Any]]) -> str:
+    """Why no choice is in a file."""
+    every = [one for task in tasks for one in task.get("annotations", task.get("completions")) or ()]
+    skipped = sum(bool(one.get("was_cancelled")) for one in every)
+    kinds = sorted({str(result.get("type")) for one in every for result in one.get("result", ())})
+    if every and skipped == len(every):
+        return f"all {skipped:,} answers were skipped (cancelled)."
+    if kinds and kinds != ["choices"]:
+        return f"its answers are of the type {', '.join(kinds)}; labels are choices or labels of boxes."
+    return "no task has an answer. Predictions don't count: submit them in Label Studio."
+
+
+def _choices(annotations: list[dict[str, Any]]) -> dict[str, list[list[str]]]:
     """Choices of every annotator of a task by the name of the field."""
     found: dict[str, list[list[str]]] = {}
-    for annotation in task["annotations"]:
-        if annotation.get("was_cancelled"):
-            continue
+    for annotation in annotations:
         for result in annotation["result"]:
             kind = result.get("type", "choices")
             if said := texts(result["value"].get(kind)):

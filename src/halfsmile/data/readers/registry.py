@@ -14,7 +14,7 @@ from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_pattern, with_splits_of_folders
 from halfsmile.data.readers.recognition import LAYOUTS, Layout, recognize
 from halfsmile.data.readers.unread.signs import note_on_names, require_no_labels, tables_beside
-from halfsmile.data.readers.words import same_expression
+from halfsmile.data.readers.words import NO_EXPRESSION, same_expression
 from halfsmile.taxonomy import TAXONOMIES
 
 __all__ = ["LAYOUTS", "Layout", "home_of", "read_any", "recognize"]
@@ -51,7 +51,7 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
         raise ValueError(f"Layout {layout!r} is unknown; known are {', '.join(LAYOUTS)}.")
     if names is not None:
         named = _read_names(path, layout, name_pattern(names), options)
-        return replace(named, notes=(*named.notes, *_one_expression(named)))
+        return replace(named, notes=(*named.notes, *_doubtful_classes(named)))
     found = _asked(path, layout)
     if found.name == "manifest":
         return Manifest.load(found.root)
@@ -68,7 +68,7 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
         return replace(manifest, notes=(*manifest.notes, *note_on_names(manifest)))
     if found.name == "store":
         return manifest
-    manifest = replace(manifest, notes=(*manifest.notes, *_one_expression(manifest)))
+    manifest = replace(manifest, notes=(*manifest.notes, *_doubtful_classes(manifest)))
     beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
     if beside := [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]:
         note = LeftOut(
@@ -79,11 +79,18 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     return manifest
 
 
-def _one_expression(manifest: Manifest) -> list[str]:
-    """A fault where two classes are words for one expression, or one of them is misspelt."""
+def _doubtful_classes(manifest: Manifest) -> list[str]:
+    """Faults where classes are words for one expression, misspelt, or say that there is none."""
     if manifest.taxonomy is None or manifest.taxonomy.name in TAXONOMIES:
         return []
-    return [
+    none = [label for label in manifest.taxonomy.labels if label.casefold() in NO_EXPRESSION]
+    dropped = " ".join(f"{label}=none" for label in none)
+    said = (
+        f"The classes {', '.join(none)} may say that there is no label, and are learned as expressions. To "
+        f"drop their rows: --label-names {dropped}."
+    )
+    notes: list[str] = [Fault(said)] if none else []
+    return notes + [
         Fault(
             f"The classes {', '.join(group)} are words for one expression, and each is a class of its own. "
             f"To make them one: --label-names {' '.join(f'{name}={group[0]}' for name in group[1:])}."

@@ -55,6 +55,11 @@ EXPRESSIONS = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.l
     "annoyed", "calm",
 }  # fmt: skip
 """Words that a label is known by, in English and in the languages of :data:`SYNONYMS`."""
+NO_EXPRESSION = frozenset(
+    ("none", "unknown", "undefined", "unclear", "unsure", "not sure", "uncertain", "no face", "no_face",
+     "noface", "nf", "invalid")
+)  # fmt: skip
+"""Words of classes that are no expression."""
 LABELED = frozenset(("labeled", "labelled"))
 UNLABELED = frozenset(("unlabeled", "unlabelled", "nolabel", "nolabels", "withoutlabel", "withoutlabels"))
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from halfsmile.data.manifest import Fault
-from halfsmile.data.readers.words import EXPRESSIONS, split_of
+from halfsmile.data.manifest import Fault, LeftOut
+from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
 from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number
@@ -41,6 +41,8 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
 """Column names that are recognized, upper or lower case; the first that fits is taken."""
 _LOOSE = ("name", "id", "image_id", "img_id", "key")
 _MAX_VALUES = 64
+_MAX_FOLDS = 10
+_FOLDS = ("fold", "folds", "fold_id", "kfold", "k_fold", "phase", "split_id")
 _SHOWN = 4
 
 
@@ -122,6 +124,12 @@ def choose(
             )
     votes = _votes(parts, columns, rows, free, take)
     _label(parts, columns, rows, free, take, has_header=table.has_header, has_votes=bool(votes))
+    if "split" not in parts and "split" not in columns:
+        of_splits = [name for name in free if _holds(rows, name, split_of, share=0.99)]
+        if len(of_splits) == 1 and len({split_of(str(row[of_splits[0]])) for row in rows}) > 1:
+            take("split", (of_splits[0],), "it names splits")
+        else:
+            notes += _maybe_splits(path, rows, free)
     if splits:
         _require_splits(path, parts, rows, splits)
     elif (
@@ -153,6 +161,23 @@ def _no_splits(path: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> list
             "leave it out: --columns split="
         )
     ]
+
+
+def _maybe_splits(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """A note on an unused column that may tell splits or folds, by its name."""
+    for name in names:
+        values = sorted({text for row in rows if (text := cell_text(row.get(name))) is not None})
+        if not 1 < len(values) <= _MAX_FOLDS or not (name.casefold() in _FOLDS or split_in(name)):
+            continue
+        last = values[0] if split_in(name) == "train" else values[-1]
+        said = " ".join(f"{value[:20]}={'test' if value == last else 'train'}" for value in values)
+        return [
+            LeftOut(
+                f"{path.name}: the column {name} was not used. If it tells the splits: --columns "
+                f"split={name} --splits {said}"
+            )
+        ]
+    return []
 
 
 def _require_splits(
@@ -244,8 +269,21 @@ def _votes(
                     free.remove(name)  # type: ignore[attr-defined]
         elif len(named) > 2:
             take("votes", named, "they are named after expressions and hold numbers")
+        elif "label" not in parts and (marked := _marked_votes(rows, free)):
+            take("votes", tuple(marked), "they have expressions in their names and hold numbers")
+            return marked
     names = parts.get("votes", ())
     return {name: name.removeprefix(VOTES) for name in names} if len(names) > 1 else {}
+
+
+def _marked_votes(rows: Sequence[Mapping[str, Any]], free: Sequence[str]) -> dict[str, str]:
+    """Class by columns such as ``is_happy`` and ``is_sad``, which have the same words around expressions."""
+    groups: dict[str, dict[str, str]] = {}
+    for name in free:
+        if (word := word_in(name)) and _holds(rows, name, _is_share):
+            groups.setdefault(name.casefold().replace(word, "*"), {})[name] = word
+    found = [group for group in groups.values() if len(set(group.values())) == len(group) > 2]
+    return found[0] if len(found) == 1 else {}
 
 
 def _label(

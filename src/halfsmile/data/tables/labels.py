@@ -15,6 +15,9 @@ from halfsmile.data.tables.values import is_number
 from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
 Row = dict[str, Any]
+_MISSING = frozenset(("nan", "na", "n/a", "#n/a", "<na>", "null", "nil", "?", "??", "-", "--", "missing",
+                      "unlabeled", "unlabelled"))  # fmt: skip
+"""What tables write where there is no label."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,16 @@ def settle(
         UnreadLabelsError: If labels are numbers and nothing tells what they mean.
         ValueError: If a class is not in the taxonomy that was given, or the order of votes is not said.
     """
+    missing: Counter[str] = Counter()
     for row in rows:
         if row.get("label") is not None:
             row["label"] = whole(row["label"])
+            if row["label"].casefold() in _MISSING and row["label"] not in classes.renames:
+                missing[row["label"]] += 1
+                row["label"] = None
+    if missing:
+        said = ", ".join(f"{text} {count:,}" for text, count in missing.items())
+        notes.append(LeftOut(f"{missing.total():,} rows have no label where the table says {said}."))
     classes = replace(classes, renames={whole(label): name for label, name in classes.renames.items()})
     numbers = _named_numbers(path, root, rows, classes, notes)
     renames = {**classes.renames, **numbers}

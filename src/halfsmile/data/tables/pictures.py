@@ -7,12 +7,18 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.manifest import LeftOut
 from halfsmile.data.readers.folder import is_image, walk
 
 _SAMPLE = 50
+_UPLOADED = re.compile(r"(^|/)(data/upload/|data/local-files/|[0-9a-f]{8}-)")
+_OF_LABEL_STUDIO = (
+    " If Label Studio wrote this table: `halfsmile data import PICTURES TABLE --layout folder --out "
+    "list.parquet`."
+)
 _MARK = re.compile("[!#@]")
 _ENDINGS = ("", "_aligned")
 
@@ -91,13 +97,14 @@ def _found(
     for image in images:
         found: str | None = image
         if image not in there and not (base.is_dir() and _is_there(base, image)):
-            last = PurePosixPath(image)
+            path = unquote(image)
+            last = PurePosixPath(path)
             ends = by_end.get(last.name.casefold()) or [
                 name for ending in _ENDINGS for name in by_stem.get(f"{_stem(last)}{ending}".casefold(), ())
             ]
             if not ends and last.name.isdecimal():
                 ends = by_number[last.name.lstrip("0")]
-            found = _best(image, ends)
+            found = path if path in there else _best(path, ends)
             if found is None:
                 missing.append(image)
             else:
@@ -114,7 +121,9 @@ def _found(
         note = (
             f"{len(missing):,} of {len(images):,} pictures of {table} are not in {base}, first {missing[0]}."
         )
-        if names and len(missing) == len(images):
+        if len(missing) == len(images) and _UPLOADED.search(missing[0]):
+            note += _OF_LABEL_STUDIO
+        elif names and len(missing) == len(images):
             note += (
                 f" There are {len(names):,} others, first {names[0]}: the table has to name pictures as they "
                 "are called, in the column that --columns image=COLUMN says."

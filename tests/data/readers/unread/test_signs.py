@@ -20,6 +20,9 @@ SIGNS = {
     "a spreadsheet": (["1.png", "lists/labels.xlsx"], r"lists/labels\.xlsx may hold labels"),
     "annotations": (["1.png", "annotations.json"], r"annotations\.json may hold labels"),
     "a list": (["1.png", "label_list.txt"], r"label_list\.txt may hold labels"),
+    "a file without a suffix": (["1.png", "emotions"], "emotions may hold labels"),
+    "a file of an unknown kind": (["1.png", "labels.dat"], r"labels\.dat may hold labels"),
+    "a packed table": (["1.png", "faces.csv.gz"], r"faces\.csv\.gz may hold labels"),
     "a file for each": (
         ["1.png", "1.txt", "2.png", "2.txt"],
         r"2 pictures have a \.txt file of the same name",
@@ -80,6 +83,7 @@ def test_what_to_type_reads_it(tmp_path: Path) -> None:
     [
         ["1.png", "2.png"],
         ["2019/1.png", "2020/2.png", "readme.txt", "LICENSE", "notes.json"],
+        ["1.png", "class_weights.pth", "label_tool.py", "labels.md"],
         ["happy_1.png", *(f"IMG_{i}.png" for i in range(4))],
         [".hidden/labels.csv", "1.png"],
     ],

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 _ARRAYS = (
-    "write the pictures into a folder for each label, where X holds pictures and y labels: "
-    "`python -c \"import cv2, {module}, pathlib; X, y = {load}; [(pathlib.Path('faces', str(c)).mkdir("
-    "parents=True, exist_ok=True), cv2.imwrite(f'faces/{{c}}/{{i}}.png', x)) for i, (x, c) in "
-    'enumerate(zip(X, y))]"`'
+    'write the pictures into a folder for each label: `python -c "import cv2, {module}, pathlib; d = {load}; '
+    "[(pathlib.Path('faces', {folder}str(c)).mkdir(parents=True, exist_ok=True), cv2.imwrite(f'faces/{path}"
+    "{{c}}/{{i}}.png', (x if x.ndim < 3 else x[..., ::-1]) * (255 if x.max() <= 1 else 1))) for {each}i, (x, "
+    'c) in enumerate(zip(d[{x}], d[{y}]))]"` for pictures in RGB, and give faces'
 )
+_FLAT = {"folder": "", "path": "", "each": ""}
 _CONVERT = {
     (".xlsx", ".xls", ".ods", ".numbers"): "Spreadsheets are not read: save it as CSV, in its program or by "
     "`libreoffice --headless --convert-to csv '{path}'`, and give the path of that.",
@@ -26,12 +28,6 @@ _CONVERT = {
     "holds.",
     (".arrow",): "Write Parquet from it: `python -c \"import datasets; datasets.load_from_disk('{folder}')"
     "['train'].to_parquet('train.parquet')\"`, and give the path of that.",
-    (".npz", ".npy"): "Arrays are not read: "
-    + _ARRAYS.replace("{module}", "numpy").replace("{load}", "{numpy}")
-    + ", and give faces.",
-    (".h5", ".hdf5"): "HDF5 is not read: "
-    + _ARRAYS.replace("{module}", "h5py").replace("{load}", "h5py.File('{path}').values()")
-    + ", and give faces.",
     (".rar", ".7z"): "Unpack it, and give the folder.",
     (".gz", ".bz2", ".xz"): "Unpack it (`gunzip -k '{path}'` for .gz), and give the path of that.",
     (
@@ -52,10 +48,56 @@ def how_to_convert(path: Path) -> str:
         Unpack it, and give the folder.
     """
     suffix = path.suffix.lower()
-    arrays = f"numpy.load('{path}').values()"
-    if suffix == ".npy":
-        arrays = f"numpy.load('{path}'), numpy.load('y.npy')"
+    if suffix in (".npz", ".npy"):
+        return f"Arrays are not read: {_of_arrays(path)}."
+    if suffix in (".h5", ".hdf5"):
+        text = _ARRAYS.format(module="h5py", load=f"h5py.File('{path}')", x="'X'", y="'y'", **_FLAT)
+        return f"HDF5 is not read: {text}, where X holds pictures and y labels."
     for suffixes, text in _CONVERT.items():
         if suffix in suffixes:
-            return text.format(path=path, folder=path.parent, numpy=arrays)
+            return text.format(path=path, folder=path.parent)
     return ""
+
+
+def table_of_files(root: Path, suffix: str) -> str:
+    """What to type to write a table of a text or JSON file beside each picture."""
+    said = "json.loads(p.read_text())['label']" if suffix == ".json" else "p.read_text().split()[0]"
+    place = f"the folder that {root} was unpacked to" if root.is_file() else str(root)
+    return (
+        'These are not read; this writes a table of them, if each holds its label: `python -c "import json, '
+        f"pathlib; print('image,label'); [print(p.stem, {said}, sep=',') for p in "
+        f"sorted(pathlib.Path('{place}').rglob('*{suffix}'))]\" > labels.csv`. Put it beside the pictures, "
+        "and give its path."
+    )
+
+
+def _of_arrays(path: Path) -> str:
+    """What to type for NumPy's files: by the names of an archive's arrays, or of files side by side."""
+    if path.suffix.lower() == ".npy":
+        beside = sorted(other.name for other in path.parent.glob("*.npy"))
+        names = {name: f"numpy.load('{path.parent / name}')" for name in beside}
+        x = next((name for name in beside if name.lower().startswith(("x", "im", "fac", "dat"))), path.name)
+        y = next((name for name in beside if name.lower().startswith(("y", "lab", "emo", "tar"))), "y.npy")
+        names.setdefault(y, f"numpy.load('{path.parent / y}')")
+        load = f"{{'x': {names[x]}, 'y': {names[y]}}}"
+        return _ARRAYS.format(module="numpy", load=load, x="'x'", y="'y'", **_FLAT)
+    load = f"numpy.load('{path}')"
+    names_in = _names_in(path)
+    if {"x_train", "y_train", "x_test", "y_test"} <= {name.casefold() for name in names_in}:
+        x, y = (next(n for n in names_in if n.casefold() == f"{part}_train")[0] for part in "xy")
+        return _ARRAYS.format(
+            module="numpy", load=load, x=f"f'{x}_{{s}}'", y=f"f'{y}_{{s}}'", folder="s, ", path="{s}/",
+            each="s in ('train', 'test') for ",
+        )  # fmt: skip
+    x, y = names_in if len(names_in) == 2 else ("X", "y")
+    text = _ARRAYS.format(module="numpy", load=load, x=f"'{x}'", y=f"'{y}'", **_FLAT)
+    return text + f", where {x} holds pictures and {y} labels (it holds {', '.join(names_in) or 'nothing'})"
+
+
+def _names_in(path: Path) -> list[str]:
+    """The arrays of an ``.npz`` file, which is a zip archive."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile):
+        return []

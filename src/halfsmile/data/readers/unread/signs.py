@@ -12,14 +12,21 @@ from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
 from halfsmile.data.readers.picture_names import CODES, code_of, pattern_of, proposal
-from halfsmile.data.readers.unread.conversions import how_to_convert
+from halfsmile.data.readers.unread.conversions import how_to_convert, table_of_files
 from halfsmile.data.readers.words import expression_of, is_unlabeled, misspelt, split_in, split_of, word_in
 from halfsmile.data.tables.columns import looks_like
 
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xls", ".ods", ".mat", ".pkl", ".npy")
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods", ".mat", ".pkl", ".pickle",
+          ".npy", ".npz", ".feather", ".arff", ".sav", ".dta", ".rds", ".db", ".sqlite", ".sqlite3",
+          ".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz")  # fmt: skip
 """Files that hold labels more often than not."""
 DOCUMENTS = (".txt", ".json", ".xml", ".yaml", ".yml", ".parquet")
 """Files that hold labels where their name says so."""
+SIDECARS = (*DOCUMENTS, ".cls", ".label", ".lab", ".cat")
+"""What a file beside each picture is called; WebDataset's ``.cls`` is one."""
+_OTHERS = (".py", ".ipynb", ".m", ".sh", ".md", ".html", ".pdf", ".docx", ".log", ".pth", ".pt", ".onnx",
+           ".safetensors", ".mp4", ".avi", ".mov", ".wav", *ARCHIVE_SUFFIXES)  # fmt: skip
+"""Files that hold none, whatever they are called."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
 _SHOWN = 6
 _ENDING = re.compile(r"[_.-](emotions?|labels?|expressions?|expr?|facs|annotations?)$", re.IGNORECASE)
@@ -157,16 +164,13 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
     sidecars = Counter(
         PurePosixPath(name).suffix
         for name in names
-        if PurePosixPath(name).suffix.lower() in DOCUMENTS
+        if PurePosixPath(name).suffix.lower() in SIDECARS
         and _ENDING.sub("", PurePosixPath(name).stem) in stems
     )
     endings = [PurePosixPath(name).stem for name in names if name.lower().endswith(".txt")]
     for suffix, count in sidecars.items():
         if 2 * count > len(images) or (count > 1 and suffix == ".txt" and any(map(_ENDING.search, endings))):
-            return (
-                f"{count:,} pictures have a {suffix} file of the same name",
-                "These are not read: write a table with the columns image and label from them.",
-            )
+            return (f"{count:,} pictures have a {suffix} file of the same name", table_of_files(root, suffix))
     return None
 
 
@@ -192,11 +196,11 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
     suffix = path.suffix.lower()
     if is_image(path) or any(part.startswith(".") for part in path.parts):
         return False
-    if suffix in TABLES:
+    if name.lower().endswith(TABLES):
         return True
-    if suffix not in DOCUMENTS:
-        return False
     says_so = any(word in path.stem.casefold() for word in _SAY_SO)
+    if suffix not in DOCUMENTS:
+        return says_so and not name.lower().endswith(_OTHERS)
     return says_so or (suffix == ".txt" and root.is_dir() and looks_like(root / name) is not None)
 
 
