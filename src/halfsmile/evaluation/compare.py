@@ -235,7 +235,7 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
         found = [_with_defaults(recipe) for recipe in found]
     recipes = completed(found)
     keys = [json.dumps({**recipe, "seed": None}, sort_keys=True) for recipe in recipes]
-    beyond = [
+    beyond: list[dict[str, Any]] = [
         {
             "unlabeled_elsewhere": _elsewhere(run),
             "pseudo_labels": _pseudo_labels(run),

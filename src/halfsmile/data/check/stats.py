@@ -73,7 +73,9 @@ class Stats:
         table.add_row("all", *(f"{self.per_split[split]:,}" for split in splits), style="bold")
         console.print(table)
         if self.measures:
-            table = Table("measure", *(f"{p} %" for p in PERCENTILES), title="Percentiles: so many faces have less")
+            table = Table(
+                "measure", *(f"{p} %" for p in PERCENTILES), title="Percentiles: so many faces have less"
+            )
             for name, found in self.measures.items():
                 told = name.replace("quality_", "quality, ").replace("_", " ")
                 table.add_row(*plain((told, *(f"{value:.3g}" for value in found.values()))))

@@ -112,8 +112,8 @@ def read_index(root: Path, columns: Sequence[str] | None = None) -> tuple[pa.Tab
                 f"The store {root} is unfinished: its writer was stopped. Run the same command again."
             ) from error
         raise ValueError(
-            f"{root} is not a face store: it has no {INDEX_NAME}. `halfsmile data prepare {root} --out STORE` "
-            "makes one of pictures, videos or a data set."
+            f"{root} is not a face store: it has no {INDEX_NAME}. `halfsmile data prepare {root} --out "
+            "STORE` makes one of pictures, videos or a data set."
         ) from error
     except (OSError, KeyError, json.JSONDecodeError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path} is not the index of a face store: {error}") from error
