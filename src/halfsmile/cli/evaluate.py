@@ -179,7 +179,10 @@ class Report:
     def run(self) -> None:
         """Write the page and say where it is."""
         from halfsmile.report.report import write_report
+        from halfsmile.runs.folder import RunFolder
 
+        RunFolder.existing(self.run_folder)
+        make_console(stderr=True).print(f"report: drawing the page of {self.run_folder} …", soft_wrap=True)
         make_console().print(f"Report: {write_report(self.run_folder)}", soft_wrap=True)
 
 

@@ -83,17 +83,17 @@ def _parse(given: Sequence[str]) -> Any:
         word = rest.pop(0)
         name, about = f"{name} {word}", _about(commands[word])
         if word not in ACTIONS:
-            return tyro.cli(commands[word], prog=name, description=about, args=rest, config=_FLAGS)
+            return tyro.cli(commands[word], prog=name, description=about, args=rest, config=_OPTIONS)
         commands = ACTIONS[word]
     choices = tuple(
         Annotated[command, tyro.conf.subcommand(word, description=_about(command).partition("\n\n")[0])]
         for word, command in commands.items()
     )
     one: Any = Union[choices]  # noqa: UP007 # of what is known when it runs
-    return tyro.cli(one, prog=name, description=about, args=rest or ["--help"], config=_FLAGS)
+    return tyro.cli(one, prog=name, description=about, args=rest or ["--help"], config=_OPTIONS)
 
 
-_FLAGS = (tyro.conf.FlagCreatePairsOff,)
+_OPTIONS = (tyro.conf.FlagCreatePairsOff,)
 """``--resume`` alone, without a ``--no-resume`` that changes nothing."""
 
 

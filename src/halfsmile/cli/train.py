@@ -100,9 +100,8 @@ def explain(arguments: Sequence[str]) -> None:
         return
     if importlib.util.find_spec("torch") is None:
         return
-    from halfsmile.recipes.meanings import field_meanings
     from halfsmile.recipes.named import recipe_named
-    from halfsmile.recipes.overrides import field_values
+    from halfsmile.recipes.overrides import field_meanings, field_values
     from halfsmile.runs.stages import STAGES
 
     recipe, console = recipe_named(method), make_console()
@@ -267,6 +266,7 @@ class Train(Reading):
         if not run.is_main or self.last_stage == "pretrain":
             return
         show_metrics(run.evaluate_stages(device=self.device), run.protocol, run.recipe.labels)
+        make_console(stderr=True).print("report: drawing its page …")
         make_console().print(f"Report: {run.report()}", soft_wrap=True)
 
     def _require_options_that_fit(self) -> None:

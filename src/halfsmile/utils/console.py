@@ -14,5 +14,5 @@ def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
 
 
 def plain(cells: Iterable[str]) -> list[Text]:
-    """Cells of a table that any console prints as they are."""
-    return [Text(cell) for cell in cells]
+    """Cells of a table that any console prints as they are, in several lines rather than cut."""
+    return [Text(cell, overflow="fold") for cell in cells]

@@ -227,7 +227,7 @@ def test_what_was_begun_goes_on_with_the_same_store_and_model(
 
 
 def test_what_cannot_be_done_is_refused(store: Path, model_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is not a face store"):
+    with pytest.raises(ValueError, match=r"is not a face store.*halfsmile data prepare"):
         run(tmp_path, tmp_path / "table.csv", model_file)
     with pytest.raises(ValueError, match=r"a table is a file named \.csv"):
         run(store, tmp_path / "table.txt", model_file)

@@ -73,9 +73,12 @@ class Stats:
         table.add_row("all", *(f"{self.per_split[split]:,}" for split in splits), style="bold")
         console.print(table)
         if self.measures:
-            table = Table("measure", *(f"{p} %" for p in PERCENTILES), title="Percentiles")
+            table = Table(
+                "measure", *(f"{p} %" for p in PERCENTILES), title="Percentiles: so many faces have less"
+            )
             for name, found in self.measures.items():
-                table.add_row(name, *(f"{value:.4g}" for value in found.values()))
+                told = name.replace("quality_", "quality, ").replace("_", " ")
+                table.add_row(*plain((told, *(f"{value:.3g}" for value in found.values()))))
             console.print(table)
         if self.bad:
             console.print(f"{len(self.bad):,} pictures can't be read, first {self.bad[0][1]}", markup=False)

@@ -111,7 +111,10 @@ def read_index(root: Path, columns: Sequence[str] | None = None) -> tuple[pa.Tab
             raise ValueError(
                 f"The store {root} is unfinished: its writer was stopped. Run the same command again."
             ) from error
-        raise ValueError(f"{root} is not a face store: it has no {INDEX_NAME}.") from error
+        raise ValueError(
+            f"{root} is not a face store: it has no {INDEX_NAME}. `halfsmile data prepare {root} --out "
+            "STORE` makes one of pictures, videos or a data set."
+        ) from error
     except (OSError, KeyError, json.JSONDecodeError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path} is not the index of a face store: {error}") from error
     return table.replace_schema_metadata(None), from_labels(labels) if labels else None
