@@ -106,7 +106,7 @@ def press(shared: Path) -> RealFaces:
 def studio(shared: Path) -> RealFaces:
     """The first, neutral, and the most smiling frame of everybody in the made sequences."""
     best: dict[tuple[str, str], dict[str, str]] = {}
-    for row in _clean(shared):
+    for row in clean_frames(shared):
         key = (row["person"], row["label"])
         if key not in best or float(row["intensity"]) > float(best[key]["intensity"]):
             best[key] = row
@@ -115,7 +115,7 @@ def studio(shared: Path) -> RealFaces:
 
 def sequences(shared: Path) -> RealFaces:
     """Frames of the made sequences, neutral or smiling, that were not spoiled."""
-    return _sequences("sequences", shared, _clean(shared))
+    return _sequences("sequences", shared, clean_frames(shared))
 
 
 def spoiled(shared: Path) -> RealFaces:
@@ -148,7 +148,8 @@ def _labeled(shared: Path) -> list[dict[str, str]]:
     ]
 
 
-def _clean(shared: Path) -> list[dict[str, str]]:
+def clean_frames(shared: Path) -> list[dict[str, str]]:
+    """Rows of the frames of :func:`sequences`, in their order."""
     return [row for row in _labeled(shared) if not row["corruption"]]
 
 
