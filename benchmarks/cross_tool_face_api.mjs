@@ -38,12 +38,16 @@ const rounded = (value) => Math.round(value * 1e5) / 1e5;
 /** Names and probabilities of an answer, in the order in which the package lists them. */
 const read = (expressions) => [Object.keys(expressions), Object.values(expressions).map(rounded)];
 
-/** Grey faces (bytes, side x side each) as RGB tensors. */
+const channels = job.channels ?? 1;
+
+/** Grey or RGB faces (bytes, side x side x channels each) as RGB tensors. */
 function tensors(bytes, side) {
   const faces = [];
-  for (let start = 0; start < bytes.length; start += side * side) {
+  const size = side * side * channels;
+  for (let start = 0; start < bytes.length; start += size) {
     const rgb = new Float32Array(3 * side * side);
-    for (let i = 0; i < side * side; i += 1) rgb.fill(bytes[start + i], 3 * i, 3 * i + 3);
+    if (channels === 3) rgb.set(bytes.subarray(start, start + size));
+    else for (let i = 0; i < size; i += 1) rgb.fill(bytes[start + i], 3 * i, 3 * i + 3);
     faces.push(tf.tensor3d(rgb, [side, side, 3]));
   }
   return faces;
@@ -84,7 +88,7 @@ async function timed(call, parts) {
 async function measureCrops() {
   const group = 10;
   const bytes = fs.readFileSync(job.files[0]);
-  const size = job.side * job.side;
+  const size = job.side * job.side * channels;
   const count = bytes.length / size;
   const whole = Math.floor(count / job.batch) * job.batch;
   const part = (row, rows) => bytes.subarray(row * size, (row + rows) * size);

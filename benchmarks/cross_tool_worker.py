@@ -38,7 +38,7 @@ class Tool(Protocol):
     entry: str
 
     def classify(self, crops: Crops) -> Scores:
-        """(N, S, S) grey faces, uint8, to probabilities (N, K), all given at once."""
+        """(N, S, S) grey or (N, S, S, 3) RGB faces, uint8, to probabilities (N, K), all given at once."""
         ...
 
     def faces(self, path: str) -> list[Found]:
@@ -69,7 +69,8 @@ class Halfsmile:
         from halfsmile.data.preprocess import preprocess
 
         crop = self.model.preprocessing
-        faces = np.stack([preprocess(image[:, :, None], crop.size, crop.channels) for image in crops])
+        images = crops[..., None] if crops.ndim == 3 else crops
+        faces = np.stack([preprocess(image, crop.size, crop.channels) for image in images])
         return self.model.predict(faces).probabilities.astype(np.float64)
 
     def faces(self, path: str) -> list[Found]:
@@ -97,7 +98,8 @@ class Fer:
     def classify(self, crops: Crops) -> Scores:
         """See :class:`Tool`."""
         side = crops.shape[1]
-        picture = cv2.cvtColor(np.concatenate(crops), cv2.COLOR_GRAY2BGR)
+        is_grey = crops.ndim == 3
+        picture = cv2.cvtColor(np.concatenate(crops), cv2.COLOR_GRAY2BGR if is_grey else cv2.COLOR_RGB2BGR)
         boxes = [(0, side * row, side, side) for row in range(len(crops))]
         found = self.fer.detect_emotions(picture, face_rectangles=boxes)
         if [tuple(face["box"]) for face in found] != boxes:
@@ -166,7 +168,8 @@ def timed(function: Callable[[Any], Any], parts: Sequence[Any]) -> tuple[list[An
 def measure_crops(tool: Tool, job: dict[str, Any]) -> dict[str, Any]:
     """All crops in batches, then some of them one by one, with the rate of the fastest batch or group."""
     side, batch = job["side"], job["batch"]
-    crops = np.fromfile(job["files"][0], np.uint8).reshape(-1, side, side)
+    shape = (side, side) if job.get("channels", 1) == 1 else (side, side, job["channels"])
+    crops = np.fromfile(job["files"][0], np.uint8).reshape(-1, *shape)
     whole = len(crops) // batch * batch
     tool.classify(crops[:batch])
     answers, seconds = timed(tool.classify, [crops[row : row + batch] for row in range(0, whole, batch)])

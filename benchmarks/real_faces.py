@@ -8,6 +8,7 @@ model and set it prints accuracy with a bootstrap interval and mean recall over 
 faces, recalls, the area under the curve of each expression against neutral (which does not depend on where
 the line is drawn), the share of certain answers and the errors among them; ``scores.json`` has the accuracy
 by kind of spoiling, and in thirds of sharpness and of light.
+``--fer`` and ``--face-api`` add the classifiers of other packages (docs/comparison.md).
 ``--sheets`` also draws the forty surest mistakes of each set: of real people, so they stay on this machine.
 These labels select and measure; nothing here trains.
 """
@@ -25,6 +26,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 import tyro
+from benchmarks.real_faces_tools import tools
 from PIL import Image
 from rich.table import Table
 
@@ -37,6 +39,7 @@ from halfsmile.metrics.bootstrap import bootstrap_interval
 from halfsmile.metrics.ranking import area_under_curve
 from halfsmile.metrics.scores import confusion_counts
 from halfsmile.predict.model import ExpressionModel
+from halfsmile.taxonomy import FERPLUS
 from halfsmile.utils.console import make_console
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.pictures import mistakes_grid, write_png
@@ -59,6 +62,9 @@ class Options:
         detectors: How faces are found; ``given`` takes them as they are cut.
         out: Folder for ``scores.json``.
         sheets: Folder for the surest mistakes of each set as pictures. They show real people.
+        fer: Virtual environment with the package ``fer``, for a row of its classifier on the given crops.
+        face_api: Folder whose node_modules holds ``@vladmandic/face-api``, likewise.
+        core: The core that those tools run on.
     """
 
     shared: Path
@@ -67,6 +73,9 @@ class Options:
     detectors: tuple[Literal["given", "auto", "mtcnn", "yunet"], ...] = ("given", "auto")
     out: Path = Path("runs/real_faces")
     sheets: Path | None = None
+    fer: Path | None = None
+    face_api: Path | None = None
+    core: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ def press(shared: Path) -> RealFaces:
 def studio(shared: Path) -> RealFaces:
     """The first, neutral, and the most smiling frame of everybody in the made sequences."""
     best: dict[tuple[str, str], dict[str, str]] = {}
-    for row in _clean(shared):
+    for row in clean_frames(shared):
         key = (row["person"], row["label"])
         if key not in best or float(row["intensity"]) > float(best[key]["intensity"]):
             best[key] = row
@@ -106,7 +115,7 @@ def studio(shared: Path) -> RealFaces:
 
 def sequences(shared: Path) -> RealFaces:
     """Frames of the made sequences, neutral or smiling, that were not spoiled."""
-    return _sequences("sequences", shared, _clean(shared))
+    return _sequences("sequences", shared, clean_frames(shared))
 
 
 def spoiled(shared: Path) -> RealFaces:
@@ -139,7 +148,8 @@ def _labeled(shared: Path) -> list[dict[str, str]]:
     ]
 
 
-def _clean(shared: Path) -> list[dict[str, str]]:
+def clean_frames(shared: Path) -> list[dict[str, str]]:
+    """Rows of the frames of :func:`sequences`, in their order."""
     return [row for row in _labeled(shared) if not row["corruption"]]
 
 
@@ -157,7 +167,19 @@ def measure(model: ExpressionModel, faces: RealFaces, found_by: str) -> tuple[di
     finder = None if found_by == "given" else detector(cast(DetectorName, found_by))
     answers = answer_faces(model, manifest, targets, detector=finder, mistakes=SHOWN)
     rows = np.array(answers.rows, np.int64)
-    answered = answers.probabilities.argmax(axis=1)
+    return scores_of(labels, faces, rows, answers.probabilities, model.threshold), answers
+
+
+def scores_of(
+    labels: Sequence[str],
+    faces: RealFaces,
+    rows: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.floating],
+    threshold: float | None,
+) -> dict[str, Any]:
+    """Scores of answers (M, classes) for some rows (M,) of a set; the other rows count as wrong."""
+    targets = np.array([labels.index(label) for _, label in faces.rows])
+    answered = probabilities.argmax(axis=1)
     is_right = np.zeros(len(targets), bool)
     is_right[rows] = answered == targets[rows]
     confusion = confusion_counts(answered, targets[rows], len(labels))
@@ -165,12 +187,11 @@ def measure(model: ExpressionModel, faces: RealFaces, found_by: str) -> tuple[di
     counts = np.bincount(targets, minlength=len(labels))
     judged = [k for k in range(len(labels)) if counts[k] >= LEAST]
     recalls = {labels[k]: float(is_right[targets == k].mean()) for k in judged}
-    threshold = model.threshold
-    confidence = answers.probabilities.max(axis=1)
+    confidence = probabilities.max(axis=1)
     sure = confidence >= threshold if threshold is not None else np.zeros(len(rows), bool)
     interval = bootstrap_interval("accuracy", _with_missed(confusion, missed), seed=0)
     neutral = labels.index("neutral")
-    logs = np.log(answers.probabilities.clip(1e-12))
+    logs = np.log(probabilities.clip(1e-12))
     curves = {}
     for k in (k for k in judged if k != neutral):
         pair = np.isin(targets[rows], (k, neutral))
@@ -184,7 +205,7 @@ def measure(model: ExpressionModel, faces: RealFaces, found_by: str) -> tuple[di
         "mean_recall": float(np.mean(list(recalls.values()))) if recalls else None,
         "recalls": recalls,
         "auc": curves,
-        "certain": float(sure.sum() / len(targets)),
+        "certain": None if threshold is None else float(sure.sum() / len(targets)),
         "certain_error": float((~is_right[rows])[sure].mean()) if sure.any() else None,
     }
     if any(faces.groups):
@@ -196,7 +217,7 @@ def measure(model: ExpressionModel, faces: RealFaces, found_by: str) -> tuple[di
         edges = np.quantile(values, (1 / 3, 2 / 3))
         third = np.searchsorted(edges, values)
         scores[f"by_{name}"] = [float(is_right[third == k].mean()) for k in range(3) if (third == k).any()]
-    return scores, answers
+    return scores
 
 
 def _with_missed(confusion: npt.NDArray[np.int64], missed: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -240,7 +261,7 @@ def show(results: dict[str, dict[str, Any]]) -> Table:
             "" if found["mean_recall"] is None else f"{100 * found['mean_recall']:.1f}",
             " ".join(f"{label[:3]} {100 * value:.0f}" for label, value in found["recalls"].items()),
             " ".join(f"{label[:3]} {100 * value:.1f}" for label, value in found["auc"].items()),
-            f"{100 * found['certain']:.0f}",
+            "" if found["certain"] is None else f"{100 * found['certain']:.0f}",
             "" if found["certain_error"] is None else f"{100 * found['certain_error']:.1f}",
         )
     return table
@@ -271,6 +292,17 @@ def run(options: Options) -> None:
                     write_png(
                         options.sheets / f"{title.replace(', ', '-')}.png", _sheet(model, faces, answers)
                     )
+    for tool in tools(fer=options.fer, face_api=options.face_api, out=options.out, core=options.core):
+        for make in SETS:
+            if make is photographs:
+                continue
+            faces = make(options.shared)
+            pictures = np.stack([rgb_picture(faces.root, locator) for locator, _ in faces.rows])
+            probabilities = tool.classify(pictures, faces.name)
+            everybody = np.arange(len(faces.rows))
+            results[f"{tool.name}, given, {faces.name}"] = scores_of(
+                FERPLUS.labels, faces, everybody, probabilities, None
+            )
     console.print(show(results))
     with atomic_write(options.out / "scores.json") as temporary:
         temporary.write_text(json.dumps(results, indent=2))

@@ -1,4 +1,4 @@
-"""What the card says beyond FERPlus: priors, certainty, picture formats, groups; one command for a new model.
+"""What the card says beyond FERPlus: priors, certainty, votes, formats, groups; one command for a new model.
 
     python -m benchmarks.model_card --shared ../shared/data --ferplus store --out runs/card \
         --card src/halfsmile/predict/models/CARD.md
@@ -17,7 +17,7 @@ from pathlib import Path
 import tyro
 from benchmarks.model_card.answers import answers_of
 
-from benchmarks.model_card import confidence, formats, groups, priors
+from benchmarks.model_card import confidence, formats, groups, intensity, priors
 from halfsmile.export.recalibrate import recalibrate
 from halfsmile.predict.model import ExpressionModel, read_model
 from halfsmile.utils.files import atomic_write
@@ -66,6 +66,7 @@ def run(options: Options) -> str:
             "",
             *priors.in_words(answers, model.facts),
             *confidence.in_words(answers, model.facts),
+            *intensity.in_words(answers, model.facts, options.shared),
             *formats.in_words(changes),
             *groups.in_words(views, model.labels, model.threshold),
         ]

@@ -33,12 +33,14 @@ class SetAnswers:
         logits: (N, classes) up to a constant of each face, of those that were found.
         targets: (N,) of those.
         missed: Targets of those that were not found, which count as wrong.
+        rows: (N,) which faces of the set they are; None where nobody asks.
     """
 
     name: str
     logits: Floats
     targets: Ints
     missed: Ints
+    rows: Ints | None = None
 
     def probabilities(self, temperature: float, ratio: Floats | None = None) -> Floats:
         """(N, classes) at a temperature, each class as many times more likely as ``ratio`` says."""
@@ -99,7 +101,7 @@ def _kept(
     with np.load(path) as kept:
         rows, probabilities = kept["rows"], kept["probabilities"].astype(np.float64)
     logits = model.temperature * np.log(probabilities.clip(1e-12))
-    return SetAnswers(name, logits, targets[rows], np.delete(targets, rows))
+    return SetAnswers(name, logits, targets[rows], np.delete(targets, rows), rows)
 
 
 def in_order(answers: dict[str, SetAnswers], names: Sequence[str]) -> list[SetAnswers]:

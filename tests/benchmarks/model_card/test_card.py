@@ -29,7 +29,13 @@ def test_only_what_lies_between_the_marks_is_replaced(tmp_path: Path) -> None:
 
 def test_the_card_of_the_box_tells_what_was_measured() -> None:
     measured = CARD.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
-    for title in ("### Priors", "### Certainty", "### Gray, 16-bit and color pictures", "### By group"):
+    for title in (
+        "### Priors",
+        "### Certainty",
+        "### Votes and intensity",
+        "### Gray, 16-bit and color pictures",
+        "### By group",
+    ):
         assert title in measured
 
 
