@@ -7,18 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks.ferplus_table import TITLES, Arguments, Row, main, recipe_of, runs
+from benchmarks.ferplus_rows import LEVERS, ROWS, all_rows, shares_stages
+from benchmarks.ferplus_table import Arguments, main, recipe_of, runs
 from tests.data.layouts import write_ferplus
 
 from benchmarks import ferplus_table
+from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.serialize import to_json
+from halfsmile.runs.settings import differences
 
 
-def arguments(folder: Path, *rows: Row, seeds: tuple[int, ...] = (0,)) -> Arguments:
+def arguments(folder: Path, *rows: str, seeds: tuple[int, ...] = (0,)) -> Arguments:
     return Arguments(data=folder / "data", out=folder / "out", rows=rows, seeds=seeds, preset="tiny")
 
 
-def short(row: Row, labels: str, seed: int, asked: Arguments) -> Recipe:
+def short(row: str, labels: str, seed: int, asked: Arguments) -> Recipe:
     """The recipe of a row with a step or two a stage."""
     recipe = recipe_of(row, labels, seed, asked)
     recipe = replace(recipe, held_out=0.0, finetune=replace(recipe.finetune, epochs=1, batch_size=8))
@@ -37,7 +41,7 @@ def test_the_first_seed_comes_before_the_others(tmp_path: Path) -> None:
 
 def test_rows_differ_in_what_their_titles_say(tmp_path: Path) -> None:
     asked = arguments(tmp_path, "scratch")
-    made = {row: recipe_of(row, "10%", 0, asked) for row in TITLES}
+    made = {row: recipe_of(row, "10%", 0, asked) for row in ROWS}
     assert made["scratch"].pretrain is None
     assert made["scratch"].semi is None
     assert made["face"].semi is None
@@ -46,18 +50,63 @@ def test_rows_differ_in_what_their_titles_say(tmp_path: Path) -> None:
     assert (made["plain"].finetune.mixing, made["facemix"].finetune.mixing) == ("none", "facemix")
     assert made["plain"].init == made["facemix"].init == str(asked.folder("ssfer", "10%", 0))
     assert made["face-ssfer"].finetune == made["face"].finetune
+    assert made["plain"].semi is made["facemix"].semi is None
+    for seed in (0, 2):
+        semi = recipe_of("student", "10%", seed, asked).semi
+        assert semi is not None
+        assert isinstance(semi.method, NoisyStudent)
+        assert semi.method.teachers == (str(asked.folder("face-ssfer", "10%", seed)),)
+
+
+@pytest.mark.parametrize("lever", LEVERS)
+def test_a_lever_is_pulled_alone_on_top_of_its_row(tmp_path: Path, lever: str) -> None:
+    asked = arguments(tmp_path, lever)
+    base, found = recipe_of("face-ssfer", "10%", 0, asked), recipe_of(lever, "10%", 0, asked)
+    changed = {name.partition(" (")[0] for name in differences(to_json(base), to_json(found))}
+    parts = {setting.partition("=")[0].split(".")[0] for setting in LEVERS[lever]}
+    assert {name.split(".")[0] for name in changed} == parts
+    assert shares_stages(asked.known[lever]) is (lever != "sqrt")
+
+
+def test_levers_of_ones_own(tmp_path: Path) -> None:
+    rows = all_rows(["hot: semi.optim.learning_rate=0.5 tune=yes"], base="ssfer")
+    assert rows["hot"].base == "ssfer"
+    assert rows["hot"].settings == ("semi.optim.learning_rate=0.5", "tune=yes")
+    for wrong, message in (
+        ("hot", "is written"),
+        ("a b: flip=no", "is written"),
+        ("tune: flip=no", "already"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            all_rows([wrong], base="ssfer")
+    with pytest.raises(ValueError, match="--base must be one of"):
+        all_rows([], base="hot")
+    with pytest.raises(ValueError, match="There is no row 'cold'"):
+        arguments(tmp_path, "cold")
 
 
 def test_each_row_gets_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_ferplus(tmp_path / "data", train=6, test=2)
     options = ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out"), "--preset", "tiny"]
-    options += ["--labels", "50%", "--rows", "scratch", "face-ssfer"]
+    options += ["--labels", "50%", "--rows", "scratch", "face-ssfer", "prior", "student"]
+    options += ["--official", str(tmp_path / "data")]
     monkeypatch.setattr("sys.argv", ["ferplus_table.py", *options])
     monkeypatch.setattr(ferplus_table, "recipe_of", short)
     main()
     text = (tmp_path / "out" / "table.md").read_text()
     lines = [line for line in text.splitlines() if line.startswith("| ")][2:]
-    assert [line.split(" | ")[0] for line in lines] == [f"| {TITLES['scratch']}", f"| {TITLES['face-ssfer']}"]
+    titles = [ROWS["scratch"].title, ROWS["face-ssfer"].title, "face-ssfer + prior_shift=0.2"]
+    titles.append(ROWS["student"].title)
+    assert [line.split(" | ")[0] for line in lines[:4]] == [f"| {title}" for title in titles]
+    assert [bool(line.split(" | ")[-1].strip(" |")) for line in lines[:4]] == [False, False, True, False]
+    taken = json.loads((tmp_path / "out" / "prior-50-0" / "semi" / "result.json").read_text())
+    assert taken["taken_from"] == str(tmp_path / "out" / "face-ssfer-50-0")
+    scored = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(scored) == 10  # five rules, two test sets
+    assert all(" 32 of 32 " in line or " 16 of 16 " in line for line in scored)
+    own = [line for line in scored if "argmax`" in line and "PublicTest" in line]
+    last = json.loads((tmp_path / "out" / "student-50-0" / "metrics.json").read_text())["final"]
+    assert f"{100 * last['accuracy']:.2f}" in own[0]
     final = json.loads((tmp_path / "out" / "face-ssfer-50-0" / "metrics.json").read_text())["final"]
     assert f"{100 * final['accuracy']:.2f}" in lines[1]
     assert "(neu hap sur sad ang dis fea con)" in text
@@ -65,4 +114,7 @@ def test_each_row_gets_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     before = weights.stat().st_mtime_ns
     main()
     assert weights.stat().st_mtime_ns == before
+    assert (tmp_path / "out" / "table.md").read_text() == text
+    monkeypatch.setattr("sys.argv", ["ferplus_table.py", *options, "--finished", "--seeds", "0", "7"])
+    main()
     assert (tmp_path / "out" / "table.md").read_text() == text
