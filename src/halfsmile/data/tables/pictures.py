@@ -97,14 +97,14 @@ def _found(
     for image in images:
         found: str | None = image
         if image not in there and not (base.is_dir() and _is_there(base, image)):
-            path = unquote(image)
-            last = PurePosixPath(path)
+            wanted = unquote(image)
+            last = PurePosixPath(wanted)
             ends = by_end.get(last.name.casefold()) or [
                 name for ending in _ENDINGS for name in by_stem.get(f"{_stem(last)}{ending}".casefold(), ())
             ]
             if not ends and last.name.isdecimal():
                 ends = by_number[last.name.lstrip("0")]
-            found = path if path in there else _best(path, ends)
+            found = wanted if wanted in there else _best(wanted, ends)
             if found is None:
                 missing.append(image)
             else:
