@@ -109,6 +109,18 @@ def test_a_command_that_does_not_exist_is_answered_with_those_that_do(
         assert known in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", ["None", "foo"])
+def test_a_word_that_an_option_does_not_know_is_answered_with_those_that_it_does(
+    word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["data", "split", "d", "--out", "o", "--by"], ["evaluate", "--classes"]):
+        with pytest.raises(SystemExit):
+            main([*arguments, word])
+        told = re.sub(r"[│\s]+", " ", capsys.readouterr().err)
+        assert f"invalid choice '{word}'" in told
+        assert "'None'" not in told.partition("Expected one of")[2]
+
+
 def test_a_command_alone_shows_what_may_follow(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments, known in (([], "pseudo-label"), (["data"], "verify"), (["abaw"], "submit")):
         with pytest.raises(SystemExit):

@@ -21,6 +21,7 @@ from halfsmile.cli.demo import Demo
 from halfsmile.cli.evaluate import Compare, Evaluate, Report
 from halfsmile.cli.export import ExportRun
 from halfsmile.cli.label import Label
+from halfsmile.cli.options import REGISTRY
 from halfsmile.cli.predict import Predict
 from halfsmile.cli.pseudo_label import PseudoLabel
 from halfsmile.cli.serve import Serve
@@ -83,7 +84,9 @@ def _parse(given: Sequence[str]) -> Any:
         word = rest.pop(0)
         name, about = f"{name} {word}", _about(commands[word])
         if word not in ACTIONS:
-            return tyro.cli(commands[word], prog=name, description=about, args=rest, config=_OPTIONS)
+            return tyro.cli(
+                commands[word], prog=name, description=about, args=rest, config=_OPTIONS, registry=REGISTRY
+            )
         commands = ACTIONS[word]
     choices = tuple(
         Annotated[command, tyro.conf.subcommand(word, description=_about(command).partition("\n\n")[0])]

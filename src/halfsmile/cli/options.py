@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 Model = Annotated[
     Path | None, tyro.conf.arg(metavar="MODEL", help_behavior_hint="(default: the model in the box)")
@@ -62,3 +64,34 @@ def require_paths(**paths: Path | Sequence[Path] | None) -> None:
         for path in (found,) if isinstance(found, Path) else found or ():
             if not path.exists():
                 raise ValueError(f"--{name.replace('_', '-')}: {path} does not exist.")
+
+
+REGISTRY = ConstructorRegistry()
+"""How the parser reads what it would read otherwise."""
+
+
+@REGISTRY.primitive_rule
+def optional_choice(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """One of several words where nothing may be said, too: then ``None`` is no word.
+
+    Args:
+        info: The type of an option.
+
+    Returns:
+        How it is read; None for other types.
+    """
+    parts = get_args(info.type)
+    kinds = [part for part in parts if part is not NoneType]
+    if get_origin(info.type) not in (Union, UnionType) or len(kinds) != 1 or len(parts) != 2:
+        return None
+    if get_origin(kinds[0]) is not Literal:
+        return None
+    words = {str(word): word for word in get_args(kinds[0])}
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="{" + ",".join(words) + "}",
+        instance_from_str=lambda given: words[given[0]],
+        is_instance=lambda value: value is None or value in words.values(),
+        str_from_instance=lambda value: [str(value)],
+        choices=tuple(words),
+    )
