@@ -73,8 +73,9 @@ def say_without_split(manifest: Manifest) -> None:
     """Say how many labeled rows no training and no test will take."""
     if count := manifest.without_split():
         say(
-            f"{count:,} labeled rows have no split, so training and testing leave them out; give them one, "
-            "for example with --split train of `halfsmile data import` or `data merge`."
+            f"{count:,} labeled rows have no split, so training and testing leave them out; give them one: "
+            "--split train of `halfsmile data import` or `data merge` beside data with a test split, else "
+            "`halfsmile data split … --test 20%` or --test 20% of `halfsmile train`."
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from halfsmile.cli.data_options import PUBLISHED, Reading
+from halfsmile.cli.data_options import PUBLISHED, OptionalShare, Reading, say, share
 from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Paths, Text, require_paths
 from halfsmile.cli.setting_names import require_settings
@@ -22,6 +22,7 @@ from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console
 
 if TYPE_CHECKING:
+    from halfsmile.data.manifest import Manifest
     from halfsmile.data.split import LabelBudget
     from halfsmile.recipes.config import Recipe
 
@@ -167,7 +168,9 @@ class Train(Reading):
             so that variants of a later stage need not repeat the earlier ones.
         folds: Cross-validate: train once for each of so many folds of the labeled faces, tested on the one
             left out. The report has mean and standard deviation; splits of the data count for nothing.
-        by: With --folds, keep all faces of a person or a video in one fold.
+        test: Where the data have no test split: put such a share of each class apart to test on (20%). The
+            draw is the same with every --seed, and the list with it is kept beside the run.
+        by: With --test or --folds, keep all faces of a person or a video in one part.
         last_stage: Stop after this stage (METHOD --help says what they do); a later call without it goes on.
         device: Where to compute.
         threads: Threads on the processor: as many as are fast when the run begins, which on a busy machine
@@ -197,6 +200,7 @@ class Train(Reading):
     folds: Annotated[
         int | None, tyro.conf.arg(metavar="N", help_behavior_hint="(default: the data's own splits)")
     ] = None
+    test: OptionalShare = None
     by: Annotated[
         Literal["person", "video"] | None,
         tyro.conf.arg(metavar="{person,video}", help_behavior_hint="(default: face by face)"),
@@ -225,7 +229,11 @@ class Train(Reading):
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
 
-        if self.is_said():
+        if self.test is not None and self.folds is not None:
+            raise ValueError("Folds are tested on one by one: leave --test away, or --folds.")
+        if self.by is not None and self.folds is None and self.test is None:
+            raise ValueError("--by says how a test split or folds are drawn: give --test or --folds, too.")
+        if self.is_said() or self.test is not None:
             self._with_list()
             return
         if self.folds is not None:
@@ -302,10 +310,14 @@ class Train(Reading):
         from halfsmile.data.manifest import Manifest
 
         plain = replace(self, layout=None, columns=(), label_names=(), box=None, splits=(), from_names=None)
-        if (published := PUBLISHED.get(self.layout)) and not self.reader_options().keys() - {"rule"}:
+        published = PUBLISHED.get(self.layout)
+        if published and self.test is None and not self.reader_options().keys() - {"rule"}:
             replace(plain, data_set=self.data_set or published).run()
             return
         manifest = self.read(self.data)
+        if self.test is not None:
+            manifest = self._with_test(manifest)
+            plain = replace(plain, test=None, by=None)
         if self.out is None:
             with TemporaryDirectory() as folder:
                 manifest.save(Path(folder) / "list.parquet")
@@ -325,6 +337,28 @@ class Train(Reading):
                 path.unlink(missing_ok=True)
             raise
         make_console().print(f"The data were read from {self.data} and kept as {path}", soft_wrap=True)
+
+    def _with_test(self, manifest: Manifest) -> Manifest:
+        """The data with a test split that is drawn of them.
+
+        Raises:
+            ValueError: If they have one, or none can be drawn.
+        """
+        from halfsmile.data.folds import draw_splits
+
+        tested = [
+            label
+            for split, label in zip(manifest.column("split"), manifest.column("label"), strict=True)
+            if split == "test"
+        ]
+        if any(tested):
+            raise ValueError(
+                f"{self.data} has a test split of {len(tested):,} rows: leave --test away. To draw another: "
+                f"`halfsmile data split {self.data} --test {self.test} --again --out list.parquet`"
+            )
+        if self.by is None and any(manifest.column("person")):
+            say("People are known: --by person keeps each in one part, without which scores are too good.")
+        return draw_splits(manifest, test=share(self.test), by=self.by, again=bool(tested))
 
     def _cross_validate(self) -> None:
         """Train each fold and show mean and standard deviation."""

@@ -75,8 +75,9 @@ def read_data(
     manifest = read_stills(protocol, data) if videos is None else videos.manifest
     train, test = manifest.split("train"), manifest.split(*protocol.test_splits)
     known = np.flatnonzero(test.class_indices() >= 0) if manifest.taxonomy is not None else np.arange(0)
-    if len(known) < len(test):
-        note = f"{len(test) - len(known)} test rows have no label and were left out."
+    bare = len(test) - len(known)
+    if bare:
+        note = f"{bare:,} test rows have no label and were left out."
         train = train if videos is not None else replace(train, notes=(*train.notes, note))
         test = test.take(known)
     without = manifest.table["split"].null_count
@@ -87,12 +88,14 @@ def read_data(
             "--columns label=COLUMN."
         )
     if not len(train) or not len(test):
-        lacking = f", and {without:,} rows without a split" if without else ""
+        lacking = f", {bare:,} test rows without a label" if bare else ""
+        lacking += f", and {without:,} rows without a split" if without else ""
         raise ValueError(
             f"{data} has {len(train):,} training and {len(test):,} test rows "
-            f"({', '.join(protocol.test_splits)}){lacking}; both are needed. To draw a test split: "
-            f"`halfsmile data split {data} --test 20% --out list.parquet` (--by person where people are "
-            "known), then --data list.parquet; to cross-validate: --folds 5. Class folders are laid out as "
+            f"({', '.join(protocol.test_splits)}){lacking}; both are needed. To put a part of the labeled "
+            "faces apart to test on: add --test 20% (--by person where people are known), or write the draw as "
+            f"a list by `halfsmile data split {data} --test 20%{' --again' if bare else ''} --out list.parquet` "
+            "and give that; to cross-validate: --folds 5. Class folders are laid out as "
             "train/<label>/… and test/<label>/…"
             + (" To test on the validation split: --set protocol.test_splits=valid." if has_valid else "")
             + (LABELS_OF_A_MODEL.format(data) if without == len(manifest) and without else "")

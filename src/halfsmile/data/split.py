@@ -91,8 +91,8 @@ class LabelBudget:
         if empty:
             raise ValueError(
                 f"A budget of {amount} leaves the classes {empty} without a label: the training data has no "
-                f"face of them. Counts: {manifest.counts()}. Add faces, or use a taxonomy without these "
-                "classes."
+                f"face of them. Counts: {manifest.counts()}. Add faces, or leave these classes out "
+                f"where the data are read: --label-names {empty[0]}=none."
             )
         parsed.require_classes(manifest.counts())
         wanted = np.array([parsed.of_class(n, name) for name, n in manifest.counts().items()])

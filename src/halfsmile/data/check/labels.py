@@ -107,7 +107,9 @@ def splits(subject: Subject) -> Iterator[Finding]:
     elif None in values:
         number = subject.manifest.column("split").count(None)
         yield Finding(
-            f"Rows without a split, while others have one: {number:,}.", "Give all rows a split, or none."
+            f"Rows without a split, while others have one: {number:,}.",
+            "They take no part in training or testing. Say what folders or the values of a column mean by "
+            "--splits NAME=test, or draw splits of all: `halfsmile data split … --test 20% --again`.",
         )
     elif "test" not in values or "train" not in values:
         lacking = " and ".join(f"no {name} split" for name in ("train", "test") if name not in values)

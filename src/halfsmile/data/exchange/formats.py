@@ -67,7 +67,8 @@ def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> E
     if len(with_split) > 1:
         missing = sum(s is None for label, s in zip(labels, splits, strict=True) if label is not None)
         raise ValueError(
-            f"{missing} labeled rows have no split and the others have one: give all of them one, or none."
+            f"{missing} labeled rows have no split and the others have one: give all of them one, "
+            "by --splits NAME=test or `halfsmile data split … --test 20% --again`, or none."
         )
     for label in manifest.taxonomy.labels if manifest.taxonomy else ():
         if "/" in label or "\\" in label or label.startswith(".") or not label:
