@@ -90,13 +90,13 @@ def read_data(
     if not len(train) or not len(test):
         lacking = f", {bare:,} test rows without a label" if bare else ""
         lacking += f", and {without:,} rows without a split" if without else ""
+        split = f"`halfsmile data split {data} --test 20%{' --again' if bare else ''} --out list.parquet`"
         raise ValueError(
             f"{data} has {len(train):,} training and {len(test):,} test rows "
             f"({', '.join(protocol.test_splits)}){lacking}; both are needed. To put a part of the labeled "
-            "faces apart to test on: add --test 20% (--by person where people are known), or write the draw as "
-            f"a list by `halfsmile data split {data} --test 20%{' --again' if bare else ''} --out list.parquet` "
-            "and give that; to cross-validate: --folds 5. Class folders are laid out as "
-            "train/<label>/… and test/<label>/…"
+            "faces apart to test on: add --test 20% (--by person where people are known), or write the draw "
+            f"as a list by {split} and give that; to cross-validate: --folds 5. Class folders are laid out "
+            "as train/<label>/… and test/<label>/…"
             + (" To test on the validation split: --set protocol.test_splits=valid." if has_valid else "")
             + (LABELS_OF_A_MODEL.format(data) if without == len(manifest) and without else "")
         )

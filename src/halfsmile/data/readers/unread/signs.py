@@ -17,7 +17,7 @@ from halfsmile.data.readers.words import expression_of, is_unlabeled, misspelt, 
 from halfsmile.data.tables.columns import looks_like
 
 TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".xls", ".ods", ".mat", ".pkl", ".pickle",
-          ".npy", ".npz", ".feather", ".arff", ".sav", ".dta", ".rds", ".db", ".sqlite", ".sqlite3",
+          ".npy", ".npz", ".feather", ".arff", ".sav", ".dta", ".rds", ".sqlite", ".sqlite3",
           ".csv.gz", ".tsv.gz", ".jsonl.gz", ".json.gz")  # fmt: skip
 """Files that hold labels more often than not."""
 DOCUMENTS = (".txt", ".json", ".xml", ".yaml", ".yml", ".parquet")
