@@ -64,3 +64,12 @@ def test_the_share_of_a_film_tells_what_is_left(clock: list[float]) -> None:
 def test_where_nothing_says_how_much_is_left_no_time_is_made_up(clock: list[float]) -> None:
     assert left_of_a_film(clock, [0.0, 0.0]) == ["processing: 0/1  film.mp4"] * 2
     assert "0.0 min left" in left_of_a_film(clock, [1.7])[0], "a film may be longer than it says"
+
+
+def test_what_is_loaded_before_the_first_part_is_not_counted_for_the_others(clock: list[float]) -> None:
+    out = io.StringIO()
+    with Progress("faces", total=12, console=Console(file=out, width=120)) as shown:
+        for seconds in (12.0, *[6.0] * 11):
+            clock[0] += seconds
+            shown.advance(1)
+    assert out.getvalue().splitlines()[0].endswith("faces: 2/12    1.0 min left"), "ten parts of six seconds"

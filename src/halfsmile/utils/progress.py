@@ -36,6 +36,7 @@ class Progress:
         self.console = console or make_console(stderr=True)
         self._start, self._first = time.monotonic(), done
         self._line = self._start
+        self._warm: tuple[float, float] | None = None
         self._bar = RichProgress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -71,6 +72,7 @@ class Progress:
         self.done += parts
         done = min(self.done + min(max(share, 0.0), 1.0), self.total)
         now = time.monotonic()
+        warm, self._warm = self._warm, self._warm or ((now, done) if done > self._first else None)
         if not self.active or now - self._start < QUIET_SECONDS:
             return
         if self.console.is_terminal:
@@ -82,6 +84,8 @@ class Progress:
             self._line = now
             shown = f"{self.title}: {self.done}/{self.total}  {note}"
             if done > self._first:
-                left = (now - self._start) / (done - self._first) * (self.total - done)
+                # the first part also takes what is loaded before it, which no other part takes again
+                since, first = warm if warm is not None and done > warm[1] else (self._start, self._first)
+                left = (now - since) / (done - first) * (self.total - done)
                 shown += f"  {left / 60:.1f} min left"
             self.console.print(shown, soft_wrap=True)
