@@ -229,10 +229,6 @@ class Train(Reading):
         from halfsmile.data.split import LabelBudget
         from halfsmile.recipes.resolve import resolve
 
-        if self.test is not None and self.folds is not None:
-            raise ValueError("Folds are tested on one by one: leave --test away, or --folds.")
-        if self.by is not None and self.folds is None and self.test is None:
-            raise ValueError("--by says how a test split or folds are drawn: give --test or --folds, too.")
         if self.is_said() or self.test is not None:
             self._with_list()
             return
@@ -281,8 +277,10 @@ class Train(Reading):
         """Refuse what does not go together, or is out of range, before anything slow is imported."""
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"--threads must be at least 1, found {self.threads}.")
-        if self.by is not None and self.folds is None:
-            raise ValueError("--by says how folds are drawn: give --folds, too.")
+        if self.test is not None and self.folds is not None:
+            raise ValueError("Folds are tested on one by one: leave --test away, or --folds.")
+        if self.by is not None and self.folds is None and self.test is None:
+            raise ValueError("--by says how a test split or folds are drawn: give --test or --folds, too.")
         given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.reuse)
         if self.folds is not None and (self.out is None or any(given) or self.last_stage != LAST_STAGE):
             raise ValueError(
