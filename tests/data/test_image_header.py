@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from halfsmile.data.decode import decode
-from halfsmile.data.image_header import heif_kind, image_size
+from halfsmile.data.image_header import heif_kind, image_size, tiff_pages
 
 
 def encoded(width: int, height: int, file_format: str, mode: str = "RGB", **options: Any) -> bytes:
@@ -86,6 +86,20 @@ def test_the_brand_tells_heic_and_avif_from_videos() -> None:
     assert heif_kind(b"\0\0\0\x1cftypisom") is None
     assert heif_kind(b"\0\0\0\x1cftyp") is None
     assert heif_kind(b"heicheicheic") is None
+
+
+def test_pages_of_a_tiff_are_counted_and_told_of() -> None:
+    more = [Pillow.new("RGB", (8, 6)) for _ in range(2)]
+    pages = encoded(8, 6, "TIFF", save_all=True, append_images=more)
+    assert (tiff_pages(encoded(8, 6, "TIFF")), tiff_pages(pages), tiff_pages(encoded(8, 6, "PNG"))) == (
+        1,
+        3,
+        0,
+    )
+    assert tiff_pages(pages[:9]) == tiff_pages(b"II*\0\4\0\0\0") == 0
+    problems: list[str] = []
+    assert decode(pages, "scan.tif", problems=problems).shape == (6, 8, 3)
+    assert problems == ["scan.tif: it has 3 pages; the first was taken."]
 
 
 starts = [b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBPVP8 ", b"GIF8", b"BM", b"II*\0", b"MM\0+",

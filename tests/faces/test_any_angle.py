@@ -10,7 +10,7 @@ import pytest
 
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
-from halfsmile.faces.align import alignment
+from halfsmile.faces.align import alignment, move
 from halfsmile.faces.any_angle import AnyAngle, turned_back
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.mtcnn import Mtcnn
@@ -50,6 +50,55 @@ def test_faces_are_found_as_upright_at_any_angle(make: type[YuNet] | type[Mtcnn]
     assert len(off) >= 17
     assert np.mean(np.array(off) < 30) > 0.8
     assert np.median(off) < 10
+
+
+@pytest.mark.parametrize("make", [YuNet, Mtcnn])
+def test_landmarks_of_tilted_faces_lie_where_they_lie_upright(make: type[YuNet] | type[Mtcnn]) -> None:
+    """Off by a fraction of the distance of the eyes; as a detector sets them, by half of it and more."""
+    faces = generate(2, size=320, seed=0, people=2, difficulty=0.2)
+    detector = AnyAngle(make(threads=1))
+    off = []
+    for image in faces.images:
+        canvas = cv2.copyMakeBorder(image, 140, 140, 140, 140, cv2.BORDER_REPLICATE)
+        ((upright,),) = detector.detect([canvas])
+        assert upright.landmarks is not None
+        for angle in (60, 240):
+            matrix = cv2.getRotationMatrix2D((300, 300), -angle, 1)
+            turned = cv2.warpAffine(canvas, matrix, (600, 600), borderMode=cv2.BORDER_REPLICATE)
+            ((face,),) = detector.detect([np.asarray(turned, np.uint8)])
+            assert face.landmarks is not None
+            away = face.landmarks - move(upright.landmarks, np.asarray(matrix, np.float64))
+            off.append(np.hypot(*away.T).mean() / np.hypot(*(upright.landmarks[1] - upright.landmarks[0])))
+    assert np.median(off) < 0.1
+    assert max(off) < 0.25
+
+
+def test_small_tilted_faces_are_aligned_upright() -> None:
+    """YuNet sets their landmarks as if they hardly leaned, 40 degrees off."""
+    detector, off = AnyAngle(YuNet(threads=1)), []
+    for image in generate(8, size=90, seed=0, people=24, difficulty=0.2).images:
+        canvas = cv2.copyMakeBorder(image, 60, 60, 60, 60, cv2.BORDER_REPLICATE)
+        for angle in (-40, 40):
+            matrix = cv2.getRotationMatrix2D((105, 105), -angle, 1)
+            turned = cv2.warpAffine(canvas, matrix, (210, 210), borderMode=cv2.BORDER_REPLICATE)
+            for face in detector.detect([np.asarray(turned, np.uint8)])[0][:1]:
+                aligned = alignment(face)
+                off.append(abs(angle + np.degrees(np.arctan2(aligned[1, 0], aligned[0, 0]))))
+    assert len(off) >= 14
+    assert np.median(off) < 15
+    assert np.mean(np.array(off) < 25) > 0.7
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_what_is_upright_in_a_turned_view_is_taken_as_it_is_there(scenes: Scenes, quarters: int) -> None:
+    image = scenes[0][0]
+    ((upright, *_),) = YuNet(threads=1).detect([image])
+    counting = Counting()
+    (found,) = AnyAngle(counting).detect([np.ascontiguousarray(np.rot90(image, -quarters))])
+    assert counting.pictures <= 4  # and no closer look
+    points = [turned_back(face, 4 - quarters, image).landmarks for face in found]
+    assert upright.landmarks is not None
+    assert min(np.abs(one - upright.landmarks).max() for one in points if one is not None) < 1
 
 
 def test_upright_pictures_are_looked_at_once(scenes: Scenes) -> None:

@@ -6,6 +6,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from tests.predict.conftest import film, scene, write_picture
 
@@ -113,6 +115,20 @@ def test_content_decides_in_folders_too(tree: Path) -> None:
     assert [Path(name).name for name, _ in found.ignored] == ["BM.txt"]
     one_by_one = find_sources(sorted((tree / "c").iterdir()))
     assert [(s.kind, s.name) for s in one_by_one.items] == [(s.kind, s.name) for s in found.items]
+
+
+def test_raw_files_of_cameras_say_what_to_do(tree: Path) -> None:
+    """They begin as a TIFF does, and hold a small preview."""
+    preview = cv2.imencode(".tiff", np.zeros((12, 16, 3), np.uint8))[1].tobytes()
+    for name in ("a.DNG", "b.cr2"):
+        (tree / "c" / name).parent.mkdir(exist_ok=True)
+        (tree / "c" / name).write_bytes(preview)
+    (tree / "c" / "scan.tif").write_bytes(preview)
+    found = find_sources([tree / "c"])
+    assert [Path(source.name).name for source in found.items] == ["scan.tif"]
+    assert all("develop it to JPEG or TIFF first" in reason for _, reason in found.ignored)
+    with pytest.raises(ValueError, match="develop it to JPEG or TIFF first"):
+        find_sources([tree / "c" / "a.DNG"])
 
 
 def test_heic_and_avif_are_pictures_that_say_why_they_are_not_read(tree: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from halfsmile.data.synthetic import generate
@@ -56,3 +57,14 @@ def test_a_face_in_its_picture_is_judged_as_it_would_be_aligned() -> None:
 def test_the_network_is_small_and_has_a_card() -> None:
     assert MODEL.stat().st_size < 50_000
     assert "Apache-2.0" in MODEL.with_name("UPRIGHT.md").read_text()
+
+
+def test_faces_that_lean_are_told_from_upright_ones() -> None:
+    upright = Upright()
+    gray = np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in crops(0)])
+    assert upright.leaning(gray[:0]).shape == (0,)
+    assert upright.leaning(gray).mean() < 0.2
+    for degrees in (-28, 28):
+        matrix = cv2.getRotationMatrix2D((23.5, 23.5), degrees, 1)
+        turned = [cv2.warpAffine(face, matrix, (48, 48), borderMode=cv2.BORDER_REPLICATE) for face in gray]
+        assert upright.leaning(np.stack(turned)).mean() > 0.8

@@ -92,6 +92,12 @@ def test_what_is_no_picture_is_told_with_what_to_do(given: Any, options: Any, sa
         read_picture(given, **options)
 
 
+@pytest.mark.parametrize("text", ["data:image/png;base64,iVBORw0K", "iVBORw0K" * 1000])
+def test_base64_is_told_from_a_path(text: str) -> None:
+    with pytest.raises(BadImageError, match=r"is no path. If it is a picture in Base64"):
+        read_picture(text)
+
+
 def test_a_folder_and_a_video_are_answered_with_the_method_for_them(tmp_path: Path) -> None:
     with pytest.raises(BadImageError, match="predict_many"):
         read_picture(tmp_path)

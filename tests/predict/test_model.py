@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
-from halfsmile.predict.model import ExpressionModel, read_model
+from halfsmile.predict.model import ExpressionModel, moved_views, read_model
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 
 onnx = pytest.importorskip("onnx")
@@ -306,3 +306,29 @@ def test_weights_of_a_training_point_to_the_export(tmp_path: Path, suffix: str) 
     (stage / f"model{suffix}").write_bytes(b"weights")
     with pytest.raises(ValueError, match=rf"`halfsmile export {tmp_path / 'run'} --stage semi` makes one"):
         read_model(stage / f"model{suffix}")
+
+
+def test_moved_views_are_the_face_and_four_moves_of_it() -> None:
+    disk = np.zeros((2, 101, 101, 1), np.uint8)
+    disk[:, 40:61, 30:51] = 200  # its center is right of and below where it would be turned about
+    views = moved_views(disk)
+    assert views[0] is disk
+    assert [view.shape for view in views] == [disk.shape] * 5
+    middles = [np.argwhere(view[0, :, :, 0] > 100).mean(0)[::-1] for view in views]
+    assert [round(float(x - middles[0][0])) for x, _ in middles[1:3]] == [2, -2]  # 0.05 of 36 / 112 of 101
+    assert middles[3][1] > middles[0][1] > middles[4][1]
+    areas = [(view[0] > 100).sum() for view in views]
+    assert areas[3] > areas[0] > areas[4]
+    np.testing.assert_array_equal(moved_views(np.full((1, 9, 9, 3), 7, np.uint8))[1], 7)
+
+
+def test_an_answer_for_moved_views_is_their_mean(file: Path) -> None:
+    model = ExpressionModel.load(file, threads=1)
+    mean = model.predict_moved(CROPS[:3])
+    views = [model.predict(view).probabilities for view in moved_views(CROPS[:3])]
+    np.testing.assert_allclose(mean.probabilities, np.mean(views, 0), rtol=1e-5)
+    np.testing.assert_allclose(mean.probabilities.sum(1), 1, rtol=1e-5)
+    said = model.predict(CROPS[:5])
+    changed = said.with_rows(np.array([1, 3, 4]), mean)
+    np.testing.assert_array_equal(changed.probabilities[[0, 2]], said.probabilities[[0, 2]])
+    np.testing.assert_array_equal(changed.features[[1, 3, 4]], mean.features)

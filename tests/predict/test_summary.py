@@ -43,7 +43,7 @@ def test_the_detector_is_named_and_unknown_certainty_is_told() -> None:
 def test_failures_are_told_by_reason_with_an_example() -> None:
     summary = PredictSummary(videos=1, frames=1000, people=1, without_face=1, skipped=3)
     summary.failures += [("[a].jpg", "empty"), ("b.jpg", "empty"), ("c.mp4", "no video")]
-    summary.ignored = (("d.txt", "no picture"),)
+    summary.ignored = (("d.txt", "no picture"), ("e.nef", "raw"), ("f.txt", "no picture"))
     summary.written.append(Path("out.csv"))
     shown = rendered(summary)
     for line in (
@@ -53,7 +53,8 @@ def test_failures_are_told_by_reason_with_an_example() -> None:
         "3 sources could not be read:",
         "  2 × empty (first: [a].jpg)",
         "  1 × no video (first: c.mp4)",
-        "1 file ignored, first d.txt (no picture).",
+        "3 files ignored, first d.txt (no picture).",
+        "  1 × raw",
         "Written: out.csv",
     ):
         assert line in shown.splitlines()

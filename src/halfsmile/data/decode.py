@@ -42,7 +42,7 @@ from halfsmile.data.containers.recordio import open_records
 from halfsmile.data.image_formats.cut_jpeg import FLAGS, decode_cut, is_cut
 from halfsmile.data.image_formats.heif import decode_heif
 from halfsmile.data.image_formats.png import inflates_too_far
-from halfsmile.data.image_header import heif_kind, image_size
+from halfsmile.data.image_header import heif_kind, image_size, tiff_pages
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.shards import LOCATOR, Shard
 
@@ -63,7 +63,7 @@ def read_image(root: Path, locator: str, *, problems: list[str] | None = None) -
         root: Folder or archive that the locator is relative to.
         locator: See the top of this module.
         problems: A JPEG whose end is missing is read as far as it goes, and this gets a sentence that says
-            so; if None, it is refused.
+            so; if None, it is refused. It also gets one where a TIFF has more pages than the first.
 
     Returns:
         RGB (H, W, 3) or grey (H, W, 1), uint8.
@@ -115,6 +115,8 @@ def decode(data: bytes, name: str, *, problems: list[str] | None = None) -> Imag
         raise BadImageError(f"{name}: {error}") from error
     if read is None:
         raise BadImageError(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
+    if problems is not None and (pages := tiff_pages(data)) > 1:
+        problems.append(f"{name}: it has {pages:,} pages; the first was taken.")
     pixels: npt.NDArray[Any] = read
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Literal
 
+_SUBFILE = 254  # the tag of a TIFF's picture whose lowest bit says that it is a reduced copy
 _PNM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,9})(?:\s|#[^\n]*\n)+(\d{1,9})")
 _JPEG2000_SIZE = b"\xff\x4f\xff\x51"
 _JPEG_FRAMES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
@@ -55,6 +56,29 @@ def heif_kind(data: bytes) -> Literal["still", "sequence"] | None:
         return None
     brand = data[8:12]
     return "still" if brand in _HEIF_STILLS else "sequence" if brand in _HEIF_SEQUENCES else None
+
+
+def tiff_pages(data: bytes) -> int:
+    """How many pictures a TIFF file holds one after the other, without reduced copies; 0 for all others.
+
+    Args:
+        data: The file.
+    """
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
+    if order is None:
+        return 0
+    pages, seen = 0, set[int]()
+    try:
+        (place,) = struct.unpack_from(f"{order}I", data, 4)
+        while place and place not in seen:
+            seen.add(place)
+            (entries,) = struct.unpack_from(f"{order}H", data, place)
+            tags = dict(struct.unpack_from(f"{order}H6xI", data, place + 2 + 12 * i) for i in range(entries))
+            pages += not tags.get(_SUBFILE, 0) & 1
+            (place,) = struct.unpack_from(f"{order}I", data, place + 2 + 12 * entries)
+    except struct.error:
+        pass
+    return pages
 
 
 def _png(data: bytes) -> tuple[int, int] | None:

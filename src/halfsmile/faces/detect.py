@@ -30,6 +30,7 @@ class Detection:
         box: (4,) left, top, right, bottom; reaches beyond the picture where the face does.
         landmarks: (5, 2) points x, y in the order of ``LANDMARKS``; None where only a box is known.
         score: The detector's confidence, 0 to 1.
+        upright: How likely the face stands upright once it is aligned, 0 to 1; None where nobody looked.
 
     Raises:
         ValueError: If the box is empty, a number is not finite, or a shape or the score is not as described.
@@ -38,6 +39,7 @@ class Detection:
     box: Floats
     landmarks: Floats | None = None
     score: float = 1.0
+    upright: float | None = None
 
     def __post_init__(self) -> None:
         box = np.array(self.box, np.float32)

@@ -39,6 +39,10 @@ VIDEO_SUFFIXES = frozenset(
     )
 )  # fmt: skip
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
+RAW_SUFFIXES = frozenset(
+    (".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
+)
+_RAW = "a camera's raw file, of which only the preview could be read; develop it to JPEG or TIFF first"
 _NOT_UTF8 = "the name is not UTF-8; rename it"
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
 _SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*=)[^&]*", re.IGNORECASE)
@@ -216,6 +220,8 @@ def _add_folder(found: _Search, root: Path) -> None:
             continue
         if name.lower().endswith(ARCHIVE_SUFFIXES):
             _add_archive(found, root / name, place)
+        elif place.suffix.lower() in RAW_SUFFIXES:
+            found.ignore(full, f"{place.suffix}: {_RAW}")
         elif (kind := _kind(root / name)) == "picture":
             found.add(MediaSource("picture", full, place, root, name))
         elif kind == "video":
@@ -230,6 +236,8 @@ def _add_file(found: _Search, path: Path) -> None:
         found.ignore(_shown(str(path)), _NOT_UTF8)
     elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
         _add_archive(found, path, place)
+    elif path.suffix.lower() in RAW_SUFFIXES:
+        found.ignore(str(path), _RAW)
     elif (kind := _kind(path)) == "video" or (kind is None and _is_video(path)):
         found.add(MediaSource("video", str(path), place))
     elif kind == "picture":

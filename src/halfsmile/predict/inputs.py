@@ -16,6 +16,7 @@ from halfsmile.data.preprocess import Image
 
 ChannelOrder = Literal["RGB", "BGR", "RGBA", "BGRA"]
 CHANNEL_ORDERS = ("RGB", "BGR", "RGBA", "BGRA")
+_LONGEST_PATH = 4096  # bytes, on the systems that allow most
 _SAMPLES_OF_PIL = {"1": "L", "L": "L", "LA": "L", "La": "L"}
 
 
@@ -55,6 +56,11 @@ def read_picture(
     """
     if channel_order not in CHANNEL_ORDERS:
         raise ValueError(f"channel_order is one of {', '.join(CHANNEL_ORDERS)}, found {channel_order!r}.")
+    if isinstance(picture, str) and (picture.startswith("data:") or len(picture) > _LONGEST_PATH):
+        raise BadImageError(
+            f"A text of {len(picture):,} characters that begins with {picture[:20]!r} is no path. If it is a "
+            'picture in Base64, give its bytes: base64.b64decode(text.rpartition(",")[2]).'
+        )
     if isinstance(picture, str | os.PathLike):
         return _read_path(os.fspath(picture)), os.fspath(picture)
     if isinstance(picture, bytes | bytearray | memoryview):

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -31,6 +32,8 @@ Floats = npt.NDArray[np.float32]
 INPUT = "images"
 OUTPUTS = ("probabilities", "logits", "features")
 BATCH = 64
+_EYES, _OFF = 36 / 112, 0.05  # distance of the eyes in the template, and how far off landmarks are in it
+_MOVES = ((1, 0, 1.0, 4), (-1, 0, 1.0, -4), (0, 1, 1.05, 0), (0, -1, 0.95, 0))  # x, y, scale, degrees
 _EXPORTED = (Path("export/model.onnx"), Path("model.onnx"))
 _WEIGHTS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
@@ -50,6 +53,13 @@ class Prediction:
     logits: Floats
     features: Floats
     turned: npt.NDArray[np.bool_] | None = None
+
+    def with_rows(self, rows: npt.NDArray[np.intp], other: Prediction) -> Prediction:
+        """The same, with what was said otherwise of the faces of some rows."""
+        changed = {name: getattr(self, name).copy() for name in OUTPUTS}
+        for name, values in changed.items():
+            values[rows] = getattr(other, name)
+        return replace(self, **changed)
 
     def rows(self) -> Iterator[tuple[Floats, Floats, bool]]:
         """Probabilities (classes,) and features (D,) of each face, and whether it may not stand upright."""
@@ -210,6 +220,47 @@ class ExpressionModel:
         if self._ratio is None:
             return found
         return replace(found, probabilities=reweigh(found.probabilities, self._ratio))
+
+    def predict_moved(self, crops: Crops, *, batch_size: int = BATCH) -> Prediction:
+        """The mean over slightly moved views of each face, for faces whose landmarks are less exact.
+
+        An answer that hangs on where exactly the face was cut out loses its certainty.
+
+        Args:
+            crops: As for :meth:`predict`.
+            batch_size: Likewise.
+        """
+        views = [self.predict(view, batch_size=batch_size) for view in moved_views(crops)]
+        parts = ([getattr(view, name) for view in views] for name in OUTPUTS)
+        probabilities, logits, features = (np.asarray(np.mean(part, axis=0), np.float32) for part in parts)
+        return Prediction(probabilities, logits, features)
+
+
+def moved_views(crops: Crops) -> list[Crops]:
+    """Aligned faces as they are, and moved as far as the landmarks of tilted ones are off.
+
+    Those are off by 0.05 of the distance of the eyes, half of them (docs/experiments.md, 2026-11-30).
+
+    Args:
+        crops: (N, S, S, C) uint8.
+
+    Returns:
+        Five of the same shape: as it is, moved to both sides, up, and down, also turned or scaled.
+    """
+    size = crops.shape[1]
+    shift = size * _EYES * _OFF
+    views = [crops]
+    for x, y, scale, degrees in _MOVES:
+        matrix = cv2.getRotationMatrix2D(((size - 1) / 2, (size - 1) / 2), degrees, scale)
+        matrix[:, 2] += x * shift, y * shift
+        moved = np.empty_like(crops)
+        for crop, view in zip(crops, moved, strict=True):
+            pixels = cv2.warpAffine(
+                crop, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
+            view[:] = pixels.reshape(view.shape)
+        views.append(moved)
+    return views
 
 
 def read_model(path: str | Path | None) -> tuple[bytes, str]:

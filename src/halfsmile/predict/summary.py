@@ -119,12 +119,15 @@ class PredictSummary:
                 first = next(name for name, text in self.failures if text == reason)
                 say(f"  {count:,} × {reason} (first: {first})", "yellow")
         if self.damaged:
-            say(f"{_plural(len(self.damaged), 'picture')} cut short and read as far as possible:", "yellow")
+            say(f"{_plural(len(self.damaged), 'picture')} read in part:", "yellow")
             for problem in self.damaged[:5]:
                 say(f"  {problem}", "yellow")
         if self.ignored:
             name, reason = self.ignored[0]
             say(f"{_plural(len(self.ignored), 'file')} ignored, first {name} ({reason}).", "yellow")
+            for text, count in Counter(text for _, text in self.ignored).most_common(6):
+                if text != reason:
+                    say(f"  {count:,} × {text}", "yellow")
         for note in self.notes:
             say(note, "yellow")
         for path in self.written:

@@ -184,7 +184,7 @@ def _name_expressions(
             predictor.crops(seen.frame.image, [face for _, face in faces])
             for seen, (faces, _) in zip(frames_together, placed, strict=True)
         ]
-        answers = predictor.answers(crops)
+        answers = predictor.answers(crops, [face for faces, _ in placed for _, face in faces])
         rows, first = iter(answers.rows()), 0
         for seen, (faces, odd) in zip(frames_together, placed, strict=True):
             frame = seen.frame

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from halfsmile.data.decode import BadImageError, decode
-from halfsmile.data.image_header import image_size
+from halfsmile.data.image_formats.heif import heif_size
+from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.given_table import NameWithFaces
@@ -164,12 +165,16 @@ def claimed_pixels(sent: Sent, most: int) -> int:
     Raises:
         BadImageError: If it is of no known format, its header is damaged, or it claims more.
     """
-    if not any(sent.data.startswith(magic) for magic in FORMATS):
+    is_heif = heif_kind(sent.data) == "still"
+    if not is_heif and not any(sent.data.startswith(magic) for magic in FORMATS):
         raise BadImageError(
             f"{sent.name}: not a picture that is read here ({len(sent.data):,} bytes); send JPEG, PNG, WebP, "
-            "GIF or BMP."
+            "GIF, BMP, or where the server has the extra 'heif' HEIC or AVIF."
         )
-    size = image_size(sent.data)
+    try:
+        size = heif_size(sent.data) if is_heif else image_size(sent.data)
+    except ValueError as error:
+        raise BadImageError(f"{sent.name}: {error}") from error
     if size is None or min(size) < 1:
         raise BadImageError(f"{sent.name}: damaged or cut short; its header gives no size.")
     width, height = size

@@ -26,6 +26,7 @@ from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.faces.align import template
 from halfsmile.faces.prepare.pipeline import PrepareSummary, prepare
 from halfsmile.faces.prepare.settings import Settings
+from halfsmile.faces.upright import Upright
 from halfsmile.faces.video.writer import write_video
 
 MTCNN = Settings(detector="mtcnn")
@@ -150,6 +151,24 @@ def test_selection(album: Path, tmp_path: Path) -> None:
     assert row["quality_size"] > 0.9, "the face of 150 pixels, not the one of 100"
     none = quietly([photo], tmp_path / "good", Settings(detector="mtcnn", min_quality=0.99))
     assert (none.faces, none.dropped["quality too low"]) == (0, 2)
+
+
+def test_faces_on_their_head_or_side_are_stored_upright(tmp_path: Path) -> None:
+    faces = generate(3, size=160, seed=3, people=3, first_person=700, difficulty=0.2)
+    for quarters, face in zip((0, 1, 2), faces.images, strict=True):
+        canvas = cv2.copyMakeBorder(face, 60, 60, 60, 60, cv2.BORDER_REPLICATE)
+        (tmp_path / f"{quarters}.png").write_bytes(
+            encode_png(np.ascontiguousarray(np.rot90(canvas, quarters)))
+        )
+    summary = quietly([tmp_path], tmp_path / "store", Settings(detector="yunet"))
+    rows = read_index(tmp_path / "store")[0].to_pylist()
+    assert [round(row["quality_roll"] / 90) % 4 for row in rows] == [0, 3, 2]
+    crops = np.stack([decode(FaceStore(tmp_path / "store").read(row), "face") for row in range(3)])
+    assert Upright().crops(crops).min() > 0.5
+    assert summary.turned == 2
+    console = Console(record=True, width=200)
+    summary.render(console)
+    assert "2 faces lay on a side or stood on their head" in console.export_text()
 
 
 def test_a_labeled_set_keeps_bytes_and_labels(tmp_path: Path) -> None:

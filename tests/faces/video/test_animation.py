@@ -60,3 +60,14 @@ def test_what_is_damaged_says_so(tmp_path: Path) -> None:
 def test_large_frames_are_refused(path: Path) -> None:
     with pytest.raises(BadVideoError, match="pixels"):
         list(frames(path, max_pixels=100))
+
+
+def test_an_animated_avif_gives_all_its_frames(tmp_path: Path) -> None:
+    """Its first picture is a stream of its own, too."""
+    pillow = pytest.importorskip("PIL.Image")
+    shades = [pillow.fromarray(np.full((48, 64, 3), shade, np.uint8)) for shade in (20, 120, 220)]
+    path = tmp_path / "a.avif"
+    shades[0].save(path, save_all=True, append_images=shades[1:], duration=100)
+    seen = [int(np.median(frame.image)) for frame in frames(path)]
+    assert len(seen) == 3
+    np.testing.assert_allclose(seen, (20, 120, 220), atol=4)

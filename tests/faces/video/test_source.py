@@ -13,7 +13,7 @@ from halfsmile.faces.video.source import MAX_PIXELS, BadVideoError, video_stream
 
 def container(*dispositions: Disposition, sound: bool = False) -> Any:
     video = [
-        SimpleNamespace(type="video", disposition=each, codec_context=object(), width=64, height=48)
+        SimpleNamespace(type="video", disposition=each, codec_context=object(), width=64, height=48, frames=0)
         for each in dispositions
     ]
     others = [SimpleNamespace(type="audio")] if sound else []

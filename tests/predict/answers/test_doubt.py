@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from tests.predict.conftest import FramedSquares, brightness_model, scene
 
 from halfsmile.data.synthetic import generate
+from halfsmile.faces.align import move
 from halfsmile.faces.detect import Detection
 from halfsmile.predict.answers.doubt import weighed
 from halfsmile.predict.model import ExpressionModel
@@ -42,7 +44,7 @@ def test_a_face_on_its_head_has_no_certain_answer(model: ExpressionModel) -> Non
     predictor = Predictor(model)
     crops = [predictor.crops(picture, [face]) for picture in (image, turned)]
     said = model.predict(np.concatenate(crops)).probabilities
-    upright, on_its_head = predictor.answers(crops).probabilities
+    upright, on_its_head = predictor.answers(crops, [face, face]).probabilities
     np.testing.assert_array_equal(upright, said[0])
     assert on_its_head.max() < 0.6 * said[1].max() + 0.4 / len(said[1])
     assert on_its_head.sum() == pytest.approx(1)
@@ -55,3 +57,17 @@ def test_what_stands_upright_is_answered_as_the_model_says(model: ExpressionMode
     mixed = weighed(prediction, np.array([0.0, 1.0], np.float32)).probabilities
     np.testing.assert_allclose(mixed[0], 1 / mixed.shape[1])
     np.testing.assert_array_equal(mixed[1], prediction.probabilities[1])
+
+
+def test_a_tilted_face_is_answered_with_the_mean_of_moved_views(model: ExpressionModel) -> None:
+    image = generate(1, size=160, seed=9, people=1, first_person=900, difficulty=0.1).images[0]
+    points = np.array([[54, 65], [106, 65], [80, 93], [59, 116], [101, 116]], np.float32)
+    matrix = np.asarray(cv2.getRotationMatrix2D((80, 80), -60, 1), np.float64)
+    turned = np.asarray(cv2.warpAffine(image, matrix, (160, 160), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    box = np.array([25, 10, 135, 150], np.float32)
+    faces = [Detection(box, points), Detection(box, move(points, matrix))]
+    predictor = Predictor(model)
+    crops = [predictor.crops(picture, [face]) for picture, face in zip((image, turned), faces, strict=True)]
+    upright, tilted = predictor.answers(crops, faces).probabilities
+    np.testing.assert_array_equal(upright, model.predict(crops[0]).probabilities[0])
+    np.testing.assert_allclose(tilted, model.predict_moved(crops[1]).probabilities[0], rtol=1e-6)

@@ -38,6 +38,7 @@ from halfsmile.utils.parallel.pool import OrderedPool, TaskError
 from halfsmile.utils.progress import Progress
 
 GROUP = 16  # pictures of a process's batch
+TURNED = 60.0  # degrees; people tilt their heads by less
 _SHOWN = 5
 
 
@@ -54,6 +55,8 @@ class PrepareSummary:
         without_face: Sources of this run that could be read and gave no face.
         left_out: Reason by source, of those that could not be read, in this run or before.
         dropped: Faces of this run that were not stored, by reason.
+        turned: Faces of this run that stood on their head or lay on a side in their picture, by more than
+            ``TURNED`` degrees; they are stored upright.
         problems: (video, what is wrong with it) of this run.
         notes: About the sources as a whole.
         has_videos: Whether there were videos among the sources.
@@ -73,6 +76,7 @@ class PrepareSummary:
     without_face: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
+    turned: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     has_videos: bool = False
@@ -97,6 +101,11 @@ class PrepareSummary:
             say(f"{self.without_face:,} of them show no face.")
         for reason, count in self.dropped.most_common():
             say(f"{count:,} faces were dropped: {reason}.")
+        if self.turned:
+            say(
+                f"{self.turned:,} faces lay on a side or stood on their head in their pictures and are "
+                "stored upright; quality_roll says how far they were turned."
+            )
         _list(say, "videos have problems", self.problems)
         _list(say, "sources were left out", list(self.left_out.items()))
         total = sum(self.seconds.values())
@@ -300,6 +309,7 @@ class _Run:
         parts_left = self.lengths.get(source.name, 1)
         for piece in pieces:
             if isinstance(piece, StoredFace):
+                self.summary.turned += abs((piece.quality or {}).get("roll") or 0.0) > TURNED
                 yield piece
             elif isinstance(piece, FrameCount):
                 parts = min(piece.count, parts_left)

@@ -16,6 +16,7 @@ import numpy as np
 from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
+from halfsmile.faces.any_angle import AnyAngle
 from halfsmile.faces.crops import ENLARGEMENTS, CropDetector
 from halfsmile.faces.detect import Detection, Detector
 from halfsmile.faces.given_faces import GivenFaces
@@ -105,8 +106,12 @@ class Preparer:
             self._detector = Mtcnn(threads=1)
         elif settings.detector == "auto":
             raise ValueError("Resolve the settings first: a store has faces of one detector.")
-        if settings.are_crops and self._detector is not None:
-            self._detector = CropDetector(self._detector, ENLARGEMENTS[settings.detector])
+        if self._detector is not None:
+            self._detector = (
+                CropDetector(self._detector, ENLARGEMENTS[settings.detector])
+                if settings.are_crops
+                else AnyAngle(self._detector)
+            )
 
     def __call__(self, task: PrepareTask) -> Iterator[Piece]:
         """For each source of a task in its order: the faces, and then ``Done``."""

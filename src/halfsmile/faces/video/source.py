@@ -100,7 +100,7 @@ def told(error: FFmpegError) -> str:
 
 
 def video_stream(container: InputContainer, source: str | Path, max_pixels: int) -> VideoStream:
-    """The first stream of moving pictures.
+    """The first stream of moving pictures; of an animated AVIF not its first picture alone.
 
     Raises:
         BadVideoError: If there is none, it is of an unknown codec, or its frames are too large.
@@ -114,7 +114,7 @@ def video_stream(container: InputContainer, source: str | Path, max_pixels: int)
             if kinds
             else f"{source}: there is no stream; an MP4 file cut short before its index looks so."
         )
-    stream = streams[0]
+    stream = next((stream for stream in streams if stream.frames != 1), streams[0])
     if stream.codec_context is None:
         raise BadVideoError(f"{source}: FFmpeg has no decoder for its video stream.")
     if stream.width * stream.height > max_pixels:
