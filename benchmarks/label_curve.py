@@ -266,6 +266,7 @@ def main(
     most: int = 2800,
     plot: Path | None = None,
     direct: bool = False,
+    keep: bool = False,
 ) -> None:
     """Measure rules on a labeled data set with a training split.
 
@@ -277,6 +278,7 @@ def main(
         most: Labels of a session.
         plot: Where to draw the curves, an SVG file.
         direct: The rules alone; features must be there from a session.
+        keep: Leave the folders of the answers, ``labels-RULE-SEED``, for ``halfsmile train --data``.
     """
     manifest = read_any(data)
     pool = manifest.split("train")
@@ -304,7 +306,8 @@ def main(
                 write_json(path, click(out / "pool.parquet", truth, folder, rule, seed, most, test))
                 if not (out / "features").is_dir():
                     shutil.copytree(folder / "features", out / "features")
-                shutil.rmtree(folder)
+                if not keep:
+                    shutil.rmtree(folder)
             curves.append(read_json(path))
             last = curves[-1]["points"][-1]
             told = f"{rule}, seed {seed}: {100 * last['accuracy']:.1f} % after {last['answers']:,} labels"

@@ -1,15 +1,26 @@
-"""How quick is ``halfsmile label`` on 100,000 faces? Made-up pictures and features, 5,000 answers over HTTP.
+"""How quick is ``halfsmile label`` on 100,000 faces? Generated faces, the real server, 5,000 answers.
 
-    python benchmarks/label_speed.py --faces 100000 --answers 5000
+    python benchmarks/label_speed.py --faces 100000 --answers 5000 --folder speed
 
-Prints how long the start, the first view and each next face take while trainings go on beside them, and the
-memory of the process after 500 answers and later.
+The store is made once: generated faces, each many times with another turn, size, light and noise, so that few
+are near copies. Pixels are the features, since those of the face network take minutes that say nothing about
+the page. The server is a process of its own, asked over a socket as the page asks it: the next faces, their
+pictures, answers one by one, the state every two seconds; then lists, page after page, as somebody scrolls.
+With ``--browser`` headless Chromium opens the page as well. Prints times, and the memory of the server.
 """
 
 from __future__ import annotations
 
+import http.client
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,123 +29,298 @@ import numpy as np
 import numpy.typing as npt
 import tyro
 
-from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image
-from halfsmile.label.journal import Journal
-from halfsmile.label.pool import Pool
+from halfsmile.data.store.read import is_store
+from halfsmile.data.store.write import StoredFace, StoreWriter
+from halfsmile.data.synthetic import generate
 from halfsmile.label.session import Labeling
-from halfsmile.label.state import State
 from halfsmile.taxonomy import FERPLUS
+from halfsmile.utils.progress import Progress
 
-SIDE = 24
-CLASSES = len(FERPLUS)
-
-
-class MadeUpPool(Pool):
-    """Faces that are noise around one of eight patterns."""
-
-    def image(self, row: int) -> Image:
-        """The picture of a row, (24, 24, 1)."""
-        rng = np.random.default_rng(row)
-        pattern = (
-            np.random.default_rng(10**9 + truth(row)).integers(60, 190, (6, 6)).repeat(4, 0).repeat(4, 1)
-        )
-        return np.asarray((pattern + rng.normal(0, 60, (SIDE, SIDE))).clip(0, 255)[:, :, None], np.uint8)
-
-    def picture(self, row: int) -> tuple[bytes, str]:
-        """The same as a PNG file."""
-        return bytes(cv2.imencode(".png", self.image(row))[1]), "image/png"
+SIDE = 48
+PEOPLE = 5000
+SOURCE = 1000
+"""Faces of one source of the store."""
+DISTINCT = 2000
+AHEAD = 8
+"""Faces that the page asks for at once."""
+TOLD = (500, 1000, 2000, 3000, 4000)
+SCROLLED = 20
+"""Pages of a list."""
 
 
 class Pixels:
-    """Pixels as features."""
+    """Gray pixels of a small picture as features."""
 
     name = "pixels"
-    shape = (SIDE, 1)
-    width = SIDE * SIDE
+    shape = (24, 1)
+    width = 24 * 24
 
     def __call__(self, images: Image) -> npt.NDArray[np.float32]:
         """Features (B, 576)."""
         return (images.reshape(len(images), -1) / 255).astype(np.float32)
 
 
-def truth(row: int) -> int:
-    """Class of a row."""
-    return (row * 2_654_435_761 >> 7) % CLASSES
+def changed(image: Image, rng: np.random.Generator) -> Image:
+    """A face turned, moved, scaled, in another light and with noise."""
+    angle, scale = rng.uniform(-15, 15), rng.uniform(0.85, 1.2)
+    turn = np.asarray(cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), angle, scale), np.float64)
+    turn[:, 2] += rng.uniform(-4, 4, 2)
+    moved = cv2.warpAffine(image, turn, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT)
+    shadow = np.linspace(rng.uniform(0.5, 1.3), rng.uniform(0.5, 1.3), SIDE)[None, :, None]
+    noisy = moved * shadow + rng.normal(rng.uniform(-20, 20), 8, moved.shape)
+    return np.asarray(noisy.clip(0, 255), np.uint8)
 
 
-def resident() -> float:
-    """Memory of this process in MB."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096 / 1e6
+def make_store(root: Path, faces: int) -> None:
+    """Write the store, or go on with it."""
+    made = generate(min(DISTINCT, faces), size=SIDE, seed=3, people=400, difficulty=0.3)
+    with (
+        StoreWriter(root, taxonomy=FERPLUS) as writer,
+        Progress("making faces", total=faces, active=True) as shown,
+    ):
+        for start in range(0, faces, SOURCE):
+            source = f"faces {start:,}"
+            if source not in writer:
+                writer.add(source, some_faces(made, start, min(faces, start + SOURCE)))
+            shown.advance(min(SOURCE, faces - start))
 
 
-def open_session(faces: int, out: Path) -> Labeling:
-    """A session on made-up faces."""
-    names = [f"faces/{row:07d}.png" for row in range(faces)]
-    people = [f"person {row % 5000}" for row in range(faces)]
-    pool = MadeUpPool(Manifest.from_columns({"image": names, "person": people}, out, FERPLUS))
-    journal = Journal(out)
-    return Labeling(pool, out, journal, State.of(journal.events()), extractor=Pixels)
+def some_faces(made: Any, start: int, stop: int) -> Iterator[StoredFace]:
+    """Faces of one source."""
+    for row in range(start, stop):
+        rng = np.random.default_rng([3, row])
+        image = changed(made.images[row % len(made)], rng)
+        data = bytes(cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1])
+        label = FERPLUS.labels[int(made.true_labels[row % len(made)])]
+        yield StoredFace(data, SIDE, SIDE, person=f"person {row % PEOPLE}", label=label)
 
 
-def main(faces: int = 100_000, answers: int = 5000, folder: Path | None = None) -> None:
+def serve(store: Path, out: Path) -> None:
+    """The server's process; prints its address, and what it waited for."""
+    import uvicorn
+
+    from halfsmile.label.app import LIMITS, create_app
+    from halfsmile.serve.run import PatientProtocol, address_of, listen
+
+    listener = listen("127.0.0.1", 0)
+    begin = time.monotonic()
+    labeling = Labeling.open(store, out=out, extractor=Pixels)
+    print(f"{address_of(listener)} {time.monotonic() - begin}", flush=True)
+    config = uvicorn.Config(
+        create_app(labeling),
+        http=PatientProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=int(LIMITS.idle_seconds),
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@dataclass
+class Client:
+    """One connection to the server, and how long each kind of request took.
+
+    Each time is what went by and what the server's threads computed meanwhile, a training among them, in ms:
+    on a machine that others use as well the second tells more.
+
+    Args:
+        address: Of the server.
+        pid: Of its process.
+    """
+
+    address: str
+    pid: int
+    times: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._connection = http.client.HTTPConnection(self.address.split("/")[2], timeout=600)
+
+    def ask(self, kind: str, path: str, body: Any = None) -> Any:
+        """The answer to a request, JSON or bytes."""
+        begin, computed = time.monotonic(), self.computed()
+        data = None if body is None else json.dumps(body)
+        self._connection.request("POST" if data else "GET", path, data, {"Content-Type": "application/json"})
+        response = self._connection.getresponse()
+        found = response.read()
+        spent = 1000 * (time.monotonic() - begin), self.computed() - computed
+        self.times.setdefault(kind, []).append(spent)
+        if response.status >= 400:
+            raise SystemExit(f"{path}: {response.status} {found.decode()[:300]}")
+        is_json = response.headers["content-type"].startswith("application/json")
+        return json.loads(found) if is_json else found
+
+    def computed(self) -> float:
+        """What all threads of the server have computed so far, in ms."""
+        total = 0
+        for path in Path(f"/proc/{self.pid}/task").glob("*/schedstat"):
+            with suppress(OSError):  # a thread that has ended
+                total += int(path.read_text(encoding="ascii").split()[0])
+        return total / 1e6
+
+    def memory(self) -> float:
+        """Memory of the server that is its own, in MB: mapped files are not counted."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
+        return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def tell(self) -> None:
+        """Print the times."""
+        for kind, values in self.times.items():
+            went, computed = np.array(values).T
+            middle, high, worst = np.percentile(went, [50, 99, 100])
+            print(
+                f"  {kind}: {len(values):,}, median {middle:.1f} ms, 99 % below {high:.0f} ms, longest "
+                f"{worst:.0f} ms; computed: median {np.median(computed):.1f} ms"
+            )
+
+
+def wait_for_features(client: Client, file: Path, until: float) -> None:
+    """Wait until all faces were looked at and near copies are known, and say how far that is."""
+    told = -10.0
+    while not file.is_file():
+        found = client.ask("waiting", "/v1/project")["features"]
+        if time.monotonic() - told > 10:
+            words = f"looked at {found['done']:,} of {found['total']:,}" if found else "looking for copies"
+            print(f"  {words}", flush=True)
+            told = time.monotonic()
+        if time.monotonic() > until:
+            raise SystemExit("The features took too long.")
+        time.sleep(1)
+
+
+def answer(client: Client, truth: list[str | None], count: int, until: float) -> None:
+    """Answer so many faces as the page does: the next eight ahead, one picture and one answer at a time."""
+    given, polled, waiting = 0, 0.0, list[Any]()
+    while given < count and time.monotonic() < until:
+        if not waiting:
+            waiting = client.ask(f"next {AHEAD} faces", f"/v1/next?count={AHEAD}")["faces"]
+        face = waiting.pop(0)["id"]
+        client.ask("picture", f"/v1/faces/{face}/image")
+        said = {"face": face, "kind": "label", "labels": [truth[int(face)]], "token": f"t{given}"}
+        client.ask("answer", "/v1/answers", {"answers": [said]})
+        given += 1
+        if time.monotonic() - polled > 2:
+            client.ask("state", "/v1/project")
+            polled = time.monotonic()
+        if given in TOLD or given == count:
+            print(f"  {given:,} answers: {client.memory():.0f} MB", flush=True)
+    if given < count:
+        print(f"  Time is up after {given:,} answers: {client.memory():.0f} MB")
+
+
+def scroll(client: Client, faces: int) -> None:
+    """Go through lists page by page."""
+    for order in ("", "uncertainty", "newest", "disagreement", "doubt"):
+        for page in range(SCROLLED):
+            offset = page * faces // SCROLLED
+            client.ask(
+                f"list, {order or 'as they lie'}", f"/v1/faces?sort={order or 'order'}&offset={offset}"
+            )
+    for path, kind in (
+        ("/v1/faces?guess=fear", "list, one guess"),
+        ("/v1/grid?guess=fear", "grid"),
+        ("/v1/curve", "curve"),
+    ):
+        client.ask(kind, path)
+
+
+def browse(address: str, faces: int) -> None:
+    """Open the page in Chromium: the first face, then a list to its end."""
+    from tests.browser import chromium
+
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1200, "height": 820})
+
+        def timed(what: str, act: Callable[[], Any], shown: str) -> None:
+            begin = time.monotonic()
+            act()
+            while not page.evaluate(shown):
+                page.wait_for_timeout(5)
+            print(f"  {what}: {1000 * (time.monotonic() - begin):.0f} ms", flush=True)
+
+        face = "document.querySelector('#stage img') !== null"
+        timed("page to the first face", lambda: page.goto(address), face)
+        all_there = (
+            "((tiles) => tiles.length > 8 && tiles.every((tile) => tile.querySelector('img')?.complete))"
+            "([...document.querySelectorAll('#browse-scroller .tile')].slice(0, 24))"
+        )
+        timed("the list, with pictures", lambda: page.click("nav a[href='#browse']"), all_there)
+        page.focus("#browse-scroller .tile >> nth=0")
+        at_end = f"document.activeElement.ariaLabel?.startsWith('Face {faces - 1},')"
+        timed("from its first face to its last", lambda: page.keyboard.press("End"), at_end)
+        page.close()
+
+
+def main(
+    faces: int = 100_000,
+    answers: int = 5000,
+    folder: Path | None = None,
+    minutes: float = 10.0,
+    browser: bool = False,
+    serves: bool = False,
+) -> None:
     """Measure.
 
     Args:
         faces: Number of faces.
         answers: Number of answers.
-        folder: Where to keep the features for the next call; a temporary one by default.
+        folder: Where to keep the store and the features for the next call; a temporary one by default.
+        minutes: Stop answering after so long.
+        browser: Also open the page in headless Chromium.
+        serves: Be the server; for the program itself.
     """
-    from fastapi.testclient import TestClient
-
-    from halfsmile.label.app import create_app
-
     with tempfile.TemporaryDirectory() as temporary:
-        out = Path(folder or temporary)
+        root = Path(folder or temporary)
+        store, out = root / f"store-{faces}", root / f"labels-{faces}"
+        if serves:
+            serve(store, out)
+            return
+        if not is_store(store) or not (store / "index.parquet").is_file():
+            make_store(store, faces)
+        for path in [*out.glob("answers.jsonl"), *(out / "models").glob("head-*.npz")]:
+            path.unlink()
+        measure(store, out, faces, answers, root, 60 * minutes, browser=browser)
+
+
+def measure(
+    store: Path, out: Path, faces: int, answers: int, root: Path, seconds: float, *, browser: bool
+) -> None:
+    """Everything, on a store."""
+    from halfsmile.data.store.read import read
+
+    truth = read(store).column("label")
+    command = [sys.executable, __file__, "--serves", "--faces", str(faces), "--folder", str(root)]
+    until, ready = time.monotonic() + 3600, out / "features" / "features.npy"
+    for is_first in (True, False):
         begin = time.monotonic()
-        with open_session(faces, out) as labeling:
-            if not labeling.learning.wait(3600):
-                raise SystemExit("The features took too long.")
-        print(f"features of {faces:,} faces: {time.monotonic() - begin:.0f} s", flush=True)
-
-        begin = time.monotonic()
-        labeling = open_session(faces, out)
-        opened = time.monotonic() - begin
-        with TestClient(create_app(labeling), base_url="http://127.0.0.1") as client:
-
-            def timed(path: str, **asked: Any) -> tuple[float, Any]:
-                start = time.monotonic()
-                answer = client.get(path, params=asked)
-                return 1000 * (time.monotonic() - start), answer
-
-            first = [timed(path)[0] for path in ("/v1/project", "/v1/next?count=8", "/v1/faces?limit=60")]
-            print(f"start {opened:.2f} s; first answers: {', '.join(f'{ms:.0f}' for ms in first)} ms")
-            waits: dict[str, list[float]] = {"next": [], "answer": [], "image": [], "project": []}
-            for number in range(answers):
-                spent, answer = timed("/v1/next", count=1)
-                waits["next"].append(spent)
-                face = answer.json()["faces"][0]["id"]
-                waits["image"].append(timed(f"/v1/faces/{face}/image")[0])
-                label = FERPLUS.labels[truth(int(face))]
-                start = time.monotonic()
-                body = {
-                    "answers": [{"face": face, "kind": "label", "labels": [label], "token": f"t{number}"}]
-                }
-                client.post("/v1/answers", json=body).raise_for_status()
-                waits["answer"].append(1000 * (time.monotonic() - start))
-                if number % 10 == 0:
-                    waits["project"].append(timed("/v1/project")[0])
-                if number + 1 in (500, 1000, 2000, 3000, 4000, answers):
-                    print(f"{number + 1:,} answers: {resident():.0f} MB", flush=True)
-            for asked in ({}, {"sort": "uncertainty"}, {"guess": "fear"}, {"offset": faces // 2}):
-                print(f"list {asked}: {timed('/v1/faces', **asked)[0]:.0f} ms")
-            print(f"grid: {timed('/v1/grid', guess='fear')[0]:.0f} ms; curve: {timed('/v1/curve')[0]:.0f} ms")
-            number = labeling.learning.learned.number if labeling.learning.learned else 0
-        print(f"{number} trainings")
-        for name, values in waits.items():
-            middle, high, worst = np.percentile(values, [50, 99, 100])
-            print(f"{name}: median {middle:.1f} ms, 99 % below {high:.1f} ms, longest {worst:.1f} ms")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                address, opened = (process.stdout.readline() if process.stdout else "").split()
+                client = Client(address, process.pid)
+                client.ask("state", "/v1/project")
+                client.ask(f"next {AHEAD} faces", f"/v1/next?count={AHEAD}")
+                if is_first and not ready.is_file():
+                    looked = time.monotonic()
+                    wait_for_features(client, ready, until)
+                    print(f"features: {time.monotonic() - looked:.0f} s; begun again:")
+                    continue
+                print(
+                    f"start of the process to the first faces {time.monotonic() - begin:.1f} s, of which "
+                    f"opening the session {float(opened):.2f} s; computed: {client.computed() / 1000:.1f} s"
+                )
+                if browser:
+                    browse(address, faces)
+                    client = Client(address, process.pid)  # the old connection has been idle for too long
+                print(f"{answers:,} answers")
+                answer(client, truth, answers, time.monotonic() + seconds)
+                scroll(client, faces)
+                client.tell()
+                model = client.ask("state", "/v1/project")["model"] or {"number": 0}
+                print(f"  {model['number']} trainings; {client.memory():.0f} MB at the end")
+                return
+            finally:
+                process.terminate()
 
 
 if __name__ == "__main__":

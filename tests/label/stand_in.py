@@ -66,7 +66,11 @@ class Labels:
         self.refusal: tuple[int, str] | None = None
         self.project: Json = {}
         self.trained: list[int] = []
-        self.running: Json | None = None
+        self.recipe: Json | None = None
+        self.tuned = False
+        self.gone: str | None = None
+        self.recipe_last: Json | None = None
+        self.pays: Json = {"advised": False, "reason": "The recipe pays later."}
         self.rule = "diverse"
         self.leases: dict[str, str] = {}
         self.lines: list[Json] = []
@@ -104,7 +108,8 @@ class Labels:
         return {
             "id": name,
             "image": f"/v1/faces/{name}/image",
-            "context": f"/v1/faces/{name}/context",
+            "context": None if self.gone else f"/v1/faces/{name}/context",
+            "context_missing": self.gone,
             "guess": guess if self.trained else None,
             "why": "picked by chance: kept apart" if is_random else "uncertain, unlike those before",
             "is_random": is_random,
@@ -137,9 +142,15 @@ class Labels:
         """``/v1/project``."""
         answers = self.answers()
         people = Counter(who for said in answers.values() for who in said)
-        model = {"number": len(self.trained), "answers": self.trained[-1]} if self.trained else None
+        model = (
+            {"number": len(self.trained), "answers": self.trained[-1], "what": "head"}
+            if self.trained
+            else None
+        )
         return {
-            "classes": [{"name": n, "key": "1234567890"[i]} for i, n in enumerate(self.classes[:10])],
+            "classes": [
+                {"name": n, "key": str(i + 1) if i < 9 else None} for i, n in enumerate(self.classes)
+            ],
             "faces": self.count,
             "answered": len(answers),
             "mine": people["me"],
@@ -150,7 +161,8 @@ class Labels:
             "preparing": None,
             "features": None,
             "problems": [],
-            "training": self.running,
+            "training": None,
+            "recipe": self.recipe,
             "annotators": sorted(people),
             "stop": {"advised": False, "reason": "The interval is still wide: 40 faces more would halve it."},
             **self.project,
@@ -165,8 +177,11 @@ class Labels:
         for i, answers in enumerate(self.trained):
             accuracy, half = 0.86 - 0.5 * 0.72**i, 0.3 / (i + 1) ** 0.5
             interval = [max(0.0, accuracy - half), min(1.0, accuracy + half)]
-            point = {"answers": answers, "accuracy": accuracy, "interval": interval}
+            point = {"answers": answers, "accuracy": accuracy, "interval": interval, "what": "head"}
             points.append(point | {"tested": answers // 7})
+        if self.tuned and points:
+            tuned = points[-1] | {"accuracy": 0.84, "interval": [0.76, 0.9], "what": "finetune"}
+            points.append(tuned)
         return {
             "points": points,
             "per_class": {name: counts[name] for name in self.classes},
@@ -262,14 +277,25 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
     @app.get("/v1/training")
     def training() -> Json:
         last = {"what": "head", "seconds": 4.2, "error": None, "says": "60 labels in 4.2 s"}
-        return {"training": labels.running, "last": last if labels.trained else None}
+        return {
+            "training": None,
+            "last": last if labels.trained else None,
+            "recipe": labels.recipe,
+            "recipe_last": labels.recipe_last,
+            "recipe_pays": labels.pays,
+        }
 
     @app.post("/v1/train")
     def train(body: Asked) -> Json:
         if body["what"] == "head":
             labels.trained.append(len(labels.answers()))
         else:
-            labels.running = {"what": body["what"], "share": 0.4, "says": "training"}
+            stops = body["what"] == "stop"
+            says = "fine-tuning, 2.1 min left"
+            labels.recipe = None if stops else {"what": body["what"], "share": 0.4, "says": says}
+            error = "The recipe was stopped; asked for again, it goes on."
+            ended = {"what": "finetune", "seconds": 70.0, "error": error, "says": error}
+            labels.recipe_last = ended if stops else None
         return training()
 
     @app.post("/v1/rule")

@@ -11,7 +11,7 @@ from tests.label.conftest import NAMES, Opened, click, say
 
 from halfsmile.data.exchange.import_labels import import_labels
 from halfsmile.data.readers.registry import read_any, recognize
-from halfsmile.label.output import export, labeled_manifest
+from halfsmile.label.output import export, labeled_manifest, with_taught_classes
 from halfsmile.label.session import Labeling
 
 Drawn = tuple[Path, list[str]]
@@ -113,3 +113,19 @@ def test_nothing_to_export_and_unknown_formats(opened: Opened) -> None:
         export(labeling, "csv")
     with pytest.raises(ValueError, match="no format 'xml'; there are csv, folders, label-studio"):
         export(labeling, "xml")
+
+
+def test_classes_that_teach_nothing_are_left_out(opened: Opened) -> None:
+    labeling = opened(share=0.0, trains=False)
+    say(labeling, 0, "neutral")
+    say(labeling, 1, "happiness")
+    say(labeling, 3, "surprise")
+    labeling.answer("me", [{"face": "2", "kind": "votes", "votes": {"neutral": 2, "surprise": 2}}])
+    whole = labeled_manifest(labeling)
+    assert with_taught_classes(whole) is whole
+    labeling.answer("me", [{"face": "3", "kind": "cant_tell"}])
+    known = with_taught_classes(labeled_manifest(labeling))
+    assert known.taxonomy is not None
+    assert known.taxonomy.labels == ("neutral", "happiness")
+    assert known.column("label") == ["neutral", "happiness", None]
+    assert known.column("votes")[2] == [1.0, 0.0]  # what is level with a class that is gone

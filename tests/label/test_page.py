@@ -303,6 +303,16 @@ def test_the_guess_is_shown_but_does_not_sway_where_it_measures(labels: Labels, 
         assert "scale(2.25)" in (page.locator("#stage img").get_attribute("style") or "")
 
 
+def test_a_picture_that_is_gone_is_told(labels: Labels, page: Page) -> None:
+    labels.gone = "The video that this face was cut from is no longer at clip.mp4."
+    with serving(labels) as url:
+        start(page, url)
+        press(page, "x")
+        assert text(page, "#live") == labels.gone
+        page.click("#context")
+        assert page.get_attribute("#context", "aria-pressed") == "false"
+
+
 def test_ten_thousand_faces_scroll_and_open(page: Page, tmp_path: Path) -> None:
     labels = Labels(tmp_path, 10_000)
     with serving(labels) as url:
@@ -363,6 +373,122 @@ def test_piles_classes_and_files(labels: Labels, page: Page) -> None:
         with page.expect_download() as download:
             page.click("text=Table (CSV)")
         assert Path(download.value.path()).read_text().startswith("face,label")
+
+
+def test_the_recipe_is_begun_stopped_and_drawn(labels: Labels, page: Page) -> None:
+    labels.trained = [10, 20, 40, 80]
+    with serving(labels) as url:
+        start(page, url, "#progress")
+        page.wait_for_selector("text=The recipe pays later.")
+        assert page.locator("#train-finetune.primary").count() == 0
+        labels.pays = {"advised": True, "reason": "The recipe pays now: it brought 7 points."}
+        page.wait_for_selector(".pays >> text=The recipe pays now: it brought 7 points.")
+        page.click("#train-finetune.primary")
+        page.wait_for_selector("text=Fine-tuning, 2.1 min left: 40\xa0%. You can label on meanwhile.")
+        assert page.is_enabled("#train-head")
+        page.click("nav a[href='#label']")
+        holds(page, "document.getElementById('model-text').textContent.includes('recipe: 40\xa0%')")
+        press(page, "1 2")  # answers go on
+        holds(page, ALL_SAVED)
+        page.click("nav a[href='#progress']")
+        page.click("#train-stop")
+        page.wait_for_selector("text=The recipe was stopped; asked for again, it goes on.")
+        labels.tuned = True
+        labels.recipe_last = {
+            "what": "finetune", "seconds": 70.0, "error": None, "says": "68 labels in 1 minutes",
+        }  # fmt: skip
+        page.wait_for_selector("path.recipe")
+        page.wait_for_selector("text=It has learned from 68 labels")
+        page.click("text=The same as a table")
+        assert "recipe, fine-tuned" in text(page, ".chart table")
+        assert page.locator(".chart td >> text=quick model").count() == 4
+
+
+def test_a_whole_session_by_keyboard_alone(labels: Labels, page: Page) -> None:
+    labels.trained = [10]
+
+    def reach(name: str) -> None:
+        """Press Tab until something of this name has the focus."""
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            said = page.evaluate(
+                "document.activeElement.ariaLabel || document.activeElement.innerText"
+                " || document.activeElement.labels?.[0]?.innerText || document.activeElement.id"
+            )
+            if said.strip().startswith(name):
+                return
+        raise AssertionError(f"{name} is not reached")
+
+    with serving(labels) as url:
+        start(page, url)
+        press(page, "1 2 Enter c z 3 s v 4 4 5 Enter v")
+        holds(page, ALL_SAVED)
+        given = len(labels.answers())
+        reach("Grid")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".pickable >> nth=3")
+        reach("Face ")
+        page.keyboard.press("Space")  # an odd one
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#grid-said >> text=confirmed as")
+        holds(page, ALL_SAVED)
+        assert len(labels.answers()) > given
+        page.keyboard.press("z")
+        page.wait_for_selector("#grid-said >> text=taken back")
+        reach("Browse")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#browse-scroller .tile >> nth=8")
+        reach("Face 0")
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=All faces: 4 of 200")
+        press(page, "6")
+        holds(page, ALL_SAVED)
+        assert labels.answers()["3"]["me"]["labels"] == ["disgust"]
+        page.keyboard.press("Escape")
+        page.wait_for_selector("#browse-scroller .tile >> nth=8")
+        reach("Progress")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#train-finetune")
+        reach("Fine-tune the network")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#train-stop")
+        reach("Stop it")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=The recipe was stopped")
+        reach("Project")
+        page.keyboard.press("Enter")
+        reach("A new class")
+        page.keyboard.type("boredom")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[aria-label='Name of the class boredom']")
+        assert "boredom" in labels.classes
+
+
+def test_three_hundred_classes_and_odd_names(page: Page, tmp_path: Path) -> None:
+    odd = ("\U0001f600 glad", "<b>bold</b>", "a & b", "caf\u00e9")
+    labels = Labels(tmp_path, classes=(*odd, *(f"class number {i}" for i in range(296))))
+    labels.trained = [10]
+    with serving(labels) as url:
+        start(page, url)
+        assert page.locator("#choices .pick").count() == 300
+        assert page.locator("#choices b").count() == 0  # names are text
+        press(page, "1 2")
+        page.keyboard.press("/")
+        page.keyboard.type("number 217")
+        assert page.locator("#choices .pick:visible").count() == 1
+        page.keyboard.press("Enter")
+        holds(page, ALL_SAVED)
+        assert page.locator("#choices .pick:visible").count() == 300
+        press(page, "0")
+        holds(page, ALL_SAVED)
+        given = [line["labels"] for line in lines(labels)]
+        assert given == [[odd[0]], [odd[1]], ["class number 217"], ["class number 5"]]
+        box = page.locator("#choices").bounding_box()
+        assert box is not None
+        assert box["height"] < 820
 
 
 def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_path: Path) -> None:

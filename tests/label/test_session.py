@@ -340,3 +340,51 @@ def test_the_journal_is_readable_by_any_tool(opened: Opened) -> None:
         "kind": "label",
         "labels": ["neutral"],
     }
+
+
+def test_a_name_in_two_spellings_is_not_two_people(opened: Opened) -> None:
+    labeling = opened()
+    say(labeling, 1, "neutral", "Jos\u00e9")
+    say(labeling, 2, "neutral", "Jose\u0301")  # the same letters, otherwise composed
+    assert labeling.state.annotators == ["Jos\u00e9"]
+    with pytest.raises(AnswerError, match="José has answered here already: write the name so"):
+        say(labeling, 3, "neutral", "jos\u00e9")
+    labeling.change_classes(add="caf\u00e9")
+    with pytest.raises(ValueError, match="There is a class 'Café' already"):
+        labeling.change_classes(add="Cafe\u0301")
+    labeling.change_classes(add="\U0001f469\u200d\U0001f680")
+    assert labeling.state.classes[-2:] == ["caf\u00e9", "\U0001f469\u200d\U0001f680"]
+
+
+def test_where_the_disk_was_full_faces_are_looked_at_again(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("halfsmile.label.learn.looking.AGAIN_SECONDS", 0.05)
+    tries = []
+
+    class Full(Pixels):
+        def __init__(self) -> None:
+            tries.append(1)
+            if len(tries) < 3:
+                raise OSError(28, "No space left on device")
+
+    labeling = opened(extractor=Full)
+    assert labeling.learning.wait()
+    assert len(tries) == 3
+    assert labeling.problems() == []
+
+
+def test_a_file_in_the_place_of_the_folder(opened: Opened, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"notes\.txt is a file; the answers need a folder"):
+        opened(out=tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_labels_that_were_imported_and_taken_back_stay_away(opened: Opened, tmp_path: Path) -> None:
+    table = tmp_path / "known.csv"
+    table.write_text("image,label\n0000.png,neutral\n0001.png,surprise\n")
+    labeling = opened(labels=[table])
+    assert labeling.undo("file known.csv")["answered"] == 0
+    labeling.close()
+    assert opened(labels=[table]).state.answered == 0

@@ -50,7 +50,8 @@ def project_of(labeling: Labeling, annotator: str = "me") -> dict[str, Any]:
             "rules": list(RULES),
             "preparing": share,
             "features": features,
-            "training": None if learning is None else learning.training or learning.recipe,
+            "training": None if learning is None else learning.training,
+            "recipe": None if learning is None else learning.recipe,
             "held": {"share": labeling.share, "answered": len(state.random_faces)},
             "stop": learning.stop_advice()
             if learning is not None
@@ -194,7 +195,14 @@ def _add_training(app: FastAPI, labeling: Labeling) -> None:
     def training() -> dict[str, Any]:
         """What is being trained, and what was."""
         learning = labeling.learning
-        return {"training": learning.training or learning.recipe, "last": learning.last}
+        with labeling.guard:
+            return {
+                "training": learning.training,
+                "last": learning.last,
+                "recipe": learning.recipe,
+                "recipe_last": learning.recipe_last,
+                "recipe_pays": learning.recipe_advice(),
+            }
 
     @app.get("/v1/curve", response_model=schema.Curve, responses=schema.answers(503))
     def curve() -> dict[str, Any]:

@@ -36,12 +36,15 @@ class Journal:
         folder: Made if missing.
 
     Raises:
-        ValueError: If another process is writing it, or a line before the last is damaged.
+        ValueError: If the folder is a file, another process is writing it, or a line before the last is
+            damaged.
         OSError: If the folder can't be written.
     """
 
     def __init__(self, folder: Path) -> None:
         folder = Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{folder} is a file; the answers need a folder: give another --out.")
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / JOURNAL_NAME
         self._lock_path = folder / _LOCK_NAME

@@ -58,6 +58,31 @@ def labeled_manifest(labeling: Labeling) -> Manifest:
     return Manifest(table, pool.root, from_labels(names))
 
 
+def with_taught_classes(manifest: Manifest) -> Manifest:
+    """Only the classes that some face of the split ``train`` shows: a training refuses a class without any.
+
+    Faces whose label is another one are left out, and votes for others are not counted.
+    """
+    labels, splits = manifest.column("label"), manifest.column("split")
+    taught = {label for label, split in zip(labels, splits, strict=True) if split == "train"}
+    all_names = manifest.taxonomy.labels if manifest.taxonomy else ()
+    names = tuple(name for name in all_names if name in taught)
+    if names == tuple(all_names):
+        return manifest
+    columns = [all_names.index(name) for name in names]
+    rows, votes = [], []
+    for row, (label, given) in enumerate(zip(labels, manifest.column("votes"), strict=True)):
+        own = None if given is None else [given[k] for k in columns]
+        whole = sum(own or ())
+        if label in taught if label is not None else whole > 0:
+            rows.append(row)
+            votes.append([share / whole for share in own] if own and whole > 0 else None)
+    table = manifest.take(rows).table
+    field = SCHEMA.field("votes")
+    table = table.set_column(SCHEMA.get_field_index("votes"), field, pa.array(votes, field.type))
+    return Manifest(table, manifest.root, from_labels(names))
+
+
 def write_table(labeling: Labeling) -> Path:
     """Write ``labels.csv`` beside the journal, its pictures named relative to it, and ``labels.parquet``.
 

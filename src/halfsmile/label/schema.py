@@ -63,7 +63,11 @@ class WantedRule(Asked):
 class WantedTraining(Asked):
     """What shall be trained."""
 
-    what: Literal["head", "recipe"] = "head"
+    what: Literal["head", "finetune", "recipe", "stop"] = Field(
+        "head",
+        description="A head on the features, in seconds; Stage II of the recipe, or all of it, in a process "
+        "of its own; or the end of that.",
+    )
 
 
 class Told(BaseModel):
@@ -99,7 +103,10 @@ class Face(Told):
 
     id: str
     image: str
-    context: str | None = Field(description="The picture that it was cut from, where it is still there.")
+    context: str | None = Field(
+        description="The picture or the frame of a video that it was cut from, where that is still there."
+    )
+    context_missing: str | None = Field(description="Why there is none.")
     guess: list[Guess] | None = Field(description="Of the newest model, best first.")
     why: str | None
     is_random: bool = Field(description="Picked by chance and kept apart to measure.")
@@ -173,6 +180,7 @@ class ModelTold(Told):
     """The newest model."""
 
     number: int
+    what: str = Field(description="head, or the recipe that it came from: finetune or recipe.")
     answers: int
     labels: int
     accuracy: float | None
@@ -197,18 +205,21 @@ class Ended(Told):
     says: str
 
 
-class TrainingTold(Told):
-    """What is being trained, and what was."""
-
-    training: Running | None
-    last: Ended | None
-
-
 class Stop(Told):
     """Whether to stop."""
 
     advised: bool
     reason: str
+
+
+class TrainingTold(Told):
+    """What is being trained, and what was: the head, which learns by itself, and the recipe."""
+
+    training: Running | None
+    last: Ended | None
+    recipe: Running | None
+    recipe_last: Ended | None
+    recipe_pays: Stop = Field(description="Whether to train the recipe now, by what it brought on FERPlus.")
 
 
 class Project(Told):
@@ -228,6 +239,7 @@ class Project(Told):
     preparing: Share | None
     features: Share | None
     training: Running | None
+    recipe: Running | None
     held: Held
     stop: Stop
     problems: list[str]

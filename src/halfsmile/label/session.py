@@ -78,6 +78,8 @@ class Labeling:
         self._extractor, self._trains = extractor, trains
         self._classes, self._seed, self.share = classes, seed, share
         self.data = data
+        self.last_list: tuple[Any, Any] | None = None
+        """Rows of the list that was shown last, and what they depend on (:mod:`halfsmile.label.views`)."""
         self._speed = Speed()
         self._pool: Pool | None = None
         self._learning: Learning | None = None
@@ -305,7 +307,7 @@ class Labeling:
             DiskFullError: If they could not be written; none was taken.
         """
         with self.guard:
-            name = checked_name(annotator)
+            name = checked_name(annotator, self.state.annotators)
             fresh: list[dict[str, Any]] = []
             tokens: set[str] = set()
             for given in answers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +30,12 @@ def face_of(labeling: Labeling, row: int, why: str | None = None) -> dict[str, A
         why: Why it is asked.
     """
     pool, state, learning = labeling.pool, labeling.state, labeling.learning
-    doubt = learning.doubts().get(row)
+    doubt, missing = learning.doubts().get(row), pool.missing_context(row)
     return {
         "id": str(row),
         "image": f"/v1/faces/{row}/image",
-        "context": f"/v1/faces/{row}/context" if pool.has_context(row) else None,
+        "context": f"/v1/faces/{row}/context" if missing is None else None,
+        "context_missing": missing,
         "guess": learning.guess(row),
         "why": why,
         "is_random": labeling.asking.is_random(row),
@@ -74,29 +75,49 @@ def faces(
     """
     if sort not in ORDERS:
         raise ValueError(f"Faces can't be sorted by {sort!r}; orders are {', '.join(ORDERS)}.")
+    wanted = label, guess, person, annotator, answered, kind, disputed, sort
     with labeling.guard:
-        state, pool, learning = labeling.state, labeling.pool, labeling.learning
-        rows: Iterable[int] = range(len(pool))
-        if answered or label or annotator or kind or disputed:
-            rows = sorted(state.by_face)
-        if answered is not None:
-            rows = [row for row in rows if state.is_answered(row) == answered]
-        if label is not None:
-            rows = [row for row in rows if state.label(row) == label]
-        if annotator is not None:
-            rows = [row for row in rows if annotator in state.by_face.get(row, {})]
-        if kind is not None:
-            rows = [row for row in rows if any(a.kind == kind for a in state.by_face.get(row, {}).values())]
-        if disputed is not None:
-            rows = [row for row in rows if state.is_disputed(row) == disputed]
-        if person is not None:
-            rows = [row for row in rows if pool.people[row] == person]
-        if guess is not None:
-            guesses = learning.guessed(guess)
-            rows = [row for row in rows if guesses[row]]
-        chosen = _sorted(labeling, np.fromiter(rows, np.int64), sort)
+        learned = labeling.learning.learned
+        key = wanted, labeling.state.changes, learned.number if learned else 0
+        if labeling.last_list is None or labeling.last_list[0] != key:
+            labeling.last_list = key, _chosen(labeling, *wanted)
+        chosen = labeling.last_list[1]
         page = chosen[offset : offset + limit].tolist()
         return {"total": len(chosen), "faces": [face_of(labeling, row) for row in page]}
+
+
+def _chosen(
+    labeling: Labeling,
+    label: str | None,
+    guess: str | None,
+    person: str | None,
+    annotator: str | None,
+    answered: bool | None,
+    kind: str | None,
+    disputed: bool | None,
+    sort: str,
+) -> npt.NDArray[np.int64]:
+    """The rows of :func:`faces`, all of them, sorted."""
+    state, pool, learning = labeling.state, labeling.pool, labeling.learning
+    rows: Iterable[int] = range(len(pool))
+    if answered or label or annotator or kind or disputed:
+        rows = sorted(state.by_face)
+    if answered is not None:
+        rows = [row for row in rows if state.is_answered(row) == answered]
+    if label is not None:
+        rows = [row for row in rows if state.label(row) == label]
+    if annotator is not None:
+        rows = [row for row in rows if annotator in state.by_face.get(row, {})]
+    if kind is not None:
+        rows = [row for row in rows if any(a.kind == kind for a in state.by_face.get(row, {}).values())]
+    if disputed is not None:
+        rows = [row for row in rows if state.is_disputed(row) == disputed]
+    if person is not None:
+        rows = [row for row in rows if pool.people[row] == person]
+    if guess is not None:
+        guesses = learning.guessed(guess)
+        rows = [row for row in rows if guesses[row]]
+    return _sorted(labeling, np.fromiter(rows, np.int64), sort)
 
 
 def _sorted(labeling: Labeling, rows: npt.NDArray[np.int64], sort: str) -> npt.NDArray[np.int64]:
@@ -106,18 +127,28 @@ def _sorted(labeling: Labeling, rows: npt.NDArray[np.int64], sort: str) -> npt.N
         keys = np.zeros(len(rows)) if probabilities is None else -entropies(probabilities[rows])
     elif sort == "doubt":
         doubts = learning.doubts()
-        keys = np.array([doubts[row][1] if row in doubts else 2.0 for row in rows.tolist()])
+        keys = _keys(rows, {row: confidence for row, (_, confidence) in doubts.items()}, otherwise=2.0)
     elif sort == "disagreement":
-        keys = np.array([-_spread(state, row) for row in rows.tolist()])
+        keys = _keys(rows, {row: -_spread(state, row) for row in state.by_face})
     elif sort == "newest":
-        newest = [
-            max((answer.seq for answer in state.by_face.get(row, {}).values()), default=0)
-            for row in rows.tolist()
-        ]
-        keys = -np.array(newest, float)
+        newest = {
+            row: -max(answer.seq for answer in answers.values()) for row, answers in state.by_face.items()
+        }
+        keys = _keys(rows, newest)
     else:
         return rows
     return rows[np.argsort(keys, kind="stable")]
+
+
+def _keys(
+    rows: npt.NDArray[np.int64], known: Mapping[int, float], otherwise: float = 0.0
+) -> npt.NDArray[np.float64]:
+    """What rows are sorted by, of which few have a key of their own."""
+    found = np.full(int(rows.max(initial=0)) + 1, otherwise)
+    for row, key in known.items():
+        if row < len(found):
+            found[row] = key
+    return found[rows]
 
 
 def _spread(state: State, row: int) -> float:

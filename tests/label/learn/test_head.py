@@ -110,3 +110,17 @@ def test_one_class_is_refused_with_its_name() -> None:
     x, _ = blobs(6)
     with pytest.raises(ValueError, match="two classes at least; there are 6 labels of b"):
         fit_head(x, one_hot(np.ones(6, int), 2), ("a", "b"))
+
+
+def test_faces_that_the_features_know_do_not_choose_the_temperature() -> None:
+    x, labels = blobs(200, spread=1.2)
+    known = np.arange(200) < 150
+    x[known] = np.eye(3, 6)[labels[known]] * 6  # features that were learned from these labels
+    naive = fit_head(x, one_hot(labels), ("a", "b", "c"))
+    honest = fit_head(x, one_hot(labels), ("a", "b", "c"), judged=~known)
+
+    def loss(fit: Any) -> float:
+        right = fit.out_of_sample[~known][np.arange(50), labels[~known]]
+        return float(-np.log(right).mean())
+
+    assert loss(honest) < loss(naive)

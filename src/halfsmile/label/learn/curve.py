@@ -36,18 +36,23 @@ class Point:
         answers: Faces answered when it was trained.
         labels: Labels that it learned from.
         right: (T,), whether it is right about each tested face.
+        what: ``head``, or the recipe that it came from.
+        name: Of the features that it reads; models on the same ones are a series.
     """
 
     number: int
     answers: int
     labels: int
     right: npt.NDArray[np.bool_]
+    what: str = "head"
+    name: str = ""
 
     def told(self) -> dict[str, Any]:
         """The point for people."""
         count, total = int(self.right.sum()), len(self.right)
         return {
             "number": self.number,
+            "what": self.what,
             "answers": self.answers,
             "labels": self.labels,
             "accuracy": count / total if total else None,
@@ -76,6 +81,7 @@ def expected_gain(points: Sequence[Point]) -> Gain | None:
     (s at least that of one face more or less), divided by the doublings between both models and multiplied by
     those that a hundred labels are.
     """
+    points = [point for point in points if point.name == points[-1].name]
     if len(points) < LEAST_POINTS or len(points[-1].right) < LEAST_TESTED:
         return None
     now = points[-1]

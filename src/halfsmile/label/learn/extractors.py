@@ -11,12 +11,16 @@ import numpy.typing as npt
 
 from halfsmile.data.preprocess import Image
 from halfsmile.label.learn.features import Extractor
+from halfsmile.label.learn.head import Head
 from halfsmile.predict.model import ExpressionModel
 
 SIZE = 99
 """Side in pixels of the faces that the face network looks at."""
 BLOCK = 9
 """Of the face network, counted from 0: the last before its maps shrink to 2 x 2."""
+
+LEAST = 1e-7
+"""Probabilities below count as this."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -70,6 +74,32 @@ class ModelFeatures:
     def __call__(self, images: Image) -> Floats:
         """Features (B, D) of faces (B, S, S, C), uint8."""
         return self.model.predict(images).features
+
+
+class RecipeFeatures(ModelFeatures):
+    """What the last layer of a recipe's model sees, and the logarithms of its probabilities behind.
+
+    So the model's own answers are a head on them: :func:`own_head`.
+    """
+
+    def __init__(self, model: Path) -> None:
+        super().__init__(model)
+        self.classes = self.model.labels
+        self.width = self.model.width + len(self.classes)
+        self.name = f"recipe {self.model.sha256}"
+
+    def __call__(self, images: Image) -> Floats:
+        """Features (B, D + K) of faces (B, S, S, C), uint8."""
+        said = self.model.predict(images)
+        logs = np.log(np.maximum(said.probabilities, LEAST))
+        return np.concatenate([said.features, logs], axis=1).astype(np.float32)
+
+
+def own_head(classes: tuple[str, ...], width: int, temperature: float = 1.0) -> Head:
+    """The head that gives the answers of a recipe's model, from its features (D + K numbers: ``width``)."""
+    weight = np.zeros((width, len(classes)), np.float32)
+    weight[-len(classes) :] = np.eye(len(classes))
+    return Head(weight, np.zeros(len(classes), np.float32), temperature, 0.0, classes)
 
 
 def choose_extractor(model: Path | None = None) -> Extractor:

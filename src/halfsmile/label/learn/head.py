@@ -79,6 +79,7 @@ def fit_head(
     classes: tuple[str, ...],
     *,
     groups: npt.NDArray[np.int64] | None = None,
+    judged: npt.NDArray[np.bool_] | None = None,
     before: Fit | None = None,
     penalties: Sequence[float] = PENALTIES,
     seed: int = 0,
@@ -91,6 +92,8 @@ def fit_head(
         targets: (N, K), shares of the classes for each face; rows sum to 1.
         classes: Names of the K classes.
         groups: (N,), equal for faces that may not stand in two folds, as near copies.
+        judged: (N,), the faces whose losses choose penalty and temperature; all by default. Features that
+            were learned from some of the labels make those look easy.
         before: An earlier fit of the same features and classes, where the head on all labels begins. Those of
             the folds begin at nothing, as it has learned from what they must not know.
         penalties: Among which to choose, from strong to weak.
@@ -113,18 +116,19 @@ def fit_head(
     count = int(folds.max()) + 1
     logits = {penalty: np.zeros(y.shape) for penalty in penalties}
     for fold in range(count):
-        kept, start = folds != fold, None
+        others, start = folds != fold, None
         for penalty in penalties:  # from strong to weak: each start is near
-            start = _minimize(x[kept], y[kept], penalty, start)
-            logits[penalty][~kept] = x[~kept] @ start[:-1] + start[-1]
+            start = _minimize(x[others], y[others], penalty, start)
+            logits[penalty][~others] = x[~others] @ start[:-1] + start[-1]
         progress((fold + 1) / (count + 1))
-    losses = {penalty: _loss(said, y) for penalty, said in logits.items()}
+    kept = np.ones(len(y), np.bool_) if judged is None else judged
+    losses = {penalty: _loss(said[kept], y[kept]) for penalty, said in logits.items()}
     best = min(penalties, key=lambda penalty: losses[penalty])
     start = None if before is None else before.solution
     if start is not None and start.shape != (x.shape[1] + 1, y.shape[1]):
         start = None
     whole = _minimize(x, y, best, start)
-    temperature = fit_temperature(logits[best], y.argmax(axis=1)).value
+    temperature = fit_temperature(logits[best][kept], y[kept].argmax(axis=1)).value
     progress(1.0)
     return Fit(
         Head(whole[:-1].astype(np.float32), whole[-1].astype(np.float32), temperature, best, classes),

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from halfsmile.label.asking import Asking
 from halfsmile.label.learn.curve import Point, expected_gain, stop_advice
-from halfsmile.label.learn.features import Features
+from halfsmile.label.learn.features import Features, Halves
 from halfsmile.label.learn.head import Head
+from halfsmile.label.learn.pays import recipe_advice
 from halfsmile.label.learn.trainer import Learned
 from halfsmile.label.pool import Pool
 from halfsmile.metrics.label_errors import find_label_errors
@@ -39,16 +40,18 @@ class PastHead:
         answers: Faces answered when it was trained.
         labels: Labels that it learned from.
         head: The head.
-        features: Those that it reads.
+        values: (N, D), the features that it reads.
         name: Of their folder.
+        what: ``head``, or the recipe whose own answers it gives.
     """
 
     number: int
     answers: int
     labels: int
     head: Head
-    features: Features
+    values: Halves
     name: str
+    what: str = "head"
 
 
 class Knowledge:
@@ -192,13 +195,22 @@ class Knowledge:
         left = len(self._pool) - len(self._labeling.state.answered_faces)
         return stop_advice(self._points, left=left)
 
+    def recipe_advice(self) -> dict[str, Any]:
+        """Whether to train the recipe, and why."""
+        return recipe_advice(self._points)
+
     def told(self) -> dict[str, Any] | None:
         """The newest model for people."""
         if self.learned is None:
             return None
-        point = self._points[-1].told() if self._points else {"accuracy": None, "interval": None, "tested": 0}
+        point = (
+            self._points[-1].told()
+            if self._points
+            else {"what": "head", "accuracy": None, "interval": None, "tested": 0}
+        )
         return {
             "number": self.learned.number,
+            "what": point["what"],
             "answers": self.learned.answers,
             "labels": self.learned.labels,
             "accuracy": point["accuracy"],
@@ -244,17 +256,16 @@ class Knowledge:
         rows, labels = self._tested()
         state = self._labeling.state
         self._points = []
-        values: dict[int, npt.NDArray[Any]] = {}
+        read: dict[int, npt.NDArray[Any]] = {}
         for past in self._heads:
-            if id(past.features) not in values:
-                values[id(past.features)] = np.asarray(past.features.values[rows])
-            if past.features.values.shape[1] != len(past.head.weight):
+            if id(past.values) not in read:
+                read[id(past.values)] = np.asarray(past.values[rows])
+            if past.values.shape[1] != len(past.head.weight):
                 continue
             names = [state.resolve(name) for name in past.head.classes]
-            own = values[id(past.features)]
-            said = past.head.logits(own).argmax(axis=1) if len(rows) else []
+            said = past.head.logits(read[id(past.values)]).argmax(axis=1) if len(rows) else []
             right = np.array([names[k] == label for k, label in zip(said, labels, strict=True)], np.bool_)
-            self._points.append(Point(past.number, past.answers, past.labels, right))
+            self._points.append(Point(past.number, past.answers, past.labels, right, past.what, past.name))
 
     def _random_labels(self) -> int:
         state = self._labeling.state

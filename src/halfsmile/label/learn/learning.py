@@ -19,9 +19,9 @@ import numpy.typing as npt
 from halfsmile.label.asking import Asking
 from halfsmile.label.learn.acquisition import RULES, Situation
 from halfsmile.label.learn.features import Extractor, Features
+from halfsmile.label.learn.fine_tuning import LEAST_JUDGED, FineTuning
 from halfsmile.label.learn.head import PENALTIES, Fit, fit_head, refit_head
 from halfsmile.label.learn.knowledge import Floats, PastHead, TooFewLabelsError
-from halfsmile.label.learn.looking import Looking
 from halfsmile.label.learn.reduction import Reduction
 from halfsmile.label.learn.trainer import FIRST, Learned, due, predict_all, save_head
 from halfsmile.label.pool import Pool
@@ -45,7 +45,7 @@ class _Known:
     chosen_at: int
 
 
-class Learning(Looking):
+class Learning(FineTuning):
     """Features, models and rankings of a session.
 
     Args:
@@ -84,6 +84,7 @@ class Learning(Looking):
     def stop(self) -> None:
         """End the threads; a training in hand is finished first."""
         self._stop.set()
+        self.stop_recipe()
         with self._condition:
             self._condition.notify_all()
         for thread in self._threads:
@@ -98,9 +99,17 @@ class Learning(Looking):
     def train(self, what: str = "head") -> None:
         """Train as soon as possible.
 
+        Args:
+            what: ``head``, in seconds; ``finetune``, Stage II of the recipe, or ``recipe``, all of it, in a
+                process of its own; ``stop`` ends that.
+
         Raises:
             TooFewLabelsError: If there are too few labels, or the faces were not looked at yet.
+            RecipeError: If a recipe is being trained already, or can't be.
         """
+        if what == "stop":
+            self.stop_recipe()
+            return
         with self._condition:
             rows, targets, _ = self._training_set()
             classes = int((targets.sum(axis=0) > 0).sum()) if len(rows) else 0
@@ -109,11 +118,16 @@ class Learning(Looking):
                     f"A model needs labels of two classes at least: there are {len(rows)} of {classes}, "
                     "the faces kept apart to measure not counted."
                 )
+            if what == "head" and not self._judges():
+                raise TooFewLabelsError(
+                    f"The recipe's model has learned from all labels but a few: with {LEAST_JUDGED} more, a "
+                    "head can be learned on top."
+                )
             self._failed_at = -1
-            if what == "recipe":
-                self._begin_recipe()
-            else:
+            if what == "head":
                 self._asked_for = what
+            else:
+                self.begin_recipe(what)
             self._condition.notify_all()
 
     def rank_again(self) -> None:
@@ -203,7 +217,7 @@ class Learning(Looking):
             return False
         per_class = [count for count in self._labeling.state.per_class().values() if count]
         labels = sum(per_class) - self._random_labels()
-        if labels < FIRST or len(per_class) < 2:
+        if labels < FIRST or len(per_class) < 2 or not self._judges():
             return False
         return labels - self._labels_trained >= due(max(self._labels_trained, 0)) or self._labels_trained < 0
 
@@ -213,6 +227,7 @@ class Learning(Looking):
             rows, targets, names = self._training_set()
             answers = self._labeling.state.answered
             groups = self._asking.groups[rows]
+            judged = ~np.isin(rows, self.taught)
             labels = sum(self._labeling.state.per_class().values()) - self._random_labels()
             changes = self._labeling.state.class_changes
         begin = time.monotonic()
@@ -225,21 +240,27 @@ class Learning(Looking):
             }
 
         try:
-            fit = self._learn(features, rows, targets, names, groups, progress, anew=anew)
+            fit = self._learn(features, rows, targets, names, groups, judged, progress, anew=anew)
         finally:
             with self._condition:
                 is_same = features.reduction is self._seen().reduction
-                is_present = is_same and changes == self._labeling.state.class_changes
-                self._labels_trained = labels if is_present else -1
+                if is_same:
+                    is_present = changes == self._labeling.state.class_changes
+                    self._labels_trained = labels if is_present else -1
+        if not is_same:  # better features have taken over meanwhile, perhaps with a model of their own
+            return
         inner = fit.head
         weight, bias = features.reduction.whole(inner.weight, inner.bias)
         head = replace(inner, weight=weight, bias=bias)
         probabilities = predict_all(inner, features)
         with self._condition:
             number = 1 + max((past.number for past in self._heads), default=0)
-            sampled, out_of_sample = rows, fit.out_of_sample
-            if not len(out_of_sample) and self.learned is not None:
-                sampled, out_of_sample = self.learned.sampled, self.learned.out_of_sample
+            in_folds = judged[: len(fit.out_of_sample)]  # none where only the head itself was learned
+            sampled, out_of_sample = rows[: len(in_folds)][in_folds], fit.out_of_sample[in_folds]
+            if self.learned is not None and self.learned.head.classes == head.classes:
+                older = ~np.isin(self.learned.sampled, sampled)
+                sampled = np.concatenate([sampled, self.learned.sampled[older]])
+                out_of_sample = np.concatenate([out_of_sample, self.learned.out_of_sample[older]])
             self.learned = Learned(
                 number,
                 head,
@@ -250,10 +271,9 @@ class Learning(Looking):
                 out_of_sample,
                 time.monotonic() - begin,
             )
-            self._heads = [
-                past for past in self._heads if past.labels != len(rows) or past.name != self._name
-            ]
-            self._heads.append(PastHead(number, answers, len(rows), head, features, self._name))
+            key = len(rows), self._name, "head"
+            self._heads = [past for past in self._heads if (past.labels, past.name, past.what) != key]
+            self._heads.append(PastHead(number, answers, len(rows), head, features.values, self._name))
             self._draw()
         save_head(
             self._labeling.out / "models",
@@ -271,6 +291,7 @@ class Learning(Looking):
         targets: Floats,
         names: list[str],
         groups: npt.NDArray[np.int64],
+        judged: npt.NDArray[np.bool_],
         progress: Callable[[float], None],
         *,
         anew: bool,
@@ -296,6 +317,7 @@ class Learning(Looking):
             targets,
             names_now,
             groups=groups,
+            judged=judged,
             before=None if known is None else known.fit,
             penalties=PENALTIES if again or known is None else (known.fit.head.penalty,),
             progress=progress,

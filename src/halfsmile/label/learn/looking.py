@@ -1,9 +1,8 @@
-"""Looking at all faces: features to begin with, near copies, and features of a recipe that was asked for."""
+"""Looking at all faces: features to begin with or of a recipe, and which faces are near copies."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,10 @@ import numpy.typing as npt
 
 from halfsmile.data.check.duplicates import Signatures, group_duplicates
 from halfsmile.label.asking import Asking
-from halfsmile.label.learn.extractors import ModelFeatures
-from halfsmile.label.learn.features import Extractor, FeatureFile, Features
-from halfsmile.label.learn.knowledge import Knowledge, PastHead, TooFewLabelsError
-from halfsmile.label.learn.recipe import run_recipe
+from halfsmile.label.learn.extractors import RecipeFeatures
+from halfsmile.label.learn.features import Extractor, FeatureFile, Features, Halves
+from halfsmile.label.learn.knowledge import Knowledge, PastHead
+from halfsmile.label.learn.recipe import Prepared, newest_finished
 from halfsmile.label.learn.trainer import load_head
 from halfsmile.label.output import write_table
 from halfsmile.label.pool import Pool
@@ -25,7 +24,11 @@ if TYPE_CHECKING:
     from halfsmile.label.session import Labeling
 
 FEATURES = "features"
-"""Folder of the features to begin with; those of a recipe have its number behind."""
+"""Folder of the features to begin with; those of a recipe lie in its own."""
+
+
+AGAIN_SECONDS = 30.0
+"""After so long a full disk is tried again."""
 
 
 class Looking(Knowledge):
@@ -48,32 +51,53 @@ class Looking(Knowledge):
         self._threads: list[threading.Thread] = []
         self._labels_trained = 0
         self._name = FEATURES
-        self._recipe: threading.Thread | None = None
-        self.recipe: dict[str, Any] | None = None
         self.last: dict[str, Any] | None = None
 
     def _look(self) -> None:
         """Compute the features: those of the newest recipe that was finished, or those to begin with."""
-        if self._make_extractor is None:
-            return
+        while self._make_extractor is not None and not self._stop.is_set():
+            if self._look_once(self._make_extractor):
+                return
+            self._stop.wait(AGAIN_SECONDS)
+
+    def _look_once(self, make: Callable[[], Extractor]) -> bool:
+        """Whether that is the end of it; False where the disk is full, which somebody may mend."""
         try:
-            out = self._labeling.out
-            done = sorted(path.parent.name for path in out.glob("features-*/features.npy"))
-            model = (
-                out / "runs" / done[-1].removeprefix("features-") / "export" / "model.onnx" if done else None
-            )
-            if model is not None and model.is_file():
-                self._compute(ModelFeatures(model), done[-1])
+            recipe = newest_finished(self._labeling.out)
+            if recipe is not None:
+                self._compute(
+                    RecipeFeatures(recipe.model),
+                    recipe.features,
+                    taken=lambda features: self._begin_with(recipe, features),
+                )
             else:
-                self._compute(self._make_extractor(), FEATURES)
+                self._compute(make(), FEATURES)
         except (ValueError, OSError, ImportError) as error:
             with self._condition:
                 self._problems["features"] = (
                     f"The faces could not be looked at, so nothing is learned: {error}"
                 )
+            return not isinstance(error, OSError)
+        with self._condition:
+            self._problems.pop("features", None)
+        return True
 
-    def _compute(self, extractor: Extractor, name: str, *, shows_parts: bool = True) -> None:
-        """Compute features into a folder; they take over part by part, or when they are whole."""
+    def _compute(
+        self,
+        extractor: Extractor,
+        name: str,
+        *,
+        welcome: Callable[[Features], bool] = lambda features: True,
+        taken: Callable[[Features], None] | None = None,
+    ) -> None:
+        """Compute features into a folder; they take over part by part, or, with ``taken``, when whole.
+
+        Args:
+            extractor: Makes them.
+            name: Of the folder.
+            welcome: Asked, under the guard, whether whole features shall take over.
+            taken: Called, under the guard, when they have taken over.
+        """
         file = FeatureFile(
             self._labeling.out / name,
             self._pool.image,
@@ -84,29 +108,40 @@ class Looking(Knowledge):
         )
         for features in file.compute(self._groups, self._stop):
             with self._condition:
+                known = int(features.known.sum()) + len(features.bad)
+                if features.groups is None and taken is not None:
+                    self._looked(known / max(1, len(self._pool)))
+                    continue
+                if features.groups is not None and not welcome(features):
+                    return
                 if features.groups is not None:
                     self._asking.set_groups(features.groups)
-                    self._labels_trained = (
-                        -1
-                    )  # the newest model knows nothing of some faces, or of these features
+                    self._labels_trained = -1  # the newest model knows nothing of these features
                     self._take_up(features, name)
-                elif not shows_parts:
-                    continue
                 self.features = features
-                self.features_done = int(features.known.sum()) + len(features.bad)
+                self.features_done = known
                 self._asking.unreadable = set(features.bad)
                 if features.bad:
                     reason = next(iter(features.bad.values()))
                     self._problems["bad"] = (
                         f"{len(features.bad):,} pictures can't be read and are not asked, first {reason}"
                     )
+                if features.groups is not None and taken is not None:
+                    taken(features)
                 self._condition.notify_all()
 
+    def _begin_with(self, recipe: Prepared, features: Features) -> None:
+        """A recipe of an earlier process is the newest model."""
+
+    def _looked(self, share: float) -> None:
+        """A share of all faces was looked at for features that have not taken over yet."""
+
     def _take_up(self, features: Features, name: str) -> None:
-        """Heads on some features of this and earlier processes: they draw the curve."""
+        """Heads of this and earlier processes: they draw the curve."""
         known = {past.number for past in self._heads}
+        values = {name: features.values}
         self._heads = [
-            replace(past, features=features) if past.name == name else past for past in self._heads
+            replace(past, values=features.values) if past.name == name else past for past in self._heads
         ]
         for path in sorted((self._labeling.out / "models").glob("head-*.npz")):
             try:
@@ -114,12 +149,35 @@ class Looking(Knowledge):
             except ValueError as error:
                 self._problems["heads"] = str(error)
                 continue
-            if (number := int(path.stem[5:])) not in known and about["features"] == name:
-                past = PastHead(number, about["answers"], about["labels"], head, features, name)
+            number, own = int(path.stem[5:]), about["features"]
+            if own not in values:
+                values[own] = self._earlier(own)
+            if number not in known and len(values[own]):
+                past = PastHead(
+                    number,
+                    about["answers"],
+                    about["labels"],
+                    head,
+                    values[own],
+                    own,
+                    about.get("what", "head"),
+                )
                 self._heads.append(past)
-        last = {(past.name, past.labels): past for past in sorted(self._heads, key=lambda past: past.number)}
+        last = {
+            (past.name, past.what, past.labels): past
+            for past in sorted(self._heads, key=lambda past: past.number)
+        }
         self._heads = sorted(last.values(), key=lambda past: past.number)
         self._name = name
+
+    def _earlier(self, name: str) -> Halves:
+        """Features that another model made before, mapped from their file; none where they are gone."""
+        none = np.zeros((0, 0), np.float16)
+        try:
+            values: Halves = np.load(self._labeling.out / name / "features.npy", mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return none
+        return values if len(values) == len(self._pool) else none
 
     def _groups(self, signatures: Signatures) -> npt.NDArray[np.int64]:
         """Groups of near copies and neighbors."""
@@ -128,40 +186,6 @@ class Looking(Knowledge):
             numbers = groups[list(copies)]
             groups[np.isin(groups, numbers)] = numbers.min()
         return groups
-
-    def _begin_recipe(self) -> None:
-        if self._recipe is not None and self._recipe.is_alive():
-            raise TooFewLabelsError("The recipe is being trained already.")
-        if not self._tested()[1]:
-            raise TooFewLabelsError("The recipe needs a labeled face that is kept apart to measure.")
-        self._recipe = threading.Thread(target=self._run_recipe, name="recipe", daemon=True)
-        self._recipe.start()
-        self._threads.append(self._recipe)
-
-    def _run_recipe(self) -> None:
-        """Fine-tune the face network on the labels; its features take the place of those before."""
-        begin, error = time.monotonic(), None
-        number = 1 + max((past.number for past in self._heads), default=0)
-        out = self._labeling.out
-
-        def progress(what: str, share: float) -> None:
-            self.recipe = {"what": "recipe", "share": round(share, 3), "says": f"recipe: {what}"}
-
-        try:
-            write_table(self._labeling)
-            model = run_recipe(out, out / "runs" / f"{number:05d}", progress, self._stop)
-            progress("looking at all faces", 0.0)
-            self._compute(ModelFeatures(model), f"features-{number:05d}", shows_parts=False)
-        except (ValueError, OSError) as problem:
-            error = str(problem)
-        with self._condition:
-            seconds = time.monotonic() - begin
-            says = error or f"the recipe on {self._labels_trained} labels in {seconds / 60:.0f} minutes"
-            self.last = {"what": "recipe", "seconds": seconds, "error": error, "says": says}
-            self.recipe = None
-            if error:
-                self._problems["recipe"] = error
-            self._condition.notify_all()
 
     def write_table(self) -> None:
         """Write ``labels.csv``; a full disk is told among the problems."""

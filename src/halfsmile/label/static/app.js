@@ -16,7 +16,7 @@ const KEYS = [
   ["1 … 9, 0", "the class with this number"], ["Enter", "accept the model’s guess; in votes mode: save the votes"],
   ["C", "can’t tell"], ["N", "not a face"], ["S or →", "skip; → goes forward where you went back"],
   ["←", "back to earlier answers"], ["Z or Backspace", "take the last answer back"], ["↑ ↓", "from class to class"],
-  ["V", "votes: several answers at once; Shift and a number takes one back"], ["X", "the picture around the face"],
+  ["/", "find a class by its name, where there are more than ten"], ["V", "votes: several answers at once; Shift and a number takes one back"], ["X", "the picture around the face"],
   ["G", "hide or show the guess"], ["+ −", "zoom; drag to move, double click for the detail"],
   ["↑ ↓ ← → Space", "in the grid: move, click out; Enter confirms"], ["?", "this help"],
 ];

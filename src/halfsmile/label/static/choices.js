@@ -12,6 +12,10 @@ export class Choices {
     this.box = box;
     this.pick = pick;
     box.addEventListener("keydown", (event) => this.#move(event));
+    this.search = element("input", { type: "search", className: "find", placeholder: "Find a class  /", ariaLabel: "Find a class", autocomplete: "off", hidden: true });
+    this.search.addEventListener("input", () => this.#filter());
+    this.search.addEventListener("keydown", (event) => this.#found(event));
+    box.before(this.search);
   }
 
   /** Show a face's guess and what the person answered before. */
@@ -25,7 +29,8 @@ export class Choices {
       const count = this.votes.get(name) ?? 0;
       const isMine = state.isVoting ? count > 0 : Boolean(answer && answer.kind !== "skip" && answer.labels?.includes(name));
       parts.bar.style.width = `${chance >= 0.005 ? 100 * chance : 0}%`;
-      parts.number.textContent = chance === undefined ? "" : percent(chance);
+      const isSaid = chance !== undefined && (this.#rows.size <= 10 || chance >= 0.005);
+      parts.number.textContent = isSaid ? percent(chance) : "";
       parts.row.classList.toggle("best", name === best);
       parts.row.classList.toggle("mine", isMine);
       parts.count.textContent = state.isVoting && count ? `${count}` : isMine ? "✓" : "";
@@ -44,6 +49,29 @@ export class Choices {
     return classes().find((one) => one.key === key)?.name;
   }
 
+  /** Go to the field that finds a class; only there where there are many. */
+  find() {
+    if (!this.search.hidden) this.search.focus();
+  }
+
+  /** Show the classes whose names hold what is typed. */
+  #filter() {
+    const wanted = this.search.value.trim().toLowerCase();
+    for (const [name, { row }] of this.#rows) row.hidden = !name.toLowerCase().includes(wanted);
+  }
+
+  /** Enter takes the first class that is found, Escape ends it. */
+  #found(event) {
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault();
+    const first = [...this.#rows].find(([, { row }]) => !row.hidden)?.[0];
+    const isChosen = event.key === "Enter" && this.search.value.trim() && first;
+    this.search.value = "";
+    this.#filter();
+    this.search.blur();
+    if (isChosen) this.pick(first, 1);
+  }
+
   #build() {
     const wanted = JSON.stringify(classes());
     if (wanted === this.#known) return;
@@ -56,8 +84,8 @@ export class Choices {
       const count = element("span", { className: "tally" });
       const dot = element("i", { className: "dot" });
       dot.style.background = color(name);
-      const pickButton = element("button", { type: "button", className: "pick" }, bar, element("kbd", { textContent: key ?? "·" }), dot,
-        element("span", { className: "name", textContent: name }), count, number);
+      const pickButton = element("button", { type: "button", className: "pick" }, bar, element("kbd", { textContent: key ?? "·", className: key ? "" : "keyless" }), dot,
+        element("span", { className: "name", textContent: name, title: name }), count, number);
       const less = element("button", { type: "button", className: "less", textContent: "−", ariaLabel: `One vote less for ${name}`, hidden: true });
       const row = element("div", { className: "choice" }, pickButton, less);
       pickButton.addEventListener("click", () => this.pick(name, 1));
@@ -66,6 +94,8 @@ export class Choices {
     }
     this.box.replaceChildren(...[...this.#rows.values()].map((parts) => parts.row));
     this.box.classList.toggle("many", classes().length > 10);
+    this.search.hidden = classes().length <= 10;
+    this.#filter();
   }
 
   /** Up and down go from class to class. */
@@ -78,7 +108,7 @@ export class Choices {
 
   /** Go to the next class, or first to the one that the model guesses. */
   focus(step) {
-    const all = [...this.#rows.values()];
+    const all = [...this.#rows.values()].filter((parts) => !parts.row.hidden);
     const at = all.findIndex((parts) => parts.pickButton === document.activeElement);
     const best = Math.max(0, all.findIndex((parts) => parts.row.classList.contains("best")));
     all[at < 0 ? best : (at + step + all.length) % all.length]?.pickButton.focus();

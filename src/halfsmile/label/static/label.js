@@ -27,7 +27,7 @@ function saveVotes() {
 
 async function toggleContext() {
   const face = current();
-  if (!face?.context) { say("There is no picture around this face."); return; }
+  if (!face?.context) { say(face?.context_missing ?? "There is no picture around this face."); return; }
   isContext = !isContext;
   if (isContext && !face.around) {
     try {
@@ -35,6 +35,7 @@ async function toggleContext() {
     } catch {
       isContext = false;
       say("The picture around this face can’t be read.");
+      return;
     }
   }
   draw();
@@ -56,7 +57,7 @@ export function key(event) {
     c: () => give("cant_tell"), n: () => give("not_a_face"), s: () => give("skip"), z: undo, Backspace: undo,
     x: toggleContext, v: () => $("votes").click(), g: () => $("guess").click(),
     ArrowLeft: () => go(-1), ArrowRight: () => go(1), ArrowDown: () => choices.focus(1), ArrowUp: () => choices.focus(-1),
-    "+": () => stage.zoom(1.5), "=": () => stage.zoom(1.5), "-": () => stage.zoom(1 / 1.5), "0": () => stage.reset(), Escape: leave,
+    "+": () => stage.zoom(1.5), "=": () => stage.zoom(1.5), "-": () => stage.zoom(1 / 1.5), "0": () => stage.reset(), Escape: leave, "/": () => choices.find(),
   }[name.length === 1 ? name.toLowerCase() : name];
   if (!meant) return false;
   const mayRepeat = /^([-+=]|Arrow(Up|Down))$/.test(name) || (/^Arrow/.test(name) && session.list);
@@ -88,7 +89,8 @@ export function draw() {
 
 function drawTools(face) {
   $("context").ariaPressed = String(isContext);
-  $("context").disabled = !face?.context;
+  $("context").disabled = !face;
+  $("context").title = face?.context_missing ?? "";
   $("votes").ariaPressed = String(state.isVoting);
   $("votes-bar").hidden = !state.isVoting;
   $("guess").ariaPressed = String(state.guess !== "never");
@@ -192,7 +194,7 @@ function drawStrip() {
 }
 
 function drawFooting() {
-  const { model, training, preparing, features, problems, stop, faces, answered } = state.project;
+  const { model, training, recipe, preparing, features, problems, stop, faces, answered } = state.project;
   $("footing").hidden = !faces;
   $("answered-bar").value = faces ? answered / faces : 0;
   const recent = session.done.slice(-40).map((one) => one.time);
@@ -204,6 +206,7 @@ function drawFooting() {
   $("model-text").textContent = [
     known || "No model yet: it learns from your first answers",
     training ? `learning… ${percent(training.share ?? 0)}` : "",
+    recipe ? `recipe: ${percent(recipe.share ?? 0)}` : "",
     features ? `looking at the faces: ${percent(features.done / features.total)}` : "",
     preparing ? `cutting faces: ${amount(preparing.done)} of ${amount(preparing.total)}` : "",
     stop?.advised ? "you can stop here" : "",

@@ -4,8 +4,11 @@ import { $, amount, color, element, isSet, percent, some } from "./dom.js";
 import { ask, tell } from "./server.js";
 import { refresh, state } from "./state.js";
 
+const KINDS = { finetune: "fine-tuned", recipe: "the whole recipe" };
 let said = null; // what is drawn
 let timer = 0;
+
+const card = (title, ...children) => element("section", { className: "card" }, element("h2", { textContent: title }), ...children);
 
 function figure(value, name, note = "") {
   return element("div", { className: "figure" }, element("b", { textContent: value }), element("span", { textContent: name }), element("small", { textContent: note }));
@@ -47,23 +50,47 @@ function perClass(counts) {
   return list;
 }
 
+const MINUTES = 90; // seconds from which minutes are said
+const lasted = (seconds) => (seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < MINUTES ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} minutes`);
+
+/** The recipe: whether it pays, how far it is, and what became of it. */
+function recipe({ recipe: running, recipe_last: last, recipe_pays: pays }) {
+  const button = (what, text, hint, isMain = false) => {
+    const made = element("button", { type: "button", textContent: text, title: hint, className: isMain ? "primary" : "", disabled: Boolean(running) && what !== "stop" });
+    made.id = `train-${what}`;
+    made.addEventListener("click", () => train(what));
+    return made;
+  };
+  if (running) {
+    return card("The recipe", element("p", { textContent: `${running.says}: ${percent(running.share)}. You can label on meanwhile.`.replace(/^./, (letter) => letter.toUpperCase()) }),
+      element("progress", { max: 1, value: running.share, ariaLabel: "Training the recipe" }),
+      element("div", { className: "row" }, button("stop", "Stop it", "It goes on from there when you start it again.")));
+  }
+  const ended = last && !last.error ? `It has learned from ${last.says}.` : "";
+  return card("The recipe",
+    element("p", { textContent: "The quick model leaves the face network as it is. The recipe trains the network itself, in a process of its own; its model takes over when it is done." }),
+    ...(pays ? [element("p", { className: pays.advised ? "pays" : "hint", textContent: pays.reason })] : []),
+    ...(ended ? [element("p", { textContent: ended })] : []),
+    ...(last?.error ? [element("p", { className: last.error.includes("was stopped") ? "hint" : "error", role: "status", textContent: last.error })] : []),
+    element("div", { className: "row" },
+      button("finetune", "Fine-tune the network", "Stage II: minutes", pays?.advised),
+      button("recipe", "The whole recipe", "Stage III too: faces without labels teach as well; much longer")),
+    element("p", { className: "hint", textContent: "Fine-tuning takes minutes. The whole recipe also learns from the faces that nobody has labeled, and takes several times as long." }));
+}
+
 function training({ training: running, last }, error) {
   const { model } = state.project;
-  const seconds = last && !last.error ? ` in ${last.seconds < 10 ? last.seconds.toFixed(1) : Math.round(last.seconds)} s` : "";
-  const words = model ? `Model ${model.number} learned from ${some(model.answers, "answer")}${seconds}. It learns again by itself.`
+  const seconds = last && !last.error && (model?.what ?? "head") === "head" ? ` in ${lasted(last.seconds)}` : "";
+  const kind = model && (model.what ?? "head") !== "head" ? `, ${KINDS[model.what] ?? model.what},` : "";
+  const words = model ? `Model ${model.number}${kind} learned from ${some(model.answers, "answer")}${seconds}. ${kind ? "Answers that come now are learned on top." : "It learns again by itself."}`
     : "No model yet. It learns by itself after some answers.";
   const bar = element("progress", { max: 1, value: running?.share ?? 0, ariaLabel: "Training" });
-  const ways = [["head", "Train now", "seconds: what the answers add to the face network"], ["recipe", "Train the whole recipe", "minutes: the network learns, too"]];
-  const buttons = ways.map(([what, text, note]) => {
-    const button = element("button", { type: "button", textContent: text, title: note, disabled: running?.what === what });
-    button.id = `train-${what}`;
-    button.addEventListener("click", () => train(what));
-    return button;
-  });
+  const button = element("button", { type: "button", textContent: "Train now", title: "seconds: what the answers add", disabled: Boolean(running) });
+  button.id = "train-head";
+  button.addEventListener("click", () => train("head"));
   const doing = running && `${running.says || "learning"}: ${percent(running.share)}. You can label on meanwhile.`.replace(/^./, (letter) => letter.toUpperCase());
   return element("div", { className: "stack" }, element("p", { textContent: doing || words }),
-    ...(running ? [bar] : []), ...(error || last?.error ? [element("p", { className: "error", role: "alert", textContent: error || last.error })] : []), element("div", { className: "row" }, ...buttons),
-    element("p", { className: "hint", textContent: "Train now takes seconds; the whole recipe takes minutes and pays with more answers." }));
+    ...(running ? [bar] : []), ...(error || last?.error ? [element("p", { className: "error", role: "alert", textContent: error || last.error })] : []), element("div", { className: "row" }, button));
 }
 
 async function train(what) {
@@ -77,8 +104,6 @@ async function train(what) {
   await refresh();
   await draw();
 }
-
-const card = (title, ...children) => element("section", { className: "card" }, element("h2", { textContent: title }), ...children);
 
 async function draw(error = "") {
   let found;
@@ -101,7 +126,7 @@ async function draw(error = "") {
     advice(found.stop ?? state.project.stop ?? {}),
     figures(found),
     element("div", { className: "cards" },
-      card("Accuracy on faces picked by chance", picture), card("Answers per class", perClass(found.per_class)), card("Training", training(trained, error))),
+      card("Accuracy on faces picked by chance", picture), card("Answers per class", perClass(found.per_class)), element("div", { className: "stack" }, card("Training", training(trained, error)), recipe(trained))),
   );
   if (isOpen) $("progress-body").querySelector("details").open = true;
   if (focused) $(focused)?.focus();

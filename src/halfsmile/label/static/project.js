@@ -29,8 +29,10 @@ function you() {
   const name = element("input", { value: state.me, maxLength: 60, autocomplete: "off", required: true });
   const form = element("form", {}, element("label", { className: "field" }, element("span", { textContent: "Your name, as it stands beside your answers" }), name));
   const save = () => {
-    const wanted = name.value.trim();
-    if (!wanted || wanted === state.me) { name.value = state.me; return; }
+    const given = name.value.trim().normalize("NFC");
+    const wanted = (state.project.annotators ?? []).find((one) => one.toLowerCase() === given.toLowerCase()) ?? given;
+    name.value = wanted || state.me;
+    if (!wanted || wanted === state.me) return;
     prefer("me", wanted);
     restart();
     refresh();

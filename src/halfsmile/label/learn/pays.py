@@ -1,0 +1,64 @@
+"""When the recipe pays: a rule from measurement, said on the page and never acted upon.
+
+On FERPlus, Stage II was trained on the same labels as the head (docs/experiments.md): what it had right
+beyond the head's share is :data:`MEASURED`, with 340 and 850 labels that the default rule asked, else by
+chance. It takes minutes, and so do labels: it pays when it is expected to bring more than the next hundred of
+them, which the curve of the heads tells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from halfsmile.label.learn.curve import NEXT, Point, expected_gain
+
+MEASURED: tuple[tuple[int, float], ...] = ((85, -0.424), (340, 0.027), (850, 0.056), (2770, 0.069))
+"""Labels that were learned from, and accuracy of Stage II less that of the head on frozen features."""
+AGAIN = 1.5
+"""A recipe that was trained pays again when labels have grown by this."""
+
+
+def recipe_gain(labels: int) -> float:
+    """What Stage II brought over the head with so many labels, a share.
+
+    Between the counts that were measured a line over their logarithm, outside the value at the nearest one.
+    """
+    counts, gains = zip(*MEASURED, strict=True)
+    return float(np.interp(math.log(max(labels, 1)), np.log(counts), gains))
+
+
+def recipe_advice(points: Sequence[Point]) -> dict[str, Any]:
+    """Whether to train the recipe now, and why, in a sentence.
+
+    Args:
+        points: All models, oldest first.
+    """
+    if not points:
+        return {"advised": False, "reason": "The recipe pays later: there is no model yet."}
+    now = points[-1].labels
+    trained = [point.labels for point in points if point.what != "head"]
+    if trained and now < AGAIN * trained[-1]:
+        return {
+            "advised": False,
+            "reason": f"The recipe has learned from {trained[-1]:,} labels; it pays again from "
+            f"{math.ceil(AGAIN * trained[-1]):,}.",
+        }
+    gain, ahead = recipe_gain(now), expected_gain(points)
+    brought = f"brought {100 * gain:.1f} points of accuracy over" if gain > 0 else "was worse than"
+    told = f"with {now:,} labels it {brought} the quick model on FERPlus"
+    if ahead is None:
+        return {
+            "advised": False,
+            "reason": f"Too early to tell whether the recipe pays: {told}, and what the next {NEXT} labels "
+            "bring is not known yet.",
+        }
+    pays = gain > ahead.value
+    return {
+        "advised": pays,
+        "reason": f"The recipe pays {'now' if pays else 'later'}: {told}; the next {NEXT} labels are "
+        f"expected to bring {100 * ahead.value:.1f}.",
+    }
