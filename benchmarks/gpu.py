@@ -4,7 +4,8 @@
 
 Parts, in order: ``tests`` (those of the suite that need a GPU), ``steps`` (images/s of training steps at the
 presets ``gpu`` and ``paper``, with and without ``torch.compile``, against timm's blocks), ``face`` and
-``scratch`` (the run with 10 % of FERPlus's labels at preset ``gpu``, from the face network and from scratch), and
+``scratch`` (the run with 10 % of FERPlus's labels at preset ``gpu``, from the face network and from scratch)
+and
 ``stage-one`` (Stage I of several lengths on all unlabeled faces, then labels alone). What is done stands in
 ``OUT/gpu.json``, with the device's name, and ``OUT/gpu.md`` as tables; the same command goes on with what is
 not, runs in the middle of a stage among them. ``--smoke`` is all of it in small, on any device: it shows that

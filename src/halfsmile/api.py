@@ -50,6 +50,7 @@ def train(
     num_classes: int | None = None,
     init: str | None = None,
     init_network: str | None = None,
+    teacher: PathLike | None = None,
     teachers: Sequence[PathLike] = (),
     settings: Sequence[str] = (),
     reuse: PathLike | None = None,
@@ -79,6 +80,7 @@ def train(
             that the package brings.
         init_network: Whose network they are, where the weights don't say: ``ssfer``, ``mae``, ``augreg``,
             ``farl``, ``resnet18`` or ``resnet34``.
+        teacher: What Stage I matches instead of painting: ``face``, or a run folder.
         teachers: Run folders that name the unlabeled faces for ``noisy-student``, on the mean.
         settings: Fields to replace, ``stage.field=value``, see :func:`halfsmile.recipes.override`.
         reuse: Another run, whose first stages are taken over as far as nothing that they depend on differs.
@@ -113,6 +115,7 @@ def train(
         num_classes=num_classes,
         init=init,
         init_network=init_network,
+        teacher=None if teacher is None else str(teacher),
         teachers=[Path(path) for path in teachers],
         settings=settings,
     )

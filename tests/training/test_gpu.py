@@ -82,8 +82,8 @@ def test_one_process_of_ddp_is_no_process(
 ) -> None:
     alone = run(recipe, generated_data, tmp_path / "alone")
     with monkeypatch.context() as patch:
-        for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("MASTER_ADDR", "127.0.0.1")):
-            patch.setenv(name, value)
+        for variable, text in (("RANK", "0"), ("LOCAL_RANK", "0"), ("MASTER_ADDR", "127.0.0.1")):
+            patch.setenv(variable, text)
         patch.setenv("MASTER_PORT", str(29500 + os.getpid() % 1000))
         torch.cuda.set_device(0)
         torch.distributed.init_process_group("nccl", rank=0, world_size=1)

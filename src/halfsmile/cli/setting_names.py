@@ -41,7 +41,8 @@ _GROUPS = {
     ),
     ("pretrain",): (
         "accumulate:int augment batch_size:int decoder_depth:int decoder_heads:int "
-        "decoder_width:int epochs:float mask_ratio:float normalize_target:bool optim"
+        "decoder_width:int epochs:float mask_ratio:float match:float normalize_target:bool optim "
+        "paint:float teacher"
     ),
     ("protocol",): (
         "data_set:ferplus|rafdb|affectnet|affwild2|sequences|faces group:person|video? label_rule "

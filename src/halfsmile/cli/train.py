@@ -161,6 +161,8 @@ class Train(Reading):
         init_network: Whose network the weights of --init are: sets its shape, mean, std and what else the
             weights don't say. augreg are timm's of that name; resnet18 and resnet34 have torchvision's names,
             as those of MS-Celeb-1M that many papers start from.
+        teacher: Match the maps and features of this network in Stage I instead of painting: face, or a run of
+            a residual network (--set pretrain.paint=1 does both).
         teachers: Runs whose classifiers name the unlabeled faces for noisy-student, on the mean, instead of
             the run's own Stage II. A small network learns so from large ones. They may know no label that
             is outside this run's budget.
@@ -195,6 +197,7 @@ class Train(Reading):
     classes: Classes = None
     init: Text = None
     init_network: Network = None
+    teacher: Text = None
     teachers: Paths = ()
     reuse: Annotated[Path | None, tyro.conf.arg(metavar="RUN", help_behavior_hint="(default: none)")] = None
     folds: Annotated[
@@ -248,6 +251,7 @@ class Train(Reading):
             seed=self.seed,
             init=self.init,
             init_network=self.init_network,
+            teacher=self.teacher,
             teachers=self.teachers,
             settings=self.settings,
         )
@@ -281,11 +285,11 @@ class Train(Reading):
             raise ValueError("Folds are tested on one by one: leave --test away, or --folds.")
         if self.by is not None and self.folds is None and self.test is None:
             raise ValueError("--by says how a test split or folds are drawn: give --test or --folds, too.")
-        given = (self.dry_run, self.budget, self.teachers, self.pseudo_labels, self.reuse)
+        given = (self.dry_run, self.budget, self.teacher, self.teachers, self.pseudo_labels, self.reuse)
         if self.folds is not None and (self.out is None or any(given) or self.last_stage != LAST_STAGE):
             raise ValueError(
                 "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
-                "--budget, --teachers, --pseudo-labels, --reuse and --last-stage away."
+                "--budget, --teacher, --teachers, --pseudo-labels, --reuse and --last-stage away."
             )
         if self.out is None and not self.dry_run:
             raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")

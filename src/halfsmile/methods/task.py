@@ -21,6 +21,7 @@ class Batch:
         unlabeled: (M, C, H, W) uint8.
         unlabeled_targets: (M, classes) float, where unlabeled faces were named before; each row a
             distribution.
+        features: (B, F) float, what a teacher says of ``images``.
     """
 
     images: Tensor
@@ -28,6 +29,7 @@ class Batch:
     boxes: Tensor | None = None
     unlabeled: Tensor | None = None
     unlabeled_targets: Tensor | None = None
+    features: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""

@@ -27,7 +27,7 @@ _OPTIM = OptimConfig(learning_rate=3e-3, warmup=0.1, clip=1.0)
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """Stage I: masked autoencoder on all unlabeled faces.
+    """Stage I, on all unlabeled faces: masked autoencoder, distillation of a teacher, or both at once.
 
     Args:
         epochs: Passes over the faces.
@@ -40,6 +40,13 @@ class PretrainConfig:
         decoder_width: Token dimension of the decoder, which paints them.
         decoder_depth: Its blocks.
         decoder_heads: Its heads.
+        paint: Weight of painting; 0 only matches a teacher.
+        teacher: Network whose middle maps and features are matched: ``face`` for the face network, or a run
+            folder, whose labels must lie in this run's budget; null for none. For residual networks.
+        match: Weight of matching it.
+
+    Raises:
+        ValueError: If a number is out of range, or there is nothing to learn.
     """
 
     epochs: float
@@ -52,8 +59,17 @@ class PretrainConfig:
     decoder_width: int = 512
     decoder_depth: int = 8
     decoder_heads: int = 16
+    paint: float = 1.0
+    teacher: str | None = None
+    match: float = 1.0
 
     def __post_init__(self) -> None:
+        require_positive(match=self.match)
+        if self.paint < 0 or (self.paint == 0 and self.teacher is None):
+            raise ValueError(
+                f"Stage I paints (pretrain.paint above 0, found {self.paint:g}), or matches a teacher "
+                "(pretrain.teacher), or both."
+            )
         require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
         require_positive(decoder_width=self.decoder_width, decoder_depth=self.decoder_depth)
         require_positive(decoder_heads=self.decoder_heads)

@@ -32,6 +32,7 @@ def resolve(
     seed: int | None = None,
     init: str | None = None,
     init_network: str | None = None,
+    teacher: str | None = None,
     teachers: Sequence[Path] = (),
     settings: Sequence[str] = (),
 ) -> Recipe:
@@ -51,6 +52,8 @@ def resolve(
         init: Weights in place of Stage I; ``face`` is the face network that the package brings, and changes
             the recipe as :func:`~halfsmile.recipes.face.with_face_network` says.
         init_network: Whose network they are, see :func:`~halfsmile.models.pretrained.published_encoder`.
+        teacher: What Stage I matches instead of painting, see
+            :class:`~halfsmile.recipes.config.PretrainConfig`.
         teachers: Run folders that name the faces of Stage III, which is
             :class:`~halfsmile.methods.noisy_student.NoisyStudent` then.
         settings: See :func:`~halfsmile.recipes.overrides.override`; they come last.
@@ -88,6 +91,13 @@ def resolve(
         if init is None:
             raise ValueError("--init-network says whose weights --init gives; there is no --init.")
         recipe = replace(recipe, encoder=published_encoder(recipe.encoder, init_network))
+    if teacher is not None:
+        if recipe.pretrain is None:
+            raise ValueError(
+                f"--teacher is matched in Stage I, and the recipe {recipe.name} has none. Leave --init "
+                "away, or train ssfer."
+            )
+        recipe = replace(recipe, pretrain=replace(recipe.pretrain, teacher=teacher, paint=0.0))
     if teachers:
         recipe = _with_teachers(recipe, teachers)
     recipe = override(recipe, *settings)

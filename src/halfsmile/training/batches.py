@@ -87,9 +87,17 @@ def soft_targets(manifest: Manifest, vote_share: float) -> Tensor:
     return torch.from_numpy(targets)
 
 
-def unlabeled_batches(pool: ImagePool, sampler: Sampler) -> Callable[[int], Batch]:
-    """Batches of faces alone."""
-    return lambda step: Batch(images=pool(sampler(step)))
+def unlabeled_batches(
+    pool: ImagePool, sampler: Sampler, features: npt.NDArray[np.float16] | None = None
+) -> Callable[[int], Batch]:
+    """Batches of faces alone, with what a teacher says of them, (N, F), if it is given."""
+
+    def batch(step: int) -> Batch:
+        rows = sampler(step)
+        said = None if features is None else torch.from_numpy(features[rows].astype(np.float32))
+        return Batch(images=pool(rows), features=said)
+
+    return batch
 
 
 def labeled_batches(

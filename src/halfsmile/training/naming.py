@@ -25,6 +25,7 @@ from halfsmile.evaluation.trained import load_classifier
 from halfsmile.methods.noisy_student import Naming
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.precision import Precision
+from halfsmile.models.weight_files import FACE
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import LABELS_KEY
@@ -42,7 +43,10 @@ Probabilities = npt.NDArray[np.float32]
 
 
 def naming_of(recipe: Recipe, stage: StageName) -> Naming | None:
-    """How unlabeled faces are named before a stage begins; None where they are not."""
+    """How unlabeled faces are named before a stage begins, or who teaches it; None where nobody does."""
+    if stage == "pretrain":
+        teacher = recipe.pretrain.teacher if recipe.pretrain is not None else None
+        return None if teacher in (None, FACE) else Naming(teachers=(str(teacher),))
     if stage == "tune":
         return recipe.tune.named if recipe.tune is not None and recipe.tune.named.batch_size else None
     method = recipe.semi.method if stage == "semi" and recipe.semi is not None else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -37,6 +37,7 @@ from halfsmile.training.tasks import (
     semi_task,
     tune_task,
 )
+from halfsmile.training.teaching.features import teacher_config, teacher_shape
 from halfsmile.utils.console import plain
 
 SECONDS = 1.0
@@ -182,7 +183,12 @@ def plan_run(
     stages = []
     if (config := recipe.pretrain) is not None:
         rows = own + sum(pseudo.values()) + sum(extra.values())
-        batch, task = clock.faces(config.batch_size), pretrain_task(recipe, config)
+        batch, task = clock.faces(config.batch_size), None
+        if config.teacher is not None:
+            shape = teacher_shape(teacher_config(config.teacher, recipe.encoder.channels))
+            task = pretrain_task(recipe, config, shape)
+            batch = replace(batch, features=torch.randn(len(batch.images), shape.count))
+        task = task or pretrain_task(recipe, config)
         seconds = clock.seconds(task, batch, config.optim, config.accumulate)
         stages.append(_stage("pretrain", rows, config.epochs, config.batch_size, seconds))
     labeled = len(roles["labeled"]) + sum(pseudo.values())

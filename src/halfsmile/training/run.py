@@ -148,8 +148,9 @@ def train_run(
     with _nothing_left(folder) if where.is_main else contextlib.nullcontext():
         with where.main_first():
             faces = load_roles(recipe, sets, budget, cache=folder.path / "cache")
-        for stage in [stage for stage in wanted_unlabeled(recipe) if stage in stages]:
-            unlabeled_faces(recipe, stage, faces)  # missing ones are refused now, not after the stages before
+        for stage in stages:
+            if stage in wanted_unlabeled(recipe):
+                unlabeled_faces(recipe, stage, faces)  # missing ones are refused now, not after stages before
             require_teachers(recipe, stage, budget, sets.taxonomy)
         facts = describe(recipe, sets, faces, data=data)
         require_same_faces(folder.data_path, facts)

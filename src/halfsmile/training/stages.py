@@ -15,6 +15,7 @@ from torch import Tensor
 from halfsmile.data.images import DecodedFaces
 from halfsmile.evaluation.inference import watch
 from halfsmile.methods.noisy_student import Naming, NoisyStudent
+from halfsmile.methods.pretrain.mae import Autoencoder
 from halfsmile.methods.semi import SemiTask
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
@@ -33,6 +34,7 @@ from halfsmile.training.data import unlabeled_faces
 from halfsmile.training.naming import NAMES, ask, ask_run, name_faces, read_names
 from halfsmile.training.pictures import show_mixes, show_reconstructions
 from halfsmile.training.tasks import finetune_task, pretrain_task, semi_task, tune_task
+from halfsmile.training.teaching.features import teacher_config, teacher_features, teacher_shape
 from halfsmile.training.trainer import Trainer
 from halfsmile.utils.console import make_console
 
@@ -58,31 +60,39 @@ def require_partners(recipe: Recipe, stage: StageName, processes: int) -> None:
 
 
 def pretrain(run: Trainer) -> None:
-    """Stage I: masked autoencoder on the training faces (labels unseen) and the extra ones."""
+    """Stage I: painting, or a teacher's answers, on the training faces (labels unseen) and the extra ones."""
     config = run.recipe.pretrain
     if config is None:
         return
-    own = [faces.images for faces in (run.faces.labeled, run.faces.unlabeled) if faces is not None]
-    own += [faces.images for faces in run.faces.pseudo.values()]
-    pool = ImagePool([*own, *(faces.images for faces in run.faces.extra.values())])
-    task = pretrain_task(run.recipe, config)
+    parts = [faces for faces in (run.faces.labeled, run.faces.unlabeled) if faces is not None]
+    parts += [*run.faces.pseudo.values(), *run.faces.extra.values()]
+    pool = ImagePool([faces.images for faces in parts])
+    shape, said = None, None
+    if config.teacher is not None:
+        channels = run.recipe.encoder.channels
+        shape = teacher_shape(teacher_config(config.teacher, channels))
+        said = teacher_features(
+            config.teacher, parts, channels=channels, cache=run.folder.path / "cache", where=run.where
+        )
+    task = pretrain_task(run.recipe, config, shape)
     sampler = run.sampler(len(pool), config.batch_size, "pretrain")
     rows = np.random.default_rng(run.recipe.seed).choice(len(pool), size=min(8, len(pool)), replace=False)
+
+    def draw() -> None:
+        if isinstance(task.model, Autoencoder):
+            path = run.folder.stage("pretrain") / "figures/reconstructions.png"
+            show_reconstructions(task.model.cpu(), pool(rows), config.mask_ratio, path)
+
     run.train(
         "pretrain",
         task,
-        unlabeled_batches(pool, sampler),
+        unlabeled_batches(pool, sampler, said),
         epochs=config.epochs,
         rows=len(pool),
         batch_size=config.batch_size,
         optim=config.optim,
         accumulate=config.accumulate,
-        draw=lambda: show_reconstructions(
-            task.model.cpu(),
-            pool(rows),
-            config.mask_ratio,
-            run.folder.stage("pretrain") / "figures/reconstructions.png",
-        ),
+        draw=draw if isinstance(task.model, Autoencoder) else None,
     )
 
 

@@ -7,12 +7,14 @@ import torch
 from halfsmile.evaluation.trained import build_classifier
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.noisy_student import NoisyStudent
-from halfsmile.methods.pretrain.mae import MaeTask
+from halfsmile.methods.pretrain.distill import DistillTask, TeacherShape
+from halfsmile.methods.pretrain.mae import Autoencoder, MaeTask
 from halfsmile.methods.pretrain.masked_conv import build_autoencoder
 from halfsmile.methods.semi import SemiSettings
 from halfsmile.methods.task import Task
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.encoder import build_encoder
+from halfsmile.models.encoder import Encoder, build_encoder
+from halfsmile.models.resnet import ResNet
 from halfsmile.recipes.config import FineTuneConfig, PretrainConfig, Recipe, SemiConfig, TuneConfig
 from halfsmile.taxonomy import Taxonomy
 
@@ -25,17 +27,48 @@ def new_classifier(
     return build_classifier(recipe, taxonomy, drop_path=drop_path, dropout=dropout)
 
 
-def pretrain_task(recipe: Recipe, config: PretrainConfig) -> MaeTask:
-    """Stage I: a masked autoencoder around a new encoder."""
+def pretrain_task(
+    recipe: Recipe, config: PretrainConfig, shape: TeacherShape | None = None
+) -> MaeTask | DistillTask:
+    """Stage I: a masked autoencoder around a new encoder, a teacher's student, or both.
+
+    Args:
+        recipe: Its network and seed.
+        config: The stage.
+        shape: Of the stage's teacher, where it has one.
+
+    Raises:
+        ValueError: If the network has no maps to match a teacher's with.
+    """
     torch.manual_seed(recipe.seed)
-    model = build_autoencoder(
-        build_encoder(recipe.encoder),
+    encoder = build_encoder(recipe.encoder)
+    if shape is None:
+        return MaeTask(_painter(encoder, config), augment=config.augment, mask_ratio=config.mask_ratio)
+    if not isinstance(encoder, ResNet):
+        raise ValueError(
+            f"Stage I matches a teacher's maps with those of a residual network; {recipe.name} at preset "
+            f"{recipe.preset} has a {type(encoder).__name__}. Give --preset cpu or gpu, or leave "
+            "--teacher away."
+        )
+    return DistillTask(
+        encoder,
+        shape,
+        match=config.match,
+        painter=_painter(encoder, config) if config.paint else None,
+        paint=config.paint,
+        augment=config.augment,
+        mask_ratio=config.mask_ratio,
+    )
+
+
+def _painter(encoder: Encoder, config: PretrainConfig) -> Autoencoder:
+    return build_autoencoder(
+        encoder,
         decoder_width=config.decoder_width,
         decoder_depth=config.decoder_depth,
         decoder_heads=config.decoder_heads,
         normalize_target=config.normalize_target,
     )
-    return MaeTask(model, augment=config.augment, mask_ratio=config.mask_ratio)
 
 
 def finetune_task(config: FineTuneConfig, model: Classifier) -> FineTuneTask:
