@@ -74,7 +74,7 @@ def clip(person: int, smile: float, frames: int) -> tuple[list[Image], list[Dete
 
 def looks(predictor: Predictor, images: list[Image], faces: list[Detection]) -> list[Seen]:
     """The clip with an answer for each frame by itself."""
-    answers = predictor.answers([predictor.crops(i, [f]) for i, f in zip(images, faces, strict=True)])
+    answers = predictor.answers([predictor.crops(i, [f]) for i, f in zip(images, faces, strict=True)], faces)
     found = []
     for number, (row, image, face) in enumerate(zip(answers.rows(), images, faces, strict=True)):
         said = predictor.result(face, *row, "clip", frame=number, time=number / RATE, track=1)

@@ -93,14 +93,14 @@ def test_pictures_are_taken_as_they_are_only_if_asked_or_cut_by_nature(
     for label, level in LEVEL.items():
         for i in range(2):
             write_picture(tmp_path / label / f"{i}.png", np.full((40, 40, 3), level, np.uint8))
-    found = evaluate_model(model, data=tmp_path, aligned=True, progress=False)
+    found = evaluate_model(model, data=tmp_path, layout="class_folders", aligned=True, progress=False)
     assert found.accuracy == 1.0
     assert found.mistakes is None
     assert found.faces == "faces: the pictures as they are, as asked"
     with pytest.raises(ValueError, match="not both"):
-        evaluate_model(model, data=tmp_path, aligned=True, detector="mtcnn")
+        evaluate_model(model, data=tmp_path, layout="class_folders", aligned=True, detector="mtcnn")
     with pytest.raises(ValueError, match="No face was found in any of 8 pictures") as caught:
-        evaluate_model(model, data=tmp_path, detector=FramedSquares(), progress=False)
+        evaluate_model(model, data=tmp_path, layout="class_folders", detector=FramedSquares(), progress=False)
     assert "take them as they are with --aligned" in str(caught.value)
 
 

@@ -109,7 +109,7 @@ def test_a_label_without_rows_needs_no_place_in_the_model(tmp_path: Path) -> Non
 
 def test_data_without_labels_are_refused(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("image\na.png\n")
-    with pytest.raises(ValueError, match="has no labels to measure a model by"):
+    with pytest.raises(ValueError, match="has 1 faces and no label"):
         rows(tmp_path / "list.csv")
 
 

@@ -63,7 +63,8 @@ def test_stages_have_names_for_readers_whether_they_are_known_or_not(make_run: M
     run = make_run(stages=["finetune"])
     shutil.copytree(run / "finetune", run / "another")
     known, other = read_run(run).stages
-    assert (known.title, known.purpose) == ("Fine-tuning", "Learns the expressions from the labeled faces.")
+    assert known.title == "Fine-tuning"
+    assert known.purpose == "Stage II: learns the expressions from the labeled faces."
     assert (other.title, other.purpose) == ("Another", "")
 
 
