@@ -156,3 +156,13 @@ def test_marks_of_docstrings_are_left_out_and_nothing_is_none() -> None:
         "first": "Of halfsmile.recipes.config.Recipe, a or b.",
         "second": "none for none.",
     }
+
+
+def test_whoever_sets_epochs_means_them() -> None:
+    recipe = supervised()
+    assert recipe.finetune.least_steps > 0
+    assert override(recipe, "finetune.epochs=3").finetune.passes(64) == 3
+    kept = override(recipe, "finetune.epochs=3", "finetune.least_steps=50").finetune
+    assert kept.passes(64) == 50 * kept.batch_size / 64
+    same = override(recipe, f"finetune.epochs={recipe.finetune.epochs}")
+    assert same == recipe

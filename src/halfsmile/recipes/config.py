@@ -81,6 +81,8 @@ class FineTuneConfig:
 
     Args:
         epochs: Passes over the labeled faces.
+        least_steps: Steps at least: very few labels are passed over more often than that, for a network does
+            not learn in a few dozen steps. 0 for none, and so where other epochs are set.
         batch_size: Faces of a step.
         accumulate: Parts that a step is computed in; mixing happens within a part.
         optim: Optimizer and schedule.
@@ -102,6 +104,7 @@ class FineTuneConfig:
     """
 
     epochs: float
+    least_steps: int = 0
     batch_size: int
     accumulate: int = 1
     optim: OptimConfig
@@ -120,8 +123,21 @@ class FineTuneConfig:
     def __post_init__(self) -> None:
         require_positive(epochs=self.epochs, batch_size=self.batch_size, accumulate=self.accumulate)
         require_positive(alpha=self.alpha)
+        if self.least_steps < 0:
+            raise ValueError(f"least_steps must be at least 0, found {self.least_steps}.")
         require_shares(smoothing=self.smoothing, vote_share=self.vote_share, drop_path=self.drop_path)
         require_shares(dropout=self.dropout, ema_decay=self.ema_decay)
+
+    def passes(self, rows: int) -> float:
+        """How often so many labeled faces are passed over.
+
+        Example:
+            >>> from halfsmile.recipes import supervised
+            >>> finetune = supervised().finetune
+            >>> finetune.passes(10_000) == finetune.epochs, finetune.passes(64) == finetune.least_steps
+            (True, True)
+        """
+        return max(self.epochs, self.least_steps * self.batch_size / max(1, rows))
 
 
 @dataclass(frozen=True, kw_only=True)

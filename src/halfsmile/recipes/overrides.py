@@ -51,7 +51,20 @@ def override(recipe: Recipe, *settings: str) -> Recipe:
         elif name == "tune" and value.strip().lower() in _TRUE:
             recipe = with_tune(recipe)
         else:
+            before = recipe
             recipe = _replaced(recipe, name.split("."), value.strip(), name, recipe)
+            recipe = _as_many_epochs_as_asked(recipe, before, settings)
+    return recipe
+
+
+def _as_many_epochs_as_asked(recipe: Recipe, before: Recipe, settings: tuple[str, ...]) -> Recipe:
+    """No least number of steps where other epochs were just set: who sets them means them."""
+    for stage in ("finetune", "tune"):
+        old, new = getattr(before, stage), getattr(recipe, stage)
+        if old is None or new is None or old.epochs == new.epochs:
+            continue
+        if not any(text.strip().startswith(f"{stage}.least_steps") for text in settings):
+            recipe = dataclasses.replace(recipe, **{stage: dataclasses.replace(new, least_steps=0)})
     return recipe
 
 

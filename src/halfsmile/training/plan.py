@@ -241,7 +241,7 @@ def _supervised(name: StageName, config: FineTuneConfig, rows: int, clock: _Cloc
     if config.small_side is not None:
         small = clock.seconds(task, shrink(batch, config.small_side), config.optim, config.accumulate)
         seconds = config.small_share * small + (1 - config.small_share) * seconds
-    return _stage(name, rows, config.epochs, config.batch_size, seconds)
+    return _stage(name, rows, config.passes(rows), config.batch_size, seconds)
 
 
 def _temporal(config: TemporalStageConfig, sets: DataSets, clock: _Clock) -> StagePlan:

@@ -143,7 +143,7 @@ def _supervise(run: Trainer, stage: StageName, config: FineTuneConfig, model: Cl
         stage,
         task,
         batches,
-        epochs=config.epochs,
+        epochs=config.passes(rows),
         rows=rows,
         batch_size=config.batch_size,
         optim=config.optim,
@@ -170,7 +170,7 @@ def _supervise_with_names(run: Trainer, config: TuneConfig, model: Classifier) -
         "tune",
         tune_task(config, model),
         _small_first(paired_batches(labeled, pool, others, named), config, rows),
-        epochs=config.epochs,
+        epochs=config.passes(rows),
         rows=rows,
         batch_size=config.batch_size,
         optim=config.optim,
@@ -186,7 +186,7 @@ def _small_first(
     """Batches that begin with small faces, where the stage says so."""
     if config.small_side is None:
         return batches
-    steps = config.small_share * config.epochs * rows / config.batch_size
+    steps = config.small_share * config.passes(rows) * rows / config.batch_size
     return small_first(batches, side=config.small_side, until=round(steps))
 
 
