@@ -51,6 +51,8 @@ ROWS: dict[str, Row] = {
     "student": Row("a small network taught by the row of all stages", "student", teachers=("face-ssfer",)),
 }
 LEVERS: dict[str, tuple[str, ...]] = {
+    "natural": ("finetune.sampling=natural", "semi.sampling=natural"),
+    "no-tune": ("tune=none",),
     "sqrt": ("finetune.sampling=sqrt", "semi.sampling=sqrt"),
     "regmixup": ("semi.regmixup=1",),
     "soft": ("semi.method=soft-targets",),
@@ -59,7 +61,8 @@ LEVERS: dict[str, tuple[str, ...]] = {
     "prior": ("prior_shift=0.2",),
     "blank": ("blank_shift=0.5",),
 }
-"""Settings of the ablation: each lever alone, on top of one row."""
+"""Settings of the ablation: each lever alone, on top of one row; one that its recipe pulls already changes
+nothing, and is let go of instead."""
 
 
 def all_rows(levers: Sequence[str] = (), *, base: str) -> dict[str, Row]:
