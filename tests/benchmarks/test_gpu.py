@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_training_is_asked_to_stop_in_time() -> None:
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # what runs in the background ignores it
+    try:
+        stop_in_time()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def stop_in_time() -> None:
     with pytest.raises(OutOfTimeError), alarm(time.monotonic() + 0.05):
         time.sleep(30)
     with pytest.raises(StopRequestedError), alarm(time.monotonic() + 30):  # a person's own Ctrl-C is theirs

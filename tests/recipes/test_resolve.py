@@ -31,7 +31,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_method_is_made_for_the_data(faces: Path, clips: Path) -> None:
-    assert resolve("ssfer", data=faces) == replace(ssfer(data_set="faces"), protocol=PROTOCOLS["faces"])
+    made = replace(ssfer(data_set="faces"), protocol=PROTOCOLS["faces"])
+    assert resolve("ssfer", data=faces, settings=["finetune.least_steps=0"]) == made
     assert resolve("abaw6", data=faces).temporal is None
     over_time = resolve("abaw6", data=clips)
     assert over_time.temporal is not None
@@ -95,3 +96,11 @@ def test_what_can_not_be_is_told_before_the_data_are_read(tmp_path: Path) -> Non
         resolve("sfer", data=tmp_path / "nowhere")
     with pytest.raises(ValueError, match="nowhere does not exist"):
         resolve("ssfer", data=tmp_path / "nowhere")
+
+
+def test_a_method_by_name_also_learns_from_very_few_labels(generated_data: Path) -> None:
+    data = generated_data / "labeled"
+    assert resolve("ssfer", data=data, init="face").finetune.passes(85) == pytest.approx(400 * 64 / 85)
+    assert resolve("ssfer", data=data, init="face").finetune.passes(2770) == 24
+    assert resolve("ssfer", data=data, settings=["finetune.epochs=3"]).finetune.passes(85) == 3
+    assert resolve(ssfer(), data=data).finetune.passes(85) == ssfer().finetune.epochs

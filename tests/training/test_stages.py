@@ -379,7 +379,7 @@ def test_all_stages_from_the_face_network(generated_data: Path, tmp_path: Path) 
     stem = "encoder.patch_embed.weight"
     moved = (after[stem] - start[stem].float()).norm() / start[stem].float().norm()
     assert 0 < moved < 0.02  # the first layer learns slowest
-    assert list(evaluate_run(folder, device=torch.device("cpu"))) == ["finetune", "semi"]
+    assert list(evaluate_run(folder, device=torch.device("cpu"))) == ["finetune", "semi", "tune"]
 
 
 def test_pseudo_labeled_faces_train_every_stage_that_takes_labels(

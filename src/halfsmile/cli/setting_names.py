@@ -19,7 +19,7 @@ _GROUPS = {
     ),
     ("finetune", "tune"): (
         "accumulate:int alpha:float augment batch_size:int drop_path:float dropout:float "
-        "ema_decay:float? epochs:float mixing:facemix|mixup|cutmix|none optim "
+        "ema_decay:float? epochs:float least_steps:int mixing:facemix|mixup|cutmix|none optim "
         "sampling:natural|sqrt|balanced small_share:float small_side:int? smoothing:float "
         "vote_share:float"
     ),

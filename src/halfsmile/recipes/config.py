@@ -132,10 +132,11 @@ class FineTuneConfig:
         """How often so many labeled faces are passed over.
 
         Example:
+            >>> from dataclasses import replace
             >>> from halfsmile.recipes import supervised
-            >>> finetune = supervised().finetune
-            >>> finetune.passes(10_000) == finetune.epochs, finetune.passes(64) == finetune.least_steps
-            (True, True)
+            >>> finetune = replace(supervised().finetune, epochs=24, least_steps=400, batch_size=64)
+            >>> finetune.passes(2770), finetune.passes(64)
+            (24, 400.0)
         """
         return max(self.epochs, self.least_steps * self.batch_size / max(1, rows))
 

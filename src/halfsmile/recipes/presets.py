@@ -90,7 +90,6 @@ def _cpu(name: str) -> Recipe:
         ),
         finetune=FineTuneConfig(
             epochs=32,
-            least_steps=400,
             batch_size=64,
             optim=optim,
             augment=_VIEW,
@@ -187,7 +186,6 @@ def _tiny(name: str) -> Recipe:
         finetune=replace(
             recipe.finetune,
             epochs=40,
-            least_steps=0,
             batch_size=32,
             optim=optim,
             augment=_TINY_VIEW,

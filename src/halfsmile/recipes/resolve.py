@@ -18,6 +18,8 @@ from halfsmile.recipes.named import recipe_named
 from halfsmile.recipes.overrides import override
 from halfsmile.recipes.sequences import temporal
 
+_LEAST_STEPS: dict[Preset, int] = {"cpu": 400, "gpu": 400}
+
 
 def resolve(
     recipe: str | Recipe,
@@ -39,8 +41,9 @@ def resolve(
     """The recipe that is followed for the data at a path.
 
     Args:
-        recipe: A method by name, one of :data:`~halfsmile.recipes.named.METHODS`, then made for the data; or
-            a recipe, then taken as it is.
+        recipe: A method by name, one of :data:`~halfsmile.recipes.named.METHODS`, then made for the data,
+            with at least 400 steps on very few labels in the presets ``cpu`` and ``gpu``; or a recipe, then
+            taken as it is.
         data: Labeled data set; its protocol is recognized, see :func:`~halfsmile.data.protocols.protocol_of`.
         preset: Size, where the recipe is given by name; ``cpu`` by default.
         data_set: Takes the place of what is recognized.
@@ -69,6 +72,7 @@ def resolve(
             "the preset where the recipe is made, or name the method instead."
         )
     preset = preset or "cpu"
+    is_named = isinstance(recipe, str)
     if isinstance(recipe, str):
         recipe_named(recipe, preset)  # an unknown name is told before the data are read
     protocol = protocol_of(data, data_set=data_set, label_rule=label_rule, num_classes=num_classes)
@@ -100,9 +104,17 @@ def resolve(
         recipe = replace(recipe, pretrain=replace(recipe.pretrain, teacher=teacher, paint=0.0))
     if teachers:
         recipe = _with_teachers(recipe, teachers)
+    if is_named and preset in _LEAST_STEPS:
+        recipe = _with_least_steps(recipe, _LEAST_STEPS[preset])
     recipe = override(recipe, *settings)
     _require_teachers(recipe)
     return recipe
+
+
+def _with_least_steps(recipe: Recipe, steps: int) -> Recipe:
+    """Stages on labels that also learn where these are very few."""
+    finetune = replace(recipe.finetune, least_steps=steps)
+    return replace(recipe, finetune=finetune, tune=recipe.tune and replace(recipe.tune, least_steps=steps))
 
 
 def _require_teachers(recipe: Recipe) -> None:
