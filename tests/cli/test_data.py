@@ -67,7 +67,8 @@ def test_prepare_verify_and_stats(tree: Path, tmp_path: Path, capsys: pytest.Cap
     run("verify", store, "--pixels")
     run("stats", store, "--json", tmp_path / "stats.json")
     assert json.loads((tmp_path / "stats.json").read_text())["per_split"] == {"train": 80, "test": 24}
-    assert "quality" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert all(f"quality, {name}" in shown for name in ("size", "sharpness", "exposure"))
     shard = store / "faces-00000.tar"
     data = bytearray(shard.read_bytes())
     data[2000] ^= 1

@@ -159,6 +159,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "ssfer", "--data", ".", "--out", "run", "--threads", "0"], "--threads must be at least 1"),
         (["train", "ssfer", "--data", "."], "needs a run folder: --out RUN"),
         (["train", "ssfer", "--data", ".", "--out", "run", "--by", "person"], "give --test or --folds, too"),
+        (["train", "ssfer", "--data", ".", "--folds", "3"], "--out RUN"),
         (["train", "ssfer", "--data", ".", "--dry-run", "--folds", "5"], "leave --dry-run"),
         (["train", "ssfer", "--data", ".", "--out", "run", "--labels", "many"], "many"),
         (["train", "ssfer", "--data", ".", "--out", "run", "--init-network", "mae"], "there is no --init"),

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.training.stopping import stopped_at
 
-from halfsmile.methods.task import Batch
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import RunFolder
-from halfsmile.training import stages
-from halfsmile.training.batches import paired_batches
 from halfsmile.training.distributed import processes
 from halfsmile.training.run import train_run
-from halfsmile.utils.errors import StopRequestedError
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -57,20 +52,8 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
 ) -> None:
     unbroken = run(recipe, generated_data, tmp_path / "unbroken")
 
-    def stopping(*parts: Any) -> Any:
-        draw = paired_batches(*parts)
-
-        def batch(step: int) -> Batch:
-            if step == 4:
-                signal.raise_signal(signal.SIGINT)
-            return draw(step)
-
-        return batch
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stages, "paired_batches", stopping)
-        with pytest.raises(StopRequestedError):
-            run(recipe, generated_data, tmp_path / "broken")
+    with stopped_at(4, monkeypatch):
+        run(recipe, generated_data, tmp_path / "broken")
     broken = run(recipe, generated_data, tmp_path / "broken")
     first, second = weights(unbroken), weights(broken)
     for name, value in first.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +14,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from tests.training.stopping import stopped_at
 from torch import Tensor, nn
 
 from halfsmile.data.manifest import Manifest
@@ -37,11 +37,10 @@ from halfsmile.runs.records import read_records
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training import stages, trainer
-from halfsmile.training.batches import paired_batches, soft_targets
+from halfsmile.training.batches import soft_targets
 from halfsmile.training.distributed import Processes
 from halfsmile.training.naming import NAMES
 from halfsmile.training.run import train_run
-from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))
 RESNET = ResNetConfig(image_size=32, widths=(8, 12, 16), depths=(1, 1, 1))
@@ -57,20 +56,8 @@ def require_bits_of_unbroken(
 ) -> None:
     """The same run again, stopped in Stage III and taken up, ends in the same weights."""
 
-    def stopping(*parts: object) -> object:
-        draw = paired_batches(*parts)  # type: ignore[arg-type]
-
-        def batch(step: int) -> object:
-            if step == 4:
-                signal.raise_signal(signal.SIGINT)
-            return draw(step)
-
-        return batch
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stages, "paired_batches", stopping)
-        with pytest.raises(StopRequestedError):
-            run(recipe, data, out)
+    with stopped_at(4, monkeypatch):
+        run(recipe, data, out)
     broken = run(recipe, data, out)
     first, second = (load_file(f.stage("semi") / "model.safetensors") for f in (unbroken, broken))
     assert all(torch.equal(first[name], second[name]) for name in first)

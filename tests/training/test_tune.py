@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.training.stopping import stopped_at
 
 from halfsmile.methods.noisy_student import align, sharpen
 from halfsmile.methods.task import Batch, Task
@@ -22,12 +22,11 @@ from halfsmile.recipes.tuning import last_tuning
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.training import stages, trainer
-from halfsmile.training.batches import ImagePool, paired_batches
+from halfsmile.training.batches import ImagePool
 from halfsmile.training.distributed import Processes
 from halfsmile.training.naming import NAMES
 from halfsmile.training.plan import plan_run
 from halfsmile.training.run import train_run
-from halfsmile.utils.errors import StopRequestedError
 
 HERE = Processes(0, 1, torch.device("cpu"))
 
@@ -106,20 +105,8 @@ def test_a_stopped_one_ends_in_the_bits_of_an_unbroken_one(
     unbroken = run(recipe, generated_data, tmp_path / "unbroken")
     run(recipe, generated_data, tmp_path / "broken", last_stage="semi")
 
-    def stopping(*parts: Any) -> Any:
-        draw = paired_batches(*parts)
-
-        def batch(step: int) -> Batch:
-            if step == 4:
-                signal.raise_signal(signal.SIGINT)
-            return draw(step)
-
-        return batch
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stages, "paired_batches", stopping)
-        with pytest.raises(StopRequestedError):
-            run(recipe, generated_data, tmp_path / "broken")
+    with stopped_at(4, monkeypatch):
+        run(recipe, generated_data, tmp_path / "broken")
     broken = run(recipe, generated_data, tmp_path / "broken")
     before, first, second = (
         load_file(folder.stage(stage) / "model.safetensors")

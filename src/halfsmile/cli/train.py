@@ -286,7 +286,7 @@ class Train(Reading):
         if self.by is not None and self.folds is None and self.test is None:
             raise ValueError("--by says how a test split or folds are drawn: give --test or --folds, too.")
         given = (self.dry_run, self.budget, self.teacher, self.teachers, self.pseudo_labels, self.reuse)
-        if self.folds is not None and (self.out is None or any(given) or self.last_stage != LAST_STAGE):
+        if self.folds is not None and (any(given) or self.last_stage != LAST_STAGE):
             raise ValueError(
                 "--folds trains whole runs into --out, with labels drawn for each: leave --dry-run, "
                 "--budget, --teacher, --teachers, --pseudo-labels, --reuse and --last-stage away."
