@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
+from halfsmile.cli.methods import METHOD_NAMES
 from halfsmile.cli.setting_names import FIELDS, require_settings
-from halfsmile.cli.train import METHOD_NAMES, RENAMED
 from halfsmile.data.protocols import DataSet
 from halfsmile.recipes import named
 from halfsmile.recipes.config import Preset
@@ -35,10 +35,6 @@ def test_every_field_of_every_recipe_is_in_the_table_with_a_value_that_it_takes(
 
 
 _OF_SOME = {"encoder.pre_norm"} | {name for name in FIELDS if name.startswith("temporal.network.")}
-
-
-def test_names_from_before_are_the_same_in_both_places() -> None:
-    assert named.RENAMED == RENAMED
 
 
 @pytest.mark.parametrize(

@@ -21,11 +21,12 @@ from halfsmile.cli.demo import Demo
 from halfsmile.cli.evaluate import Compare, Evaluate, Report
 from halfsmile.cli.export import ExportRun
 from halfsmile.cli.label import Label
+from halfsmile.cli.methods import explain
 from halfsmile.cli.options import REGISTRY
 from halfsmile.cli.predict import Predict
 from halfsmile.cli.pseudo_label import PseudoLabel
 from halfsmile.cli.serve import Serve
-from halfsmile.cli.train import Train, explain
+from halfsmile.cli.train import Train
 from halfsmile.utils.console import make_console
 from halfsmile.utils.errors import StopRequestedError
 
