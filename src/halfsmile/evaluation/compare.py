@@ -5,149 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
+from halfsmile.evaluation.comparison import SCORES, Comparison, Group
+from halfsmile.evaluation.same_pictures import aligned, require_same_test_set
 from halfsmile.metrics.bootstrap import PairedDifference, paired_bootstrap
 from halfsmile.runs.finished import FinishedRun, read_run
 from halfsmile.runs.predictions import Predictions
-from halfsmile.runs.settings import as_text, completed, differing_settings, group_names, names_of
-from halfsmile.utils.console import plain
-from halfsmile.utils.markdown import markdown_table
-from halfsmile.utils.page import page, section
-from halfsmile.utils.page import table as html_table
-from halfsmile.utils.percent import percent_number
-
-SCORES = {
-    "accuracy": "Accuracy %",
-    "balanced_accuracy": "Balanced accuracy %",
-    "macro_f1": "Macro F1 %",
-    "nll": "NLL",
-    "ece": "ECE %",
-}
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs whose recipes differ in nothing but the seed.
-
-    Args:
-        name: Name of the recipe; with the settings that set it apart, where two groups share a name.
-        settings: The recipe's values (dotted names) that are not the same in all groups.
-        seeds: Seed of each run.
-        scores: One value per seed of each score; shares in [0, 1], NLL in nats.
-        against_first: Accuracy minus that of the first group, on the same images; None for the first, and
-            where the test people depend on the seed and the seeds are not those of the first.
-    """
-
-    name: str
-    settings: Mapping[str, Any]
-    seeds: tuple[Any, ...]
-    scores: Mapping[str, tuple[float, ...]]
-    against_first: PairedDifference | None
-
-    def mean(self, score: str) -> float:
-        """Mean over seeds."""
-        return float(np.mean(self.scores[score]))
-
-    def deviation(self, score: str) -> float | None:
-        """Sample standard deviation over seeds; None for a single seed."""
-        values = self.scores[score]
-        return float(np.std(values, ddof=1)) if len(values) > 1 else None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Groups of runs on one test set, or on one for each seed, in the order in which they were given."""
-
-    groups: tuple[Group, ...]
-    data_set: str
-    label_rule: str
-    num_images: int
-    by_seed: bool = False
-
-    @property
-    def caption(self) -> str:
-        """How to read the numbers."""
-        return (
-            f"{self.num_images:,} test images of {self.data_set} (labels: {self.label_rule})"
-            f"{', of other people for each seed' if self.by_seed else ''}. "
-            "Mean ± standard deviation over seeds. Gain in accuracy: points over the first row, mean over "
-            "seeds, with the 95 % interval that other test images would leave (paired bootstrap), and p: how "
-            "often chance alone gives as much either way."
-        )
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Headings of :meth:`rows`."""
-        return ("Recipe", "Seeds", *SCORES.values(), "Gain in accuracy", "p")
-
-    def rows(self) -> list[tuple[str, ...]]:
-        """One row of text per group."""
-        return [
-            (
-                group.name,
-                str(len(group.seeds)),
-                *(_spread(group, score) for score in SCORES),
-                *_difference(group.against_first),
-            )
-            for group in self.groups
-        ]
-
-    def setting_rows(self) -> list[tuple[str, ...]]:
-        """What the groups' recipes differ in: one row per setting, one column per group."""
-        names = list(dict.fromkeys(name for group in self.groups for name in group.settings))
-        return [(name, *(as_text(group.settings.get(name)) for group in self.groups)) for name in names]
-
-    def render(self, console: Console) -> None:
-        """Print as tables."""
-        rows = self.rows()
-        scores = Table(title="Scores", title_justify="left", box=SIMPLE)
-        scores.add_column(self.columns[0], min_width=12, overflow="fold")
-        for column in self.columns[1:-2]:
-            scores.add_column(column.replace("Balanced ", "Balanced\n"), justify="right", no_wrap=True)
-        for row in rows:
-            scores.add_row(*plain(row[:-2]))
-        console.print(scores)
-        if len(rows) > 1:
-            gains = Table(title=f"Against {rows[0][0]}", title_justify="left", box=SIMPLE)
-            gains.add_column(self.columns[0], min_width=12, overflow="fold")
-            for column in self.columns[-2:]:
-                gains.add_column(column, justify="right", no_wrap=True)
-            for row in rows[1:]:
-                gains.add_row(*plain((row[0], *row[-2:])))
-            console.print(gains)
-        if self.setting_rows():
-            settings = Table("Setting", title="What differs", title_justify="left", box=SIMPLE)
-            for group in self.groups:
-                settings.add_column(group.name, overflow="fold")
-            for row in self.setting_rows():
-                settings.add_row(*plain(row))
-            console.print(settings)
-        console.print(self.caption, style="dim")
-
-    def to_markdown(self) -> str:
-        """The tables as GitHub-flavored Markdown."""
-        parts = [markdown_table(self.columns, self.rows()), "", self.caption, ""]
-        if self.setting_rows():
-            header = ("Setting", *(group.name for group in self.groups))
-            parts += ["What differs:", "", markdown_table(header, self.setting_rows(), right=False), ""]
-        return "\n".join(parts)
-
-    def to_html(self) -> str:
-        """The tables as a self-contained page."""
-        body = ["<header><h1>Comparison of runs</h1></header>"]
-        body.append(html_table(self.columns, self.rows(), caption=self.caption))
-        if self.setting_rows():
-            header = ("Setting", *(group.name for group in self.groups))
-            body.append(section("settings", "What differs", html_table(header, self.setting_rows())))
-        return page("Comparison of runs", "\n".join(body))
+from halfsmile.runs.settings import completed, differing_settings, group_names, names_of
 
 
 def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000) -> Comparison:
@@ -169,12 +37,12 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
     if not run_folders:
         raise ValueError("Give at least one run folder to compare.")
     runs = [read_run(Path(folder)) for folder in run_folders]
-    aligned = _aligned(runs)
+    found = aligned(runs)
     by_seed = all(_protocol(run).get("test_people") is not None for run in runs)
     references: dict[Any, int] = {}
     for i, run in enumerate(runs):
         reference = references.setdefault(run.recipe.get("seed") if by_seed else None, i)
-        _require_same_test_set(runs[reference], aligned[reference], run, aligned[i])
+        require_same_test_set(runs[reference], found[reference], run, found[i])
 
     recipes = _told_apart(runs)
     members: dict[str, list[int]] = {}
@@ -195,8 +63,8 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
     for group, name, differing in zip(members.values(), names, settings, strict=True):
         if by_seed:
             group = sorted(group, key=lambda i: str(runs[i].recipe.get("seed")))
-        predictions = [aligned[i] for i in group]
-        scores = [found.metrics().to_dict() for found in predictions]
+        predictions = [found[i] for i in group]
+        scores = [one.metrics().to_dict() for one in predictions]
         against_first = (
             _gain(predictions, baseline, by_seed=by_seed, seed=seed, resamples=resamples)
             if baseline is not None
@@ -217,7 +85,7 @@ def compare(run_folders: Sequence[Path], *, seed: int = 0, resamples: int = 2000
         tuple(groups),
         str(data.get("data_set", "?")),
         str(data.get("label_rule") or "as given"),
-        sum(len(aligned[i]) for i in references.values()),
+        sum(len(found[i]) for i in references.values()),
         by_seed,
     )
 
@@ -308,86 +176,3 @@ def _gain(
         seed=seed,
         resamples=resamples,
     )
-
-
-def _aligned(runs: Sequence[FinishedRun]) -> list[Predictions]:
-    """The same rows sorted by picture and label, so that row i of two runs is the same picture.
-
-    Pictures are told apart by the hash of their pixels, whatever their names, where every run knows it; by
-    their names otherwise. Either stands in ``images`` of what is returned.
-    """
-    hashes = [run.predictions.sha256 for run in runs]
-    known = [found for found in hashes if found is not None and None not in found]
-    if len(known) < len(runs):
-        return [_align(run.predictions, run.predictions.images) for run in runs]
-    return [
-        _align(run.predictions, [str(digest) for digest in found])
-        for run, found in zip(runs, known, strict=True)
-    ]
-
-
-def _align(predictions: Predictions, pictures: Sequence[str]) -> Predictions:
-    keys = list(zip(pictures, predictions.targets.tolist(), predictions.images, strict=True))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    return Predictions(
-        tuple(pictures[i] for i in order),
-        tuple(predictions.splits[i] for i in order),
-        predictions.targets[order],
-        predictions.probabilities[order],
-        predictions.taxonomy,
-    )
-
-
-def _require_same_test_set(
-    first_run: FinishedRun, first: Predictions, other_run: FinishedRun, other: Predictions
-) -> None:
-    try:
-        first.taxonomy.require_same(other.taxonomy)
-    except ValueError as error:
-        raise ValueError(f"{first_run.path} and {other_run.path}: {error}") from error
-    if first.images == other.images and np.array_equal(first.targets, other.targets):
-        return
-    names = {**_names(first_run), **_names(other_run)}
-    only_first = list((Counter(first.images) - Counter(other.images)).elements())
-    only_other = list((Counter(other.images) - Counter(first.images)).elements())
-    labels = dict(zip(first.images, first.targets.tolist(), strict=True))
-    relabeled = [
-        f"{names.get(image, image)}: {first.taxonomy.labels[labels[image]]} / {first.taxonomy.labels[target]}"
-        for image, target in zip(other.images, other.targets.tolist(), strict=True)
-        if image in labels and labels[image] != target
-    ]
-    details = [
-        f"{len(found):,} {text} (such as {names.get(found[0], found[0])})"
-        for found, text in (
-            (only_first, f"images are only in {first_run.path}"),
-            (only_other, f"images are only in {other_run.path}"),
-            (relabeled, "images have another label"),
-        )
-        if found
-    ]
-    raise ValueError(
-        f"{first_run.path} ({len(first):,} images) and {other_run.path} ({len(other):,} images) were "
-        f"tested on different images: {'; '.join(details)}. Compare runs of one data set, label rule "
-        "and split."
-    )
-
-
-def _names(run: FinishedRun) -> dict[str, str]:
-    """Name of a picture by its hash, where that is known."""
-    hashes = run.predictions.sha256 or ()
-    return {str(digest): name for digest, name in zip(hashes, run.predictions.images, strict=False)}
-
-
-def _spread(group: Group, score: str) -> str:
-    def shown(value: float) -> str:
-        return f"{value:.3f}" if score == "nll" else percent_number(value)
-
-    deviation = group.deviation(score)
-    text = shown(group.mean(score))
-    return text if deviation is None else f"{text} ± {shown(deviation)}"
-
-
-def _difference(paired: PairedDifference | None) -> tuple[str, str]:
-    if paired is None:
-        return "", ""
-    return paired.text, f"{paired.p:.3f}"
