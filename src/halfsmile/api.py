@@ -80,7 +80,7 @@ def train(
             that the package brings.
         init_network: Whose network they are, where the weights don't say: ``ssfer``, ``mae``, ``augreg``,
             ``farl``, ``resnet18`` or ``resnet34``.
-        teacher: What Stage I matches instead of painting: ``face``, or a run folder.
+        teacher: What Stage I matches instead of painting: ``face``, a run folder, or an ONNX file.
         teachers: Run folders that name the unlabeled faces for ``noisy-student``, on the mean.
         settings: Fields to replace, ``stage.field=value``, see :func:`halfsmile.recipes.override`.
         reuse: Another run, whose first stages are taken over as far as nothing that they depend on differs.

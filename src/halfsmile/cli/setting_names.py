@@ -42,7 +42,7 @@ _GROUPS = {
     ("pretrain",): (
         "accumulate:int augment batch_size:int decoder_depth:int decoder_heads:int "
         "decoder_width:int epochs:float mask_ratio:float match:float normalize_target:bool optim "
-        "paint:float teacher"
+        "paint:float teacher teacher_mean teacher_std"
     ),
     ("protocol",): (
         "data_set:ferplus|rafdb|affectnet|affwild2|sequences|faces group:person|video? label_rule "

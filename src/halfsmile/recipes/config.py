@@ -41,8 +41,12 @@ class PretrainConfig:
         decoder_depth: Its blocks.
         decoder_heads: Its heads.
         paint: Weight of painting; 0 only matches a teacher.
-        teacher: Network whose middle maps and features are matched: ``face`` for the face network, or a run
-            folder, whose labels must lie in this run's budget; null for none. For residual networks.
+        teacher: Network whose middle maps and features are matched: ``face`` for the face network, a run
+            folder, whose labels must lie in this run's budget, or an ONNX file that gives a vector for a
+            face; null for none. For residual networks.
+        teacher_mean: Of an ONNX file, which takes pixels of 0 to 255 less this: one number, or one for each
+            channel.
+        teacher_std: Likewise what they are divided by then.
         match: Weight of matching it.
 
     Raises:
@@ -61,6 +65,8 @@ class PretrainConfig:
     decoder_heads: int = 16
     paint: float = 1.0
     teacher: str | None = None
+    teacher_mean: tuple[float, ...] = ()
+    teacher_std: tuple[float, ...] = ()
     match: float = 1.0
 
     def __post_init__(self) -> None:

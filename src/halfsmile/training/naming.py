@@ -33,6 +33,7 @@ from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import ImagePool
 from halfsmile.training.distributed import Processes
+from halfsmile.training.teaching.onnx_network import is_onnx
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.progress import Progress
 
@@ -46,7 +47,8 @@ def naming_of(recipe: Recipe, stage: StageName) -> Naming | None:
     """How unlabeled faces are named before a stage begins, or who teaches it; None where nobody does."""
     if stage == "pretrain":
         teacher = recipe.pretrain.teacher if recipe.pretrain is not None else None
-        return None if teacher in (None, FACE) else Naming(teachers=(str(teacher),))
+        is_run = teacher is not None and teacher != FACE and not is_onnx(teacher)
+        return Naming(teachers=(str(teacher),)) if is_run else None
     if stage == "tune":
         return recipe.tune.named if recipe.tune is not None and recipe.tune.named.batch_size else None
     method = recipe.semi.method if stage == "semi" and recipe.semi is not None else None

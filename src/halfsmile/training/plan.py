@@ -37,7 +37,7 @@ from halfsmile.training.tasks import (
     semi_task,
     tune_task,
 )
-from halfsmile.training.teaching.features import teacher_config, teacher_shape
+from halfsmile.training.teaching.features import load_teacher, teacher_shape
 from halfsmile.utils.console import plain
 
 SECONDS = 1.0
@@ -185,7 +185,7 @@ def plan_run(
         rows = own + sum(pseudo.values()) + sum(extra.values())
         batch, task = clock.faces(config.batch_size), None
         if config.teacher is not None:
-            shape = teacher_shape(teacher_config(config.teacher, recipe.encoder.channels))
+            shape = teacher_shape(load_teacher(config, recipe.encoder.channels))
             task = pretrain_task(recipe, config, shape)
             batch = replace(batch, features=torch.randn(len(batch.images), shape.count))
         task = task or pretrain_task(recipe, config)

@@ -34,7 +34,7 @@ from halfsmile.training.data import unlabeled_faces
 from halfsmile.training.naming import NAMES, ask, ask_run, name_faces, read_names
 from halfsmile.training.pictures import show_mixes, show_reconstructions
 from halfsmile.training.tasks import finetune_task, pretrain_task, semi_task, tune_task
-from halfsmile.training.teaching.features import teacher_config, teacher_features, teacher_shape
+from halfsmile.training.teaching.features import load_teacher, teacher_features, teacher_shape
 from halfsmile.training.trainer import Trainer
 from halfsmile.utils.console import make_console
 
@@ -69,11 +69,9 @@ def pretrain(run: Trainer) -> None:
     pool = ImagePool([faces.images for faces in parts])
     shape, said = None, None
     if config.teacher is not None:
-        channels = run.recipe.encoder.channels
-        shape = teacher_shape(teacher_config(config.teacher, channels))
-        said = teacher_features(
-            config.teacher, parts, channels=channels, cache=run.folder.path / "cache", where=run.where
-        )
+        teacher = load_teacher(config, run.recipe.encoder.channels)
+        shape = teacher_shape(teacher)
+        said = teacher_features(teacher, parts, cache=run.folder.path / "cache", where=run.where)
     task = pretrain_task(run.recipe, config, shape)
     sampler = run.sampler(len(pool), config.batch_size, "pretrain")
     rows = np.random.default_rng(run.recipe.seed).choice(len(pool), size=min(8, len(pool)), replace=False)

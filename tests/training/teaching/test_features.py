@@ -19,7 +19,7 @@ from halfsmile.methods.task import Batch
 from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.models.weight_files import FACE
 from halfsmile.recipes import ssfer
-from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.config import PretrainConfig, Recipe
 from halfsmile.recipes.overrides import override
 from halfsmile.recipes.resolve import resolve
 from halfsmile.runs.folder import RunFolder
@@ -46,6 +46,12 @@ def train(recipe: Recipe, data: Path, out: Path, **options: Any) -> RunFolder:
     return train_run(recipe, data=data / "labeled", unlabeled=[], out=out, where=HERE, **options)
 
 
+def taught_by(teacher: str) -> PretrainConfig:
+    stage = ssfer().pretrain
+    assert stage is not None
+    return replace(stage, teacher=teacher)
+
+
 def test_it_is_asked_once_and_a_stop_goes_on(
     generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,18 +71,18 @@ def test_it_is_asked_once_and_a_stop_goes_on(
         seen.append(len(images))
         return look(network, images)
 
-    ask: dict[str, Any] = {"channels": 1, "cache": tmp_path, "where": HERE}
+    ask: dict[str, Any] = {"cache": tmp_path, "where": HERE}
+    network = load_teacher(taught_by(FACE), 1)
     with monkeypatch.context() as patch:
         patch.setattr(features, "look", counting)
         with pytest.raises(KeyboardInterrupt):
-            teacher_features(FACE, [faces], **ask)
+            teacher_features(network, [faces], **ask)
         seen.clear()
         patch.setattr(features, "look", noting)
-        found = teacher_features(FACE, [faces], **ask)
+        found = teacher_features(network, [faces], **ask)
         assert seen == [8] * 4  # 32 of 64 rows were whole
-        assert np.array_equal(teacher_features(FACE, [faces], **ask), found)
+        assert np.array_equal(teacher_features(network, [faces], **ask), found)
         assert len(seen) == 4
-    network = load_teacher(FACE, 1)
     whole = load_faces(manifest, size=99, channels=1).images
     said = look(network, torch.from_numpy(whole).permute(0, 3, 1, 2).float() / 255).numpy()
     expected = (said - said.mean(axis=0)) / (said.std(axis=0) + 1e-3)
@@ -145,7 +151,7 @@ def test_what_can_not_be_matched_is_refused(
         override(ssfer(), "pretrain.paint=0")
     transformer = train(replace(tiny_recipe, pretrain=None, semi=None), generated_data, tmp_path / "lender")
     with pytest.raises(ValueError, match="is a Vision Transformer; Stage I matches"):
-        features.teacher_config(str(transformer.path), 1)
+        load_teacher(taught_by(str(transformer.path)), 1)
     plain = override(tiny_recipe, "pretrain.teacher=face")
     with pytest.raises(ValueError, match=r"has a VisionTransformer\. Give --preset cpu"):
         plan_run(plain, data=data, unlabeled=[], where=HERE)

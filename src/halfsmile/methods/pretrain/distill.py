@@ -8,7 +8,8 @@ the map, pooled to G x G, and e those of the feature:
     L = η · ½ ( mean (r_m(map(x)) − z_m)² + mean (r_e(feature(x)) − z_e)² ) + ρ · L_painted
 
 The teacher has seen each face once, as it is, so the student sees it nearly so. L_painted is that of masked
-reconstruction, in a view of its own, with ρ = 0 where nothing is painted.
+reconstruction, in a view of its own, with ρ = 0 where nothing is painted. Of a teacher without maps only the
+feature is matched, with η.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class TeacherShape:
     """What a teacher says of a face: C · G² numbers of a map, then D of its feature.
 
     Args:
-        channels: C.
+        channels: C; 0 where a teacher has no map.
         grid: G.
         width: D.
     """
@@ -61,13 +62,16 @@ class Readers(nn.Module):
         self.shape = shape
         with torch.no_grad():
             at_grid = encoder.config.widths[_stage_at_grid(encoder)]
-        self.of_map = nn.Conv2d(at_grid, shape.channels, 1)
+        self.of_map = nn.Conv2d(at_grid, shape.channels, 1) if shape.channels else None
         self.of_feature = nn.Linear(encoder.config.width, shape.width)
 
     def forward(self, at_grid: Tensor, last: Tensor) -> Tensor:
         """Numbers (B, count) of the maps that :meth:`ResNet.maps` gives."""
+        feature: Tensor = self.of_feature(last.mean(dim=(2, 3)))
+        if self.of_map is None:
+            return feature
         pooled = F.adaptive_avg_pool2d(self.of_map(at_grid), self.shape.grid)
-        return torch.cat([pooled.flatten(1), self.of_feature(last.mean(dim=(2, 3)))], dim=1)
+        return torch.cat([pooled.flatten(1), feature], dim=1)
 
 
 class _Student(nn.Module):
@@ -126,9 +130,10 @@ class DistillTask(Task):
         said = self.readers(*encoder.maps(images)).float()
         split = said.shape[1] - self.readers.shape.width
         errors = (said - batch.features).square()
-        of_map, of_feature = errors[:, :split].mean(), errors[:, split:].mean()
-        loss = self.match * (of_map + of_feature) / 2
-        logs = {"map": of_map.detach(), "feature": of_feature.detach()}
+        parts = {"map": errors[:, :split], "feature": errors[:, split:]}
+        means = {name: part.mean() for name, part in parts.items() if part.shape[1]}
+        loss = self.match * torch.stack(list(means.values())).mean()
+        logs = {name: mean.detach() for name, mean in means.items()}
         if self.painting is not None:
             painted = self.painting[0].step(batch, generator).loss
             logs["painted"] = painted.detach()

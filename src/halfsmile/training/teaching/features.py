@@ -21,15 +21,16 @@ from torch.nn import functional as F
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.evaluation.trained import load_classifier
 from halfsmile.methods.pretrain.distill import TeacherShape
-from halfsmile.models.encoder import EncoderConfig, build_encoder
+from halfsmile.models.encoder import Encoder, build_encoder
 from halfsmile.models.face_network import WIDTHS, FaceNetwork, FaceNetworkConfig
 from halfsmile.models.pretrained import load_pretrained
-from halfsmile.models.resnet import ResNet, ResNetConfig
+from halfsmile.models.resnet import ResNet
 from halfsmile.models.weight_files import FACE
-from halfsmile.recipes.serialize import read_recipe
+from halfsmile.recipes.config import PretrainConfig
 from halfsmile.runs.folder import RunFolder
 from halfsmile.training.batches import ImagePool
 from halfsmile.training.distributed import Processes
+from halfsmile.training.teaching.onnx_network import OnnxNetwork, is_onnx
 from halfsmile.utils.files import read_json, write_json
 from halfsmile.utils.progress import Progress
 
@@ -39,53 +40,60 @@ _ROWS = 128
 _KEPT_EVERY = 8  # batches
 
 
-def teacher_config(teacher: str, channels: int) -> EncoderConfig:
-    """The network of a teacher.
+Teacher = FaceNetwork | ResNet | OnnxNetwork
+
+
+def load_teacher(config: PretrainConfig, channels: int) -> Teacher:
+    """The network that teaches Stage I, in evaluation mode.
 
     Args:
-        teacher: ``face``, or a run folder.
+        config: The stage; its teacher is ``face``, an ONNX file, or a run folder.
         channels: Of the student's faces, which the face network takes as they are.
 
     Raises:
-        ValueError: If it is neither, or a Transformer, which has no maps to match.
+        ValueError: If there is no such teacher, it is a Transformer, which has no maps to match, or an ONNX
+            file of another kind, see :class:`~halfsmile.training.teaching.onnx_network.OnnxNetwork`.
     """
+    teacher = config.teacher
+    if teacher is None:
+        raise ValueError("Stage I has no teacher.")
+    network: Encoder | OnnxNetwork
     if teacher == FACE:
-        return FaceNetworkConfig(channels=channels)
-    config = read_recipe(RunFolder.existing(Path(teacher)).recipe_path).encoder
-    if not isinstance(config, FaceNetworkConfig | ResNetConfig):
+        network = build_encoder(FaceNetworkConfig(channels=channels))
+        load_pretrained(network, FACE)
+    elif is_onnx(teacher):
+        if not Path(teacher).is_file():
+            raise ValueError(
+                f"There is no file {teacher}; --teacher takes face, a run folder, or an ONNX file."
+            )
+        network = OnnxNetwork(Path(teacher), config.teacher_mean, config.teacher_std)
+    else:
+        folder = RunFolder.existing(Path(teacher))
+        network = load_classifier(folder, folder.last_stage()).encoder
+    if not isinstance(network, FaceNetwork | ResNet | OnnxNetwork):
         raise ValueError(
             f"The teacher {teacher} is a Vision Transformer; Stage I matches the maps of residual networks. "
             "Give a run of one, or face."
         )
-    return config
-
-
-def teacher_shape(config: EncoderConfig) -> TeacherShape:
-    """What is kept of a teacher's answer."""
-    if isinstance(config, FaceNetworkConfig):
-        return TeacherShape(WIDTHS[MIDDLE], GRID, config.width)
-    if isinstance(config, ResNetConfig):
-        return TeacherShape(config.widths[round(np.log2(config.patch_size)) - 1], GRID, config.width)
-    raise ValueError("A Vision Transformer has no maps to match.")
-
-
-def load_teacher(teacher: str, channels: int) -> FaceNetwork | ResNet:
-    """The network of a teacher, in evaluation mode; see :func:`teacher_config`."""
-    if teacher == FACE:
-        network = build_encoder(teacher_config(teacher, channels))
-        load_pretrained(network, FACE)
-    else:
-        teacher_config(teacher, channels)
-        folder = RunFolder.existing(Path(teacher))
-        network = load_classifier(folder, folder.last_stage()).encoder
-    if not isinstance(network, FaceNetwork | ResNet):
-        raise ValueError("A Vision Transformer has no maps to match.")
     return network.eval()
 
 
+def teacher_shape(network: Teacher) -> TeacherShape:
+    """What is kept of a teacher's answer; an ONNX file says a vector and no map."""
+    if isinstance(network, OnnxNetwork):
+        return TeacherShape(0, GRID, network.config.width)
+    if isinstance(network, FaceNetwork):
+        return TeacherShape(WIDTHS[MIDDLE], GRID, network.config.width)
+    config = network.config
+    return TeacherShape(config.widths[round(np.log2(config.patch_size)) - 1], GRID, config.width)
+
+
 @torch.no_grad()
-def look(network: FaceNetwork | ResNet, images: Tensor) -> Tensor:
+def look(network: Teacher, images: Tensor) -> Tensor:
     """What a teacher says of images (B, C, H, W) in [0, 1], (B, count): the middle map, then the feature."""
+    if isinstance(network, OnnxNetwork):
+        said: Tensor = network(images)
+        return said
     if isinstance(network, FaceNetwork):
         maps = network.maps(images)
         middle, last = maps[MIDDLE], maps[-1]
@@ -96,18 +104,16 @@ def look(network: FaceNetwork | ResNet, images: Tensor) -> Tensor:
 
 
 def teacher_features(
-    teacher: str, parts: Sequence[DecodedFaces], *, channels: int, cache: Path, where: Processes
+    network: Teacher, parts: Sequence[DecodedFaces], *, cache: Path, where: Processes
 ) -> npt.NDArray[np.float16]:
     """What a teacher says of all faces, each number standardized over them, (N, count).
 
     Args:
-        teacher: ``face``, or a run folder.
+        network: The teacher.
         parts: The faces, as this run has them; they are read again in the size that the teacher takes.
-        channels: Of this run's faces.
         cache: Folder of the run for what takes long.
         where: This process; the first one asks.
     """
-    network = load_teacher(teacher, channels)
     config = network.config
     images = [image for part in parts for image in part.manifest.column("image")]
     path = cache / f"teacher-{_key(network, images)}.npy"
@@ -133,12 +139,12 @@ def teacher_features(
     return found
 
 
-def _ask(network: FaceNetwork | ResNet, pool: ImagePool, path: Path, where: Processes) -> None:
+def _ask(network: Teacher, pool: ImagePool, path: Path, where: Processes) -> None:
     """Fill the file from the first row that is not done on."""
     network.to(where.device).to(memory_format=torch.channels_last)
     start = _done(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    count = teacher_shape(network.config).count
+    count = teacher_shape(network).count
     kept = np.lib.format.open_memmap(
         path, mode="r+" if start else "w+", dtype=np.float16, shape=(len(pool), count)
     )
@@ -159,7 +165,7 @@ def _done(path: Path) -> int:
     return int(read_json(told)["rows"]) if told.is_file() and path.is_file() else 0
 
 
-def _key(network: FaceNetwork | ResNet, images: Sequence[str]) -> str:
+def _key(network: Teacher, images: Sequence[str]) -> str:
     digest = hashlib.sha256(json.dumps([list(images), GRID, MIDDLE, repr(network.config)]).encode())
     for name, value in sorted(network.state_dict().items()):
         digest.update(name.encode())
