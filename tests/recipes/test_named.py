@@ -8,13 +8,14 @@ import pytest
 
 from halfsmile.cli.train import Train
 from halfsmile.data.protocols import PROTOCOLS, DataSet
+from halfsmile.method_names import METHOD_NAMES, RENAMED
 from halfsmile.methods.family import FAMILY
 from halfsmile.recipes import METHODS, recipe_named
 from halfsmile.recipes.config import Preset
-from halfsmile.recipes.named import RENAMED
 
 
 def test_the_command_line_names_every_size() -> None:
+    assert tuple(METHODS) == METHOD_NAMES
     assert set(FAMILY) < set(METHODS)
     for preset in get_args(Preset):
         assert f"'{preset}'" in Train.__annotations__["preset"].replace('"', "'")

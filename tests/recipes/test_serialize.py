@@ -10,10 +10,10 @@ from typing import Any, get_args
 import pytest
 
 from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.method_names import RENAMED
 from halfsmile.methods.family import FAMILY
 from halfsmile.recipes import METHODS, recipe_named, semi, ssfer
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.named import RENAMED
 from halfsmile.recipes.serialize import from_json, read_recipe, to_json
 from halfsmile.runs.settings import differences
 from halfsmile.taxonomy import FERPLUS

@@ -1,68 +1,18 @@
-"""The training methods by name: which there are, what they were called, and what each one's help explains."""
+"""What the help explains of each method: its stages, and what ``--set`` can replace in them."""
 
 from __future__ import annotations
 
 import importlib.util
 import textwrap
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Annotated
 
 import tyro
 
+from halfsmile.method_names import METHOD_NAMES
 from halfsmile.utils.console import make_console
 
-METHOD_NAMES = (
-    "supervised",
-    "ssfer",
-    "abaw6",
-    "temporal",
-    "fixmatch",
-    "freematch",
-    "softmatch",
-    "debias",
-    "ada-cm",
-    "mean-teacher",
-    "feedback",
-    "noisy-student",
-    "soft-targets",
-    "student",
-    "default-model",
-)
 Method = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="{" + ",".join(METHOD_NAMES) + "}")]
-
-RENAMED = {
-    "ssfer-ferplus": "ssfer",
-    "supervised-ferplus": "supervised",
-    "ssfer-folders": "ssfer",
-    "supervised-folders": "supervised",
-    "semi-ferplus": "fixmatch",
-    "abaw6-ferplus": "abaw6",
-    "boxed-ferplus": "default-model",
-    "boxed-enlarged-ferplus": "default-model",
-    "sequences-synthetic": "temporal",
-    "sequences-cpu": "temporal",
-    "abaw6-affwild2": "abaw6",
-}
-"""Names from when a method's name carried its data set, as recipes know them, too."""
-
-
-def require_method(name: str) -> None:
-    """Refuse an unknown method before anything slow is imported.
-
-    Raises:
-        ValueError: With the nearest names, or with the new one.
-    """
-    if name in METHOD_NAMES:
-        return
-    if name in RENAMED:
-        raise ValueError(
-            f"{name} is now called by its method, and the data set is recognized: "
-            f"halfsmile train {RENAMED[name]} --data DATA --out RUN"
-        )
-    near = get_close_matches(name, METHOD_NAMES, n=3)
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise ValueError(f"Unknown method {name!r}; known are {', '.join(METHOD_NAMES)}.{meant}")
 
 
 def explain(arguments: Sequence[str]) -> None:

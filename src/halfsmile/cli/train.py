@@ -11,9 +11,10 @@ import tyro
 
 from halfsmile.cli.data_options import PUBLISHED, OptionalShare, Reading, say, share
 from halfsmile.cli.evaluate import show_metrics
-from halfsmile.cli.methods import Method, require_method
+from halfsmile.cli.methods import Method
 from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Paths, Text, require_paths
 from halfsmile.cli.setting_names import require_settings
+from halfsmile.method_names import require_method
 from halfsmile.runs.folder import require_free_or_run
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.utils.console import make_console

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 
 from halfsmile.data.protocols import DataSet
+from halfsmile.method_names import require_method
 from halfsmile.methods.family import FAMILY
 from halfsmile.recipes.abaw6 import abaw6
 from halfsmile.recipes.config import Preset, Recipe
@@ -33,24 +33,7 @@ METHODS: dict[str, Make] = {
     "student": lambda preset, data_set: student(preset),
     "default-model": lambda preset, data_set: default_model(preset),
 }
-"""What can be trained: the baseline, the two published methods, Stage IV alone, the stages of SSFER with each
-of the semi-supervised methods of ``methods/family`` as Stage III, a small network taught by finished runs,
-and the model in the box."""
-
-RENAMED = {
-    "ssfer-ferplus": "ssfer",
-    "supervised-ferplus": "supervised",
-    "ssfer-folders": "ssfer",
-    "supervised-folders": "supervised",
-    "semi-ferplus": "fixmatch",
-    "abaw6-ferplus": "abaw6",
-    "boxed-ferplus": "default-model",
-    "boxed-enlarged-ferplus": "default-model",
-    "sequences-synthetic": "temporal",
-    "sequences-cpu": "temporal",
-    "abaw6-affwild2": "abaw6",
-}
-"""Names from when a recipe's name carried its data set."""
+"""How the recipe of each of :data:`halfsmile.method_names.METHOD_NAMES` is made."""
 
 
 def recipe_named(name: str, preset: Preset = "cpu", *, data_set: DataSet = "faces") -> Recipe:
@@ -64,13 +47,5 @@ def recipe_named(name: str, preset: Preset = "cpu", *, data_set: DataSet = "face
     Raises:
         ValueError: If the name is unknown, with the nearest ones, or was given up, with the new command.
     """
-    if name in METHODS:
-        return METHODS[name](preset, data_set)
-    if name in RENAMED:
-        raise ValueError(
-            f"{name} is now called by its method, and the data set is recognized: "
-            f"halfsmile train {RENAMED[name]} --data DATA --out RUN"
-        )
-    near = get_close_matches(name, METHODS, n=3)
-    meant = f" Did you mean {' or '.join(near)}?" if near else ""
-    raise ValueError(f"Unknown method {name!r}; known are {', '.join(METHODS)}.{meant}")
+    require_method(name)
+    return METHODS[name](preset, data_set)

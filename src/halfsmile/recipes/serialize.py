@@ -11,10 +11,10 @@ from typing import Any, NoReturn, Union, Unpack, get_args, get_origin, get_type_
 from torch import nn
 
 from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.method_names import RENAMED
 from halfsmile.methods.family import FAMILY
 from halfsmile.methods.semi import Method, SemiSettings
 from halfsmile.recipes.config import Recipe
-from halfsmile.recipes.named import RENAMED
 from halfsmile.utils.files import read_json
 
 _PROTOCOL = ("label_rule", "test_splits", "group", "test_people")

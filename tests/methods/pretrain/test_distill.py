@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -33,6 +35,7 @@ def test_the_numbers_of_a_map_come_before_those_of_the_feature() -> None:
     said = task.readers(at_grid, last)
     assert said.shape == (2, SHAPE.count)
     torch.testing.assert_close(said[:, 36:], task.readers.of_feature(last.mean(dim=(2, 3))))
+    assert task.readers.of_map is not None
     grid = torch.nn.functional.adaptive_avg_pool2d(task.readers.of_map(at_grid), 3)
     torch.testing.assert_close(said[:, :36].view(2, 4, 3, 3), grid)
 
@@ -47,6 +50,20 @@ def test_map_and_feature_count_the_same_however_many_numbers_they_have() -> None
     result = task.step(found, torch.Generator().manual_seed(0))
     squares = found.features.square()
     torch.testing.assert_close(result.loss, 3.0 * (squares[:, :36].mean() + squares[:, 36:].mean()) / 2)
+
+
+def test_a_teacher_without_maps_is_matched_in_its_feature_alone() -> None:
+    task = DistillTask(encoder(), TeacherShape(channels=0, grid=3, width=5), match=3.0).eval()
+    assert [name for name, _ in task.readers.named_parameters()] == ["of_feature.weight", "of_feature.bias"]
+    with torch.no_grad():
+        for parameter in task.readers.parameters():
+            parameter.zero_()
+    found = batch()
+    assert found.features is not None
+    said = found.features[:, 36:]
+    result = task.step(replace(found, features=said), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(result.loss, 3.0 * said.square().mean())
+    assert set(result.logs) == {"feature"}
 
 
 def test_it_is_learned() -> None:
