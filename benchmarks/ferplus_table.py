@@ -27,7 +27,8 @@ from benchmarks.ferplus_rows import Row, all_rows, shares_stages
 from benchmarks.ferplus_rows import recipe_of as recipe_of_row
 from benchmarks.ferplus_rules import Truth, read_truth, rule_table, store_of
 
-from halfsmile.data.protocols import PROTOCOLS, published
+from halfsmile.data.protocols.protocol import PROTOCOLS
+from halfsmile.data.protocols.published import published
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.metrics.bootstrap import PairedDifference, paired_bootstrap
 from halfsmile.recipes.config import Recipe

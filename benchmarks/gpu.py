@@ -30,7 +30,7 @@ import torch
 import tyro
 from benchmarks.steps import as_timm_has_it, random_faces
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.task import Batch

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import ssfer, supervised

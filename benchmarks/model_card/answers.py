@@ -11,7 +11,7 @@ import numpy.typing as npt
 from benchmarks.real_faces import LEAST, RealFaces, press, sequences, spoiled, studio
 
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.protocols import protocol_of
+from halfsmile.data.protocols.recognize import protocol_of
 from halfsmile.evaluation.face_answers import answer_faces
 from halfsmile.evaluation.labeled_rows import labeled_rows
 from halfsmile.faces.detect import detector

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from halfsmile.runs.stages import LAST_STAGE, StageName
 
 if TYPE_CHECKING:
-    from halfsmile.data.protocols import DataSet, Protocol
+    from halfsmile.data.protocols.protocol import DataSet, Protocol
     from halfsmile.data.split import LabelBudget
     from halfsmile.evaluation.model_evaluation import ModelEvaluation
     from halfsmile.export.result import Export

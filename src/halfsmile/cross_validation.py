@@ -72,7 +72,7 @@ def cross_validate(
     """
     from halfsmile.data.folds import draw_folds, of_fold
     from halfsmile.data.manifest import Manifest
-    from halfsmile.data.protocols import read_stills
+    from halfsmile.data.protocols.read import read_stills
     from halfsmile.recipes.resolve import resolve
     from halfsmile.report.folds import write_folds_report
 

@@ -21,7 +21,7 @@ from halfsmile.cli import (
     train,
 )
 from halfsmile.data.manifest import SPLITS
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.readers import affwild2, ferplus, registry
 from halfsmile.data.split import Group
 from halfsmile.data.tables.values import BoxFormat

@@ -11,7 +11,7 @@ import pytest
 import halfsmile.predict
 from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.main import main
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.synthetic import generate, write_folders
 from halfsmile.metrics.scores import Metrics, evaluate_predictions
 from halfsmile.runs.folder import RunFolder

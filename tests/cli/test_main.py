@@ -48,7 +48,7 @@ def test_a_run_folder_that_holds_other_files(capsys: pytest.CaptureFixture[str],
 def test_a_run_folder_of_another_recipe(
     capsys: pytest.CaptureFixture[str], generated_data: Path, tmp_path: Path
 ) -> None:
-    from halfsmile.data.protocols import PROTOCOLS
+    from halfsmile.data.protocols.protocol import PROTOCOLS
     from halfsmile.recipes import ssfer
     from halfsmile.training.run import open_run
 

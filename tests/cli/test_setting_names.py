@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from halfsmile.cli.setting_names import FIELDS, require_settings
-from halfsmile.data.protocols import DataSet
+from halfsmile.data.protocols.protocol import DataSet
 from halfsmile.method_names import METHOD_NAMES
 from halfsmile.recipes import named
 from halfsmile.recipes.config import Preset

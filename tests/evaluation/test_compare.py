@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.evaluation.compare import compare
 from halfsmile.recipes import supervised
 from halfsmile.recipes.serialize import to_json

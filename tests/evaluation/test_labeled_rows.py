@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from tests.data.layouts import write_affectnet, write_ferplus, write_rafdb
 
-from halfsmile.data.protocols import PROTOCOLS, protocol_of
+from halfsmile.data.protocols.protocol import PROTOCOLS
+from halfsmile.data.protocols.recognize import protocol_of
 from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.data.synthetic import generate_sequence, write_sequences
 from halfsmile.evaluation.labeled_rows import LabeledRows, labeled_rows

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from halfsmile.cli.train import Train
-from halfsmile.data.protocols import PROTOCOLS, DataSet
+from halfsmile.data.protocols.protocol import PROTOCOLS, DataSet
 from halfsmile.method_names import METHOD_NAMES, RENAMED
 from halfsmile.methods.family import FAMILY
 from halfsmile.recipes import METHODS, recipe_named

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.methods.debias import DebiasPL
 from halfsmile.recipes import METHODS, abaw6, override, recipe_named, ssfer, supervised, temporal
 from halfsmile.recipes.config import Recipe

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.readers import class_folders
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import generate_sequence, write_sequences

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.readers.affwild2 import HEADER
 from halfsmile.data.readers.sequences import divide_people
 from halfsmile.data.sets import read_data

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.method_names import RENAMED
 from halfsmile.methods.family import FAMILY
 from halfsmile.recipes import METHODS, recipe_named, semi, ssfer

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests import run_folders
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.report.report import _started_from, write_report
 from halfsmile.report.training import curves_section
 from halfsmile.runs.finished import read_run

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.recipes import ssfer
 from halfsmile.recipes.serialize import to_json

@@ -14,7 +14,7 @@ import pytest
 from halfsmile.data.decode import read_bytes
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.readers import class_folders
 from halfsmile.data.samplers import BalancedSampler
 from halfsmile.data.sets import read_data

@@ -10,7 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import generate_sequence, write_sequences
 from halfsmile.models.precision import PrecisionChoice

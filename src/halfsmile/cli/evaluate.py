@@ -13,7 +13,7 @@ from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Ru
 from halfsmile.utils.console import make_console
 
 if TYPE_CHECKING:
-    from halfsmile.data.protocols import Protocol
+    from halfsmile.data.protocols.protocol import Protocol
     from halfsmile.metrics.scores import Metrics
 
 
@@ -227,7 +227,7 @@ def show_metrics(found: dict[str, Metrics], protocol: Protocol, labels: str) -> 
     """
     from rich.table import Table
 
-    from halfsmile.data.protocols import published
+    from halfsmile.data.protocols.published import published
     from halfsmile.metrics.scores import SCORES_EXPLAINED
     from halfsmile.runs.stages import setbacks
     from halfsmile.utils.percent import percent

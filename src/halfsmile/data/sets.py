@@ -10,7 +10,8 @@ import numpy as np
 
 from halfsmile.data.exchange.pseudo_labels import PseudoLabels, read_pseudo_labels
 from halfsmile.data.manifest import Manifest, UnreadLabelsError
-from halfsmile.data.protocols import Protocol, read_stills, read_videos
+from halfsmile.data.protocols.protocol import Protocol
+from halfsmile.data.protocols.read import read_stills, read_videos
 from halfsmile.data.readers import folder
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.data.readers.sequences import Sequences

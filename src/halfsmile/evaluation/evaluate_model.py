@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from halfsmile.data.protocols import DataSet, protocol_of
+from halfsmile.data.protocols.protocol import DataSet
+from halfsmile.data.protocols.recognize import protocol_of
 from halfsmile.data.readers.registry import read_any
 from halfsmile.evaluation.face_answers import FaceAnswers, answer_faces
 from halfsmile.evaluation.labeled_rows import LabeledRows, labeled_rows

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.manifest import SPLITS, Manifest
-from halfsmile.data.protocols import Protocol, read_labeled
+from halfsmile.data.protocols.protocol import Protocol
+from halfsmile.data.protocols.read import read_labeled
 from halfsmile.data.readers.words import SYNONYMS
 from halfsmile.data.store.read import is_store
 from halfsmile.utils.page import plural

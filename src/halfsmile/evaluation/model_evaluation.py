@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from halfsmile.data.preprocess import Image
-from halfsmile.data.protocols import Protocol
+from halfsmile.data.protocols.protocol import Protocol
 from halfsmile.evaluation.score_tables import class_table, confusion_table, score_table
 from halfsmile.metrics.bootstrap import Interval, Statistic
 from halfsmile.metrics.scores import SCORES_EXPLAINED, Metrics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from halfsmile.data.protocols import VIDEOS, DataSet
+from halfsmile.data.protocols.protocol import VIDEOS, DataSet
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.recipes.config import Preset, Recipe, TemporalStageConfig
 from halfsmile.recipes.semi import semi

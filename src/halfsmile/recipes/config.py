@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from halfsmile.data.protocols import Protocol
+from halfsmile.data.protocols.protocol import Protocol
 from halfsmile.data.samplers import Sampling
 from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.noisy_student import Naming

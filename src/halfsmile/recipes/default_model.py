@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.face import with_face_network

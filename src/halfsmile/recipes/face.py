@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from halfsmile.data.protocols import DataSet
+from halfsmile.data.protocols.protocol import DataSet
 from halfsmile.data.samplers import Sampling
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.models.weight_files import FACE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from halfsmile.data.protocols import DataSet
+from halfsmile.data.protocols.protocol import DataSet
 from halfsmile.method_names import require_method
 from halfsmile.methods.family import FAMILY
 from halfsmile.recipes.abaw6 import abaw6

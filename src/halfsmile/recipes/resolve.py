@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from halfsmile.data.protocols import DataSet, Protocol, protocol_of
+from halfsmile.data.protocols.protocol import DataSet, Protocol
+from halfsmile.data.protocols.recognize import protocol_of
 from halfsmile.data.split import LabelBudget
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.models.face_network import FaceNetworkConfig
@@ -44,7 +45,8 @@ def resolve(
         recipe: A method by name, one of :data:`~halfsmile.recipes.named.METHODS`, then made for the data,
             with at least 400 steps on very few labels in the presets ``cpu`` and ``gpu``; or a recipe, then
             taken as it is.
-        data: Labeled data set; its protocol is recognized, see :func:`~halfsmile.data.protocols.protocol_of`.
+        data: Labeled data set; its protocol is recognized, see
+            :func:`~halfsmile.data.protocols.recognize.protocol_of`.
         preset: Size, where the recipe is given by name; ``cpu`` by default.
         data_set: Takes the place of what is recognized.
         label_rule: Label rule of FERPlus.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
 
-from halfsmile.data.protocols import DataSet
+from halfsmile.data.protocols.protocol import DataSet
 from halfsmile.data.samplers import Sampling
 from halfsmile.methods.ada_cm import AdaCM
 from halfsmile.methods.debias import DebiasPL

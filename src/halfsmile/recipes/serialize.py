@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Union, Unpack, get_args, get_origin, get_type_
 
 from torch import nn
 
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.method_names import RENAMED
 from halfsmile.methods.family import FAMILY
 from halfsmile.methods.semi import Method, SemiSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from halfsmile.data.protocols import DataSet
+from halfsmile.data.protocols.protocol import DataSet
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.presets import stages
 

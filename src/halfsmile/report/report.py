@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile import __version__
-from halfsmile.data.protocols import Protocol, published
+from halfsmile.data.protocols.protocol import Protocol
+from halfsmile.data.protocols.published import published
 from halfsmile.metrics.bootstrap import bootstrap_interval
 from halfsmile.metrics.scores import SCORES_EXPLAINED, Metrics
 from halfsmile.report.calibration import calibration_of

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from halfsmile.data.protocols import published
+from halfsmile.data.protocols.published import published
 from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.methods.task import Batch, Task

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from halfsmile.data.protocols import protocol_of
+from halfsmile.data.protocols.recognize import protocol_of
 from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
 from halfsmile.models.precision import Precision, choose_precision

@@ -11,7 +11,8 @@ import pytest
 
 from halfsmile.data.decode import read_image
 from halfsmile.data.manifest import Fault, LeftOut, UnreadLabelsError
-from halfsmile.data.protocols import protocol_of, read_labeled
+from halfsmile.data.protocols.read import read_labeled
+from halfsmile.data.protocols.recognize import protocol_of
 from halfsmile.data.readers import ferplus
 from halfsmile.data.readers.fer2013 import read
 from halfsmile.data.readers.registry import read_any, recognize

@@ -13,7 +13,9 @@ from rich.console import Console
 
 from halfsmile.data.decode import decode
 from halfsmile.data.preprocess import Image, preprocess
-from halfsmile.data.protocols import PROTOCOLS, protocol_of, read_stills
+from halfsmile.data.protocols.protocol import PROTOCOLS
+from halfsmile.data.protocols.read import read_stills
+from halfsmile.data.protocols.recognize import protocol_of
 from halfsmile.data.store.read import FaceStore, read, read_index
 from halfsmile.data.store.verify import verify
 from halfsmile.data.store.write import StoredFace, StoreWriter

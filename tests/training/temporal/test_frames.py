@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from halfsmile.data.frames import load_frames
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.protocols import PROTOCOLS
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.readers.sequences import Sequences
 from halfsmile.data.sets import read_data
 from halfsmile.recipes import temporal
