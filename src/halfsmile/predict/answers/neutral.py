@@ -82,8 +82,6 @@ def _photograph(picture: Picture) -> Picture:
     if not isinstance(picture, str | os.PathLike) or str(picture).startswith(("http://", "https://")):
         return picture
     path = Path(picture)
-    if not path.exists():
-        raise BadImageError(f"{path} does not exist.")
     if path.is_dir() or file_kind(path) == "video":
         kind = "folder" if path.is_dir() else "video"
         raise BadImageError(f"{path} is a {kind}; expected one picture of the person's resting face.")
