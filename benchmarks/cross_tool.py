@@ -132,28 +132,66 @@ def our_tool(model: Path) -> Tool:
     return Tool("halfsmile", command, (sha256(*code), sha256(model)))
 
 
-def fer_tool(environment: Path | None) -> Tool:
-    how = "python -m venv ENV; ENV/bin/pip install fer; then --fer ENV"
+def python_tool(name: str, environment: Path | None) -> Tool:
+    """A package of PyPI in a virtual environment of its own."""
+    how = f"python -m venv ENV; ENV/bin/pip install {name}; then --{name} ENV"
     if environment is None:
-        return Tool("fer", missing=f"not installed: {how}")
+        return Tool(name, missing=f"not installed: {how}")
     python = environment.absolute() / "bin" / "python"
-    found = sorted(environment.glob("lib/python*/site-packages/fer-*.dist-info"))
+    found = sorted(environment.glob(f"lib/python*/site-packages/{name}-*.dist-info"))
     if not found or not python.is_file():
-        return Tool("fer", missing=f"not installed in {environment}: {how}")
-    return Tool("fer", (str(python), str(HERE / "cross_tool_worker.py")), (found[0].name,))
+        return Tool(name, missing=f"not installed in {environment}: {how}")
+    return Tool(name, (str(python), str(HERE / "cross_tool_worker.py")), (found[0].name,))
+
+
+def node_tool(name: str, package: str, folder: Path | None) -> Tool:
+    """A package of npm in the ``node_modules`` of a folder, beside what runs it."""
+    needed = (package, "@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm", "@canvas/image")
+    how = f"npm install {' '.join(needed)} in an empty FOLDER; then --{name} FOLDER"
+    found = _versions(folder, needed, how)
+    if isinstance(found, str):
+        return Tool(name, missing=found)
+    adapter = HERE / f"cross_tool_{name.replace('-', '_')}.mjs"
+    return Tool(name, ("node", str(HERE / "cross_tool_worker.mjs")), (*found, sha256(adapter)))
+
+
+def fer_tool(environment: Path | None) -> Tool:
+    return python_tool("fer", environment)
 
 
 def face_api_tool(folder: Path | None) -> Tool:
-    needed = ("@vladmandic/face-api", "@tensorflow/tfjs", "@tensorflow/tfjs-backend-wasm", "@canvas/image")
-    how = f"npm install {' '.join(needed)} in an empty FOLDER; then --face-api FOLDER"
+    return node_tool("face-api", "@vladmandic/face-api", folder)
+
+
+def faceplugin_tool(folder: Path | None) -> Tool:
+    """Its network is asked in Python, so it needs nothing else of npm."""
+    package = "faceplugin-face-recognition-js"
+    how = f"npm install --ignore-scripts {package} in an empty FOLDER; then --faceplugin FOLDER"
+    found = _versions(folder, (package,), how)
+    if isinstance(found, str):
+        return Tool("faceplugin", missing=found)
+    return Tool("faceplugin", (sys.executable, str(HERE / "cross_tool_worker.py")), found)
+
+
+def facial_emotion_tool(target: Path | None) -> Tool:
+    """Its network is asked with our torch, so it needs nothing else."""
+    name = "facial-emotion-recognition"
+    how = f"pip install --no-deps --target FOLDER {name}; then --facial-emotion FOLDER"
+    found = sorted(() if target is None else target.glob("facial_emotion_recognition-*.dist-info"))
+    if not found:
+        return Tool(name, missing=f"not installed{'' if target is None else f' in {target}'}: {how}")
+    return Tool(name, (sys.executable, str(HERE / "cross_tool_worker.py")), (found[0].name,))
+
+
+def _versions(folder: Path | None, needed: Sequence[str], how: str) -> tuple[str, ...] | str:
+    """Names and versions of packages of npm, or why they can't be had."""
     if folder is None:
-        return Tool("face-api", missing=f"not installed: {how}")
+        return f"not installed: {how}"
     files = [folder / "node_modules" / name / "package.json" for name in needed]
     absent = [path for path in files if not path.is_file()]
     if absent:
-        return Tool("face-api", missing=f"not installed ({absent[0]} does not exist): {how}")
-    versions = tuple(f"{path.parent.name} {read_json(path)['version']}" for path in files)
-    return Tool("face-api", ("node", str(HERE / "cross_tool_face_api.mjs")), versions)
+        return f"not installed ({absent[0]} does not exist): {how}"
+    return tuple(f"{path.parent.name} {read_json(path)['version']}" for path in files)
 
 
 def sides(options: Options) -> list[Side]:
@@ -218,7 +256,7 @@ def measure(
                 f"{side.titles[task]} ended with {ran.returncode}:\n{ran.stderr.strip()[-2000:]}"
             )
         result = read_json(answer)
-    if tool.name == "face-api":
+    if "folder" in side.options:
         modules = Path(side.options["folder"]) / "node_modules"
         result["install_bytes"] = sum(file.stat().st_size for file in modules.rglob("*") if file.is_file())
     write_json(path, {"key": key, "result": result})

@@ -1,145 +1,32 @@
-// The npm package @vladmandic/face-api, measured in this process; cross_tool.py starts it.
-//
-//     node cross_tool_face_api.mjs JOB.json RESULT.json
-//
-// It does what cross_tool_worker.py does for the tools in Python, with the package's own public functions, on
-// the WebAssembly backend. Pictures are decoded as in the package's demo of that backend.
+// The npm package @vladmandic/face-api, with its own public functions; cross_tool_worker.mjs calls this.
 
-import fs from 'node:fs';
 import path from 'node:path';
-import process from 'node:process';
-import { createRequire } from 'node:module';
 
-const [jobFile, resultFile] = process.argv.slice(2);
-const job = JSON.parse(fs.readFileSync(jobFile, 'utf8'));
-const require = createRequire(path.join(job.options.folder, 'package.json'));
-const folderOf = (name) => path.dirname(require.resolve(`${name}/package.json`));
+export const entry = 'faceExpressionNet.predictExpressions; detectAllFaces().withFaceLandmarks().withFaceExpressions()';
 
-const tf = require('@tensorflow/tfjs');
-const wasm = require('@tensorflow/tfjs-backend-wasm');
-const image = require('@canvas/image');
-const faceapi = require('@vladmandic/face-api/dist/face-api.node-wasm.js');
+/** Loads its networks; the one for detection only where faces are looked for. */
+export async function load({ require, folderOf, options, detects }) {
+  const faceapi = require('@vladmandic/face-api/dist/face-api.node-wasm.js');
+  const detector = options.detector === 'tiny' ? 'tinyFaceDetector' : 'ssdMobilenetv1';
+  const models = path.join(folderOf('@vladmandic/face-api'), 'model');
+  const nets = detects ? [detector, 'faceLandmark68Net', 'faceExpressionNet'] : ['faceExpressionNet'];
+  for (const name of nets) await faceapi.nets[name].loadFromDisk(models);
+  const detectorOptions = options.detector === 'tiny'
+    ? new faceapi.TinyFaceDetectorOptions() : new faceapi.SsdMobilenetv1Options();
+  const read = (expressions) => ({ labels: Object.keys(expressions), probabilities: Object.values(expressions) });
 
-wasm.setWasmPaths(path.join(folderOf('@tensorflow/tfjs-backend-wasm'), 'dist', path.sep));
-wasm.setThreadsCount(1);
-await tf.setBackend('wasm');
-await tf.ready();
-
-const detector = job.options.detector === 'tiny' ? 'tinyFaceDetector' : 'ssdMobilenetv1';
-const models = path.join(folderOf('@vladmandic/face-api'), 'model');
-const nets = job.task === 'photos' ? [detector, 'faceLandmark68Net', 'faceExpressionNet'] : ['faceExpressionNet'];
-for (const name of nets) await faceapi.nets[name].loadFromDisk(models);
-const detectorOptions = job.options.detector === 'tiny'
-  ? new faceapi.TinyFaceDetectorOptions() : new faceapi.SsdMobilenetv1Options();
-
-const seconds = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e6; };
-const rounded = (value) => Math.round(value * 1e5) / 1e5;
-
-/** Names and probabilities of an answer, in the order in which the package lists them. */
-const read = (expressions) => [Object.keys(expressions), Object.values(expressions).map(rounded)];
-
-const channels = job.channels ?? 1;
-
-/** Grey or RGB faces (bytes, side x side x channels each) as RGB tensors. */
-function tensors(bytes, side) {
-  const faces = [];
-  const size = side * side * channels;
-  for (let start = 0; start < bytes.length; start += size) {
-    const rgb = new Float32Array(3 * side * side);
-    if (channels === 3) rgb.set(bytes.subarray(start, start + size));
-    else for (let i = 0; i < size; i += 1) rgb.fill(bytes[start + i], 3 * i, 3 * i + 3);
-    faces.push(tf.tensor3d(rgb, [side, side, 3]));
-  }
-  return faces;
-}
-
-async function classify(bytes, side) {
-  const faces = tensors(bytes, side);
-  const answers = await faceapi.nets.faceExpressionNet.predictExpressions(faces);
-  tf.dispose(faces);
-  return [answers].flat().map(read);
-}
-
-async function findFaces(file) {
-  const canvas = await image.imageFromBuffer(fs.readFileSync(file));
-  const { data } = image.getImageData(canvas);
-  const rgb = new Int32Array(3 * canvas.width * canvas.height);
-  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) rgb.set(data.subarray(from, from + 3), to);
-  const picture = tf.tensor3d(rgb, [canvas.height, canvas.width, 3], 'int32');
-  const faces = await faceapi.detectAllFaces(picture, detectorOptions).withFaceLandmarks().withFaceExpressions();
-  tf.dispose(picture);
-  return faces.map(({ detection: { box }, expressions }) => ({
-    box: [box.left, box.top, box.right, box.bottom], labels: read(expressions)[0], probabilities: read(expressions)[1],
-  }));
-}
-
-/** Answers for all parts, and the processor time of the fastest: others share the machine's caches. */
-async function timed(call, parts) {
-  const answers = [];
-  let fastest = Infinity;
-  for (const part of parts) {
-    const start = seconds();
-    answers.push(await call(part));
-    fastest = Math.min(fastest, seconds() - start);
-  }
-  return [answers, fastest];
-}
-
-async function measureCrops() {
-  const group = 10;
-  const bytes = fs.readFileSync(job.files[0]);
-  const size = job.side * job.side * channels;
-  const count = bytes.length / size;
-  const whole = Math.floor(count / job.batch) * job.batch;
-  const part = (row, rows) => bytes.subarray(row * size, (row + rows) * size);
-  const parts = (rows, step) => Array.from({ length: Math.floor(rows / step) }, (_, index) => part(index * step, step));
-  const together = (crops) => classify(crops, job.side);
-  const oneByOne = async (crops) => {
-    const answers = [];
-    for (let from = 0; from < crops.length; from += size) answers.push(...await together(crops.subarray(from, from + size)));
-    return answers;
-  };
-  await together(part(0, job.batch));
-  const [batches, batchSeconds] = await timed(together, parts(whole, job.batch));
-  if (whole < count) batches.push(await together(part(whole, count - whole)));
-  const answers = batches.flat();
-  await oneByOne(part(0, 1));
-  const [groups, groupSeconds] = await timed(oneByOne, parts(job.single, group));
-  const alone = groups.flat();
-  const differences = alone.flatMap(([, values], row) => values.map((value, k) => Math.abs(value - answers[row][1][k])));
   return {
-    labels: answers[0][0],
-    probabilities: answers.map(([, values]) => values),
-    batched_rate: job.batch / batchSeconds,
-    single_rate: group / groupSeconds,
-    largest_difference: Math.max(...differences),
+    version: `${faceapi.version}`,
+
+    async classify(crops) {
+      return [await faceapi.nets.faceExpressionNet.predictExpressions(crops)].flat().map(read);
+    },
+
+    async faces(picture) {
+      const found = await faceapi.detectAllFaces(picture, detectorOptions).withFaceLandmarks().withFaceExpressions();
+      return found.map(({ detection: { box, score }, expressions }) => ({
+        box: [box.left, box.top, box.right, box.bottom], score, ...read(expressions),
+      }));
+    },
   };
 }
-
-async function measurePhotos() {
-  const found = [];
-  let firstSeconds = 0;
-  for (const file of job.files) {
-    found.push(await findFaces(file));
-    firstSeconds ||= seconds();
-  }
-  const round = async (files) => { for (const file of files) await findFaces(file); };
-  const [, fastest] = await timed(round, Array(job.rounds).fill(job.files));
-  return {
-    labels: found.flat().map((face) => face.labels)[0] ?? [],
-    photos: found.map((faces) => faces.map(({ box, probabilities }) => ({ box, probabilities }))),
-    rate: job.files.length / fastest,
-    first_seconds: firstSeconds,
-  };
-}
-
-const measured = await (job.task === 'crops' ? measureCrops() : measurePhotos());
-const peak = /VmHWM:\s+(\d+) kB/.exec(fs.readFileSync('/proc/self/status', 'utf8'));
-fs.writeFileSync(resultFile, JSON.stringify({
-  entry: 'faceExpressionNet.predictExpressions; detectAllFaces().withFaceLandmarks().withFaceExpressions()',
-  version: `${faceapi.version}`,
-  backend: tf.getBackend(),
-  ...measured,
-  peak_bytes: peak ? 1024 * Number(peak[1]) : 0,
-}));
-process.exit(0);

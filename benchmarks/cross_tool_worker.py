@@ -9,6 +9,7 @@ it as the tool names them, with the probabilities in the same order.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import re
 import sys
@@ -119,7 +120,112 @@ class Fer:
         return [face["emotions"][name] for name in self.labels]
 
 
-TOOLS: dict[str, Callable[[dict[str, Any], bool], Tool]] = {"halfsmile": Halfsmile, "fer": Fer}
+class Facex:
+    """PyPI package ``facex``: its TFLite network, on gray faces as its ``predict`` cuts them out."""
+
+    entry = "PoolManager(1).get_worker: detect_emotion; predict"
+
+    def __init__(self, options: dict[str, Any], detects: bool) -> None:
+        self.worker = importlib.import_module("facex").PoolManager(1).get_worker("table")
+        self.labels = list(self.worker.category)
+
+    def classify(self, crops: Crops) -> Scores:
+        """See :class:`Tool`."""
+        gray = crops if crops.ndim == 3 else [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
+        return np.array([self._scores(self.worker.detect_emotion(face)) for face in gray], np.float64)
+
+    def faces(self, path: str) -> list[Found]:
+        """See :class:`Tool`."""
+        found = []
+        for face in self.worker.predict(cv2.imread(path)):
+            x, y, width, height = map(float, face["bbox"])
+            found.append(([x, y, x + width, y + height], self._scores(face["emot"])))
+        return found
+
+    def _scores(self, emotions: dict[str, float]) -> list[float]:
+        return [float(emotions[name]) for name in self.labels]
+
+
+class Faceplugin:
+    """The network of npm's ``faceplugin-face-recognition-js``, asked as its ``lib/fr_expression.js`` does.
+
+    Its own functions need a page with a canvas. Nor does it name its seven classes: these names, in FER2013's
+    order, are those that fit labeled pictures best.
+    """
+
+    entry = "the network model/fr_expression.onnx"
+
+    def __init__(self, options: dict[str, Any], detects: bool) -> None:
+        self.labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+        onnxruntime = importlib.import_module("onnxruntime")
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = 1
+        package = Path(options["folder"]) / "node_modules" / "faceplugin-face-recognition-js"
+        model = package / "model" / "fr_expression.onnx"
+        self.session = onnxruntime.InferenceSession(model, settings, providers=["CPUExecutionProvider"])
+        self.version = json.loads((package / "package.json").read_text())["version"]
+
+    def classify(self, crops: Crops) -> Scores:
+        """See :class:`Tool`."""
+        rgb = crops if crops.ndim == 4 else np.repeat(crops[..., None], 3, axis=3)
+        return np.concatenate([self._scores(crop) for crop in rgb])
+
+    def faces(self, path: str) -> list[Found]:
+        """See :class:`Tool`."""
+        raise NotImplementedError("its detector needs a page with a canvas")
+
+    def _scores(self, crop: Crops) -> Scores:
+        pixels = cv2.resize(crop, (224, 224)).astype(np.float32) / 255
+        (logits,) = self.session.run(["output"], {"input": pixels.transpose(2, 0, 1)[None]})
+        odds = np.exp(logits.astype(np.float64) - logits.max())
+        return np.asarray(odds / odds.sum())
+
+
+class FacialEmotion:
+    """The network of PyPI's ``facial-emotion-recognition``, asked as its ``_predict`` does.
+
+    Its own function draws on a picture and returns no probabilities.
+    """
+
+    entry = "the network model/model.pkl"
+
+    def __init__(self, options: dict[str, Any], detects: bool) -> None:
+        self.torch = importlib.import_module("torch")
+        self.torch.set_num_threads(1)
+        package = Path(options["target"]) / "facial_emotion_recognition"
+        spec = importlib.util.spec_from_file_location("networks", package / "networks.py")
+        if spec is None or spec.loader is None:
+            raise ValueError(f"{package} holds no networks.py.")
+        networks = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(networks)
+        self.network = networks.NetworkV2(in_c=1, nl=32, out_f=7)
+        weights = self.torch.load(package / "model" / "model.pkl", map_location="cpu", weights_only=True)
+        self.network.load_state_dict(weights["network"])
+        self.network.eval()
+        self.labels = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+
+    def classify(self, crops: Crops) -> Scores:
+        """See :class:`Tool`."""
+        image = importlib.import_module("PIL.Image")
+        gray = crops if crops.ndim == 3 else [cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops]
+        small = [np.asarray(image.fromarray(face).resize((48, 48), image.BILINEAR)) for face in gray]
+        pixels = (np.stack(small)[:, None].astype(np.float32) / 255 - 0.5) / 0.5
+        with self.torch.inference_mode():
+            logs = self.network(self.torch.from_numpy(pixels)).double()
+        return np.asarray(logs.softmax(dim=1).numpy())
+
+    def faces(self, path: str) -> list[Found]:
+        """See :class:`Tool`."""
+        raise NotImplementedError("its function draws on the picture and gives no probabilities")
+
+
+TOOLS: dict[str, Callable[[dict[str, Any], bool], Tool]] = {
+    "halfsmile": Halfsmile,
+    "fer": Fer,
+    "facex": Facex,
+    "faceplugin": Faceplugin,
+    "facial-emotion-recognition": FacialEmotion,
+}
 
 
 def peak_memory() -> int:
@@ -130,7 +236,7 @@ def peak_memory() -> int:
 
 
 def install_size(name: str) -> int:
-    """Bytes of a distribution's files and of all that it requires, extras left out.
+    """Bytes of a distribution's files and of all that it requires and is installed, extras left out.
 
     Of an editable install, whose metadata may be old, the package's folder and the requirements of the
     project beside this file count.
@@ -142,7 +248,10 @@ def install_size(name: str) -> int:
         if found in seen:
             continue
         seen.add(found)
-        distribution = importlib.metadata.distribution(found)
+        try:
+            distribution = importlib.metadata.distribution(found)
+        except importlib.metadata.PackageNotFoundError:
+            continue
         paths = [Path(str(file.locate())) for file in distribution.files or ()]
         requires = distribution.requires or []
         if found == "halfsmile" and not any(path.name == "__init__.py" for path in paths):
@@ -209,13 +318,16 @@ def main() -> None:
     detects = job["task"] == "photos"
     tool = TOOLS[job["tool"]](job["options"], detects)
     measured = measure_photos(tool, job) if detects else measure_crops(tool, job)
+    of_npm = tool.version if isinstance(tool, Faceplugin) else ""
+    if "target" in job["options"]:
+        sys.path.append(job["options"]["target"])
     result = {
         "labels": tool.labels,
         "entry": tool.entry,
-        "version": importlib.metadata.version(job["tool"]),
+        "version": of_npm or importlib.metadata.version(job["tool"]),
         **measured,
         "peak_bytes": peak_memory(),
-        "install_bytes": install_size(job["tool"]),
+        "install_bytes": 0 if of_npm or "target" in job["options"] else install_size(job["tool"]),
     }
     Path(sys.argv[2]).write_text(json.dumps(result))
 

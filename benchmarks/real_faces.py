@@ -8,7 +8,7 @@ model and set it prints accuracy with a bootstrap interval and mean recall over 
 faces, recalls, the area under the curve of each expression against neutral (which does not depend on where
 the line is drawn), the share of certain answers and the errors among them; ``scores.json`` has the accuracy
 by kind of spoiling, and in thirds of sharpness and of light.
-``--fer`` and ``--face-api`` add the classifiers of other packages (docs/comparison.md).
+``--fer`` and the like add other packages (docs/comparison.md); ``--most`` takes fewer faces of each set.
 ``--sheets`` also draws the forty surest mistakes of each set: of real people, so they stay on this machine.
 These labels select and measure; nothing here trains.
 """
@@ -18,15 +18,15 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 import tyro
-from benchmarks.real_faces_tools import tools
+from benchmarks.real_faces_tools import OtherTool, Places, tools
 from PIL import Image
 from rich.table import Table
 
@@ -62,9 +62,10 @@ class Options:
         detectors: How faces are found; ``given`` takes them as they are cut.
         out: Folder for ``scores.json``.
         sheets: Folder for the surest mistakes of each set as pictures. They show real people.
-        fer: Virtual environment with the package ``fer``, for a row of its classifier on the given crops.
-        face_api: Folder whose node_modules holds ``@vladmandic/face-api``, likewise.
-        core: The core that those tools run on.
+        most: Take at most so many faces of each set, evenly spread over it.
+        places: Other packages to measure beside ours: given faces, and with their own detectors where
+            ``detectors`` names more than ``given``.
+        core: The core that those run on.
     """
 
     shared: Path
@@ -73,8 +74,8 @@ class Options:
     detectors: tuple[Literal["given", "auto", "mtcnn", "yunet"], ...] = ("given", "auto")
     out: Path = Path("runs/real_faces")
     sheets: Path | None = None
-    fer: Path | None = None
-    face_api: Path | None = None
+    most: int | None = None
+    places: Annotated[Places, tyro.conf.arg(name="")] = field(default_factory=Places)
     core: int = 0
 
 
@@ -131,6 +132,15 @@ def photographs(shared: Path) -> RealFaces:
 
 
 SETS: tuple[Callable[[Path], RealFaces], ...] = (press, studio, sequences, spoiled, photographs)
+
+
+def thinned(faces: RealFaces, most: int | None) -> RealFaces:
+    """At most so many faces of a set, evenly spread over it."""
+    if most is None or len(faces.rows) <= most:
+        return faces
+    kept = np.linspace(0, len(faces.rows) - 1, most).round().astype(int)
+    groups = tuple(faces.groups[k] for k in kept) if faces.groups else ()
+    return replace(faces, rows=tuple(faces.rows[k] for k in kept), groups=groups)
 
 
 def _sequences(name: str, shared: Path, rows: Sequence[dict[str, str]]) -> RealFaces:
@@ -282,7 +292,7 @@ def run(options: Options) -> None:
         model = ExpressionModel.load(None if file == "default" else file)
         for found_by in options.detectors:
             for make in SETS:
-                faces = make(options.shared)
+                faces = thinned(make(options.shared), options.most)
                 if found_by == "given" and make is photographs:
                     continue
                 title = f"{name}, {found_by}, {faces.name}"
@@ -292,20 +302,40 @@ def run(options: Options) -> None:
                     write_png(
                         options.sheets / f"{title.replace(', ', '-')}.png", _sheet(model, faces, answers)
                     )
-    for tool in tools(fer=options.fer, face_api=options.face_api, out=options.out, core=options.core):
-        for make in SETS:
-            if make is photographs:
-                continue
-            faces = make(options.shared)
-            pictures = np.stack([rgb_picture(faces.root, locator) for locator, _ in faces.rows])
-            probabilities = tool.classify(pictures, faces.name)
-            everybody = np.arange(len(faces.rows))
-            results[f"{tool.name}, given, {faces.name}"] = scores_of(
-                FERPLUS.labels, faces, everybody, probabilities, None
-            )
+    for tool in tools(options.places, out=options.out, core=options.core):
+        results |= _of_tool(tool, options)
     console.print(show(results))
     with atomic_write(options.out / "scores.json") as temporary:
         temporary.write_text(json.dumps(results, indent=2))
+
+
+def _of_tool(tool: OtherTool, options: Options) -> dict[str, dict[str, Any]]:
+    """Scores of another package: given faces, and found by its own detector. It sees each picture once."""
+    sets = [thinned(make(options.shared), options.most) for make in SETS]
+    places = [[(faces.root, locator) for locator, _ in faces.rows] for faces in sets]
+    results = {}
+    if "given" in options.detectors:
+        cut = [k for k, make in enumerate(SETS) if make is not photographs]
+        unique = list(dict.fromkeys(place for k in cut for place in places[k]))
+        answers = tool.classify(np.stack([rgb_picture(*place) for place in unique]), "given")
+        row_of = {place: row for row, place in enumerate(unique)}
+        for k in cut:
+            found = answers[[row_of[place] for place in places[k]]]
+            everybody = np.arange(len(found))
+            results[f"{tool.name}, given, {sets[k].name}"] = scores_of(
+                FERPLUS.labels, sets[k], everybody, found, None
+            )
+    if tool.finds_faces and set(options.detectors) - {"given"}:
+        unique = list(dict.fromkeys(place for some in places for place in some))
+        rows, answers = tool.find([rgb_picture(*place) for place in unique], "found")
+        answer_of = {unique[row]: answer for row, answer in zip(rows, answers, strict=True)}
+        for faces, some in zip(sets, places, strict=True):
+            found_rows = np.array([k for k, place in enumerate(some) if place in answer_of], np.int64)
+            found = np.array([answer_of[some[k]] for k in found_rows]).reshape(-1, len(FERPLUS))
+            results[f"{tool.name}, own detector, {faces.name}"] = scores_of(
+                FERPLUS.labels, faces, found_rows, found, None
+            )
+    return results
 
 
 def _sheet(model: ExpressionModel, faces: RealFaces, answers: FaceAnswers) -> npt.NDArray[np.uint8]:

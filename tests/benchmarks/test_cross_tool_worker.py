@@ -76,7 +76,7 @@ def test_our_side_gives_the_models_own_probabilities() -> None:
     expected = model.predict(np.repeat(crops[..., None], shape.channels, axis=3)).probabilities
     np.testing.assert_allclose(tool.classify(crops), expected, atol=1e-6)
     assert tuple(tool.labels) == model.labels
-    assert set(TOOLS) == {"halfsmile", "fer"}
+    assert set(TOOLS) == {"halfsmile", "fer", "facex", "faceplugin", "facial-emotion-recognition"}
 
 
 def test_install_size_counts_requirements_once() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.real_faces import Options, measure, press, run, sequences, spoiled, studio
+from benchmarks.real_faces import Options, measure, press, run, sequences, spoiled, studio, thinned
 
 from halfsmile.data.decode import read_image
 from halfsmile.data.preprocess import preprocess
@@ -57,6 +57,16 @@ def test_the_sets_are_what_their_tables_say(shared: Path) -> None:
     assert {label for _, label in sequences(shared).rows} == {"neutral", "happiness"}
     assert len(sequences(shared).rows) == 6
     assert len(studio(shared).rows) == 4  # two people, neutral and smiling
+
+
+def test_fewer_faces_are_spread_over_the_set(shared: Path) -> None:
+    whole = spoiled(shared)
+    assert thinned(whole, None) is whole
+    assert thinned(whole, 9) is whole
+    some = thinned(press(shared), 3)
+    assert some.rows == tuple(press(shared).rows[k] for k in (0, 12, 23))
+    one = thinned(sequences(shared), 1)
+    assert len(one.rows) == len(one.groups) == 1
 
 
 def test_scores_are_those_of_counting(shared: Path) -> None:

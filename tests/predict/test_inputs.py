@@ -128,6 +128,11 @@ def test_images_of_pil_are_read_as_their_files_are(tmp_path: Path) -> None:
     assert read_picture(pil.fromarray(PICTURE))[1] == "PIL image"
 
 
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(BadImageError, match=r"none\.png does not exist\.$"):
+        read_picture(tmp_path / "none.png")
+
+
 def test_many_pictures_are_a_list_of_anything_or_a_folder(tmp_path: Path, predictor: Predictor) -> None:
     file = write_picture(tmp_path / "in/a.png", PICTURE)
     write_picture(tmp_path / "in/b.png", PICTURE)

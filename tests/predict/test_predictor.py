@@ -82,7 +82,7 @@ def test_files_that_say_nothing_have_a_row_in_their_place(predictor: Predictor, 
     reasons = [row.reason for row in found if isinstance(row, NoFace)]
     assert "not an image" in reasons[0]
     assert reasons[1] == "no face"
-    assert "can't be read" in reasons[2]
+    assert "does not exist" in reasons[2]
     with pytest.raises(BadImageError, match="not an image"):
         predictor.predict(broken)
 

@@ -170,6 +170,8 @@ def _read_path(path: str) -> Image:
 
         return read_web_image(path)
     place = Path(path)
+    if not place.exists():
+        raise BadImageError(f"{path} does not exist.")
     if place.is_dir():
         raise BadImageError(
             f"{path}: it is a folder, and predict takes one picture; predict_many takes a folder or a list."

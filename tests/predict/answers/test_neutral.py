@@ -169,3 +169,22 @@ def test_the_face_network_tells_real_people_apart(real_data: Path) -> None:
         told: list[str] = []
         list(predictor.video(clip, neutral=photograph, every_seconds=1.0, problems=told))
         assert any("somebody else" in problem for problem in told) == is_told
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.png", r"none\.png does not exist"),
+        ("folder", "is a folder; expected one picture of the person's resting face"),
+        ("clip.mp4", "is a video; expected one picture of the person's resting face"),
+        ("notes.txt", r"notes\.txt"),
+    ],
+)
+def test_what_is_no_photograph(predictor: Predictor, tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").write_text("no picture")
+    with write_video(tmp_path / "clip.mp4") as write:
+        for frame in film(two_people, 2):
+            write(frame.image, frame.time)
+    with pytest.raises(ValueError, match=f"The neutral photograph can't be taken: .*{message}"):
+        neutral_face(predictor, tmp_path / name)

@@ -48,6 +48,17 @@ def test_the_own_prior_changes_nothing_and_a_file_is_as_good_as_a_dictionary(
     assert prior_ratio("uniform", facts) == pytest.approx(0.25 / np.array(OWN))
 
 
+@pytest.mark.parametrize("scale", [1e-323, 1, 1e308, np.float32(0.1)])
+def test_only_the_relation_of_shares_counts(facts: ModelFacts, scale: float) -> None:
+    assert prior_ratio(dict.fromkeys(LABELS, scale), facts) == pytest.approx(0.25 / np.array(OWN))
+
+
+def test_a_file_as_windows_writes_it(facts: ModelFacts, tmp_path: Path) -> None:
+    path = tmp_path / "prior.json"
+    path.write_text(json.dumps(dict(zip(LABELS, OWN, strict=True))), encoding="utf-8-sig")
+    assert prior_ratio(path, facts) == pytest.approx(np.ones(4))
+
+
 def test_natural_is_of_the_eight_expressions() -> None:
     assert sum(NATURAL_SHARES.values()) == pytest.approx(1)
 
@@ -61,6 +72,7 @@ def test_natural_is_of_the_eight_expressions() -> None:
         (dict.fromkeys(LABELS, 0), "positive number for each class"),
         (dict.fromkeys(LABELS, "a"), "positive number for each class"),
         (dict.fromkeys(LABELS, float("nan")), "positive number for each class"),
+        (dict.fromkeys(LABELS, 10**400), "positive number for each class"),
     ],
 )
 def test_what_is_no_prior_is_refused(facts: ModelFacts, prior: object, message: str) -> None:
@@ -70,11 +82,21 @@ def test_what_is_no_prior_is_refused(facts: ModelFacts, prior: object, message: 
         prior_ratio(prior, facts)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["{", "[1, 2]", "\xff"])
-def test_files_that_hold_none(facts: ModelFacts, tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "no JSON file"),
+        ("", "no JSON file"),
+        ("[1, 2]", "shares by label"),
+        ("\xff", "no JSON file"),
+        ('{"dark": 0.1, "light": 1, "dark": 0.9}', "has dark twice"),
+        ('{"dark": {"dark": 1}}', "expected a share for each class"),
+    ],
+)
+def test_files_that_hold_none(facts: ModelFacts, tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "prior.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ValueError, match=r"prior\.json"):
+    with pytest.raises(ValueError, match=rf"prior\.json.*{message}"):
         prior_ratio(path, facts)
 
 

@@ -7,14 +7,18 @@ than :data:`SAME` is answered as if there were no photograph, and that is said.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from halfsmile.data.decode import BadImageError
+from halfsmile.data.file_kind import file_kind
 from halfsmile.faces.detect import Detection
 from halfsmile.faces.tracking.identity import Embedding, FaceIdentity
 from halfsmile.predict.inputs import Picture, read_picture, rgb
@@ -58,7 +62,10 @@ def neutral_face(predictor: Predictor, picture: Picture) -> NeutralFace:
         BadImageError: If it can't be read.
         ValueError: If it does not show one face.
     """
-    image, name = read_picture(picture)
+    try:
+        image, name = read_picture(_photograph(picture))
+    except BadImageError as error:
+        raise BadImageError(f"The neutral photograph can't be taken: {error}") from error
     faces = predictor.faces([image], [name])[0]
     if len(faces) != 1:
         raise ValueError(
@@ -68,6 +75,17 @@ def neutral_face(predictor: Predictor, picture: Picture) -> NeutralFace:
     has_points = faces[0].landmarks is not None
     embedding = FaceIdentity(threads=1).embed(rgb(image), _detection(faces[0])) if has_points else None
     return NeutralFace(faces[0].probabilities, name, embedding)
+
+
+def _photograph(picture: Picture) -> Picture:
+    """The same, if it is not the path of something that is no picture."""
+    if not isinstance(picture, str | os.PathLike) or str(picture).startswith(("http://", "https://")):
+        return picture
+    path = Path(picture)
+    if path.is_dir() or file_kind(path) == "video":
+        kind = "folder" if path.is_dir() else "video"
+        raise BadImageError(f"{path} is a {kind}; expected one picture of the person's resting face.")
+    return picture
 
 
 @dataclass(eq=False)

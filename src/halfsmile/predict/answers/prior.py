@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 
 from halfsmile.predict.model_facts import ModelFacts
 
+LARGEST = float(np.finfo(np.float64).max)
 UNIFORM, NATURAL = "uniform", "natural"
 
 NATURAL_SHARES = {
@@ -60,6 +60,7 @@ def prior_ratio(prior: Prior, facts: ModelFacts) -> npt.NDArray[np.float64]:
         )
         raise ValueError(f"The labels of the model {facts.name!r} had no {missing}; leave --prior away.")
     shares = _shares(prior, facts.labels)
+    shares = shares / shares.max()
     ratio: npt.NDArray[np.float64] = shares / shares.sum() / np.array(facts.prior)
     return ratio
 
@@ -72,6 +73,10 @@ def reweigh(
     return np.asarray(weighed / weighed.sum(axis=1, keepdims=True), np.float32)
 
 
+class _Pairs(list[tuple[str, float]]):
+    """What a JSON object holds, names that occur twice, too."""
+
+
 def _shares(prior: Prior, labels: Sequence[str]) -> npt.NDArray[np.float64]:
     if prior == UNIFORM:
         return np.ones(len(labels))
@@ -81,8 +86,8 @@ def _shares(prior: Prior, labels: Sequence[str]) -> npt.NDArray[np.float64]:
             f"The prior {_name(prior)} is of {', '.join(map(str, found))}; expected a share for each class "
             f"of the model: {', '.join(labels)}."
         )
-    values = [found[label] for label in labels]
-    if any(isinstance(v, bool) or not isinstance(v, int | float) or not 0 < v < inf for v in values):
+    values = [v.item() if isinstance(v, np.generic) else v for v in map(found.__getitem__, labels)]
+    if any(isinstance(v, bool) or not isinstance(v, int | float) or not 0 < v <= LARGEST for v in values):
         raise ValueError(
             f"The prior {_name(prior)} must have a positive number for each class, as 0.35; found "
             f"{', '.join(f'{label} {found[label]}' for label in labels)}."
@@ -102,12 +107,19 @@ def _read(prior: Prior, labels: Sequence[str]) -> Mapping[str, float]:
             f'{{"{labels[0]}": 0.5, "{labels[1]}": 0.5}}, with a share for each of {", ".join(labels)}.'
         )
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_Pairs)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"The prior {path} is no JSON file ({error}).") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"The prior {path} must be shares by label, found {type(found).__name__}.")
-    return found
+    if not isinstance(found, _Pairs):
+        raise ValueError(
+            f'The prior {path} must be shares by label, as {{"{labels[0]}": 0.5, …}}, found '
+            f"{type(found).__name__}."
+        )
+    names = [name for name, _ in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"The prior {path} has {', '.join(twice)} twice; expected one share for each class.")
+    return dict(found)
 
 
 def _name(prior: Prior) -> str:
