@@ -15,9 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers.beside.class_names import class_names_beside
 from halfsmile.data.readers.folder import list_images
 from halfsmile.data.readers.folders.meaning import Meaning, Parts, label_of, split_by_words, understand
 from halfsmile.data.readers.words import (
+    are_numbered_as_rafdb,
+    expression_of,
     how_to_name,
     is_unlabeled,
     meaning_of,
@@ -28,6 +31,7 @@ from halfsmile.data.readers.words import (
 from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
 _SHOWN = 12
+_TEXTS = frozenset((".txt", ".csv", ".tsv", ".json", ".md", ".xml", ".yaml", ".lst"))
 
 
 def read(
@@ -74,7 +78,7 @@ def read(
             LeftOut(f"{len(locators) - len(kept):,} images were dropped because of their label, as asked.")
         )
     names = list(dict.fromkeys(target for _, target in sorted(targets.items()) if target))
-    if taxonomy is None and meaning.kind == "numbers" and not labels:
+    if taxonomy is None and meaning.kind == "numbers" and not labels and are_numbered_as_rafdb(targets):
         taxonomy = RAFDB
     taxonomy = taxonomy or from_names(names)
     by_name = {label.casefold(): label for label in taxonomy.labels}
@@ -140,11 +144,12 @@ def _targets(
             for locator, folder in zip(locators, folders, strict=True)
             if meaning.labels[folder] is not None
         ]
-        known = meaning_of_numbers(meaning.names, images)
+        beside = class_names_beside([Path(root)], open_ones)
+        known = beside.names or meaning_of_numbers(meaning.names, images)
         if known is None:
             raise UnreadLabelsError(
                 f"{root}: the folders {', '.join(open_ones)} are numbers, and class orders differ between "
-                "data sets.",
+                f"data sets.{f' {beside.note}' if beside.note else ''}",
                 how_to_name(open_ones)
                 + " If they are no classes: --unlabeled (for prepare) or --layout folder.",
                 Manifest.from_rows(({"image": locator} for locator in locators), root, None, notes),
@@ -152,7 +157,9 @@ def _targets(
         targets |= {name: known[name] or "" for name in open_ones}
         said = ", ".join(f"{name} {targets[name]}" for name in open_ones)
         notes.append(
-            f"The folders are numbered as RAF-DB's classes are, whose pictures have such names: {said}."
+            beside.note
+            if beside.names
+            else f"The folders are numbered as RAF-DB's classes are, whose pictures have such names: {said}."
         )
     elif meaning.renamed:
         said = ", ".join(f"{folder} as {label}" for folder, label in meaning.renamed[:_SHOWN])
@@ -263,6 +270,11 @@ def _left_out(locators: Sequence[str], folders: Sequence[Parts], meaning: Meanin
     return notes
 
 
+def _has_texts(folder: Path) -> bool:
+    """Whether a folder is one of lists or notes."""
+    return any(path.suffix.lower() in _TEXTS for path in folder.iterdir())
+
+
 def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meaning: Meaning) -> list[str]:
     """A note on folders beside those of labels that hold no picture, as a broken copy leaves them."""
     if not root.is_dir():
@@ -278,7 +290,10 @@ def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meanin
         (*parent, child.name)
         for parent in sorted(parents)
         for child in sorted(root.joinpath(*parent).iterdir())
-        if child.is_dir() and not child.name.startswith((".", "__")) and (*parent, child.name) not in filled
+        if child.is_dir()
+        and not child.name.startswith((".", "__"))
+        and (*parent, child.name) not in filled
+        and not (expression_of(child.name) is None and _has_texts(child))
     ]
     if not empty:
         return []

@@ -82,12 +82,28 @@ def list_images(root: Path) -> tuple[list[str], list[str]]:
             + "".join(f" {note}" for note in notes)
         )
     ignored = sorted(set(names) - set(images))
+    if hidden := [name for name in ignored if _is_hidden_picture(name)]:
+        from halfsmile.data.manifest import LeftOut
+
+        ignored = [name for name in ignored if name not in set(hidden)]
+        notes.append(
+            LeftOut(
+                f"{len(hidden)} pictures of {root.name} are hidden by a dot in front of their name or folder "
+                f"and were ignored, first {hidden[0]}."
+            )
+        )
     if ignored:
         notes.append(
             f"{len(ignored)} files of {root.name} are hidden or no images and were ignored "
             f"({_kinds(ignored)}), first {ignored[0]}."
         )
     return images, notes
+
+
+def _is_hidden_picture(name: str) -> bool:
+    """Whether a picture is ignored for the dots in its path; what macOS keeps beside files is no picture."""
+    path = PurePosixPath(name)
+    return has_image_suffix(name) and "__MACOSX" not in path.parts and not path.name.startswith("._")
 
 
 def _kinds(names: Sequence[str]) -> str:
@@ -118,18 +134,24 @@ def walk(root: Path) -> tuple[list[str], list[str]]:
         for file in files:
             name = file if below == "." else f"{below}/{file}"
             (names if is_utf8(name) else unnamed).append(name)
-    notes = []
+    notes: list[str] = []
+    if unreadable or unnamed:
+        from halfsmile.data.manifest import Fault
     if unreadable:
         first = unreadable[0]
         notes.append(
-            f"{len(unreadable)} folders of {root.name} can't be read and were left out, "
-            f"first {first.filename} ({first.strerror})."
+            Fault(
+                f"{len(unreadable)} folders of {root.name} can't be read and were left out, "
+                f"first {first.filename} ({first.strerror})."
+            )
         )
     if unnamed:
         shown = unnamed[0].encode("utf-8", "surrogateescape")
         notes.append(
-            f"{len(unnamed)} files of {root.name} were left out because their names are not UTF-8, first "
-            f"{shown!r}; rename them."
+            Fault(
+                f"{len(unnamed)} files of {root.name} were left out because their names are not UTF-8, first "
+                f"{shown!r}; rename them."
+            )
         )
     return sorted(names), notes
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -23,13 +23,14 @@ from halfsmile.data.manifest import SPLITS
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.annotations import coco, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
+from halfsmile.data.readers.beside.class_names import is_list_of_classes
 from halfsmile.data.readers.folder import has_image_suffix, is_image
 from halfsmile.data.readers.folders.meaning import understand
 from halfsmile.data.readers.table import split_of_table
 from halfsmile.data.readers.unread.conversions import how_to_convert
 from halfsmile.data.readers.words import expression_of, split_of, split_of_picture
 from halfsmile.data.tables.columns import looks_like
-from halfsmile.data.tables.rows import TABLE_SUFFIXES
+from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 
 MAX_ENTRIES = 2_000
 MAX_INNER = 200
@@ -201,15 +202,25 @@ def _of_file(path: Path) -> Layout:
         if looks_like(path) == "pixels":
             return Layout("fer2013", path, "a table with the pixels of pictures")
         return Layout("table", path, "Parquet without image files")
+    if suffix == ".json" and coco.is_coco(Files(path.parent, [path.name]).read(path.name, 1 << 20)):
+        return Layout("coco", path, "it has images, annotations and categories")
     if suffix in TABLE_SUFFIXES:
         if looks_like(path) == "pixels":
             return Layout("fer2013", path, "a table with the pixels of pictures")
+        if suffix == ".json":
+            _require_rows(path)
         return Layout("table", path, f"a {suffix} file")
     if path.name.lower().endswith(ARCHIVE_SUFFIXES):
         return _of_archive(path)
-    if suffix == ".json" and coco.is_coco(Files(path.parent, [path.name]).read(path.name, 1 << 20)):
-        return Layout("coco", path, "it has images, annotations and categories")
     raise ValueError(f"{path} is no table, archive, .rec or .parquet file. {how_to_convert(path)}".rstrip())
+
+
+def _require_rows(path: Path) -> None:
+    """Refuse JSON without rows of a table, with what to type."""
+    try:
+        read_rows(path)
+    except ValueError as error:
+        raise ValueError(f"{error} {how_to_convert(path)}") from error
 
 
 def _of_archive(path: Path) -> Layout:
@@ -234,7 +245,7 @@ def _of_archive(path: Path) -> Layout:
         return layout
     others = [name for name in names if name.count("/") <= MAX_WRAPPED and not is_image(PurePosixPath(name))]
     return (
-        _with_tables(path, others, pictures, "!")
+        _with_tables(path, _may_be_tables(path, others, images), pictures, "!")
         or pictures
         or Layout("folder", path, "pictures", is_certain=False)
     )
@@ -280,10 +291,12 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
         for sign in signs:
             if inner := next((entry for entry in tree if "/" in sign and entry.endswith(f"/{sign}")), None):
                 return Layout(name, folder / inner.removesuffix(sign), f"it has {inner}")
-    pictures = _of_pictures(folder, [name for name in files if is_image(PurePosixPath(name))])
+    images = [name for name in files if is_image(PurePosixPath(name))]
+    pictures = _of_pictures(folder, images)
     if (pictures is None or not pictures.is_certain) and (layout := _annotated(Files(folder, files))):
         return layout
-    if layout := _with_tables(folder, [name for name in files if name.count("/") <= 2], pictures, "/"):
+    near = _may_be_tables(folder, [name for name in files if name.count("/") <= 2], images)
+    if layout := _with_tables(folder, near, pictures, "/"):
         return layout
     if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):
         return _of_file(folder / files[0])
@@ -301,6 +314,17 @@ def _annotated(files: Files) -> Layout | None:
     if voc.is_voc(files):
         return Layout("voc", files.root, "pictures have XML files with Pascal VOC's objects")
     return None
+
+
+def _may_be_tables(root: Path, names: Sequence[str], images: Sequence[str]) -> list[str]:
+    """Without JSON files that are called as pictures are, and files that only say what numbers mean."""
+    stems = {PurePosixPath(image).stem for image in images}
+    return [
+        name
+        for name in names
+        if not (name.lower().endswith(".json") and PurePosixPath(name).stem in stems)
+        and not is_list_of_classes(root, name, stems)
+    ]
 
 
 def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark: str) -> Layout | None:

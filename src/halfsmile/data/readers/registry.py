@@ -11,6 +11,8 @@ from typing import Any
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
 from halfsmile.data.manifest import Fault, LeftOut, Manifest
+from halfsmile.data.readers.beside.class_names import names_classes
+from halfsmile.data.readers.beside.split_lists import with_listed_splits
 from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_pattern, with_splits_of_folders
 from halfsmile.data.readers.recognition import LAYOUTS, Layout, recognize
 from halfsmile.data.readers.unread.signs import note_on_names, require_no_labels, tables_beside
@@ -68,9 +70,16 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
         return replace(manifest, notes=(*manifest.notes, *note_on_names(manifest)))
     if found.name == "store":
         return manifest
+    used: list[str] = []
+    if found.name == "class_folders":
+        manifest, used = with_listed_splits(manifest)
     manifest = replace(manifest, notes=(*manifest.notes, *_doubtful_classes(manifest)))
     beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
-    if beside := [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]:
+    beside = [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]
+    classes = manifest.taxonomy.labels if manifest.taxonomy else ()
+    if beside := [
+        name for name in beside if name not in used and not names_classes(found.root, name, classes)
+    ]:
         note = LeftOut(
             f"{', '.join(beside)} lie beside and were not read: to read one of them instead, give its path, "
             f"as {found.root / beside[0]}."

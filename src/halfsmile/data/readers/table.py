@@ -1,4 +1,4 @@
-"""Faces listed in a table: CSV, Parquet or JSON Lines, one row a face.
+"""Faces listed in a table: CSV, Parquet, JSON or JSON Lines, one row a face.
 
 The columns are given by name, or recognized by the usual names (:data:`~halfsmile.data.tables.columns.NAMES`)
 or by what they hold. CSV may be separated by commas, semicolons, tabs or bars, lists such as ``a.jpg 3`` by
@@ -54,7 +54,7 @@ def read(
     """Read a table of faces, or several that are the splits of a data set.
 
     Args:
-        root: The table: ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.jsonl`` or ``.ndjson``.
+        root: The table: ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.json``, ``.jsonl`` or ``.ndjson``.
         tables: Tables in or below the folder or archive ``root`` instead; where there are several, the names
             of their files tell the splits of rows that have none.
         columns: Column of each part of the manifest, such as ``{"image": "Datei", "label": "Ausdruck"}``.

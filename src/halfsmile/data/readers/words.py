@@ -214,6 +214,11 @@ def meaning_of_numbers(numbers: Collection[str], images: Iterable[str]) -> dict[
     return NUMBERINGS["rafdb"] if stems and all(map(_RAFDB_PICTURE.fullmatch, stems)) else None
 
 
+def are_numbered_as_rafdb(names: Mapping[str, str | None]) -> bool:
+    """Whether numbers have the names that RAF-DB has for them."""
+    return bool(names) and names.items() <= NUMBERINGS["rafdb"].items()
+
+
 def split_of_picture(image: str) -> str | None:
     """The split that the name of one of RAF-DB's pictures begins with; None for other names."""
     match = _RAFDB_PICTURE.fullmatch(PurePath(image).stem)

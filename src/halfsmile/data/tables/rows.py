@@ -1,4 +1,4 @@
-"""The rows of a CSV, Parquet or JSON Lines file as dictionaries, whatever program wrote it."""
+"""The rows of a CSV, Parquet, JSON or JSON Lines file as dictionaries, whatever program wrote it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.folder import has_image_suffix
+from halfsmile.data.tables.json_rows import flattened, json_rows
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".json")
 DELIMITERS = ",;\t|"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CELL = 1 << 24
@@ -73,7 +74,9 @@ def read_rows(path: Path, *, only_head: bool = False) -> Table:
         data = open_archive(Path(member[0])).read(member[1])
     else:
         with path.open("rb") as file:
-            data = file.read(_HEAD if only_head else -1)
+            data = file.read(_HEAD if only_head and suffix != ".json" else -1)
+    if suffix == ".json":
+        return _json(path, data)
     if only_head and len(data) >= _HEAD:
         data = data[: data.rfind(b"\n", 0, _HEAD) + 1 or _HEAD]
     text, notes = _text(path, data)
@@ -195,6 +198,21 @@ def _count(line: str, delimiter: str) -> int:
         return 0
 
 
+def _json(path: Path, data: bytes) -> Table:
+    """Rows of one JSON document, or of JSON Lines under its name."""
+    text, notes = _text(path, data)
+    try:
+        rows = json_rows(json.loads(text))
+    except (json.JSONDecodeError, RecursionError) as error:
+        if text.lstrip().startswith("{") and text.strip().count("\n"):
+            return _json_lines(path, text)
+        raise ValueError(f"{path} is no JSON ({error}).") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no table: {str(error).replace('{path}', str(path))}") from error
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Table(names, rows, notes, has_header="column 1" not in names)
+
+
 def _json_lines(path: Path, text: str) -> Table:
     names: dict[str, None] = {}
     rows, bad = [], 0
@@ -208,8 +226,12 @@ def _json_lines(path: Path, text: str) -> Table:
         if not isinstance(row, dict):
             bad += 1
             continue
-        names.update(dict.fromkeys(row))
-        rows.append(row)
+        try:
+            found = flattened(row)
+        except ValueError as error:
+            raise ValueError(f"{path} is no table: {str(error).replace('{path}', str(path))}") from error
+        names.update(dict.fromkeys(name for one in found for name in one))
+        rows += found
     if not rows:
         raise ValueError(f"{path} has no line with a JSON object; {bad:,} lines have something else.")
     notes: list[str] = (

@@ -88,7 +88,9 @@ def is_number(text: str) -> bool:
 
 
 def cell_text(value: Any) -> str | None:
-    """A cell as text, whole numbers without a point; None for an empty one."""
+    """A cell as text, whole numbers without a point, lists with commas between; None for an empty one."""
+    if isinstance(value, list):
+        return ", ".join(text for item in value if (text := cell_text(item))) or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer():
