@@ -107,3 +107,12 @@ def test_what_to_type_names_the_orders_that_fit() -> None:
     assert "rafdb" not in told
     assert "rafdb: 1=surprise" in how_to_name(["1", "7"])
     assert "order of a published set" not in how_to_name(["-1", "100"])
+
+
+def test_splits_in_other_languages() -> None:
+    for words, split in (
+        ("训练集 Trainingsdaten entrenamiento treino", "train"),
+        ("验证集 Validierung validación", "valid"),
+        ("测试集 Testdaten prueba テスト", "test"),
+    ):
+        assert [split_of(word) for word in words.split()] == [split] * len(words.split())

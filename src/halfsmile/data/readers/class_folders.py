@@ -169,7 +169,7 @@ def _targets(
 
 def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
     """Notes on folders around those of the labels that tell nothing by themselves, as people and folds."""
-    around: dict[str, None] = {}
+    around: dict[str, int] = {}
     lacking: dict[str, int] = {}
     counts = Counter(folders)
     for folder in sorted(set(folders)):
@@ -181,7 +181,7 @@ def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
             if not meaning.splits[folder] or (
                 split_of(name) != meaning.splits[folder] and name not in dict(meaning.guessed)
             ):
-                around[name] = None
+                around[name] = around.get(name, 0) + counts[folder]
         if meaning.has_splits and not meaning.splits[folder]:
             lacking[folder[0]] = lacking.get(folder[0], 0) + counts[folder]
     notes = []
@@ -202,14 +202,15 @@ def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
         return notes
     note = (
         f"The folders {_listed(names)} around those of the labels were passed over. If they are people: "
-        f"--from-names '{{person}}/{{label}}/*'; if they are splits: {_splits_of(names)}."
+        f"--from-names '{{person}}/{{label}}/*'; if they are splits: "
+        f"{_splits_of(sorted(names, key=lambda name: -around[name]))}."
     )
     is_split = sum(split_by_words(name) is not None for name in names) > 1
     return [*notes, Fault(note) if is_split and not meaning.has_splits else note]
 
 
 def _splits_of(names: Sequence[str]) -> str:
-    """What to type to make folders splits, by the words in their names."""
+    """What to type to make folders splits, by the words in their names, else the first one the training's."""
     others = iter(("train", "test") if len(names) > 1 else ("test",))
     said = {name: split_by_words(name) for name in names[:_SHOWN]}
     if not any(said.values()):

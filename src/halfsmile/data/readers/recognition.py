@@ -21,13 +21,13 @@ from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.containers.parquet import image_column
 from halfsmile.data.manifest import SPLITS
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
-from halfsmile.data.readers.annotations import coco, voc, yolo
+from halfsmile.data.readers.annotations import coco, sidecars, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
 from halfsmile.data.readers.beside.class_names import is_list_of_classes
-from halfsmile.data.readers.folder import has_image_suffix, is_image
+from halfsmile.data.readers.folder import has_image_suffix, is_image, walk
 from halfsmile.data.readers.folders.meaning import understand
-from halfsmile.data.readers.table import split_of_table
-from halfsmile.data.readers.unread.conversions import how_to_convert
+from halfsmile.data.readers.table import are_one_a_folder, classes_of_tables, split_of_table
+from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
 from halfsmile.data.readers.words import expression_of, split_of, split_of_picture
 from halfsmile.data.tables.columns import looks_like
 from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
@@ -51,6 +51,7 @@ LAYOUTS = {
     "coco": "annotations in COCO's JSON",
     "yolo": "YOLO's text files with boxes, one a picture",
     "voc": "Pascal VOC's XML files, one a picture",
+    "sidecars": "a file with the label for each picture",
     "table": f"a table of faces ({', '.join(TABLE_SUFFIXES)})",
     "class_folders": "folders named after labels, in a folder or an archive",
     "folder": "pictures without labels, in a folder or an archive",
@@ -140,8 +141,8 @@ def _way_out(folder: Path) -> str:
     archives = [path for path in files if path.name.lower().endswith(ARCHIVE_SUFFIXES)]
     if archives:
         return (
-            f" Give one of its archives, as {archives[0]}, or unpack them: folders called train, valid and "
-            "test are splits."
+            f" Give one of its archives, as {archives[0]}, or unpack each into a folder of its name (folders "
+            f"called train, valid and test are splits): {how_to_unpack(archives[0])} …"
         )
     if labels_of_videos(folder):
         return f" {VIDEOS_WITH_LABELS}"
@@ -235,7 +236,8 @@ def _of_archive(path: Path) -> Layout:
         raise ValueError(
             f"{path} is an archive without pictures."
             + (
-                f" It holds {', '.join(packed[:_SHOWN])}: unpack it, and give what was in it."
+                f" It holds {', '.join(packed[:_SHOWN])}: unpack it, and give what was in it. "
+                f"{how_to_unpack(path)}"
                 if packed
                 else ""
             )
@@ -313,18 +315,23 @@ def _annotated(files: Files) -> Layout | None:
         return Layout("yolo", files.root, "pictures have text files with YOLO's lines")
     if voc.is_voc(files):
         return Layout("voc", files.root, "pictures have XML files with Pascal VOC's objects")
+    if sidecars.is_sidecars(files):
+        return Layout("sidecars", files.root, "pictures have files of the same name with a label each")
     return None
 
 
 def _may_be_tables(root: Path, names: Sequence[str], images: Sequence[str]) -> list[str]:
     """Without JSON files that are called as pictures are, and files that only say what numbers mean."""
     stems = {PurePosixPath(image).stem for image in images}
-    return [
+    found = [
         name
         for name in names
-        if not (name.lower().endswith(".json") and PurePosixPath(name).stem in stems)
-        and not is_list_of_classes(root, name, stems)
+        if PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES
+        and not (name.lower().endswith(".json") and PurePosixPath(name).stem in stems)
     ]
+    if len(found) > MAX_INNER:
+        return found
+    return [name for name in found if not is_list_of_classes(root, name, stems)]
 
 
 def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark: str) -> Layout | None:
@@ -348,18 +355,39 @@ def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark
     of_splits = [table for table, what in holds.items() if what and split_of_table(table) is not None]
     if labeled and len(of_splits) > 1 and set(of_splits) & set(labeled):
         labeled = [table for split in SPLITS for table in of_splits if split_of_table(table) == split]
+    if are_one_a_folder(labeled):
+        labeled = _all_alike(root, tables, labeled)
+    without = [table for table, what in holds.items() if what == "pictures"]
+    if not labeled and len(without) > 1 and classes_of_tables(without):
+        labeled = without
     if labeled:
-        said = ", ".join(table.name for table in labeled)
+        said = ", ".join(dict.fromkeys(table.name for table in labeled[:MAX_TABLES]))
         what = "a table with labels" if len(labeled) == 1 else "tables with labels"
         reason = f"it has {what}, {said}"
         return Layout(
             "table", root, reason, is_certain=False, tables=tuple(labeled), has_rafdb_names=is_rafdb
         )
-    on_top = [name for name in named if "/" not in name and PurePosixPath(name).suffix.lower() in _TABLES]
+    on_top = [name for name in named if "/" not in name and name.lower().endswith(_TABLES)]
+    if not on_top:
+        documents = [name for name in named if "/" not in name and name.lower().endswith(".json")]
+        on_top = [name for name in documents if holds.get(Path(f"{root}{mark}{name}"))]
     table = root / on_top[0] if len(on_top) == 1 and mark == "/" else None
     if table is not None and (pictures is None or (pictures.name == "folder" and holds.get(table))):
         return Layout("table", root, f"it has one table, {table.name}", is_certain=False, tables=(table,))
     return None
+
+
+def _all_alike(root: Path, tables: Sequence[Path], labeled: Sequence[Path]) -> list[Path]:
+    """All tables of one a folder, of which only the first were looked into."""
+    names = {table.name.casefold() for table in labeled}
+    if root.is_dir():
+        tables = [root / name for name in walk(root)[0] if name.lower().endswith(TABLE_SUFFIXES)]
+    return [
+        table
+        for table in tables
+        if table in labeled
+        or (table.name.casefold() in names if len(names) == 1 else are_one_a_folder((labeled[0], table)))
+    ]
 
 
 def _schema(path: Path) -> pa.Schema | None:

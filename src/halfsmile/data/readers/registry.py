@@ -23,7 +23,7 @@ __all__ = ["LAYOUTS", "Layout", "home_of", "read_any", "recognize"]
 
 _HOMES = {
     "store": "store.read",
-    **{name: f"readers.annotations.{name}" for name in ("coco", "yolo", "voc")},
+    **{name: f"readers.annotations.{name}" for name in ("coco", "yolo", "voc", "sidecars")},
 }
 _OPTIONS = {
     "columns": "--columns",
@@ -80,9 +80,12 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if beside := [
         name for name in beside if name not in used and not names_classes(found.root, name, classes)
     ]:
+        place = found.root / beside[0]
+        bare = manifest.table["label"].null_count
+        added = f"`halfsmile data import {path} {place} --out list.parquet`"
         note = LeftOut(
             f"{', '.join(beside)} lie beside and were not read: to read one of them instead, give its path, "
-            f"as {found.root / beside[0]}."
+            f"as {place}{f'; if it has labels of the {bare:,} faces without one: {added}' if bare else ''}."
         )
         return replace(manifest, notes=(*manifest.notes, note))
     return manifest

@@ -31,7 +31,17 @@ SPLIT_NAMES = {
     "tst": "test",
     "testing": "test",
     "privatetest": "test",
-}
+} | {
+    word: split
+    for split, words in {
+        "train": "trainingsdaten trainingsset entraînement entrainement apprentissage entrenamiento "
+                 "treino treinamento addestramento 训练 训练集 訓練 訓練集 学習",
+        "valid": "validierung validierungsdaten validación validacion validação validacao validazione "
+                 "convalida 验证 验证集 驗證 驗證集 検証",
+        "test": "testdaten testmenge prueba pruebas teste 测试 测试集 測試 測試集 テスト",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
 """Split by its name without capitals, blanks and marks."""
 
 _OTHER_WORDS = {
@@ -71,6 +81,12 @@ NUMBERINGS: dict[str, dict[str, str | None]] = {
     },
 }
 """What numbers stand for in published data sets, by their taxonomy's name; None is no expression."""
+NUMBERINGS["ckplus"] = {
+    str(number): label
+    for number, label in enumerate(
+        ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
+    )
+}
 NUMBERINGS["affectnet8"] |= dict.fromkeys(("8", "9", "10"))  # none, uncertain, no face
 NUMBERINGS["affectnet7"] |= dict.fromkeys(("7", "8", "9", "10"))
 

@@ -152,13 +152,13 @@ def _by_column(document: Mapping[str, Any]) -> list[Row] | None:
 
 def _by_label(document: Mapping[str, Any]) -> list[Row] | None:
     """``{"happy": ["a.png", "b.png"]}``; None for other forms."""
-    if len(document) < 2 or not all(isinstance(names, list) for names in document.values()):
+    if not all(isinstance(names, list) for names in document.values()):
         return None
     names = [name for of_label in document.values() for name in of_label]
     if not names or not all(isinstance(name, str) for name in names):
         return None
     words = [label.strip().casefold() in EXPRESSIONS for label in document]
-    if not (_names_pictures(names) or _most(words)):
+    if not (_most(words) or (_names_pictures(names) and len(document) > 1)):
         return None
     return [{"image": name, "label": label} for label, of_label in document.items() for name in of_label]
 

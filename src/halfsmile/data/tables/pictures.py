@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
-from halfsmile.data.manifest import LeftOut
+from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.folder import is_image, walk
+from halfsmile.data.tables.rows import without_query
 
 _SAMPLE = 50
 _UPLOADED = re.compile(r"(^|/)(data/upload/|data/local-files/|[0-9a-f]{8}-)")
@@ -54,7 +55,7 @@ def locate(
             if set(images) & set(names):
                 base = archives[0]
     names = _members(base) if base.is_file() else _files(base)
-    return base, *_found(images, names, table, base)
+    return base, *_found(images, names, table, base, folders or [""] * len(images))
 
 
 def _members(archive: Path) -> list[str]:
@@ -79,8 +80,9 @@ def _is_there(base: Path, image: str) -> bool:
 
 
 def _found(
-    images: Sequence[str], names: Sequence[str], table: str, base: Path
+    images: Sequence[str], names: Sequence[str], table: str, base: Path, folders: Sequence[str]
 ) -> tuple[list[str], list[str]]:
+    """Locators of pictures by the ends of their paths, those below their table's folder first, and notes."""
     there = set(names)
     by_end: defaultdict[str, list[str]] = defaultdict(list)
     by_stem: defaultdict[str, list[str]] = defaultdict(list)
@@ -94,19 +96,23 @@ def _found(
     locators: list[str] = []
     moved: list[tuple[str, str]] = []
     missing: list[str] = []
-    for image in images:
+    torn: list[tuple[str, list[str]]] = []
+    for image, folder in zip(images, folders, strict=True):
         found: str | None = image
         if image not in there and not (base.is_dir() and _is_there(base, image)):
-            wanted = unquote(image)
+            wanted = unquote(without_query(image))
             last = PurePosixPath(wanted)
             ends = by_end.get(last.name.casefold()) or [
                 name for ending in _ENDINGS for name in by_stem.get(f"{_stem(last)}{ending}".casefold(), ())
             ]
             if not ends and last.name.isdecimal():
                 ends = by_number[last.name.lstrip("0")]
-            found = wanted if wanted in there else _best(wanted, ends)
+            near = [name for name in ends if name.startswith(folder)]
+            found = wanted if wanted in there else _best(wanted, near or ends)
             if found is None:
                 missing.append(image)
+                if len(ends) > 1:
+                    torn.append((image, ends))
             else:
                 moved.append((image, found))
         locators.append(found or image)
@@ -123,12 +129,18 @@ def _found(
         )
         if len(missing) == len(images) and _UPLOADED.search(missing[0]):
             note += _OF_LABEL_STUDIO
+        elif torn:
+            name, ends = torn[0]
+            note += (
+                f" {len(torn):,} of these names fit several pictures, {name} fits {', '.join(ends[:2])}: "
+                "name them with their folders, or put the table into the folder of those that are meant."
+            )
         elif names and len(missing) == len(images):
             note += (
                 f" There are {len(names):,} others, first {names[0]}: the table has to name pictures as they "
                 "are called, in the column that --columns image=COLUMN says."
             )
-        notes.append(LeftOut(note))
+        notes.append(Fault(note) if torn else LeftOut(note))
     return locators, notes
 
 

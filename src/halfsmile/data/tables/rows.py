@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.folder import has_image_suffix
+from halfsmile.data.readers.words import EXPRESSIONS
 from halfsmile.data.tables.json_rows import flattened, json_rows
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson", ".json")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".parquet", ".jsonl", ".ndjson", ".json")
 DELIMITERS = ",;\t|"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CELL = 1 << 24
@@ -87,7 +88,14 @@ def read_rows(path: Path, *, only_head: bool = False) -> Table:
 
 def names_picture(cell: Any) -> bool:
     """Whether a cell is the name of a picture."""
-    return isinstance(cell, str) and has_image_suffix(PurePosixPath(cell.strip().replace("\\", "/")).name)
+    return isinstance(cell, str) and has_image_suffix(
+        PurePosixPath(without_query(cell).strip().replace("\\", "/")).name
+    )
+
+
+def without_query(text: str) -> str:
+    """An address without what stands behind its path; other texts as they are."""
+    return text.partition("?")[0] if "://" in text else text
 
 
 def _text(path: Path, data: bytes) -> tuple[str, list[str]]:
@@ -137,15 +145,15 @@ def _blank_separated(path: Path, lines: list[str]) -> Table | None:
     last.
     """
     found = [line.split() for line in lines if line.strip()]
-    named = [position for position, field in enumerate(found[0]) if names_picture(field)]
+    named = [position for position, field in enumerate(found[0]) if names_picture(field.rstrip(":,;"))]
     if not named or len(found[0]) < 2:
         return None
     if named[-1] < len(found[0]) - 1:
         width = len(found[0]) - 1 - named[-1]
-        table = [[" ".join(fields[:-width]), *fields[-width:]] for fields in found]
+        table = [[" ".join(fields[:-width]).rstrip(":,;"), *fields[-width:]] for fields in found]
     elif all(len(fields) == len(found[0]) and names_picture(fields[-1]) for fields in found):
         width = len(found[0]) - 1
-        table = [[*fields[:width], fields[-1]] for fields in found]
+        table = [[*(field.rstrip(":,;") for field in fields[:width]), fields[-1]] for fields in found]
     else:
         return None
     return _table(path, table, is_comma_decimal=True)
@@ -153,7 +161,7 @@ def _blank_separated(path: Path, lines: list[str]) -> Table | None:
 
 def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Table:
     """Cells by column, without columns that have neither a name nor a cell, as spreadsheets leave them."""
-    has_header = not any(map(names_picture, table[0]))
+    has_header = not any(map(names_picture, table[0])) and not _begins_with_a_label(table)
     width = len(table[0])
     cells = [row if len(row) <= width else _trimmed(row, width) for row in table]
     if not has_header:
@@ -181,6 +189,19 @@ def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Tab
     )
     rows = [dict(zip(names, row, strict=True)) for row in whole]
     return Table(names, rows, notes, has_header, is_comma_decimal)
+
+
+def _begins_with_a_label(table: list[list[str]]) -> bool:
+    """Whether the first line has a word for an expression over others, and so names no columns."""
+    for position, cell in enumerate(table[0]):
+        below = [row[position].strip().casefold() for row in table[1:] if len(row) > position]
+        if cell.strip().casefold() in EXPRESSIONS and below and 2 * sum(map(_is_word, below)) > len(below):
+            return True
+    return False
+
+
+def _is_word(cell: str) -> bool:
+    return cell in EXPRESSIONS
 
 
 def _trimmed(row: list[str], width: int) -> list[str]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from halfsmile.data.readers.words import SPLIT_NAMES, split_of
+from halfsmile.data.readers.words import split_of
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 """Two corners; a corner and the size; the center and the size."""
@@ -72,8 +72,8 @@ def _split(text: str, splits: Mapping[str, str | None]) -> str | None:
     split = split_of(text)
     if split is None:
         raise ValueError(
-            f"the split {text[:40]!r} is unknown; known are {', '.join(SPLIT_NAMES)}, or say what it is: "
-            f"--splits {text[:40]}=train"
+            f"the split {text[:40]!r} is unknown; known are train, valid, test and usual names of these, or "
+            f"say what it is: --splits {text[:40]}=train"
         )
     return split
 

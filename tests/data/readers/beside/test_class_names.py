@@ -27,6 +27,8 @@ FILES = {
     "idx_to_class.json": json.dumps({str(i): name for i, name in enumerate(NAMES)}),
     "config.json": json.dumps({"size": 48, "id2label": {str(i): name for i, name in enumerate(NAMES)}}),
     "labels.json": json.dumps([{"id": i, "name": name} for i, name in enumerate(NAMES)]),
+    "README.md": "# Faces\n\nThe 3 folders are (0=Angry, 1=Disgust, 2=Happy), 48 sad ones were left out.\n",
+    "readme.txt": 'for expression label: "0" "angry" "1" "disgust" "2" "happy"',
     "data.yaml": "nc: 3\nnames: ['angry', 'disgust', 'happy']\n",
 }
 
@@ -39,8 +41,9 @@ def test_numbered_folders_and_tables_are_named(tmp_path: Path, name: str) -> Non
     for root in (folders, table):
         touch(root, name, text=FILES[name])
         manifest = read_any(root)
-        assert manifest.column("label") == NAMES
-        assert any(f"{name} beside says: 0 angry, 1 disgust, 2 happy" in note for note in manifest.notes)
+        assert [label.casefold() for label in manifest.column("label")] == NAMES
+        said = f"{name} beside says: 0 angry, 1 disgust, 2 happy".casefold()
+        assert any(said in note.casefold() for note in manifest.notes)
         assert not [note for note in manifest.notes if isinstance(note, LeftOut)]
 
 
@@ -81,6 +84,7 @@ def test_files_that_differ_are_asked_about_and_options_come_first(tmp_path: Path
 
 def test_what_is_no_list_of_classes_names_nothing(tmp_path: Path) -> None:
     for name, text in (
+        ("README.md", "0 happy faces, 0 sad faces, 1 angry face"),
         ("class_notes.txt", "These classes were drawn by hand.\nAsk us about them, please.\n"),
         ("labels.txt", "a.png 3\nb.png 2\n"),
         ("classes.json", '{"0": {"x": 1}}'),

@@ -1,7 +1,8 @@
 """What numbers of classes mean, as a file beside the pictures says, such as ``classes.txt``.
 
 A file holds a name a line, in the order of the numbers, or pairs of number and name in either order; as JSON
-a list or an object of these, also under ``id2label``; as YAML the list ``names``.
+a list or an object of these, also under ``id2label``; as YAML the list ``names``; a readme says it in a
+sentence or in the features of Hugging Face.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from halfsmile.data.readers.beside.texts import names_beside, text_beside
 from halfsmile.data.readers.beside.yaml_names import names_in_yaml
 from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
+from halfsmile.data.readers.words import expression_of
 
-SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".names", ".yaml", ".yml")
+SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".names", ".yaml", ".yml", ".md")
 _WORDS = re.compile(
     r"class|label|categor|emotion|expression|names?$|map(ping)?$|config|data$|id2|idx", re.IGNORECASE
 )
+_README = re.compile(r"read[\s_-]*me", re.IGNORECASE)
+_IN_PROSE = re.compile(r"(?<![\w.])[\"'(\[]?(\d|[1-9]\d)[\"')\]]?\s*[=:.)>-]*\s*[\"'(]?([^\W\d_]+)")
 _OF_PICTURES = re.compile(r"image|img|file|path|pic|photo", re.IGNORECASE)
 _WRAPPED = (
     "id2label",
@@ -109,8 +113,14 @@ def is_list_of_classes(root: Path, name: str, pictures: Collection[str]) -> bool
 def _in_file(root: Path, name: str) -> Sequence[str] | dict[str, str] | None:
     """Names by number, or in their order; None where a file holds something else."""
     path = PurePosixPath(name)
-    if not (_WORDS.search(path.stem) or path.suffix == ".names") or (text := text_beside(root, name)) is None:
+    is_readme = _README.search(path.stem) is not None
+    if (
+        not (is_readme or _WORDS.search(path.stem) or path.suffix == ".names")
+        or (text := text_beside(root, name)) is None
+    ):
         return None
+    if is_readme:
+        return _in_prose(text)
     if path.suffix.lower() == ".json":
         try:
             return _in_json(json.loads(text))
@@ -122,6 +132,15 @@ def _in_file(root: Path, name: str) -> Sequence[str] | dict[str, str] | None:
     if len(lines) == 1 and lines[0].count(",") > 1:
         lines = lines[0].split(",")
     return _in_lines(lines)
+
+
+def _in_prose(text: str) -> dict[str, str] | None:
+    """Numbers that a text names expressions for, as ``0=Angry, 1: disgust``; None where one has two names."""
+    names: dict[str, str] = {}
+    for number, name in _IN_PROSE.findall(text):
+        if expression_of(name) and names.setdefault(number, name).casefold() != name.casefold():
+            return None
+    return names if len(names) > 1 and len(set(names.values())) == len(names) else None
 
 
 def _in_lines(lines: Sequence[str]) -> Sequence[str] | dict[str, str] | None:

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from halfsmile.data.containers.archive import open_archive
 
 _DEEPEST = 2
+_MANY = 100
 _LARGEST = 1 << 26
 
 
 def names_beside(root: Path, suffixes: tuple[str, ...]) -> list[str]:
-    """Files with one of the suffixes in a folder or archive and in the folders of it, sorted by level."""
+    """Files with one of the suffixes in a folder or archive and in the folders of it, sorted by level.
+
+    Where a folder has many of them, they belong to pictures and are passed over.
+    """
     root = Path(root)
     if root.is_dir():
-        inner = [entry for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-        files = [path for folder in (root, *inner) for path in folder.iterdir() if path.is_file()]
-        names = [path.relative_to(root).as_posix() for path in files]
+        inner = [f"{entry.name}/" for entry in _entries(root) if entry.is_dir()]
+        names = [
+            f"{folder}{entry.name}"
+            for folder in ("", *inner)
+            for entry in _entries(root / folder)
+            if entry.name.lower().endswith(suffixes) and entry.is_file()
+        ]
     else:
         names = [name for name in open_archive(root).names if name.count("/") <= _DEEPEST]
     found = [name for name in names if name.lower().endswith(suffixes) and not _is_hidden(name)]
-    return sorted(found, key=lambda name: (name.count("/"), name))
+    in_folder = Counter(name.rpartition("/")[0] for name in found)
+    few = [name for name in found if in_folder[name.rpartition("/")[0]] <= _MANY]
+    return sorted(few, key=lambda name: (name.count("/"), name))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, but for what is hidden; nothing where it can't be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return []
 
 
 def text_beside(root: Path, name: str) -> str | None:
