@@ -65,6 +65,13 @@ def test_json_lines_under_the_name_of_json(tmp_path: Path) -> None:
     assert manifest.column("label") == list(WANTED.values())
 
 
+def test_numbers_are_named_in_the_document_itself(tmp_path: Path) -> None:
+    samples = [{"path": name, "class_id": int(label == "sad")} for name, label in WANTED.items()]
+    manifest = read_any(put(tmp_path, {"classes": ["happy", "sad"], "samples": samples}, "data.json"))
+    assert manifest.column("label") == list(WANTED.values())
+    assert "Numbers mean what data.json beside says: 0 happy, 1 sad." in manifest.notes
+
+
 @pytest.mark.parametrize(
     "inner",
     [{"a.png": "happy", "b.png": "sad"}, {"happy": ["a.png"], "sad": ["b.png"]}, FORMS["pairs"][:2]],

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from halfsmile.data.containers.archive import inner_path, split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.beside.class_names import class_names_beside
 from halfsmile.data.readers.folder import list_images
@@ -61,7 +62,7 @@ def read(
         ValueError: If there is no image, no or only one label, or a folder that the taxonomy lacks.
     """
     locators, notes = list_images(root)
-    folders = [tuple(locator.split("/")[:-1]) for locator in locators]
+    folders = [tuple(inner_path(locator).split("/")[:-1]) for locator in locators]
     _require_folders(root, folders, splits or {})
     meaning = understand(folders, any_names=True, named=splits)
     layout = "<split>/<label>/" if meaning.has_splits else "<label>/"
@@ -278,7 +279,7 @@ def _has_texts(folder: Path) -> bool:
 
 def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meaning: Meaning) -> list[str]:
     """A note on folders beside those of labels that hold no picture, as a broken copy leaves them."""
-    if not root.is_dir():
+    if not root.is_dir() or any(split_locator(locator) for locator in locators[:1]):
         return []
     filled = {folder[:depth] for folder in set(folders) for depth in range(1, len(folder) + 1)}
     parents = {

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from halfsmile.data.containers.archive import open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, members_below, open_archive
 
 if TYPE_CHECKING:
     from halfsmile.data.manifest import Manifest
@@ -69,6 +69,8 @@ def list_images(root: Path) -> tuple[list[str], list[str]]:
     root = Path(root)
     if root.is_dir():
         names, notes = walk(root)
+        names, more = with_members(root, names)
+        notes += more
     elif root.is_file():
         archive = open_archive(root)
         names, notes = list(archive.names), list(archive.notes)
@@ -98,6 +100,24 @@ def list_images(root: Path) -> tuple[list[str], list[str]]:
             f"({_kinds(ignored)}), first {ignored[0]}."
         )
     return images, notes
+
+
+def with_members(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files of a folder, and those in its archives where no picture lies beside; and notes on these."""
+    archives = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES) and not _is_hidden(name)]
+    if not archives or any(is_image(PurePosixPath(name)) for name in names):
+        return list(names), []
+    from halfsmile.data.manifest import Fault
+
+    members, wrong = members_below(root, archives)
+    said = f"The pictures are those in {len(archives):,} archives: {', '.join(archives[:_SHOWN])}"
+    said += f"{' …' if len(archives) > _SHOWN else ''}."
+    others = [name for name in names if name not in archives]
+    return [*others, *members], [*([said] if members else []), *map(Fault, wrong)]
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def _is_hidden_picture(name: str) -> bool:
@@ -163,8 +183,7 @@ def is_utf8(name: str) -> bool:
 
 def is_image(path: PurePosixPath) -> bool:
     """Whether a relative path names an image, be it one that can't be read, and is not hidden."""
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return not hidden and has_image_suffix(path.name)
+    return not _is_hidden(str(path)) and has_image_suffix(path.name)
 
 
 def has_image_suffix(name: str) -> bool:

@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive, split_locator
 from halfsmile.data.containers.parquet import image_column
 from halfsmile.data.manifest import SPLITS
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.annotations import coco, sidecars, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
 from halfsmile.data.readers.beside.class_names import is_list_of_classes
-from halfsmile.data.readers.folder import has_image_suffix, is_image, walk
+from halfsmile.data.readers.folder import has_image_suffix, is_image, walk, with_members
 from halfsmile.data.readers.folders.meaning import understand
 from halfsmile.data.readers.table import are_one_a_folder, classes_of_tables, split_of_table
 from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
@@ -302,6 +302,19 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
         return layout
     if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):
         return _of_file(folder / files[0])
+    return _of_archives(folder, files) if pictures is None else pictures
+
+
+def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
+    """A data set in several archives, each of which stands for a folder of its name."""
+    names = [name for name in with_members(folder, files)[0] if split_locator(name)]
+    images = [name for name in names if is_image(PurePosixPath(name))]
+    if not images:
+        return None
+    step = max(1, len(images) // MAX_ENTRIES)
+    pictures = _of_pictures(folder, [inner_path(name) for name in images[::step]])
+    if (pictures is None or not pictures.is_certain) and (layout := _annotated(Files(folder, names))):
+        return layout
     return pictures
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.beside.class_names import names_classes
 from halfsmile.data.readers.beside.split_lists import with_listed_splits
@@ -25,6 +25,8 @@ _HOMES = {
     "store": "store.read",
     **{name: f"readers.annotations.{name}" for name in ("coco", "yolo", "voc", "sidecars")},
 }
+_WITH_LISTS = ("class_folders", "coco", "yolo", "voc", "sidecars")
+"""Layouts whose splits lists beside may tell."""
 _OPTIONS = {
     "columns": "--columns",
     "labels": "--label-names",
@@ -71,11 +73,12 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if found.name == "store":
         return manifest
     used: list[str] = []
-    if found.name == "class_folders":
+    if found.name in _WITH_LISTS:
         manifest, used = with_listed_splits(manifest)
     manifest = replace(manifest, notes=(*manifest.notes, *_doubtful_classes(manifest)))
     beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
     beside = [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]
+    used += {member[0] for image in manifest.column("image") if (member := split_locator(image)) is not None}
     classes = manifest.taxonomy.labels if manifest.taxonomy else ()
     if beside := [
         name for name in beside if name not in used and not names_classes(found.root, name, classes)

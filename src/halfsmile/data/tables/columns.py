@@ -27,7 +27,7 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
               "subdirectory_filepath"),
     "label": ("label", "labels", "expression", "emotion", "emotions", "class", "class_name",
               "label_name", "category",
-              "target"),
+              "target", "class_id", "label_id", "emotion_id", "expression_id"),
     "votes": ("votes",),
     "split": ("split", "usage", "subset", "set", "partition"),
     "person": ("person", "person_id", "identity", "subject", "subject_id"),

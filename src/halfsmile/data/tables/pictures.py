@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, members_below, open_archive
 from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.tables.rows import without_query
@@ -49,13 +49,19 @@ def locate(
     if base.is_dir():
         if _are_there(base, images):
             return base, list(images), []
-        archives = [file for file in base.iterdir() if file.name.lower().endswith(ARCHIVE_SUFFIXES)]
+        archives = _archives(base)
         if len(archives) == 1 and not (images and os.path.isfile(base / images[0])):
             names = _members(archives[0])
             if set(images) & set(names):
                 base = archives[0]
     names = _members(base) if base.is_file() else _files(base)
+    if base.is_dir() and len(archives := _archives(base)) > 1:
+        names = [*names, *members_below(base, [archive.name for archive in archives])[0]]
     return base, *_found(images, names, table, base, folders or [""] * len(images))
+
+
+def _archives(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.name.lower().endswith(ARCHIVE_SUFFIXES))
 
 
 def _members(archive: Path) -> list[str]:

@@ -117,7 +117,7 @@ def _text(path: Path, data: bytes) -> tuple[str, list[str]]:
 
 
 def _csv(path: Path, text: str) -> Table:
-    lines = list(io.StringIO(text, newline=""))
+    lines = [line for line in io.StringIO(text, newline="") if not _is_comment(line)]
     delimiter = None
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) == 5:
         delimiter = lines[0][4]
@@ -136,6 +136,16 @@ def _csv(path: Path, text: str) -> Table:
     if not table:
         raise ValueError(f"{path} is empty; expected a line of column names.")
     return _table(path, table, is_comma_decimal=delimiter != ",")
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line is a remark behind ``#``: it has a single cell, and names no picture."""
+    text = line.lstrip()
+    return text.startswith("#") and not any(mark in text for mark in DELIMITERS) and not _has_picture(text)
+
+
+def _has_picture(line: str) -> bool:
+    return any(names_picture(field.rstrip(":,;")) for field in line.split())
 
 
 def _blank_separated(path: Path, lines: list[str]) -> Table | None:

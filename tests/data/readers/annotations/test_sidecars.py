@@ -24,6 +24,8 @@ def labelme(label: str) -> dict[str, Any]:
     return {"version": "5", "shapes": [shape], "imagePath": "a.png", "imageWidth": 96, "imageHeight": 96}
 
 
+CORNERS = [[5, 8], [50, 60]]
+BOXED = ("LabelMe", "Supervisely")
 FORMS: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "text": ("{}.png", "{}.txt", str),
     "text in another folder": ("images/{}.png", "labels/{}.txt", "{}\n".format),
@@ -33,6 +35,11 @@ FORMS: dict[str, tuple[str, str, Callable[[str], str]]] = {
     "an ending": ("pictures/S1/{}.png", "Emotion/S1/{}_emotion.txt", " {}\n".format),
     "JSON": ("{}.png", "{}.json", lambda label: json.dumps({"emotion": label, "age": 30})),
     "words in JSON": ("{}.png", "{}.json", lambda label: json.dumps({"face": {"mood": label}})),
+    "Supervisely": (
+        "img/{}.png",
+        "ann/{}.png.json",
+        lambda label: json.dumps({"objects": [{"classTitle": label, "points": {"exterior": CORNERS}}]}),
+    ),
     "LabelMe": ("{}.png", "{}.json", lambda label: json.dumps(labelme(label))),
 }
 
@@ -47,7 +54,7 @@ def test_labels_are_those_of_the_files(tmp_path: Path, form: str) -> None:
     manifest = read_any(tmp_path)
     assert manifest.column("label") == LABELS
     assert manifest.column("image") == [picture.format(i) for i in range(3)]
-    assert manifest.column("box") == [[5, 8, 50, 60] if form == "LabelMe" else None] * 3
+    assert manifest.column("box") == [[5, 8, 50, 60] if form in BOXED else None] * 3
     assert set(manifest.column("split")) == ({"train"} if form == "by split" else {None})
 
 

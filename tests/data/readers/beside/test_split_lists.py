@@ -5,6 +5,8 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from tests.data.readers.test_registry import touch
 
@@ -91,3 +93,27 @@ def test_splits_of_folders_stay(tmp_path: Path) -> None:
     touch(tmp_path, "train.txt", text="happy/1\nsad/3")
     touch(tmp_path, "test.txt", text="happy/2\nsad/4")
     assert read_any(tmp_path).column("split") == ["test"] * 4 + ["train"] * 4
+
+
+def test_lists_beside_boxes(tmp_path: Path) -> None:
+    """Darknet's lists beside YOLO's text files, and Pascal VOC's ``ImageSets``."""
+    yolo, voc = tmp_path / "yolo", tmp_path / "voc"
+    object_ = (
+        "<object><name>{}</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    )
+    for i in range(4):
+        touch(yolo, f"data/{i:03d}.png")
+        cv2.imwrite(str(yolo / f"data/{i:03d}.png"), np.zeros((8, 8, 3), np.uint8))
+        touch(yolo, f"data/{i:03d}.txt", text=f"{i % 2} 0.5 0.5 0.5 0.5\n")
+        touch(voc, f"JPEGImages/{i:03d}.png")
+        label = ("fear", "calm")[i % 2]
+        xml = f"<annotation>{object_.format(label)}</object></annotation>"
+        touch(voc, f"Annotations/{i:03d}.xml", text=xml)
+    touch(yolo, "obj.names", text="fear\ncalm\n")
+    for name, numbers in (("train", (0, 1)), ("test", (2, 3))):
+        touch(yolo, f"{name}.txt", text="".join(f"build/data/{i:03d}.png\n" for i in numbers))
+        touch(voc, f"ImageSets/Main/{name}.txt", text="".join(f"{i:03d}\n" for i in numbers))
+    for root in (yolo, voc):
+        manifest = read_any(root)
+        assert manifest.column("label") == ["fear", "calm"] * 2
+        assert manifest.column("split") == ["train", "train", "test", "test"]

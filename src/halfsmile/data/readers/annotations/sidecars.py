@@ -1,8 +1,8 @@
 """A file with the label for each picture: text with one word or number, WebDataset's ``.cls``, or JSON.
 
-``1.txt`` beside ``1.jpg`` or in another folder, also as ``1_emotion.txt`` (CK+). JSON tells the label by a
-usual name or by its words of expressions, and boxes as the points of LabelMe or by columns of usual names; a
-list of faces gives a row for each.
+``1.txt`` beside ``1.jpg`` or in another folder, also as ``1_emotion.txt`` (CK+) or ``1.jpg.json``. JSON tells
+the label by a usual name or by its words of expressions, and boxes as the points of LabelMe and Supervisely
+or by usual names; a list of faces gives a row for each.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.annotations.files import Files, manifest_of, split_of_path
+from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.words import expression_of
 from halfsmile.data.tables.boxes import box_of
 from halfsmile.data.tables.columns import NAMES
@@ -29,6 +30,7 @@ TEXTS = (".txt", ".cls", ".label", ".lab", ".cat", ".emotion", ".emo")
 ENDING = re.compile(r"[_.-](emotions?|labels?|expressions?|expr?|facs|annotations?)$", re.IGNORECASE)
 """What the name of such a file may have behind that of the picture."""
 _LABELS = {name for name in NAMES["label"] if isinstance(name, str)}
+_POINTS = ("points", "exterior")
 _SAMPLE = 50
 _ENOUGH = 0.9
 _LONGEST = 40
@@ -86,7 +88,8 @@ def files_of(files: Files) -> dict[str, str]:
     for name in files.names:
         path = PurePosixPath(name)
         if path.suffix.lower() in (*TEXTS, ".json") and not path.name.startswith("."):
-            by_stem[ENDING.sub("", path.stem)].append(name)
+            stem = PurePosixPath(path.stem).stem if has_image_suffix(path.stem) else path.stem
+            by_stem[ENDING.sub("", stem)].append(name)
     found = {}
     for image in files.images if by_stem else ():
         names = by_stem.get(PurePosixPath(image).stem, [])
@@ -143,7 +146,7 @@ def _row(record: Mapping[str, Any]) -> Row:
     words = [text for text in cells.values() if expression_of(text)]
     label = next(iter(known), words[0] if len(set(words)) == 1 else None)
     row: Row = {"label": None if label is None else whole(label)}
-    points = record.get("points")
+    points = next((record[name] for name in _POINTS if name in record), None)
     if isinstance(points, list) and len(points) > 1 and all(_is_point(point) for point in points):
         x, y = list(zip(*points, strict=True))
         row["box"] = [min(x), min(y), max(x), max(y)]

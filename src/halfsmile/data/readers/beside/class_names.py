@@ -102,7 +102,7 @@ def is_list_of_classes(root: Path, name: str, pictures: Collection[str]) -> bool
         pictures: Names of the pictures there without suffixes: where most of them are the numbers that the
             file has, it is a table of them.
     """
-    if not name.lower().endswith(SUFFIXES) or (said := _in_file(root, name)) is None:
+    if not name.lower().endswith(SUFFIXES) or (said := _in_file(root, name, alone=True)) is None:
         return False
     numbered = (
         {picture.lstrip("0") or "0" for picture in pictures} & said.keys() if isinstance(said, dict) else ()
@@ -110,7 +110,7 @@ def is_list_of_classes(root: Path, name: str, pictures: Collection[str]) -> bool
     return 2 * len(numbered) <= len(pictures) or not numbered
 
 
-def _in_file(root: Path, name: str) -> Sequence[str] | dict[str, str] | None:
+def _in_file(root: Path, name: str, *, alone: bool = False) -> Sequence[str] | dict[str, str] | None:
     """Names by number, or in their order; None where a file holds something else."""
     path = PurePosixPath(name)
     is_readme = _README.search(path.stem) is not None
@@ -123,7 +123,7 @@ def _in_file(root: Path, name: str) -> Sequence[str] | dict[str, str] | None:
         return _in_prose(text)
     if path.suffix.lower() == ".json":
         try:
-            return _in_json(json.loads(text))
+            return _in_json(json.loads(text), alone=alone)
         except (ValueError, RecursionError):
             return None
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -170,7 +170,8 @@ def _in_lines(lines: Sequence[str]) -> Sequence[str] | dict[str, str] | None:
     return plain if is_plain and len(set(plain)) == len(plain) else None
 
 
-def _in_json(document: Any) -> Sequence[str] | dict[str, str] | None:
+def _in_json(document: Any, *, alone: bool = False) -> Sequence[str] | dict[str, str] | None:
+    """Names in a document; where nothing else is wanted in it, None if there is a list of objects, too."""
     if isinstance(document, list) and all(isinstance(name, str) for name in document):
         return (
             document
@@ -183,6 +184,8 @@ def _in_json(document: Any) -> Sequence[str] | dict[str, str] | None:
         ]
         return _numbered({str(number): name for number, name in pairs}) if len(pairs) > 1 else None
     if not isinstance(document, dict):
+        return None
+    if alone and any(isinstance(v, list) and v and isinstance(v[0], dict) for v in document.values()):
         return None
     if key := next((key for key in _WRAPPED if isinstance(document.get(key), list | dict)), None):
         return _in_json(document[key])

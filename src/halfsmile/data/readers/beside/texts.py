@@ -10,6 +10,8 @@ from halfsmile.data.containers.archive import open_archive
 
 _DEEPEST = 2
 _MANY = 100
+_INNERMOST = ("Main", "lists", "splits")
+"""Folders two levels down that are looked into: Pascal VOC has ``ImageSets/Main``."""
 _LARGEST = 1 << 26
 
 
@@ -21,6 +23,9 @@ def names_beside(root: Path, suffixes: tuple[str, ...]) -> list[str]:
     root = Path(root)
     if root.is_dir():
         inner = [f"{entry.name}/" for entry in _entries(root) if entry.is_dir()]
+        inner += [
+            f"{folder}{name}/" for folder in inner for name in _INNERMOST if (root / folder / name).is_dir()
+        ]
         names = [
             f"{folder}{entry.name}"
             for folder in ("", *inner)

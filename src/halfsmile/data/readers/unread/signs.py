@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.annotations.sidecars import ENDING
 from halfsmile.data.readers.folder import is_image, walk
@@ -38,7 +38,7 @@ def require_no_labels(manifest: Manifest) -> None:
     Raises:
         UnreadLabelsError: With what was seen and what to type.
     """
-    images = [image for image in manifest.column("image") if "!" not in image]
+    images = [inner_path(image) for image in manifest.column("image")]
     root = Path(manifest.root)
     if found := _words(images) or _in_files(root, images) or _in_names(images) or _splits(images):
         seen, mend = found
@@ -194,6 +194,8 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
     path = PurePosixPath(name)
     suffix = path.suffix.lower()
     if is_image(path) or any(part.startswith(".") for part in path.parts):
+        return False
+    if "submission" in path.stem.casefold():
         return False
     if name.lower().endswith(TABLES):
         return True
