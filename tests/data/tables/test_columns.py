@@ -149,3 +149,15 @@ def test_a_column_that_may_tell_splits_is_noted(tmp_path: Path, name: str, value
     found = chosen(tmp_path, f"image,label,{name}\n{rows}")
     (note,) = (note for note in found.notes if isinstance(note, LeftOut))
     assert note.endswith(says)
+
+
+def test_the_numbers_of_a_partition_are_splits(tmp_path: Path) -> None:
+    """CelebA's ``list_eval_partition.txt``."""
+    path = tmp_path / "list_eval_partition.txt"
+    path.write_text("1.jpg 0\n2.jpg 2\n")
+    for splits, found in ((None, None), ({"0": "train", "2": "test"}, ("column 2",))):
+        table = read_rows(path)
+        chosen = choose(path, table, list(table.rows), {}, splits)
+        assert chosen.parts.get("split") == found
+        assert "label" not in chosen.parts
+        assert any("names no splits (0, 2)" in note for note in chosen.notes) == (splits is None)

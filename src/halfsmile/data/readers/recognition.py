@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -19,14 +19,12 @@ import pyarrow.parquet as pq
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive, split_locator
 from halfsmile.data.containers.parquet import image_column
-from halfsmile.data.manifest import SPLITS
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.annotations import coco, sidecars, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
-from halfsmile.data.readers.beside.class_names import is_list_of_classes
-from halfsmile.data.readers.folder import has_image_suffix, is_image, walk, with_members
+from halfsmile.data.readers.beside.tables import MAX_LOOKED_INTO, ON_TOP, tables_of_faces
+from halfsmile.data.readers.folder import has_image_suffix, is_image, with_members
 from halfsmile.data.readers.folders.meaning import understand
-from halfsmile.data.readers.table import are_one_a_folder, classes_of_tables, split_of_table
 from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
 from halfsmile.data.readers.words import expression_of, split_of, split_of_picture
 from halfsmile.data.tables.columns import looks_like
@@ -35,7 +33,6 @@ from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 MAX_ENTRIES = 2_000
 MAX_INNER = 200
 MAX_WRAPPED = 3
-MAX_TABLES = 12
 LAYOUTS = {
     "manifest": "a manifest that halfsmile wrote (.parquet)",
     "store": "a face store (index.parquet and tar shards)",
@@ -64,7 +61,6 @@ VIDEOS_WITH_LABELS = (
     "'{video}_{frame}' for the clips."
 )
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
-_TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 _SHOWN = 12
 _AFFECTNET = re.compile(rb"(\xef\xbb\xbf)?\"?(subDirectory_filePath|\d+/[0-9a-f]{16,}\.)")
 
@@ -231,7 +227,7 @@ def _of_archive(path: Path) -> Layout:
             return Layout("rafdb", path, f"it has {name}")
     images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:
-        known = (*ARCHIVE_SUFFIXES, *_TABLES)
+        known = (*ARCHIVE_SUFFIXES, *ON_TOP)
         packed = [n for n in names if n.lower().endswith(known) and "__MACOSX" not in n]
         raise ValueError(
             f"{path} is an archive without pictures."
@@ -247,7 +243,7 @@ def _of_archive(path: Path) -> Layout:
         return layout
     others = [name for name in names if name.count("/") <= MAX_WRAPPED and not is_image(PurePosixPath(name))]
     return (
-        _with_tables(path, _may_be_tables(path, others, images), pictures, "!")
+        _with_tables(path, others, images, pictures, "!")
         or pictures
         or Layout("folder", path, "pictures", is_certain=False)
     )
@@ -297,8 +293,8 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
     pictures = _of_pictures(folder, images)
     if (pictures is None or not pictures.is_certain) and (layout := _annotated(Files(folder, files))):
         return layout
-    near = _may_be_tables(folder, [name for name in files if name.count("/") <= 2], images)
-    if layout := _with_tables(folder, near, pictures, "/"):
+    near = [name for name in files if name.count("/") <= 2]
+    if layout := _with_tables(folder, near, images, pictures, "/"):
         return layout
     if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):
         return _of_file(folder / files[0])
@@ -321,7 +317,7 @@ def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
 def _annotated(files: Files) -> Layout | None:
     """A data set of boxes in annotation files."""
     documents = [name for name in files.names if name.lower().endswith(".json") and name.count("/") <= 3]
-    for name in documents[:MAX_TABLES]:
+    for name in documents[:MAX_LOOKED_INTO]:
         if coco.is_coco(files.read(name, 1 << 20)):
             return Layout("coco", files.root, f"{name} has images, annotations and categories")
     if yolo.is_yolo(files):
@@ -333,74 +329,35 @@ def _annotated(files: Files) -> Layout | None:
     return None
 
 
-def _may_be_tables(root: Path, names: Sequence[str], images: Sequence[str]) -> list[str]:
-    """Without JSON files that are called as pictures are, and files that only say what numbers mean."""
-    stems = {PurePosixPath(image).stem for image in images}
-    found = [
-        name
-        for name in names
-        if PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES
-        and not (name.lower().endswith(".json") and PurePosixPath(name).stem in stems)
-    ]
-    if len(found) > MAX_INNER:
-        return found
-    return [name for name in found if not is_list_of_classes(root, name, stems)]
-
-
-def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark: str) -> Layout | None:
+def _with_tables(
+    root: Path, names: Sequence[str], images: Sequence[str], pictures: Layout | None, mark: str
+) -> Layout | None:
     """A data set of tables of faces, unless its folders tell the labels; None where there is none.
 
     Where a table tells no labels, it is read if it is the only one and stands on top.
     """
     if pictures is not None and pictures.is_certain:
         return None
-    named = [name for name in names if PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES]
-    tables = [Path(f"{root}{mark}{name}") for name in sorted(named, key=lambda name: (name.count("/"), name))]
-    holds = {table: looks_like(table) for table in tables[:MAX_TABLES]}
-    is_rafdb = pictures is not None and pictures.has_rafdb_names
-    if found := [table for table, what in holds.items() if what == "pixels"]:
+    if (found := tables_of_faces(root, names, images, mark)) is None:
+        return None
+    first, tables = found.tables[0], found.tables
+    if found.holds == "pixels":
         if mark == "!":
-            raise ValueError(
-                f"{root} holds {found[0].name}, whose pixels are read from a file only: unpack it."
-            )
-        return Layout("fer2013", found[0].parent, f"{found[0].name} holds the pixels of pictures")
-    labeled = [table for table, what in holds.items() if what == "labels"]
-    of_splits = [table for table, what in holds.items() if what and split_of_table(table) is not None]
-    if labeled and len(of_splits) > 1 and set(of_splits) & set(labeled):
-        labeled = [table for split in SPLITS for table in of_splits if split_of_table(table) == split]
-    if are_one_a_folder(labeled):
-        labeled = _all_alike(root, tables, labeled)
-    without = [table for table, what in holds.items() if what == "pictures"]
-    if not labeled and len(without) > 1 and classes_of_tables(without):
-        labeled = without
-    if labeled:
-        said = ", ".join(dict.fromkeys(table.name for table in labeled[:MAX_TABLES]))
-        what = "a table with labels" if len(labeled) == 1 else "tables with labels"
-        reason = f"it has {what}, {said}"
-        return Layout(
-            "table", root, reason, is_certain=False, tables=tuple(labeled), has_rafdb_names=is_rafdb
-        )
-    on_top = [name for name in named if "/" not in name and name.lower().endswith(_TABLES)]
-    if not on_top:
-        documents = [name for name in named if "/" not in name and name.lower().endswith(".json")]
-        on_top = [name for name in documents if holds.get(Path(f"{root}{mark}{name}"))]
-    table = root / on_top[0] if len(on_top) == 1 and mark == "/" else None
-    if table is not None and (pictures is None or (pictures.name == "folder" and holds.get(table))):
-        return Layout("table", root, f"it has one table, {table.name}", is_certain=False, tables=(table,))
-    return None
-
-
-def _all_alike(root: Path, tables: Sequence[Path], labeled: Sequence[Path]) -> list[Path]:
-    """All tables of one a folder, of which only the first were looked into."""
-    names = {table.name.casefold() for table in labeled}
-    if root.is_dir():
-        tables = [root / name for name in walk(root)[0] if name.lower().endswith(TABLE_SUFFIXES)]
-    return [
-        table
-        for table in tables
-        if table in labeled
-        or (table.name.casefold() in names if len(names) == 1 else are_one_a_folder((labeled[0], table)))
-    ]
+            raise ValueError(f"{root} holds {first.name}, whose pixels are read from a file only: unpack it.")
+        return Layout("fer2013", first.parent, f"{first.name} holds the pixels of pictures")
+    if found.holds == "names":
+        if pictures is not None and (pictures.name != "folder" or not looks_like(first)):
+            return None
+        return Layout("table", root, f"it has one table, {first.name}", is_certain=False, tables=tables)
+    said = ", ".join(dict.fromkeys(table.name for table in tables[:MAX_LOOKED_INTO]))
+    return Layout(
+        "table",
+        root,
+        f"it has {'a table' if len(tables) == 1 else 'tables'} with labels, {said}",
+        is_certain=False,
+        tables=tables,
+        has_rafdb_names=pictures is not None and pictures.has_rafdb_names,
+    )
 
 
 def _schema(path: Path) -> pa.Schema | None:

@@ -124,6 +124,9 @@ def choose(
                 f"{path} has no column for the image; it has {table.names}. Name it: --columns image=COLUMN. "
                 f"Recognized are {', '.join(map(str, NAMES['image']))}."
             )
+    is_partition = not table.has_header and len(free) == 1 and "partition" in path.stem.casefold()
+    if is_partition and not {"split", "label"} & {*parts, *columns}:
+        take("split", (free[0],), "the list is called a partition")
     votes = _votes(parts, columns, rows, free, take)
     _label(parts, columns, rows, free, take, has_header=table.has_header, has_votes=bool(votes))
     if "split" not in parts and "split" not in columns:
@@ -146,7 +149,7 @@ def choose(
     if "box" not in parts and "box" not in columns:
         notes += unread_boxes(path, rows, unused)
     has_label = "label" in parts or "label" in columns or "votes" in parts
-    maybe = () if has_label else tuple(maybe_labels(rows, unused))
+    maybe = () if has_label or is_partition else tuple(maybe_labels(rows, unused))
     return Chosen(parts, box, votes, unused, maybe, tuple(notes))
 
 
