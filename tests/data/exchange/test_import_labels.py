@@ -273,3 +273,16 @@ def test_json_by_the_name_of_the_picture_is_a_table(tmp_path: Path) -> None:
     manifest = Manifest.from_rows([{"image": "a.png"}, {"image": "b.png"}], tmp_path)
     (tmp_path / "named.json").write_text(json.dumps({"a.png": "happy", "b.png": "sad"}))
     assert import_labels(manifest, tmp_path / "named.json").column("label") == ["happy", "sad"]
+
+
+def test_json_with_the_answers_of_several_people_makes_votes(tmp_path: Path) -> None:
+    manifest = Manifest.from_rows([{"image": "a.png"}, {"image": "b.png"}], tmp_path)
+    answers = {"a.png": ("happy", "happy", "sad"), "b.png": ("sad", "sad", "sad")}
+    document = [
+        {"image": name, "annotations": [{"rater": i, "label": label} for i, label in enumerate(given)]}
+        for name, given in answers.items()
+    ]
+    (tmp_path / "ann.json").write_text(json.dumps(document))
+    labeled = import_labels(manifest, tmp_path / "ann.json")
+    assert labeled.column("label") == ["happy", "sad"]
+    assert labeled.column("votes")[0] == pytest.approx([2 / 3, 1 / 3])

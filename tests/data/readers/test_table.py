@@ -662,3 +662,11 @@ def test_valence_in_json_is_told_of(tmp_path: Path) -> None:
     rows = [{"image": f"{i}.png", "valence": i / 10} for i in (1, 2)]
     (tmp_path / "va.json").write_text(json.dumps(rows))
     assert any("va.json has valence and no classes" in note for note in read_any(tmp_path).notes)
+
+
+def test_a_table_of_all_and_one_of_a_folder_are_not_one_data_set(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.png", "a/2.png", "b/3.png")
+    (tmp_path / "labels.csv").write_text("image,label\na/1.png,happy\na/2.png,sad\nb/3.png,sad\n")
+    (tmp_path / "a" / "labels.csv").write_text("image,label\n1.png,happy\n2.png,sad\n")
+    with pytest.raises(ValueError, match=r"several tables of faces: labels\.csv, a/labels\.csv"):
+        read_any(tmp_path)

@@ -163,13 +163,27 @@ def _read(
         return text in renames or text.casefold() in known
 
     suffix = path.suffix.lower()
-    if suffix == ".json" and not isinstance(read_json(path), dict):
+    if suffix == ".json" and not _is_table(read_json(path)):
         return read_label_studio(path, is_label, field)
     if suffix == ".xml" or path.name.lower().endswith(ARCHIVE_SUFFIXES):
         if field is not None:
             raise ValueError(f"{path} is read as CVAT's, whose labels stand in no field; leave --field away.")
         return read_cvat(path, is_label)
     return read_table(path, taxonomy, is_label, field)
+
+
+def _is_table(document: Any) -> bool:
+    """Whether JSON is no export of Label Studio: an object, or a list whose annotations have no result."""
+    if not isinstance(document, list):
+        return isinstance(document, dict)
+    made = [
+        one
+        for task in document
+        if isinstance(task, dict) and isinstance(task.get("annotations"), list)
+        for one in task["annotations"]
+    ]
+    of_label_studio = {"result", "was_cancelled"}
+    return bool(made) and all(isinstance(one, dict) and not of_label_studio & one.keys() for one in made)
 
 
 def read_table(

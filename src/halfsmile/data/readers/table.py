@@ -39,7 +39,6 @@ class _Part:
     rows: list[dict[str, Any]]
     chosen: Chosen
     notes: list[str] = field(default_factory=list)
-    columns: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
 
 
@@ -88,7 +87,8 @@ def read(
     parts = [_read(path, columns or {}, box, splits or {}) for path in paths]
     if len(parts) > 1:
         by_class = classes_of_tables([part.path for part in parts if not _tells_labels(part)])
-        are_alike = are_one_a_folder(paths) and len({tuple(sorted(part.columns)) for part in parts}) == 1
+        told = {tuple(sorted(part.chosen.parts.items())) for part in parts}
+        are_alike = are_one_a_folder(paths) and len(told) == 1
         if not are_alike and len(by_class) < len(parts):
             _require_splits(root, paths)
         for part in parts:
@@ -98,8 +98,7 @@ def read(
                 if label:
                     row["label"] = label
             if not are_alike:
-                told = [text for text in (label, split) if text]
-                line = ", ".join((f"{len(part.rows):,} rows", *told))
+                line = ", ".join(text for text in (f"{len(part.rows):,} rows", label, split) if text)
                 part.notes.append(f"{part.path.name}: {line}.")
         if are_alike:
             parts = [_joined(parts, root)]
@@ -220,7 +219,8 @@ def are_one_a_folder(paths: Sequence[Path]) -> bool:
     folders = {path.parent for path in paths}
     names = {path.name.casefold() for path in paths}
     named = all(path.parent.name.rpartition("!")[2].casefold() in path.stem.casefold() for path in paths)
-    return len(paths) > 1 and len(folders) == len(paths) and (len(names) == 1 or named)
+    are_apart = len(folders) == len(paths) > 1 and len({len(path.parts) for path in paths}) == 1
+    return are_apart and (len(names) == 1 or named)
 
 
 def _joined(parts: Sequence[_Part], root: Path) -> _Part:
@@ -236,7 +236,7 @@ def _joined(parts: Sequence[_Part], root: Path) -> _Part:
     )
     places = [f"{folder}/" for folder, part in zip(folders, parts, strict=True) for _ in part.rows]
     rows = [row for part in parts for row in part.rows]
-    return _Part(first.path, rows, first.chosen, notes, first.columns, tuple(places))
+    return _Part(first.path, rows, first.chosen, notes, tuple(places))
 
 
 def split_of_table(path: Path) -> str | None:
@@ -308,4 +308,4 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[s
         notes.append(
             Fault(f"{len(bad):,} rows of {path.name} can't be understood and were left out, first {bad[0]}.")
         )
-    return _Part(path, rows, chosen, notes, tuple(table.names))
+    return _Part(path, rows, chosen, notes)

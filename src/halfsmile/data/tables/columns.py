@@ -11,7 +11,7 @@ from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
-from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number
+from halfsmile.data.tables.values import LENGTHS, YES_OR_NO, BoxFormat, cell_text, is_number
 
 Columns = Mapping[str, str | Sequence[str]]
 Names = tuple[str, ...]
@@ -361,7 +361,7 @@ def _is_expression(cell: str) -> bool:
 
 
 def _is_share(cell: str) -> bool:
-    return is_number(cell.replace(",", "."))
+    return cell.casefold() in YES_OR_NO or is_number(cell.replace(",", "."))
 
 
 def maybe_labels(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:

@@ -10,6 +10,8 @@ from halfsmile.data.readers.words import split_of
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 """Two corners; a corner and the size; the center and the size."""
+YES_OR_NO = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
+"""What columns of votes say in words."""
 LENGTHS = {"box": 4, "landmarks": 10}
 
 
@@ -131,6 +133,8 @@ def _numbers(part: str, values: list[Any], *, is_comma_decimal: bool) -> list[fl
             values = [number for item in value for number in (item if isinstance(item, list) else [item])]
     if all(value is None or (isinstance(value, str) and not value.strip()) for value in values):
         return None
+    if part == "votes":
+        values = [YES_OR_NO.get(v.strip().casefold(), v) if isinstance(v, str) else v for v in values]
     wanted = LENGTHS.get(part, len(values))
     try:
         numbers = [_number(value, is_comma_decimal=is_comma_decimal) for value in values]

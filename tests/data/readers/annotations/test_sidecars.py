@@ -97,6 +97,18 @@ def test_faces_of_a_picture_and_files_that_tell_nothing(tmp_path: Path) -> None:
     assert fault == "1 files beside pictures tell no label, first 00.json."
 
 
+def test_words_of_one_s_own_are_read_when_asked(tmp_path: Path) -> None:
+    for i, word in enumerate(("bored", "awake", "bored")):
+        touch(tmp_path, f"{i}.png")
+        touch(tmp_path, f"{i}.txt", text=word)
+    with pytest.raises(UnreadLabelsError, match="--layout sidecars"):
+        read_any(tmp_path)
+    assert read_any(tmp_path, "sidecars").column("label") == ["bored", "awake", "bored"]
+    for i in range(3):
+        (tmp_path / f"{i}.txt").rename(tmp_path / f"{i}_label.txt")
+    assert read_any(tmp_path).column("label") == ["bored", "awake", "bored"]
+
+
 @pytest.mark.parametrize(
     "text", ["a photo of a happy woman", "1girl, smile", "", "0.1 0.2 0.3", '{"width": 3}', "x" * 50, "v1.2"]
 )

@@ -10,6 +10,7 @@ import pytest
 from tests.data.readers.test_registry import touch
 
 from halfsmile.data.manifest import LeftOut, UnreadLabelsError
+from halfsmile.data.readers.beside.class_names import class_names_beside
 from halfsmile.data.readers.registry import read_any
 
 NAMES = ["angry", "disgust", "happy"]
@@ -83,18 +84,28 @@ def test_files_that_differ_are_asked_about_and_options_come_first(tmp_path: Path
 
 
 def test_what_is_no_list_of_classes_names_nothing(tmp_path: Path) -> None:
-    for name, text in (
-        ("README.md", "0 happy faces, 0 sad faces, 1 angry face"),
-        ("class_notes.txt", "These classes were drawn by hand.\nAsk us about them, please.\n"),
-        ("labels.txt", "a.png 3\nb.png 2\n"),
-        ("classes.json", '{"0": {"x": 1}}'),
-        ("label.yaml", "nc: 2"),
-        ("classes.txt", ""),
+    for number, (name, text) in enumerate(
+        (
+            ("README.md", "0 happy, 0 sad, 1 angry"),
+            ("README.md", "0. Happy with the licence? Sign it.\n1. Sad news: there is no test set.\n"),
+            ("class_notes.txt", "These classes were drawn by hand.\nAsk us about them, please.\n"),
+            ("labels.txt", "a.png 3\nb.png 2\n"),
+            ("classes.json", '{"0": {"x": 1}}'),
+            ("label.yaml", "nc: 2"),
+            ("classes.txt", ""),
+        )
     ):
-        root = touch(tmp_path / name, "0/a.png", "1/b.png")
+        root = touch(tmp_path / str(number), "0/a.png", "1/b.png")
         touch(root, name, text=text)
         with pytest.raises(ValueError, match="numbers"):
             read_any(root)
+
+
+def test_pictures_called_by_numbers_are_no_classes(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{i}.png" for i in range(3)))
+    touch(tmp_path, "labels.json", text='{"0": "fear", "1": "calm", "2": "calm"}')
+    assert class_names_beside([tmp_path], ["0", "1"]).names == {}
+    assert read_any(tmp_path).column("label") == ["fear", "calm", "calm"]
 
 
 def test_a_list_of_the_folders_names_is_not_said_to_be_unread(tmp_path: Path) -> None:

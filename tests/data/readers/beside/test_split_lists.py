@@ -19,6 +19,7 @@ LISTS = {
     "paths": ("train.txt", "happy/1.png\nsad/3.png\n", "test.txt", "happy/2.png\nsad/4.png\n"),
     "no suffixes": ("meta/train.txt", "happy/1\nsad/3\n", "meta/test.txt", "happy/2\nsad/4\n"),
     "a label behind": ("train.lst", "1.png happy\n3.png sad\n", "test.lst", "2.png happy\n4.png sad\n"),
+    "a label behind a name without suffix": ("train.txt", "1 happy\n3 sad\n", "test.txt", "2 happy\n4 sad\n"),
     "numbers in front": ("a_train.csv", "0,1.png,3\n1,3.png,4\n", "a_test.csv", "0,2.png,3\n1,4.png,4\n"),
     "names of columns": (
         "train.csv",
@@ -83,7 +84,7 @@ def test_one_list_or_lists_of_other_things_change_nothing(tmp_path: Path) -> Non
     one = listed(tmp_path / "one", "test.txt", "happy/1.png\n", "readme.txt", "train and test\n")
     assert one.column("split") == [None] * 4
     assert any("test.txt lie beside and were not read" in note for note in one.notes)
-    other = listed(tmp_path / "other", "train.txt", "epoch 1\nepoch 2\n", "test.txt", "accuracy 3")
+    other = listed(tmp_path / "other", "train.txt", "epoch 1\n2 loss 0.3\n", "test.txt", "accuracy 3")
     assert other.column("split") == [None] * 4
     assert any("train.txt lie beside" in note for note in other.notes)
 

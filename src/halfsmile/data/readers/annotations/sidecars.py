@@ -37,13 +37,20 @@ _LONGEST = 40
 
 
 def is_sidecars(files: Files) -> bool:
-    """Whether most files that are called as pictures are hold a label each."""
+    """Whether most files that are called as pictures are hold a label each.
+
+    Labels are expressions or numbers for the most part, unless the files are called after labels: others may
+    be of anything.
+    """
     found = files_of(files)
     if not found or (2 * len(found) <= len(files.images) and not any(map(_says_so, found.values()))):
         return False
     some = list(found.values())[:: max(1, len(found) // _SAMPLE)]
-    told = [any(row.get("label") for row in _rows(files, name)) for name in some]
-    return len(told) > 1 and sum(told) >= _ENOUGH * len(told)
+    told = [row["label"] for name in some for row in _rows(files, name)[:1] if row.get("label")]
+    known = [label for label in told if expression_of(label) or is_number(label)]
+    if len(told) < max(2, _ENOUGH * len(some)):
+        return False
+    return 2 * len(known) > len(told) or all(map(_says_so, some))
 
 
 def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manifest:

@@ -25,7 +25,11 @@ _WORDS = re.compile(
     r"class|label|categor|emotion|expression|names?$|map(ping)?$|config|data$|id2|idx", re.IGNORECASE
 )
 _README = re.compile(r"read[\s_-]*me", re.IGNORECASE)
-_IN_PROSE = re.compile(r"(?<![\w.])[\"'(\[]?(\d|[1-9]\d)[\"')\]]?\s*[=:.)>-]*\s*[\"'(]?([^\W\d_]+)")
+_IN_PROSE = re.compile(
+    r"(?<![\w.])[\"'(\[]?(\d|[1-9]\d)[\"')\]]?\s*[=:.)>-]*\s*[\"'(]?([^\W\d_]+)"
+    r"(?=[ \t]*(?:$|[,;|)\]}\"'.\n]|[\"'(\[]?\d))"
+)
+"""A number and a word that ends there: ``1. Happy to help`` names nothing."""
 _OF_PICTURES = re.compile(r"image|img|file|path|pic|photo", re.IGNORECASE)
 _WRAPPED = (
     "id2label",
@@ -198,7 +202,11 @@ def _numbered(names: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     if not all(isinstance(name, str) and name and not has_image_suffix(name) for name in names.values()):
         return None
-    return {str(int(key)): name for key, name in names.items()}
+    return (
+        {str(int(key)): name for key, name in names.items()}
+        if len(set(names.values())) == len(names)
+        else None
+    )
 
 
 def _of(numbers: Collection[str], said: Sequence[str] | dict[str, str]) -> dict[str, str] | None:

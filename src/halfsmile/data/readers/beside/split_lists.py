@@ -21,8 +21,6 @@ from halfsmile.data.readers.words import split_in
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".lst", ".list", ".json")
 _MARKS = re.compile(r"[,;\t|]+|\s+")
-_SHORTEST = 3
-"""Letters that a name without its suffix needs among other words of a line."""
 
 
 def with_listed_splits(manifest: Manifest) -> tuple[Manifest, list[str]]:
@@ -120,12 +118,17 @@ def _key(path: str) -> str:
 
 
 def _row(line: str, by_end: dict[str, int | None]) -> int | None:
-    """The picture that a line names, as a whole or in one of its fields, by the longest end that fits."""
-    fields = [
-        field for field in (line.rpartition(" ")[0], *_MARKS.split(line)) if len(_key(field)) >= _SHORTEST
+    """The picture that a line names, as a whole or in one of its fields, by the longest end that fits.
+
+    A name without suffix and folder counts in front of one other field only: logs have numbers, too.
+    """
+    fields = _MARKS.split(line)
+    named = [
+        field
+        for field in (line.rpartition(" ")[0], *fields)
+        if "/" in field or has_image_suffix(field.strip("\"'"))
     ]
-    pictures = [field for field in _MARKS.split(line) if has_image_suffix(field.strip("\"'"))]
-    for field in (line, *pictures, *fields):
+    for field in (line, *named, *(fields[:1] if len(fields) == 2 else ())):
         parts = _key(field).split("/")
         for start in range(len(parts)):
             if (row := by_end.get("/".join(parts[start:]), -1)) != -1:

@@ -169,7 +169,11 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
     endings = [PurePosixPath(name).stem for name in names if name.lower().endswith(".txt")]
     for suffix, count in sidecars.items():
         if 2 * count > len(images) or (count > 1 and suffix == ".txt" and any(map(ENDING.search, endings))):
-            return (f"{count:,} pictures have a {suffix} file of the same name", table_of_files(root, suffix))
+            told = " If each has its label and nothing else: --layout sidecars."
+            return (
+                f"{count:,} pictures have a {suffix} file of the same name",
+                table_of_files(root, suffix) + told,
+            )
     return None
 
 
