@@ -59,7 +59,7 @@ def split_locator(locator: str) -> tuple[str, str] | None:
         >>> split_locator("a/faces.tar.gz!b/c.png")
         ('a/faces.tar.gz', 'b/c.png')
     """
-    match = _IN_ARCHIVE.fullmatch(locator)
+    match = _IN_ARCHIVE.fullmatch(locator) if "!" in locator else None
     return (match[1], match[2]) if match else None
 
 

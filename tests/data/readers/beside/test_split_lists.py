@@ -105,7 +105,7 @@ def test_lists_beside_boxes(tmp_path: Path) -> None:
     for i in range(4):
         touch(yolo, f"data/{i:03d}.png")
         cv2.imwrite(str(yolo / f"data/{i:03d}.png"), np.zeros((8, 8, 3), np.uint8))
-        touch(yolo, f"data/{i:03d}.txt", text=f"{i % 2} 0.5 0.5 0.5 0.5\n")
+        touch(yolo, f"data/{i:03d}.txt", text=f"{i % 2} 0.5 0.5 0.5 0.5\n" * (1 + (i == 3)))
         touch(voc, f"JPEGImages/{i:03d}.png")
         label = ("fear", "calm")[i % 2]
         xml = f"<annotation>{object_.format(label)}</object></annotation>"
@@ -114,7 +114,8 @@ def test_lists_beside_boxes(tmp_path: Path) -> None:
     for name, numbers in (("train", (0, 1)), ("test", (2, 3))):
         touch(yolo, f"{name}.txt", text="".join(f"build/data/{i:03d}.png\n" for i in numbers))
         touch(voc, f"ImageSets/Main/{name}.txt", text="".join(f"{i:03d}\n" for i in numbers))
-    for root in (yolo, voc):
+    for root, more in ((yolo, 1), (voc, 0)):
         manifest = read_any(root)
-        assert manifest.column("label") == ["fear", "calm"] * 2
-        assert manifest.column("split") == ["train", "train", "test", "test"]
+        assert manifest.column("label") == [*["fear", "calm"] * 2, *["calm"] * more]
+        assert manifest.column("split") == ["train", "train", "test", "test", *["test"] * more]
+        assert any(f"train 2, test {2 + more}." in note for note in manifest.notes)

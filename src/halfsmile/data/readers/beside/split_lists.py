@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -29,45 +29,52 @@ def with_listed_splits(manifest: Manifest) -> tuple[Manifest, list[str]]:
     Where faces have splits already, or there are not lists of two splits at least, nothing changes.
     """
     root = Path(manifest.root)
-    if any(manifest.column("split")):
+    lists = [
+        (name, split)
+        for name in names_beside(root, SUFFIXES)
+        if (split := split_in(PurePosixPath(name).stem)) is not None
+    ]
+    if len({split for _, split in lists}) < 2 or any(manifest.column("split")):
         return manifest, []
-    images, labels = manifest.column("image"), manifest.column("label")
+    images = manifest.column("image")
+    labels = (
+        dict(zip(images, manifest.column("label"), strict=True)) if len(set(images)) == len(images) else {}
+    )
     by_end = _by_end(images)
-    splits: dict[int, str] = {}
+    splits: dict[str, str] = {}
     used: list[str] = []
     lost: list[str] = []
     torn: list[str] = []
     others: list[str] = []
-    for name in names_beside(root, SUFFIXES):
-        split = split_in(PurePosixPath(name).stem)
-        if split is None or (text := text_beside(root, name)) is None:
+    for name, split in lists:
+        if (text := text_beside(root, name)) is None:
             continue
-        found = [(line, _row(line, by_end)) for line in _entries(name, text)]
-        if 2 * sum(row is not None for _, row in found) <= len(found):
+        found = [(line, _picture(line, by_end)) for line in _entries(name, text)]
+        if 2 * sum(image is not None for _, image in found) <= len(found):
             continue
         used.append(name)
-        lost += [f"{line[:60]} in {name}" for line, row in found[_has_header(found) :] if row is None]
-        for line, row in found:
-            if row is None:
+        lost += [f"{line[:60]} in {name}" for line, image in found[_has_header(found) :] if image is None]
+        for line, image in found:
+            if image is None:
                 continue
-            if splits.setdefault(row, split) != split:
-                torn.append(images[row])
-                splits[row] = max(split, splits[row], key=SPLITS.index)
-            if (said := _label(line, images[row], manifest)) and said != labels[row]:
-                others.append(f"{images[row]} as {said} in {name}")
+            if splits.setdefault(image, split) != split:
+                torn.append(image)
+                splits[image] = max(split, splits[image], key=SPLITS.index)
+            if (said := _label(line, image, manifest)) and said != labels.get(image, said):
+                others.append(f"{image} as {said} in {name}")
     if len(set(splits.values())) < 2:
         return manifest, []
-    counts = Counter(splits.values())
+    counts = Counter(splits[image] for image in images if image in splits)
     said = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS if counts[split])
     told = with_splits(
         manifest,
-        [splits.get(row) for row in range(len(images))],
+        [splits.get(image) for image in images],
         f"Splits are those of the lists {', '.join(used)}: {said}.",
     )
     notes: list[str] = []
-    if bare := len(images) - len(splits):
-        first = next(image for row, image in enumerate(images) if row not in splits)
-        notes.append(LeftOut(f"{bare:,} pictures are in none of the lists and have no split, first {first}."))
+    if bare := [image for image in images if image not in splits]:
+        said = f"{len(bare):,} pictures are in none of the lists and have no split, first {bare[0]}."
+        notes.append(LeftOut(said))
     for what, where in (
         ("lines of the lists name no picture", lost),
         ("pictures are in lists of two splits, and were put into the stricter one", torn),
@@ -101,14 +108,15 @@ def _texts(document: Any) -> Iterator[str]:
             yield from _texts(value)
 
 
-def _by_end(images: Sequence[str]) -> dict[str, int | None]:
-    """Row by the ends of its picture's path, without suffix and capitals; None where several have one."""
-    rows: defaultdict[str, set[int]] = defaultdict(set)
-    for row, image in enumerate(images):
+def _by_end(images: Sequence[str]) -> dict[str, str | None]:
+    """Picture by the ends of its path, without suffix and capitals; None where several have one."""
+    found: dict[str, str | None] = {}
+    for image in dict.fromkeys(images):
         parts = _key(image).split("/")
         for start in range(len(parts)):
-            rows["/".join(parts[start:])].add(row)
-    return {end: min(found) if len(found) == 1 else None for end, found in rows.items()}
+            end = "/".join(parts[start:])
+            found[end] = None if end in found else image
+    return found
 
 
 def _key(path: str) -> str:
@@ -117,7 +125,7 @@ def _key(path: str) -> str:
     return path.rpartition(".")[0] if has_image_suffix(path) else path
 
 
-def _row(line: str, by_end: dict[str, int | None]) -> int | None:
+def _picture(line: str, by_end: dict[str, str | None]) -> str | None:
     """The picture that a line names, as a whole or in one of its fields, by the longest end that fits.
 
     A name without suffix and folder counts in front of one other field only: logs have numbers, too.
@@ -131,9 +139,10 @@ def _row(line: str, by_end: dict[str, int | None]) -> int | None:
     for field in (line, *named, *(fields[:1] if len(fields) == 2 else ())):
         parts = _key(field).split("/")
         for start in range(len(parts)):
-            if (row := by_end.get("/".join(parts[start:]), -1)) != -1:
-                if row is not None:
-                    return row
+            end = "/".join(parts[start:])
+            if end in by_end:
+                if (image := by_end[end]) is not None:
+                    return image
                 break
     return None
 
@@ -146,6 +155,6 @@ def _label(line: str, image: str, manifest: Manifest) -> str | None:
     return said[0] if len(said) == 1 and end not in labels else None
 
 
-def _has_header(found: Sequence[tuple[str, int | None]]) -> bool:
+def _has_header(found: Sequence[tuple[str, str | None]]) -> bool:
     """Whether the first line names columns."""
     return bool(found) and found[0][1] is None and len(found) > 1 and not has_image_suffix(found[0][0])
