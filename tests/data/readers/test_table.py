@@ -7,7 +7,8 @@ import tempfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,6 +36,8 @@ EXPECTED = [
     ("b, c.png", "fear", "valid", None, None, None),
     ("d.png", None, None, "8", 0, [0.0, 0.0, 5.0, 5.0]),
 ]
+
+Form = Literal["NFC", "NFD"]
 
 
 def csv_text(rows: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") -> str:
@@ -670,3 +673,15 @@ def test_a_table_of_all_and_one_of_a_folder_are_not_one_data_set(tmp_path: Path)
     (tmp_path / "a" / "labels.csv").write_text("image,label\n1.png,happy\n2.png,sad\n")
     with pytest.raises(ValueError, match=r"several tables of faces: labels\.csv, a/labels\.csv"):
         read_any(tmp_path)
+
+
+@pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_that_macos_takes_apart(tmp_path: Path, in_table: Form, on_disk: Form) -> None:
+    for name in ("Jürgen.png", "wütend/é.png"):
+        touch(tmp_path, normalize(on_disk, name))
+    rows = f"{normalize(in_table, 'Jürgen')}.png,happy\n{normalize(in_table, 'wütend/é')}.png,sad\n"
+    (tmp_path / "labels.csv").write_text(f"image,label\n{rows}")
+    manifest = read_any(tmp_path / "labels.csv")
+    assert sorted(manifest.column("image")) == sorted(
+        normalize(on_disk, name) for name in ("Jürgen.png", "wütend/é.png")
+    )

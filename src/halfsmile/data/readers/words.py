@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
+from unicodedata import normalize
 
 from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8, FER2013, FERPLUS, RAFDB, TAXONOMIES
 
@@ -105,6 +106,11 @@ _NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(
 _RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
 
 
+def composed(name: str) -> str:
+    """A name whose accents are one with their letters: macOS takes them apart in the names of files."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
 def split_of(name: str) -> str | None:
     """The split that a folder is named after, in any case and with usual words beside it; None for others.
 
@@ -112,6 +118,7 @@ def split_of(name: str) -> str | None:
         >>> split_of("PrivateTest"), split_of("val_set"), split_of("FER2013Train"), split_of("test person")
         ('test', 'valid', 'train', None)
     """
+    name = composed(name)
     whole = "".join(letter for letter in name.casefold() if letter.isalpha())
     if whole in SPLIT_NAMES:
         return SPLIT_NAMES[whole]
@@ -139,6 +146,7 @@ def expression_of(name: str) -> str | None:
         ('Happy', 'sadness', 'fear')
         >>> expression_of("happy birthday")
     """
+    name = composed(name)
     if name.casefold() in EXPRESSIONS:
         return name
     found, others = _tokens(name, {word: word for word in EXPRESSIONS})
@@ -152,7 +160,7 @@ def word_in(stem: str) -> str | None:
         >>> word_in("x-happy-2"), word_in("test_Happy"), word_in("happy_sad")
         ('happy', 'happy', None)
     """
-    letters = "".join(letter if letter.isalpha() else " " for letter in stem.casefold())
+    letters = "".join(letter if letter.isalpha() else " " for letter in composed(stem).casefold())
     found = [word for word in letters.split() if word in EXPRESSIONS]
     return found[0] if len(set(found)) == 1 else None
 

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 from urllib.parse import unquote
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, members_below, open_archive
@@ -95,8 +96,8 @@ def _found(
     by_number: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
         path = PurePosixPath(name)
-        by_end[path.name.casefold()].append(name)
-        by_stem[path.stem.casefold()].append(name)
+        by_end[_plain(path.name)].append(name)
+        by_stem[_plain(path.stem)].append(name)
         if path.stem.isdecimal():
             by_number[path.stem.lstrip("0")].append(name)
     locators: list[str] = []
@@ -108,8 +109,8 @@ def _found(
         if image not in there and not (base.is_dir() and _is_there(base, image)):
             wanted = unquote(without_query(image))
             last = PurePosixPath(wanted)
-            ends = by_end.get(last.name.casefold()) or [
-                name for ending in _ENDINGS for name in by_stem.get(f"{_stem(last)}{ending}".casefold(), ())
+            ends = by_end.get(_plain(last.name)) or [
+                name for ending in _ENDINGS for name in by_stem.get(_plain(f"{_stem(last)}{ending}"), ())
             ]
             if not ends and last.name.isdecimal():
                 ends = by_number[last.name.lstrip("0")]
@@ -150,16 +151,21 @@ def _found(
     return locators, notes
 
 
+def _plain(name: str) -> str:
+    """A name in small letters, whose accents are composed: macOS takes them apart."""
+    return (name if name.isascii() else normalize("NFC", name)).casefold()
+
+
 def _stem(path: PurePosixPath) -> str:
     return path.stem if is_image(path) else path.name
 
 
 def _best(image: str, candidates: Sequence[str]) -> str | None:
     """The one candidate whose path ends most like the picture's; None where two are as good."""
-    wanted = [part.casefold() for part in reversed(image.split("/"))]
+    wanted = [_plain(part) for part in reversed(image.split("/"))]
     scored = []
     for name in candidates:
-        parts = [part.casefold() for part in reversed(name.split("/"))]
+        parts = [_plain(part) for part in reversed(name.split("/"))]
         scored.append(sum(_agreeing(wanted[1:], parts[1:])))
     best = [name for name, score in zip(candidates, scored, strict=True) if score == max(scored)]
     return best[0] if len(best) == 1 else None

@@ -128,7 +128,8 @@ def _csv(path: Path, text: str) -> Table:
         return blank_separated
     before = csv.field_size_limit(_MAX_CELL)
     try:
-        table = [cells for cells in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, cells))]
+        rows = csv.reader(lines, delimiter=delimiter, quotechar=_quote(lines, delimiter))
+        table = [cells for cells in rows if any(map(str.strip, cells))]
     except csv.Error as error:
         raise ValueError(f"{path} is no table separated by {delimiter!r} ({error}).") from error
     finally:
@@ -136,6 +137,13 @@ def _csv(path: Path, text: str) -> Table:
     if not table:
         raise ValueError(f"{path} is empty; expected a line of column names.")
     return _table(path, table, is_comma_decimal=delimiter != ",")
+
+
+def _quote(lines: list[str], delimiter: str) -> str:
+    """The mark around cells: a single one where all cells of the second line stand in such."""
+    line = lines[1].strip() if len(lines) > 1 else ""
+    are_single = line.startswith("'") and line.endswith("'") and f"'{delimiter}'" in line
+    return "'" if are_single else '"'
 
 
 def _is_comment(line: str) -> bool:

@@ -17,7 +17,7 @@ from halfsmile.data.folds import with_splits
 from halfsmile.data.manifest import SPLITS, Fault, LeftOut, Manifest
 from halfsmile.data.readers.beside.texts import names_beside, text_beside
 from halfsmile.data.readers.folder import has_image_suffix
-from halfsmile.data.readers.words import split_in
+from halfsmile.data.readers.words import composed, split_in
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".lst", ".list", ".json")
 _MARKS = re.compile(r"[,;\t|]+|\s+")
@@ -121,7 +121,7 @@ def _by_end(images: Sequence[str]) -> dict[str, str | None]:
 
 def _key(path: str) -> str:
     """A path without the suffix of a picture, in small letters."""
-    path = path.strip().strip("\"'").replace("\\", "/").removeprefix("./").casefold()
+    path = composed(path.strip().strip("\"'").replace("\\", "/").removeprefix("./")).casefold()
     return path.rpartition(".")[0] if has_image_suffix(path) else path
 
 
