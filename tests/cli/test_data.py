@@ -12,8 +12,10 @@ import pytest
 
 from halfsmile.cli.main import main
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers.registry import read_any
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import generate, write_folders
+from halfsmile.data.synthetic.folders import encode_png
 
 
 @pytest.fixture
@@ -173,6 +175,18 @@ def test_what_can_not_be_known_is_said_by_options(
     assert "bare holds 16 faces. None has a label. None has a split." in capsys.readouterr().out
     run("prepare", numbered, "--unlabeled", *names, "--out", tmp_path / "no", status=1)
     assert "--unlabeled takes no labels" in capsys.readouterr().err
+
+
+def test_what_names_tell_is_prepared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "p").mkdir()
+    for i, image in enumerate(generate(4, size=48, seed=1, people=4).images):
+        (tmp_path / "p" / f"S{i // 2}_{('happy', 'sad')[i % 2]}_{i}.png").write_bytes(encode_png(image))
+    run("prepare", tmp_path / "p", "--out", tmp_path / "s", "--aligned", "--workers", 0, status=1)
+    assert "--from-names words" in capsys.readouterr().err
+    names = ("--from-names", "{person}_{label}_*")
+    run("prepare", tmp_path / "p", *names, "--out", tmp_path / "s", "--aligned", "--workers", 0)
+    assert "s holds 4 faces. 4 have a label: happy 2, sad 2." in capsys.readouterr().out
+    assert sorted(set(read_any(tmp_path / "s").column("person"))) == ["S0", "S1"]
 
 
 def test_an_option_without_use_is_refused(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:

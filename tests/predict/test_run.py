@@ -214,6 +214,18 @@ def test_ctrl_c_ends_a_camera_and_finishes_its_table(
     assert (tmp_path / "plot" / "camera-0.svg").is_file()
 
 
+def test_an_older_table_is_replaced_and_another_file_kept(model_file: Path, tmp_path: Path) -> None:
+    picture, out = write_picture(tmp_path / "b.png", scene([(20, 30, 32)])), tmp_path / "t.csv"
+    for _ in range(2):
+        run([picture], model_file, out=out)
+        assert len(rows(out)) == 1
+    for options in ({"out": tmp_path / "labels.csv"}, {"out": out, "summary": tmp_path / "labels.csv"}):
+        (tmp_path / "labels.csv").write_text("image,label\nb.png,happy\n")
+        with pytest.raises(ValueError, match=r"labels\.csv is there and is no table"):
+            run([picture], model_file, **options)
+        assert (tmp_path / "labels.csv").read_text() == "image,label\nb.png,happy\n"
+
+
 def test_one_that_can_not_be_read_does_not_stop_the_others(model_file: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"no video")
     b = write_picture(tmp_path / "b.png", scene([(20, 30, 32)]))

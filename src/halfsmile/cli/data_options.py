@@ -31,6 +31,7 @@ Layout = Annotated[
         "coco",
         "yolo",
         "voc",
+        "sidecars",
         "table",
         "class_folders",
         "folder",
@@ -95,7 +96,7 @@ class Reading:
         label_rule: How the ten votes for a face of FERPlus become its label; docs/train.md has the rules.
         columns: Of a table: image=pth label=mood box=x,y,w,h. Nothing behind the = leaves a part out.
         label_names: What labels of a table or numbers of folders mean: 0=neutral 1=happiness; 9=none drops.
-            Or a published order: rafdb, affectnet7, affectnet8, fer2013, ferplus.
+            Or a published order: rafdb, affectnet7, affectnet8, fer2013, ferplus, ckplus.
         box: Whether the four numbers of a table's box are two corners or a corner, width and height.
         splits: What a table's column or folders call the splits: 0=train 1=valid 2=test; 3=none is in none.
         from_names: What the names of pictures tell: a pattern as '{person}_{label}_*', or of folders as

@@ -28,7 +28,8 @@ class Predict:
     Args:
         paths: Pictures, videos, folders, archives, 'patterns', the number of a camera, or the rtsp:// address
             of one in the network.
-        out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed.
+        out: Table: .csv, .jsonl or .parquet; without it a line for each face is printed. That of an earlier
+            run is replaced, unless --resume.
         model: An exported model: the folder of a run after `halfsmile export`, or its ONNX file.
         summary: Second table: a row for each person, video and picture.
         detector: What finds the faces: the network yunet or mtcnn; auto is yunet. aligned takes each picture
@@ -129,7 +130,11 @@ class Predict:
     def run(self) -> None:
         """Look, write and sum up."""
         from halfsmile.predict.run import predict_run
+        from halfsmile.predict.tables.older import older_table
 
+        for path in (self.out, self.summary):
+            if path is not None and not self.resume and (said := older_table(path)):
+                make_console(stderr=True).print(said, soft_wrap=True)
         options = dataclasses.asdict(self)
         options["table_format"] = options.pop("format")
         predict_run(options.pop("paths"), **options).render(make_console(stderr=True))

@@ -23,6 +23,7 @@ from halfsmile.predict.options.selection import Region, Selection
 from halfsmile.predict.predictor import Predictor
 from halfsmile.predict.summary import PredictSummary
 from halfsmile.predict.tables.columns import QUALITY
+from halfsmile.predict.tables.older import older_table
 from halfsmile.predict.tables.people import PeopleTable, require_people_table
 from halfsmile.predict.tables.read_rows import read_rows
 from halfsmile.predict.tables.settings import settings_of
@@ -83,7 +84,7 @@ def predict_run(
         paths: Pictures, videos, folders, archives, patterns, camera numbers, addresses; see
             :mod:`halfsmile.faces.sources`.
         out: Table to write, see :func:`halfsmile.predict.tables.sinks.open_sink`; None prints a line for
-            each face.
+            each face. One of an earlier run is replaced, any other file refused.
         model: See :class:`Predictor`; so are ``detector``, ``threshold``, ``quality``, ``threads`` and
             ``device``.
         detector: Name of a detector, or one of your own; ``given`` takes the faces of ``boxes``.
@@ -207,6 +208,9 @@ def predict_run(
         raise ValueError("--boxes tells the faces of pictures, and there are videos among the sources.")
     if people_file is not None and table is not None and people_file.absolute() == table.absolute():
         raise ValueError(f"--out and --summary both name {table}: they are two tables.")
+    for path in (people_file, None if resume else table):
+        if path is not None:
+            older_table(path)
     predictor = Predictor(
         model,
         detector=finder,

@@ -267,3 +267,22 @@ def test_a_file_without_labels_says_why(tmp_path: Path, change: dict[str, Any], 
     (tmp_path / "a.json").write_text(json.dumps([{"data": {"image": "0.png"}, "annotations": [answer]}]))
     with pytest.raises(ValueError, match=why):
         import_labels(faces(tmp_path, [None, None]), tmp_path / "a.json")
+
+
+def test_json_by_the_name_of_the_picture_is_a_table(tmp_path: Path) -> None:
+    manifest = Manifest.from_rows([{"image": "a.png"}, {"image": "b.png"}], tmp_path)
+    (tmp_path / "named.json").write_text(json.dumps({"a.png": "happy", "b.png": "sad"}))
+    assert import_labels(manifest, tmp_path / "named.json").column("label") == ["happy", "sad"]
+
+
+def test_json_with_the_answers_of_several_people_makes_votes(tmp_path: Path) -> None:
+    manifest = Manifest.from_rows([{"image": "a.png"}, {"image": "b.png"}], tmp_path)
+    answers = {"a.png": ("happy", "happy", "sad"), "b.png": ("sad", "sad", "sad")}
+    document = [
+        {"image": name, "annotations": [{"rater": i, "label": label} for i, label in enumerate(given)]}
+        for name, given in answers.items()
+    ]
+    (tmp_path / "ann.json").write_text(json.dumps(document))
+    labeled = import_labels(manifest, tmp_path / "ann.json")
+    assert labeled.column("label") == ["happy", "sad"]
+    assert labeled.column("votes")[0] == pytest.approx([2 / 3, 1 / 3])

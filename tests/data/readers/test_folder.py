@@ -15,6 +15,7 @@ import pytest
 
 from halfsmile.data.decode import read_image
 from halfsmile.data.images import load_faces
+from halfsmile.data.manifest import LeftOut
 from halfsmile.data.readers.folder import read
 
 NAMES = ["b/10.jpg", "a/x.PNG", "b/2.jpeg", "top.webp", "b/deep/er/i.bmp"]
@@ -69,8 +70,12 @@ def test_hidden_and_other_files_are_ignored_with_a_note(tmp_path: Path) -> None:
         (root / name).write_text("?")
     for manifest in (read(root), read(zip_tree(root, tmp_path / "tree.zip"))):
         assert manifest.column("image") == sorted(NAMES)
-        assert len(manifest.notes) == 1
-        assert manifest.notes[0].startswith("5 files")
+        hidden, others = manifest.notes
+        assert isinstance(hidden, LeftOut)
+        assert hidden.startswith("2 pictures of ")
+        assert hidden.endswith("first .cache/a.jpg.")
+        assert others.startswith("3 files")
+        assert not isinstance(others, LeftOut)
 
 
 def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path) -> None:

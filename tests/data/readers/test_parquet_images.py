@@ -155,3 +155,18 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     for locator in ("a.parquet#0", "none.parquet#0"):
         with pytest.raises(BadImageError, match=locator):
             read_image(tmp_path, locator)
+
+
+def test_numbers_are_named_by_a_file_beside(tmp_path: Path) -> None:
+    file = write(tmp_path / "data" / "train.parquet", [0, 1, 1], None)
+    with pytest.raises(ValueError, match="the labels in 'label' are numbers"):
+        read(tmp_path)
+    card = (
+        "---\nfeatures:\n- name: label\n  class_label:\n    names:\n      '0': happy\n      '1': sad\n---\n"
+    )
+    (tmp_path / "README.md").write_text(card)
+    manifest = read(tmp_path)
+    assert manifest.column("label") == ["happy", "sad", "sad"]
+    assert "Numbers mean what README.md beside says: 0 happy, 1 sad." in manifest.notes
+    assert read(tmp_path, labels={"0": "fear", "1": "calm"}).column("label") == ["fear", "calm", "calm"]
+    assert file.exists()

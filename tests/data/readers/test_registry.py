@@ -181,3 +181,44 @@ def test_an_archive_in_an_archive_is_to_be_unpacked(tmp_path: Path, inner: str) 
     for place in (path, tmp_path):
         with pytest.raises(ValueError, match=rf"without pictures. It holds data/{inner}: unpack it"):
             recognize(place)
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_several_archives_in_a_folder_are_one_data_set(tmp_path: Path, kind: str) -> None:
+    def pack(path: Path, names: list[str]) -> None:
+        tree = touch(tmp_path / f"tree of {path.name}", *names)
+        path.parent.mkdir(exist_ok=True)
+        if kind == "zip":
+            with zipfile.ZipFile(path, "w") as archive:
+                for name in names:
+                    archive.write(tree / name, name)
+        else:
+            with tarfile.open(path, "w:gz") as tar:
+                for name in names:
+                    tar.add(tree / name, name)
+
+    splits, classes = tmp_path / "splits", tmp_path / "classes"
+    for split in ("train", "test"):
+        pack(splits / f"{split}.{kind}", [f"data/{label}/{split}.png" for label in ("fear", "anger")])
+    (splits / "readme.md").write_text("two archives")
+    for label in ("fear", "anger"):
+        pack(classes / f"{label}.{kind}", [f"{label}/1.png", f"{label}/2.png"])
+    manifest = read_any(splits)
+    found = zip(*(manifest.column(name) for name in ("image", "label", "split")), strict=True)
+    assert sorted(found) == [
+        (f"{split}.{kind}!data/{label}/{split}.png", label, split)
+        for split in ("test", "train")
+        for label in ("anger", "fear")
+    ]
+    assert read_any(classes).column("label") == ["anger", "anger", "fear", "fear"]
+    assert any("those in 2 archives: anger" in note for note in read_any(classes).notes)
+    assert not any("lie beside" in note for root in (splits, classes) for note in read_any(root).notes)
+    assert len(read_any(splits, "folder")) == 4
+    (classes / f"sad.{kind}").write_bytes(b"broken")
+    assert any(f"sad.{kind} was left out" in note for note in read_any(classes).notes)
+    for split in ("train", "test"):
+        (splits / f"{split}.csv").write_text(f"image,label\n{split}.png,fear\nb{split}.png,anger\n")
+        pack(splits / f"{split}.{kind}", [f"x/{split}.png", f"x/b{split}.png"])
+    tables = read_any(splits)
+    assert tables.column("image")[0] == f"train.{kind}!x/train.png"
+    assert tables.column("split") == ["train", "train", "test", "test"]

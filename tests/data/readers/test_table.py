@@ -7,7 +7,8 @@ import tempfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from halfsmile.data.exchange.import_labels import import_labels
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.table import read
@@ -34,6 +36,8 @@ EXPECTED = [
     ("b, c.png", "fear", "valid", None, None, None),
     ("d.png", None, None, "8", 0, [0.0, 0.0, 5.0, 5.0]),
 ]
+
+Form = Literal["NFC", "NFD"]
 
 
 def csv_text(rows: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") -> str:
@@ -512,3 +516,172 @@ def test_what_stands_for_no_label_is_none_and_what_may_is_asked_about(tmp_path: 
     assert cleaned.counts() == {"anger": 1, "fear": 1}
     named = read_any(tmp_path / "t.csv", labels={"?": "neutral", "none": None, "unknown": None})
     assert named.counts() == {"anger": 1, "fear": 1, "neutral": 1}
+
+
+def test_tables_that_are_called_after_classes(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"images/{i}.png" for i in range(6)))
+    for name, numbers in (("happy", (0, 3)), ("train_sad", (1, 4)), ("test_sad", (2, 5))):
+        lines = "".join(f"{number}.png\n" for number in numbers)
+        (tmp_path / f"{name}.csv").write_text(f"filename\n{lines}")
+    manifest = read_any(tmp_path)
+    found = dict(
+        zip(
+            manifest.column("image"),
+            zip(manifest.column("label"), manifest.column("split"), strict=True),
+            strict=True,
+        )
+    )
+    assert found == {
+        **{f"images/{i}.png": ("happy", None) for i in (0, 3)},
+        **{f"images/{i}.png": ("sad", "train") for i in (1, 4)},
+        **{f"images/{i}.png": ("sad", "test") for i in (2, 5)},
+    }
+
+
+@pytest.mark.parametrize("table", ["labels.csv", "{}.csv", "{}_ratings.csv"])
+@pytest.mark.parametrize("inner", ["", "images/"])
+def test_a_table_in_the_folder_of_each_person(tmp_path: Path, table: str, inner: str) -> None:
+    """Pictures have the same names in all folders, and there are more tables than are looked into."""
+    people = [f"S{number:02d}" for number in range(15)]
+    for person in people:
+        touch(tmp_path, *(f"{person}/{inner}{i}.png" for i in range(2)))
+        text = "file,emotion\n0.png,happy\n1.png,sad\n"
+        (tmp_path / person / table.format(person)).write_text(text)
+    manifest = read_any(tmp_path, names="{person}/" + ("images/*" if inner else "*"))
+    assert len(manifest) == 30
+    assert set(manifest.column("image")) == {f"{person}/{inner}{i}.png" for person in people for i in (0, 1)}
+    assert manifest.counts() == {"happy": 15, "sad": 15}
+    assert sorted(set(manifest.column("person"))) == people
+    assert any("15 tables, one in each of the folders S00, S01" in note for note in manifest.notes)
+
+
+def test_pictures_below_the_folder_of_their_table_go_first(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        touch(tmp_path, *(f"{split}/images/{i}.png" for i in range(2)))
+        (tmp_path / split / "labels.csv").write_text("image,label\n0.png,happy\n1.png,sad\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image") == [
+        "train/images/0.png",
+        "train/images/1.png",
+        "test/images/0.png",
+        "test/images/1.png",
+    ]
+    assert manifest.column("split") == ["train", "train", "test", "test"]
+    assert not [note for note in manifest.notes if isinstance(note, LeftOut)]
+
+
+def test_frames_of_videos_are_found_by_their_number(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"frames/v{video}/{number:04d}.jpg" for video in (1, 2) for number in range(3)))
+    rows = "".join(
+        f"v{video},{number},{('happy', 'sad')[number % 2]}\n" for video in (1, 2) for number in range(3)
+    )
+    (tmp_path / "labels.csv").write_text(f"video,frame,label\n{rows}")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image")[:2] == ["frames/v1/0000.jpg", "frames/v1/0001.jpg"]
+    assert manifest.column("video") == ["v1"] * 3 + ["v2"] * 3
+    assert manifest.column("frame") == [0, 1, 2] * 2
+    assert manifest.counts() == {"happy": 4, "sad": 2}
+
+
+def test_marks_between_label_and_picture_are_no_part_of_them(tmp_path: Path) -> None:
+    touch(tmp_path, "im/a.png", "im/b.png")
+    for text in ("happy: im/a.png\nsad: im/b.png\n", "im/a.png: happy\nim/b.png: sad\n"):
+        (tmp_path / "list.txt").write_text(text)
+        manifest = read_any(tmp_path)
+        assert manifest.column("label") == ["happy", "sad"]
+        assert manifest.column("image") == ["im/a.png", "im/b.png"]
+
+
+def test_lists_as_of_expw_are_read_when_their_columns_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"image/origin/f{i}.jpg" for i in range(8)))
+    lines = [f"f{i}.jpg 0 {5 + i} {9 + i} {80 + i} {86 + i} 45.5 {i % 2}" for i in range(8)]
+    (tmp_path / "label").mkdir()
+    (tmp_path / "label" / "label.lst").write_text("\n".join(lines))
+    with pytest.raises(UnreadLabelsError, match="Name it: --columns 'label=column"):
+        read_any(tmp_path)
+    manifest = read_any(
+        tmp_path,
+        columns={"label": "column 8", "box": ("column 4", "column 3", "column 6", "column 5")},
+        box="xyxy",
+        labels={"0": "anger", "1": "disgust"},
+    )
+    assert manifest.column("label")[:2] == ["anger", "disgust"]
+    assert manifest.column("box")[0] == [9, 5, 86, 80]
+
+
+def test_names_that_fit_several_pictures_are_a_fault(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{folder}/{i}.png" for folder in ("raw", "aligned") for i in range(2)))
+    text = "image,label\n0.png,happy\n1.png,sad\n"
+    (tmp_path / "labels.csv").write_text(text)
+    (fault,) = [note for note in read_any(tmp_path).notes if isinstance(note, Fault)]
+    assert "2 of these names fit several pictures, 0.png fits aligned/0.png, raw/0.png" in fault
+    (tmp_path / "raw" / "labels.csv").write_text(text)
+    assert read_any(tmp_path / "raw" / "labels.csv").column("image") == ["0.png", "1.png"]
+
+
+def test_lists_without_suffixes_and_a_line_of_names(tmp_path: Path) -> None:
+    touch(tmp_path, "im/00007.jpg", "im/00012.jpg")
+    (tmp_path / "labels.tsv").write_text("00007\thappy\n00012\tsad\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image") == ["im/00007.jpg", "im/00012.jpg"]
+    assert manifest.column("label") == ["happy", "sad"]
+
+
+def test_addresses_stand_for_the_pictures_of_their_name(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a 1.jpg", "images/b.jpg")
+    rows = "https://x.org/y/a%201.jpg?size=2,happy\nhttps://x.org/y/b.jpg?size=2,sad\n"
+    (tmp_path / "labels.csv").write_text(f"url,emotion\n{rows}")
+    assert read_any(tmp_path).column("image") == ["images/a 1.jpg", "images/b.jpg"]
+
+
+def test_four_columns_of_numbers_in_a_list_may_be_boxes(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{i}.jpg" for i in range(4)))
+    lines = "".join(f"{i}.jpg {3 + i} {4 - i}.5 70 8{i} {('happy', 'sad')[i % 2]}\n" for i in range(4))
+    (tmp_path / "list.txt").write_text(lines)
+    (note,) = [note for note in read_any(tmp_path).notes if isinstance(note, LeftOut)]
+    four = "column 2,column 3,column 4,column 5"
+    assert f"--columns 'box={four}' --box xywh" in note
+    named = read_any(tmp_path, columns={"box": four.split(",")}, box="xywh")
+    assert named.column("box")[0] == [
+        3,
+        4.5,
+        73,
+        84.5,
+    ]
+
+
+def test_labels_of_the_test_pictures_in_a_table_beside_class_folders_have_a_way(tmp_path: Path) -> None:
+    touch(tmp_path, "train/happy/1.png", "train/sad/2.png", "test/3.png", "test/4.png")
+    (tmp_path / "test_labels.csv").write_text("image,label\n3.png,happy\n4.png,sad\n")
+    (note,) = [note for note in read_any(tmp_path).notes if "lie beside" in note]
+    assert f"`halfsmile data import {tmp_path} {tmp_path / 'test_labels.csv'} --out list.parquet`" in note
+    whole = import_labels(read_any(tmp_path), tmp_path / "test_labels.csv")
+    assert whole.column("label") == ["happy", "sad", "happy", "sad"]
+    assert whole.column("split") == ["test", "test", "train", "train"]
+
+
+def test_valence_in_json_is_told_of(tmp_path: Path) -> None:
+    touch(tmp_path, "1.png", "2.png")
+    rows = [{"image": f"{i}.png", "valence": i / 10} for i in (1, 2)]
+    (tmp_path / "va.json").write_text(json.dumps(rows))
+    assert any("va.json has valence and no classes" in note for note in read_any(tmp_path).notes)
+
+
+def test_a_table_of_all_and_one_of_a_folder_are_not_one_data_set(tmp_path: Path) -> None:
+    touch(tmp_path, "a/1.png", "a/2.png", "b/3.png")
+    (tmp_path / "labels.csv").write_text("image,label\na/1.png,happy\na/2.png,sad\nb/3.png,sad\n")
+    (tmp_path / "a" / "labels.csv").write_text("image,label\n1.png,happy\n2.png,sad\n")
+    with pytest.raises(ValueError, match=r"several tables of faces: labels\.csv, a/labels\.csv"):
+        read_any(tmp_path)
+
+
+@pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_that_macos_takes_apart(tmp_path: Path, in_table: Form, on_disk: Form) -> None:
+    for name in ("Jürgen.png", "wütend/é.png"):
+        touch(tmp_path, normalize(on_disk, name))
+    rows = f"{normalize(in_table, 'Jürgen')}.png,happy\n{normalize(in_table, 'wütend/é')}.png,sad\n"
+    (tmp_path / "labels.csv").write_text(f"image,label\n{rows}")
+    manifest = read_any(tmp_path / "labels.csv")
+    assert sorted(manifest.column("image")) == sorted(
+        normalize(on_disk, name) for name in ("Jürgen.png", "wütend/é.png")
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 
 from halfsmile.data.readers.words import (
@@ -12,6 +14,7 @@ from halfsmile.data.readers.words import (
     number_of,
     split_in,
     split_of,
+    word_in,
 )
 from halfsmile.taxonomy import FER2013, RAFDB
 
@@ -107,3 +110,19 @@ def test_what_to_type_names_the_orders_that_fit() -> None:
     assert "rafdb" not in told
     assert "rafdb: 1=surprise" in how_to_name(["1", "7"])
     assert "order of a published set" not in how_to_name(["-1", "100"])
+
+
+def test_splits_in_other_languages() -> None:
+    for words, split in (
+        ("训练集 Trainingsdaten entrenamiento treino", "train"),
+        ("验证集 Validierung validación", "valid"),
+        ("测试集 Testdaten prueba テスト", "test"),
+    ):
+        assert [split_of(word) for word in words.split()] == [split] * len(words.split())
+
+
+def test_accents_may_be_apart() -> None:
+    apart = normalize("NFD", "wütend")
+    assert apart != "wütend"
+    assert (expression_of(apart), word_in(f"x-{apart}-1")) == ("wütend", "wütend")
+    assert split_of(normalize("NFD", "validación")) == "valid"

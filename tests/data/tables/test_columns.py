@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from halfsmile.data.manifest import LeftOut
+from halfsmile.data.readers.registry import read_any
 from halfsmile.data.tables.columns import Chosen, choose, looks_like
 from halfsmile.data.tables.rows import read_rows
 
@@ -149,3 +150,24 @@ def test_a_column_that_may_tell_splits_is_noted(tmp_path: Path, name: str, value
     found = chosen(tmp_path, f"image,label,{name}\n{rows}")
     (note,) = (note for note in found.notes if isinstance(note, LeftOut))
     assert note.endswith(says)
+
+
+def test_the_numbers_of_a_partition_are_splits(tmp_path: Path) -> None:
+    """CelebA's ``list_eval_partition.txt``."""
+    path = tmp_path / "list_eval_partition.txt"
+    path.write_text("1.jpg 0\n2.jpg 2\n")
+    for splits, found in ((None, None), ({"0": "train", "2": "test"}, ("column 2",))):
+        table = read_rows(path)
+        chosen = choose(path, table, list(table.rows), {}, splits)
+        assert chosen.parts.get("split") == found
+        assert "label" not in chosen.parts
+        assert any("names no splits (0, 2)" in note for note in chosen.notes) == (splits is None)
+
+
+@pytest.mark.parametrize(("yes", "no"), [("True", "False"), ("yes", "NO"), ("1", "0")])
+def test_yes_and_no_are_votes(tmp_path: Path, yes: str, no: str) -> None:
+    lines = "".join(f"{i}.png,{','.join(yes if i == k else no for k in range(3))}\n" for i in range(3))
+    (tmp_path / "t.csv").write_text(f"image,happy,sad,angry\n{lines}")
+    manifest = read_any(tmp_path / "t.csv")
+    assert manifest.column("label") == ["happy", "sad", "angry"]
+    assert manifest.column("votes")[1] == [0, 1, 0]

@@ -42,6 +42,20 @@ def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
     assert "Windows-1252" in read_rows(tmp_path / "a.csv").notes[0]
 
 
+def test_cells_in_single_quotes(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,label\n'Doe, J.png','happy'\n'b.png','sad'\n")
+    assert rows_of(tmp_path / "a.csv") == [["Doe, J.png", "happy"], ["b.png", "sad"]]
+    (tmp_path / "a.csv").write_text("image,label\n'a'.png,it's\n")
+    assert rows_of(tmp_path / "a.csv") == [["'a'.png", "it's"]]
+
+
+def test_remarks_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("# image label\n# by hand\na.png happy\n#1.png sad\n# end\n")
+    assert rows_of(tmp_path / "a.txt") == [["a.png", "happy"], ["#1.png", "sad"]]
+    (tmp_path / "a.csv").write_text("#,image,label\n1,a.png,happy\n# end\n")
+    assert rows_of(tmp_path / "a.csv") == [["1", "a.png", "happy"]]
+
+
 def test_empty_columns_of_spreadsheets_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("image;label;;\na.png;fear;;\nb.png;anger;;\nc.png;anger;;;;\n;;;\n")
     table = read_rows(tmp_path / "a.csv")

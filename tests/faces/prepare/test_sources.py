@@ -90,3 +90,16 @@ def test_a_table_that_is_none_of_faces_says_how_to_go_on(tmp_path: Path, picture
     with pytest.raises(ValueError, match=r"temperatures\.csv may hold labels.*--unlabeled"):
         find([tmp_path])
     assert len(find([tmp_path], layout="folder")) == 1
+
+
+@pytest.mark.parametrize("layout", [None, "folder"])
+def test_labels_and_people_in_names_are_kept(tmp_path: Path, picture: bytes, layout: str | None) -> None:
+    for name in ("S1_happy_1.png", "S1_sad_2.png", "S2_happy_3.png"):
+        (tmp_path / name).write_bytes(picture)
+    found = find([tmp_path], layout=layout, names="{person}_{label}_*")
+    assert found.taxonomy is not None
+    assert [(source.said["person"], source.said["label"]) for source in found] == [
+        ("S1", "happy"),
+        ("S1", "sad"),
+        ("S2", "happy"),
+    ]

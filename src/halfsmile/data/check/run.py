@@ -88,7 +88,7 @@ class Check:
                 said.append(f"{bare:,} of {self.stats.faces:,} faces have no label.")
             if len(said) > 1:
                 return " ".join(said)
-            return "Nothing is wrong."
+            return "Nothing is wrong. No picture was ignored, dropped or left without a label."
         return f"{len(self.problems)} {'things are' if len(self.problems) > 1 else 'thing is'} wrong."
 
     def facts(self) -> list[tuple[str, str]]:

@@ -59,8 +59,37 @@ def split_locator(locator: str) -> tuple[str, str] | None:
         >>> split_locator("a/faces.tar.gz!b/c.png")
         ('a/faces.tar.gz', 'b/c.png')
     """
-    match = _IN_ARCHIVE.fullmatch(locator)
+    match = _IN_ARCHIVE.fullmatch(locator) if "!" in locator else None
     return (match[1], match[2]) if match else None
+
+
+def inner_path(locator: str) -> str:
+    """A locator as a path in which an archive is a folder of its name; others as they are.
+
+    Example:
+        >>> inner_path("a/train.tar.gz!b/c.png"), inner_path("b/c.png")
+        ('a/train/b/c.png', 'b/c.png')
+    """
+    if (found := split_locator(locator)) is None:
+        return locator
+    archive, member = found
+    ending = next(end for end in ARCHIVE_SUFFIXES if archive.lower().endswith(end))
+    return f"{archive[: -len(ending)]}/{member}"
+
+
+def members_below(root: Path, names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Locators of all files in some archives below a folder, and what is wrong with the archives."""
+    found: list[str] = []
+    notes: list[str] = []
+    for name in names:
+        try:
+            archive = open_archive(Path(root) / name)
+        except ValueError as error:
+            notes.append(f"{name} was left out: {error}")
+            continue
+        found += [f"{name}!{member}" for member in archive.names]
+        notes += archive.notes
+    return found, notes
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from halfsmile.data.manifest import SCHEMA, Fault, LeftOut, Manifest
 from halfsmile.data.readers.words import EXPRESSIONS
 from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 from halfsmile.taxonomy import TAXONOMIES, Taxonomy, from_labels, from_names
+from halfsmile.utils.files import read_json
 
 _SHOWN = 6
 
@@ -42,8 +43,8 @@ def import_labels(
         manifest: Faces. A name in the file means the face of that locator, or the one whose path ends like
             it, also with what uploading puts before a name; see
             :class:`~halfsmile.data.exchange.matching.Rows`.
-        path: A table (CSV, Parquet or JSON Lines) with a column of pictures and one of labels, and perhaps
-            ``votes_<label>``; a JSON file of Label Studio; an XML file or archive of CVAT.
+        path: A table (CSV, Parquet, JSON or JSON Lines) with a column of pictures and one of labels, and
+            perhaps ``votes_<label>``; a JSON file of Label Studio; an XML file or archive of CVAT.
         taxonomy: Classes; by default those of the manifest, or those of the model that wrote the file where
             it is a table of ``halfsmile pseudo-label``, or else the labels in the file.
         renames: Label in the file to label of the taxonomy, or to None to ignore it.
@@ -146,7 +147,7 @@ def _of_boxes(names: Sequence[str]) -> str:
 
 def _of_the_model(path: Path) -> Taxonomy | None:
     """Classes of the model that wrote a table of pseudo-labels; None of other files."""
-    if path.suffix.lower() not in TABLE_SUFFIXES:
+    if path.suffix.lower() not in TABLE_SUFFIXES or path.suffix.lower() == ".json":
         return None
     labels = probability_labels(read_rows(path, only_head=True).names)
     return from_labels(labels) if labels else None
@@ -162,13 +163,27 @@ def _read(
         return text in renames or text.casefold() in known
 
     suffix = path.suffix.lower()
-    if suffix == ".json":
+    if suffix == ".json" and not _is_table(read_json(path)):
         return read_label_studio(path, is_label, field)
     if suffix == ".xml" or path.name.lower().endswith(ARCHIVE_SUFFIXES):
         if field is not None:
             raise ValueError(f"{path} is read as CVAT's, whose labels stand in no field; leave --field away.")
         return read_cvat(path, is_label)
     return read_table(path, taxonomy, is_label, field)
+
+
+def _is_table(document: Any) -> bool:
+    """Whether JSON is no export of Label Studio: an object, or a list whose annotations have no result."""
+    if not isinstance(document, list):
+        return isinstance(document, dict)
+    made = [
+        one
+        for task in document
+        if isinstance(task, dict) and isinstance(task.get("annotations"), list)
+        for one in task["annotations"]
+    ]
+    of_label_studio = {"result", "was_cancelled"}
+    return bool(made) and all(isinstance(one, dict) and not of_label_studio & one.keys() for one in made)
 
 
 def read_table(

@@ -14,10 +14,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from halfsmile.data.containers.archive import inner_path, split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers.beside.class_names import class_names_beside
 from halfsmile.data.readers.folder import list_images
 from halfsmile.data.readers.folders.meaning import Meaning, Parts, label_of, split_by_words, understand
 from halfsmile.data.readers.words import (
+    are_numbered_as_rafdb,
+    expression_of,
     how_to_name,
     is_unlabeled,
     meaning_of,
@@ -28,6 +32,7 @@ from halfsmile.data.readers.words import (
 from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
 _SHOWN = 12
+_TEXTS = frozenset((".txt", ".csv", ".tsv", ".json", ".md", ".xml", ".yaml", ".lst"))
 
 
 def read(
@@ -57,7 +62,7 @@ def read(
         ValueError: If there is no image, no or only one label, or a folder that the taxonomy lacks.
     """
     locators, notes = list_images(root)
-    folders = [tuple(locator.split("/")[:-1]) for locator in locators]
+    folders = [tuple(inner_path(locator).split("/")[:-1]) for locator in locators]
     _require_folders(root, folders, splits or {})
     meaning = understand(folders, any_names=True, named=splits)
     layout = "<split>/<label>/" if meaning.has_splits else "<label>/"
@@ -74,7 +79,7 @@ def read(
             LeftOut(f"{len(locators) - len(kept):,} images were dropped because of their label, as asked.")
         )
     names = list(dict.fromkeys(target for _, target in sorted(targets.items()) if target))
-    if taxonomy is None and meaning.kind == "numbers" and not labels:
+    if taxonomy is None and meaning.kind == "numbers" and not labels and are_numbered_as_rafdb(targets):
         taxonomy = RAFDB
     taxonomy = taxonomy or from_names(names)
     by_name = {label.casefold(): label for label in taxonomy.labels}
@@ -140,11 +145,12 @@ def _targets(
             for locator, folder in zip(locators, folders, strict=True)
             if meaning.labels[folder] is not None
         ]
-        known = meaning_of_numbers(meaning.names, images)
+        beside = class_names_beside([Path(root)], open_ones)
+        known = beside.names or meaning_of_numbers(meaning.names, images)
         if known is None:
             raise UnreadLabelsError(
                 f"{root}: the folders {', '.join(open_ones)} are numbers, and class orders differ between "
-                "data sets.",
+                f"data sets.{f' {beside.note}' if beside.note else ''}",
                 how_to_name(open_ones)
                 + " If they are no classes: --unlabeled (for prepare) or --layout folder.",
                 Manifest.from_rows(({"image": locator} for locator in locators), root, None, notes),
@@ -152,7 +158,9 @@ def _targets(
         targets |= {name: known[name] or "" for name in open_ones}
         said = ", ".join(f"{name} {targets[name]}" for name in open_ones)
         notes.append(
-            f"The folders are numbered as RAF-DB's classes are, whose pictures have such names: {said}."
+            beside.note
+            if beside.names
+            else f"The folders are numbered as RAF-DB's classes are, whose pictures have such names: {said}."
         )
     elif meaning.renamed:
         said = ", ".join(f"{folder} as {label}" for folder, label in meaning.renamed[:_SHOWN])
@@ -162,7 +170,7 @@ def _targets(
 
 def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
     """Notes on folders around those of the labels that tell nothing by themselves, as people and folds."""
-    around: dict[str, None] = {}
+    around: dict[str, int] = {}
     lacking: dict[str, int] = {}
     counts = Counter(folders)
     for folder in sorted(set(folders)):
@@ -174,7 +182,7 @@ def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
             if not meaning.splits[folder] or (
                 split_of(name) != meaning.splits[folder] and name not in dict(meaning.guessed)
             ):
-                around[name] = None
+                around[name] = around.get(name, 0) + counts[folder]
         if meaning.has_splits and not meaning.splits[folder]:
             lacking[folder[0]] = lacking.get(folder[0], 0) + counts[folder]
     notes = []
@@ -195,14 +203,15 @@ def _around(folders: Sequence[Parts], meaning: Meaning) -> list[str]:
         return notes
     note = (
         f"The folders {_listed(names)} around those of the labels were passed over. If they are people: "
-        f"--from-names '{{person}}/{{label}}/*'; if they are splits: {_splits_of(names)}."
+        f"--from-names '{{person}}/{{label}}/*'; if they are splits: "
+        f"{_splits_of(sorted(names, key=lambda name: -around[name]))}."
     )
     is_split = sum(split_by_words(name) is not None for name in names) > 1
     return [*notes, Fault(note) if is_split and not meaning.has_splits else note]
 
 
 def _splits_of(names: Sequence[str]) -> str:
-    """What to type to make folders splits, by the words in their names."""
+    """What to type to make folders splits, by the words in their names, else the first one the training's."""
     others = iter(("train", "test") if len(names) > 1 else ("test",))
     said = {name: split_by_words(name) for name in names[:_SHOWN]}
     if not any(said.values()):
@@ -263,9 +272,14 @@ def _left_out(locators: Sequence[str], folders: Sequence[Parts], meaning: Meanin
     return notes
 
 
+def _has_texts(folder: Path) -> bool:
+    """Whether a folder is one of lists or notes."""
+    return any(path.suffix.lower() in _TEXTS for path in folder.iterdir())
+
+
 def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meaning: Meaning) -> list[str]:
     """A note on folders beside those of labels that hold no picture, as a broken copy leaves them."""
-    if not root.is_dir():
+    if not root.is_dir() or any(split_locator(locator) for locator in locators[:1]):
         return []
     filled = {folder[:depth] for folder in set(folders) for depth in range(1, len(folder) + 1)}
     parents = {
@@ -278,7 +292,10 @@ def _empty(root: Path, locators: Sequence[str], folders: Sequence[Parts], meanin
         (*parent, child.name)
         for parent in sorted(parents)
         for child in sorted(root.joinpath(*parent).iterdir())
-        if child.is_dir() and not child.name.startswith((".", "__")) and (*parent, child.name) not in filled
+        if child.is_dir()
+        and not child.name.startswith((".", "__"))
+        and (*parent, child.name) not in filled
+        and not (expression_of(child.name) is None and _has_texts(child))
     ]
     if not empty:
         return []

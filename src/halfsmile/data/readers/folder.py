@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from halfsmile.data.containers.archive import open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, members_below, open_archive
 
 if TYPE_CHECKING:
     from halfsmile.data.manifest import Manifest
@@ -69,6 +69,8 @@ def list_images(root: Path) -> tuple[list[str], list[str]]:
     root = Path(root)
     if root.is_dir():
         names, notes = walk(root)
+        names, more = with_members(root, names)
+        notes += more
     elif root.is_file():
         archive = open_archive(root)
         names, notes = list(archive.names), list(archive.notes)
@@ -82,12 +84,46 @@ def list_images(root: Path) -> tuple[list[str], list[str]]:
             + "".join(f" {note}" for note in notes)
         )
     ignored = sorted(set(names) - set(images))
+    if hidden := [name for name in ignored if _is_hidden_picture(name)]:
+        from halfsmile.data.manifest import LeftOut
+
+        ignored = [name for name in ignored if name not in set(hidden)]
+        notes.append(
+            LeftOut(
+                f"{len(hidden)} pictures of {root.name} are hidden by a dot in front of their name or folder "
+                f"and were ignored, first {hidden[0]}."
+            )
+        )
     if ignored:
         notes.append(
             f"{len(ignored)} files of {root.name} are hidden or no images and were ignored "
             f"({_kinds(ignored)}), first {ignored[0]}."
         )
     return images, notes
+
+
+def with_members(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files of a folder, and those in its archives where no picture lies beside; and notes on these."""
+    archives = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES) and not _is_hidden(name)]
+    if not archives or any(is_image(PurePosixPath(name)) for name in names):
+        return list(names), []
+    from halfsmile.data.manifest import Fault
+
+    members, wrong = members_below(root, archives)
+    said = f"The pictures are those in {len(archives):,} archives: {', '.join(archives[:_SHOWN])}"
+    said += f"{' …' if len(archives) > _SHOWN else ''}."
+    others = [name for name in names if name not in archives]
+    return [*others, *members], [*([said] if members else []), *map(Fault, wrong)]
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def _is_hidden_picture(name: str) -> bool:
+    """Whether a picture is ignored for the dots in its path; what macOS keeps beside files is no picture."""
+    path = PurePosixPath(name)
+    return has_image_suffix(name) and "__MACOSX" not in path.parts and not path.name.startswith("._")
 
 
 def _kinds(names: Sequence[str]) -> str:
@@ -118,18 +154,24 @@ def walk(root: Path) -> tuple[list[str], list[str]]:
         for file in files:
             name = file if below == "." else f"{below}/{file}"
             (names if is_utf8(name) else unnamed).append(name)
-    notes = []
+    notes: list[str] = []
+    if unreadable or unnamed:
+        from halfsmile.data.manifest import Fault
     if unreadable:
         first = unreadable[0]
         notes.append(
-            f"{len(unreadable)} folders of {root.name} can't be read and were left out, "
-            f"first {first.filename} ({first.strerror})."
+            Fault(
+                f"{len(unreadable)} folders of {root.name} can't be read and were left out, "
+                f"first {first.filename} ({first.strerror})."
+            )
         )
     if unnamed:
         shown = unnamed[0].encode("utf-8", "surrogateescape")
         notes.append(
-            f"{len(unnamed)} files of {root.name} were left out because their names are not UTF-8, first "
-            f"{shown!r}; rename them."
+            Fault(
+                f"{len(unnamed)} files of {root.name} were left out because their names are not UTF-8, first "
+                f"{shown!r}; rename them."
+            )
         )
     return sorted(names), notes
 
@@ -141,8 +183,7 @@ def is_utf8(name: str) -> bool:
 
 def is_image(path: PurePosixPath) -> bool:
     """Whether a relative path names an image, be it one that can't be read, and is not hidden."""
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return not hidden and has_image_suffix(path.name)
+    return not _is_hidden(str(path)) and has_image_suffix(path.name)
 
 
 def has_image_suffix(name: str) -> bool:

@@ -9,7 +9,7 @@ split is what a column says, the beginning of the file's name, or its folder's.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from halfsmile.data.containers.parquet import ImageTable, open_image_table
 from halfsmile.data.manifest import Manifest, UnreadLabelsError
+from halfsmile.data.readers.beside.class_names import class_names_beside
 from halfsmile.data.readers.words import EXPRESSIONS, how_to_name, split_in, split_of
 from halfsmile.data.tables.columns import NAMES, Columns, maybe_labels
 from halfsmile.taxonomy import Taxonomy, from_names
@@ -148,7 +149,9 @@ def _read_file(file: Path, base: Path, columns: Columns, names: dict[str, str | 
     chosen = _choose(table, columns)
     column = chosen.label
     classes = _class_names(schema.metadata or {}, column) if column else ()
-    labels = _labels(table, column, classes, names) if column else pa.nulls(len(table), pa.string())
+    labels, said_beside = pa.nulls(len(table), pa.string()), ""
+    if column:
+        labels, said_beside = _labels(table, column, classes, names, (file.parent, base))
     if names:
         said = labels.to_pylist()
         labels = pa.array([None if name is None else names.get(name, name) for name in said], pa.string())
@@ -171,7 +174,7 @@ def _read_file(file: Path, base: Path, columns: Columns, names: dict[str, str | 
         len(table) - len(rows),
         tuple(name for name in schema.names if name not in used),
         chosen.maybe_labels,
-        chosen.notes,
+        (*chosen.notes, *([said_beside] if said_beside else [])),
     )
 
 
@@ -239,9 +242,13 @@ def _splits(table: ImageTable, column: str | None, of_file: str | None) -> pa.Ar
 
 
 def _labels(
-    table: ImageTable, column: str, classes: tuple[str, ...], names: Mapping[str, str | None]
-) -> pa.Array:
-    """The labels of a file by name, null where there is none."""
+    table: ImageTable,
+    column: str,
+    classes: tuple[str, ...],
+    names: Mapping[str, str | None],
+    places: Iterable[Path],
+) -> tuple[pa.Array, str]:
+    """The labels of a file by name, null where there is none, and what a file beside says of numbers."""
     try:
         values = table.file.read(columns=[column]).column(0).combine_chunks()
     except (OSError, pa.ArrowException) as error:
@@ -253,7 +260,7 @@ def _labels(
     if pa.types.is_floating(values.type) and pc.all(pc.equal(values, pc.round(values))).as_py():
         values = values.cast(pa.int64())
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        return pc.if_else(pc.equal(values, ""), None, values).cast(pa.string())
+        return pc.if_else(pc.equal(values, ""), None, values).cast(pa.string()), ""
     if not pa.types.is_integer(values.type):
         raise ValueError(
             f"{table.path}: labels are names or class numbers; {column!r} is {values.type}. {_LEFT_OUT}, or "
@@ -264,19 +271,25 @@ def _labels(
     if not classes:
         texts = numbers.cast(pa.string())
         found = set(texts.unique().to_pylist()) - {None}
-        if found - names.keys():
-            raise ValueError(
-                f"{table.path}: the labels in {column!r} are numbers and the file does not say what they "
-                f"mean (no ClassLabel in its metadata). {how_to_name(found)}"
-            )
-        return texts
+        if unnamed := found - names.keys():
+            beside = class_names_beside(places, unnamed)
+            if not beside.names:
+                raise ValueError(
+                    f"{table.path}: the labels in {column!r} are numbers and the file does not say what they "
+                    f"mean (no ClassLabel in its metadata). {beside.note} {how_to_name(found)}".replace(
+                        "  ", " "
+                    )
+                )
+            named = [beside.names.get(text, text) for text in texts.to_pylist()]
+            return pa.array(named, pa.string()), beside.note
+        return texts, ""
     limits = pc.min_max(numbers).as_py()
     if limits["min"] is not None and not 0 <= limits["min"] <= limits["max"] < len(classes):
         raise ValueError(
             f"{table.path}: labels run from {limits['min']} to {limits['max']}, but there are {len(classes)} "
             f"classes {list(classes)}."
         )
-    return pa.array(classes, pa.string()).take(numbers)
+    return pa.array(classes, pa.string()).take(numbers), ""
 
 
 def _class_names(metadata: dict[bytes, bytes], column: str) -> tuple[str, ...]:

@@ -10,31 +10,29 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive, split_locator
 from halfsmile.data.containers.parquet import image_column
-from halfsmile.data.manifest import SPLITS
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
-from halfsmile.data.readers.annotations import coco, voc, yolo
+from halfsmile.data.readers.annotations import coco, sidecars, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
-from halfsmile.data.readers.folder import has_image_suffix, is_image
+from halfsmile.data.readers.beside.tables import MAX_LOOKED_INTO, ON_TOP, tables_of_faces
+from halfsmile.data.readers.folder import has_image_suffix, is_image, with_members
 from halfsmile.data.readers.folders.meaning import understand
-from halfsmile.data.readers.table import split_of_table
-from halfsmile.data.readers.unread.conversions import how_to_convert
+from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
 from halfsmile.data.readers.words import expression_of, split_of, split_of_picture
 from halfsmile.data.tables.columns import looks_like
-from halfsmile.data.tables.rows import TABLE_SUFFIXES
+from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 
 MAX_ENTRIES = 2_000
 MAX_INNER = 200
 MAX_WRAPPED = 3
-MAX_TABLES = 12
 LAYOUTS = {
     "manifest": "a manifest that halfsmile wrote (.parquet)",
     "store": "a face store (index.parquet and tar shards)",
@@ -50,6 +48,7 @@ LAYOUTS = {
     "coco": "annotations in COCO's JSON",
     "yolo": "YOLO's text files with boxes, one a picture",
     "voc": "Pascal VOC's XML files, one a picture",
+    "sidecars": "a file with the label for each picture",
     "table": f"a table of faces ({', '.join(TABLE_SUFFIXES)})",
     "class_folders": "folders named after labels, in a folder or an archive",
     "folder": "pictures without labels, in a folder or an archive",
@@ -62,7 +61,6 @@ VIDEOS_WITH_LABELS = (
     "'{video}_{frame}' for the clips."
 )
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
-_TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 _SHOWN = 12
 _AFFECTNET = re.compile(rb"(\xef\xbb\xbf)?\"?(subDirectory_filePath|\d+/[0-9a-f]{16,}\.)")
 
@@ -139,8 +137,8 @@ def _way_out(folder: Path) -> str:
     archives = [path for path in files if path.name.lower().endswith(ARCHIVE_SUFFIXES)]
     if archives:
         return (
-            f" Give one of its archives, as {archives[0]}, or unpack them: folders called train, valid and "
-            "test are splits."
+            f" Give one of its archives, as {archives[0]}, or unpack each into a folder of its name (folders "
+            f"called train, valid and test are splits): {how_to_unpack(archives[0])} …"
         )
     if labels_of_videos(folder):
         return f" {VIDEOS_WITH_LABELS}"
@@ -201,15 +199,25 @@ def _of_file(path: Path) -> Layout:
         if looks_like(path) == "pixels":
             return Layout("fer2013", path, "a table with the pixels of pictures")
         return Layout("table", path, "Parquet without image files")
+    if suffix == ".json" and coco.is_coco(Files(path.parent, [path.name]).read(path.name, 1 << 20)):
+        return Layout("coco", path, "it has images, annotations and categories")
     if suffix in TABLE_SUFFIXES:
         if looks_like(path) == "pixels":
             return Layout("fer2013", path, "a table with the pixels of pictures")
+        if suffix == ".json":
+            _require_rows(path)
         return Layout("table", path, f"a {suffix} file")
     if path.name.lower().endswith(ARCHIVE_SUFFIXES):
         return _of_archive(path)
-    if suffix == ".json" and coco.is_coco(Files(path.parent, [path.name]).read(path.name, 1 << 20)):
-        return Layout("coco", path, "it has images, annotations and categories")
     raise ValueError(f"{path} is no table, archive, .rec or .parquet file. {how_to_convert(path)}".rstrip())
+
+
+def _require_rows(path: Path) -> None:
+    """Refuse JSON without rows of a table, with what to type."""
+    try:
+        read_rows(path)
+    except ValueError as error:
+        raise ValueError(f"{error} {how_to_convert(path)}") from error
 
 
 def _of_archive(path: Path) -> Layout:
@@ -219,12 +227,13 @@ def _of_archive(path: Path) -> Layout:
             return Layout("rafdb", path, f"it has {name}")
     images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:
-        known = (*ARCHIVE_SUFFIXES, *_TABLES)
+        known = (*ARCHIVE_SUFFIXES, *ON_TOP)
         packed = [n for n in names if n.lower().endswith(known) and "__MACOSX" not in n]
         raise ValueError(
             f"{path} is an archive without pictures."
             + (
-                f" It holds {', '.join(packed[:_SHOWN])}: unpack it, and give what was in it."
+                f" It holds {', '.join(packed[:_SHOWN])}: unpack it, and give what was in it. "
+                f"{how_to_unpack(path)}"
                 if packed
                 else ""
             )
@@ -234,7 +243,7 @@ def _of_archive(path: Path) -> Layout:
         return layout
     others = [name for name in names if name.count("/") <= MAX_WRAPPED and not is_image(PurePosixPath(name))]
     return (
-        _with_tables(path, others, pictures, "!")
+        _with_tables(path, others, images, pictures, "!")
         or pictures
         or Layout("folder", path, "pictures", is_certain=False)
     )
@@ -280,62 +289,75 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
         for sign in signs:
             if inner := next((entry for entry in tree if "/" in sign and entry.endswith(f"/{sign}")), None):
                 return Layout(name, folder / inner.removesuffix(sign), f"it has {inner}")
-    pictures = _of_pictures(folder, [name for name in files if is_image(PurePosixPath(name))])
+    images = [name for name in files if is_image(PurePosixPath(name))]
+    pictures = _of_pictures(folder, images)
     if (pictures is None or not pictures.is_certain) and (layout := _annotated(Files(folder, files))):
         return layout
-    if layout := _with_tables(folder, [name for name in files if name.count("/") <= 2], pictures, "/"):
+    near = [name for name in files if name.count("/") <= 2]
+    if layout := _with_tables(folder, near, images, pictures, "/"):
         return layout
     if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):
         return _of_file(folder / files[0])
+    return _of_archives(folder, files) if pictures is None else pictures
+
+
+def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
+    """A data set in several archives, each of which stands for a folder of its name."""
+    names = [name for name in with_members(folder, files)[0] if split_locator(name)]
+    images = [name for name in names if is_image(PurePosixPath(name))]
+    if not images:
+        return None
+    step = max(1, len(images) // MAX_ENTRIES)
+    pictures = _of_pictures(folder, [inner_path(name) for name in images[::step]])
+    if (pictures is None or not pictures.is_certain) and (layout := _annotated(Files(folder, names))):
+        return layout
     return pictures
 
 
 def _annotated(files: Files) -> Layout | None:
     """A data set of boxes in annotation files."""
     documents = [name for name in files.names if name.lower().endswith(".json") and name.count("/") <= 3]
-    for name in documents[:MAX_TABLES]:
+    for name in documents[:MAX_LOOKED_INTO]:
         if coco.is_coco(files.read(name, 1 << 20)):
             return Layout("coco", files.root, f"{name} has images, annotations and categories")
     if yolo.is_yolo(files):
         return Layout("yolo", files.root, "pictures have text files with YOLO's lines")
     if voc.is_voc(files):
         return Layout("voc", files.root, "pictures have XML files with Pascal VOC's objects")
+    if sidecars.is_sidecars(files):
+        return Layout("sidecars", files.root, "pictures have files of the same name with a label each")
     return None
 
 
-def _with_tables(root: Path, names: Iterable[str], pictures: Layout | None, mark: str) -> Layout | None:
+def _with_tables(
+    root: Path, names: Sequence[str], images: Sequence[str], pictures: Layout | None, mark: str
+) -> Layout | None:
     """A data set of tables of faces, unless its folders tell the labels; None where there is none.
 
     Where a table tells no labels, it is read if it is the only one and stands on top.
     """
     if pictures is not None and pictures.is_certain:
         return None
-    named = [name for name in names if PurePosixPath(name).suffix.lower() in TABLE_SUFFIXES]
-    tables = [Path(f"{root}{mark}{name}") for name in sorted(named, key=lambda name: (name.count("/"), name))]
-    holds = {table: looks_like(table) for table in tables[:MAX_TABLES]}
-    is_rafdb = pictures is not None and pictures.has_rafdb_names
-    if found := [table for table, what in holds.items() if what == "pixels"]:
+    if (found := tables_of_faces(root, names, images, mark)) is None:
+        return None
+    first, tables = found.tables[0], found.tables
+    if found.holds == "pixels":
         if mark == "!":
-            raise ValueError(
-                f"{root} holds {found[0].name}, whose pixels are read from a file only: unpack it."
-            )
-        return Layout("fer2013", found[0].parent, f"{found[0].name} holds the pixels of pictures")
-    labeled = [table for table, what in holds.items() if what == "labels"]
-    of_splits = [table for table, what in holds.items() if what and split_of_table(table) is not None]
-    if labeled and len(of_splits) > 1 and set(of_splits) & set(labeled):
-        labeled = [table for split in SPLITS for table in of_splits if split_of_table(table) == split]
-    if labeled:
-        said = ", ".join(table.name for table in labeled)
-        what = "a table with labels" if len(labeled) == 1 else "tables with labels"
-        reason = f"it has {what}, {said}"
-        return Layout(
-            "table", root, reason, is_certain=False, tables=tuple(labeled), has_rafdb_names=is_rafdb
-        )
-    on_top = [name for name in named if "/" not in name and PurePosixPath(name).suffix.lower() in _TABLES]
-    table = root / on_top[0] if len(on_top) == 1 and mark == "/" else None
-    if table is not None and (pictures is None or (pictures.name == "folder" and holds.get(table))):
-        return Layout("table", root, f"it has one table, {table.name}", is_certain=False, tables=(table,))
-    return None
+            raise ValueError(f"{root} holds {first.name}, whose pixels are read from a file only: unpack it.")
+        return Layout("fer2013", first.parent, f"{first.name} holds the pixels of pictures")
+    if found.holds == "names":
+        if pictures is not None and (pictures.name != "folder" or not looks_like(first)):
+            return None
+        return Layout("table", root, f"it has one table, {first.name}", is_certain=False, tables=tables)
+    said = ", ".join(dict.fromkeys(table.name for table in tables[:MAX_LOOKED_INTO]))
+    return Layout(
+        "table",
+        root,
+        f"it has {'a table' if len(tables) == 1 else 'tables'} with labels, {said}",
+        is_certain=False,
+        tables=tables,
+        has_rafdb_names=pictures is not None and pictures.has_rafdb_names,
+    )
 
 
 def _schema(path: Path) -> pa.Schema | None:

@@ -9,8 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest
+from halfsmile.data.readers.beside.class_names import names_classes
+from halfsmile.data.readers.beside.split_lists import with_listed_splits
 from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_pattern, with_splits_of_folders
 from halfsmile.data.readers.recognition import LAYOUTS, Layout, recognize
 from halfsmile.data.readers.unread.signs import note_on_names, require_no_labels, tables_beside
@@ -21,8 +23,10 @@ __all__ = ["LAYOUTS", "Layout", "home_of", "read_any", "recognize"]
 
 _HOMES = {
     "store": "store.read",
-    **{name: f"readers.annotations.{name}" for name in ("coco", "yolo", "voc")},
+    **{name: f"readers.annotations.{name}" for name in ("coco", "yolo", "voc", "sidecars")},
 }
+_WITH_LISTS = ("class_folders", "coco", "yolo", "voc", "sidecars")
+"""Layouts whose splits lists beside may tell."""
 _OPTIONS = {
     "columns": "--columns",
     "labels": "--label-names",
@@ -68,12 +72,23 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
         return replace(manifest, notes=(*manifest.notes, *note_on_names(manifest)))
     if found.name == "store":
         return manifest
+    used: list[str] = []
+    if found.name in _WITH_LISTS:
+        manifest, used = with_listed_splits(manifest)
     manifest = replace(manifest, notes=(*manifest.notes, *_doubtful_classes(manifest)))
     beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
-    if beside := [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]:
+    beside = [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]
+    used += {member[0] for image in manifest.column("image") if (member := split_locator(image)) is not None}
+    classes = manifest.taxonomy.labels if manifest.taxonomy else ()
+    if beside := [
+        name for name in beside if name not in used and not names_classes(found.root, name, classes)
+    ]:
+        place = found.root / beside[0]
+        bare = manifest.table["label"].null_count
+        added = f"`halfsmile data import {path} {place} --out list.parquet`"
         note = LeftOut(
             f"{', '.join(beside)} lie beside and were not read: to read one of them instead, give its path, "
-            f"as {found.root / beside[0]}."
+            f"as {place}{f'; if it has labels of the {bare:,} faces without one: {added}' if bare else ''}."
         )
         return replace(manifest, notes=(*manifest.notes, note))
     return manifest

@@ -1,4 +1,4 @@
-"""Faces listed in a table: CSV, Parquet or JSON Lines, one row a face.
+"""Faces listed in a table: CSV, Parquet, JSON or JSON Lines, one row a face.
 
 The columns are given by name, or recognized by the usual names (:data:`~halfsmile.data.tables.columns.NAMES`)
 or by what they hold. CSV may be separated by commas, semicolons, tabs or bars, lists such as ``a.jpg 3`` by
@@ -13,13 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from halfsmile.data.containers.archive import split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of
+from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import other_format, require_corners, require_pixels
-from halfsmile.data.tables.columns import Chosen, Columns, choose
+from halfsmile.data.tables.columns import Chosen, Columns, choose, with_frames
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.pictures import locate
 from halfsmile.data.tables.rows import read_rows
@@ -38,6 +39,7 @@ class _Part:
     rows: list[dict[str, Any]]
     chosen: Chosen
     notes: list[str] = field(default_factory=list)
+    folders: tuple[str, ...] = ()
 
 
 def read(
@@ -54,7 +56,7 @@ def read(
     """Read a table of faces, or several that are the splits of a data set.
 
     Args:
-        root: The table: ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.jsonl`` or ``.ndjson``.
+        root: The table: ``.csv``, ``.tsv``, ``.txt``, ``.parquet``, ``.json``, ``.jsonl`` or ``.ndjson``.
         tables: Tables in or below the folder or archive ``root`` instead; where there are several, the names
             of their files tell the splits of rows that have none.
         columns: Column of each part of the manifest, such as ``{"image": "Datei", "label": "Ausdruck"}``.
@@ -84,14 +86,22 @@ def read(
     paths = [root] if tables is None else list(tables)
     parts = [_read(path, columns or {}, box, splits or {}) for path in paths]
     if len(parts) > 1:
-        _require_splits(root, paths)
+        by_class = classes_of_tables([part.path for part in parts if not _tells_labels(part)])
+        told = {tuple(sorted(part.chosen.parts.items())) for part in parts}
+        are_alike = are_one_a_folder(paths) and len(told) == 1
+        if not are_alike and len(by_class) < len(parts):
+            _require_splits(root, paths)
         for part in parts:
-            split = split_of_table(part.path)
+            split, label = split_of_table(part.path), by_class.get(part.path)
             for row in part.rows:
                 row["split"] = row.get("split") or split
-            part.notes.append(
-                f"{part.path.name}: {len(part.rows):,} rows" + (f", {split}." if split else ".")
-            )
+                if label:
+                    row["label"] = label
+            if not are_alike:
+                line = ", ".join(text for text in (f"{len(part.rows):,} rows", label, split) if text)
+                part.notes.append(f"{part.path.name}: {line}.")
+        if are_alike:
+            parts = [_joined(parts, root)]
     rows = [row for part in parts for row in part.rows]
     notes = [note for part in parts for note in part.notes]
     first = parts[0].path
@@ -99,30 +109,34 @@ def read(
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
     base = images or _base(root, first, tables)
     if images is None:
-        folders = [_below(base, part.path) for part in parts for _ in part.rows]
+        folders = [
+            folder for part in parts for folder in part.folders or [_below(base, part.path)] * len(part.rows)
+        ]
         base, locators, said = locate(base, [row["image"] for row in rows], first.name, folders)
         for row, locator in zip(rows, locators, strict=True):
             row["image"] = locator
         notes += [*said, *_splits_of_folders(rows)]
     votes = {column: label for part in parts for column, label in part.chosen.votes.items()}
-    has_labels = any("label" in part.chosen.parts for part in parts)
+    has_labels = any("label" in part.chosen.parts for part in parts) or any(row.get("label") for row in rows)
     classes = Classes(votes, taxonomy, labels or {}, has_labels)
     rows, taxonomy = settle(first, base, rows, classes, notes)
     if not rows:
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
     notes += [*_several_answers(rows), *_several_expressions(rows)]
-    told = {name.casefold() for part in parts for name in part.chosen.unused} & {"valence", "arousal"}
-    if told and taxonomy is None:
+    affects = {name.casefold() for part in parts for name in part.chosen.unused} & {"valence", "arousal"}
+    if affects and taxonomy is None:
         notes.append(
-            LeftOut(f"{first.name} has {', '.join(sorted(told))} and no classes: only classes are learned.")
+            LeftOut(
+                f"{first.name} has {', '.join(sorted(affects))} and no classes: only classes are learned."
+            )
         )
     manifest = Manifest.from_rows(rows, base, taxonomy, notes)
     maybe = parts[0].chosen.maybe_labels
     if maybe and taxonomy is None and all(not row.get("label") for row in rows):
         raise UnreadLabelsError(
             f"{first} has no column that is known to hold labels, but the columns {'; '.join(maybe)}.",
-            f"Name it: --columns label={maybe[0].split(' (')[0]}, or --columns label= where none of them "
-            "does.",
+            f"Name it: --columns {quote('label=' + maybe[0].split(' (')[0])}, or --columns label= where none "
+            "of them does.",
             manifest,
         )
     return manifest
@@ -182,6 +196,49 @@ def _require_splits(root: Path, paths: Sequence[Path]) -> None:
         )
 
 
+def _tells_labels(part: _Part) -> bool:
+    return bool(part.chosen.parts.keys() & {"label", "votes"})
+
+
+def classes_of_tables(paths: Sequence[Path]) -> dict[Path, str]:
+    """Class by table, where each is called after one expression and there are two at least."""
+    found = {path: expression_of(path.stem) or word_in(path.stem) for path in paths}
+    told = {path: label for path, label in found.items() if label}
+    return told if len(told) == len(paths) and len(set(told.values())) > 1 else {}
+
+
+def are_one_a_folder(paths: Sequence[Path]) -> bool:
+    """Whether tables lie in folders of their own, under one name or under that of the folder.
+
+    So they do where each subject or session has one, as ``S01/labels.csv`` or ``S01/S01.csv``. Those of
+    splits are none of these.
+    """
+    splits = [split_of_table(path) for path in paths]
+    if None not in splits and len(set(splits)) == len(splits):
+        return False
+    folders = {path.parent for path in paths}
+    names = {path.name.casefold() for path in paths}
+    named = all(path.parent.name.rpartition("!")[2].casefold() in path.stem.casefold() for path in paths)
+    are_apart = len(folders) == len(paths) > 1 and len({len(path.parts) for path in paths}) == 1
+    return are_apart and (len(names) == 1 or named)
+
+
+def _joined(parts: Sequence[_Part], root: Path) -> _Part:
+    """The rows of tables that lie one in a folder, as one part."""
+    first = parts[0]
+    folders = [_below(root, part.path).rstrip("/") for part in parts]
+    notes = list(dict.fromkeys(note for part in parts for note in part.notes))
+    notes.insert(
+        0,
+        f"{len(parts):,} tables, one in each of the folders {', '.join(folders[:_FEW])}"
+        f"{' …' if len(folders) > _FEW else ''}, were read together. If the folders are people: --from-names "
+        "'{person}/*'.",
+    )
+    places = [f"{folder}/" for folder, part in zip(folders, parts, strict=True) for _ in part.rows]
+    rows = [row for part in parts for row in part.rows]
+    return _Part(first.path, rows, first.chosen, notes, tuple(places))
+
+
 def split_of_table(path: Path) -> str | None:
     """The split that the name of a table tells, or that of its folder."""
     return split_in(path.stem) or split_of(path.parent.name.rpartition("!")[2])
@@ -215,7 +272,7 @@ def _base(root: Path, path: Path, tables: Sequence[Path] | None) -> Path:
 
 def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[str, str | None]) -> _Part:
     """The rows of one table; labels and votes stay as it has them."""
-    table = read_rows(path)
+    table = with_frames(read_rows(path))
     records = list(table.rows)
     chosen = choose(path, table, records, columns, splits)
     notes = [*table.notes, *chosen.notes]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
+from unicodedata import normalize
 
 from halfsmile.taxonomy import AFFECTNET7, AFFECTNET8, FER2013, FERPLUS, RAFDB, TAXONOMIES
 
@@ -31,7 +32,17 @@ SPLIT_NAMES = {
     "tst": "test",
     "testing": "test",
     "privatetest": "test",
-}
+} | {
+    word: split
+    for split, words in {
+        "train": "trainingsdaten trainingsset entraînement entrainement apprentissage entrenamiento "
+                 "treino treinamento addestramento 训练 训练集 訓練 訓練集 学習",
+        "valid": "validierung validierungsdaten validación validacion validação validacao validazione "
+                 "convalida 验证 验证集 驗證 驗證集 検証",
+        "test": "testdaten testmenge prueba pruebas teste 测试 测试集 測試 測試集 テスト",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
 """Split by its name without capitals, blanks and marks."""
 
 _OTHER_WORDS = {
@@ -71,6 +82,12 @@ NUMBERINGS: dict[str, dict[str, str | None]] = {
     },
 }
 """What numbers stand for in published data sets, by their taxonomy's name; None is no expression."""
+NUMBERINGS["ckplus"] = {
+    str(number): label
+    for number, label in enumerate(
+        ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
+    )
+}
 NUMBERINGS["affectnet8"] |= dict.fromkeys(("8", "9", "10"))  # none, uncertain, no face
 NUMBERINGS["affectnet7"] |= dict.fromkeys(("7", "8", "9", "10"))
 
@@ -89,6 +106,11 @@ _NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(
 _RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
 
 
+def composed(name: str) -> str:
+    """A name whose accents are one with their letters: macOS takes them apart in the names of files."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
 def split_of(name: str) -> str | None:
     """The split that a folder is named after, in any case and with usual words beside it; None for others.
 
@@ -96,6 +118,7 @@ def split_of(name: str) -> str | None:
         >>> split_of("PrivateTest"), split_of("val_set"), split_of("FER2013Train"), split_of("test person")
         ('test', 'valid', 'train', None)
     """
+    name = composed(name)
     whole = "".join(letter for letter in name.casefold() if letter.isalpha())
     if whole in SPLIT_NAMES:
         return SPLIT_NAMES[whole]
@@ -123,6 +146,7 @@ def expression_of(name: str) -> str | None:
         ('Happy', 'sadness', 'fear')
         >>> expression_of("happy birthday")
     """
+    name = composed(name)
     if name.casefold() in EXPRESSIONS:
         return name
     found, others = _tokens(name, {word: word for word in EXPRESSIONS})
@@ -136,7 +160,7 @@ def word_in(stem: str) -> str | None:
         >>> word_in("x-happy-2"), word_in("test_Happy"), word_in("happy_sad")
         ('happy', 'happy', None)
     """
-    letters = "".join(letter if letter.isalpha() else " " for letter in stem.casefold())
+    letters = "".join(letter if letter.isalpha() else " " for letter in composed(stem).casefold())
     found = [word for word in letters.split() if word in EXPRESSIONS]
     return found[0] if len(set(found)) == 1 else None
 
@@ -212,6 +236,11 @@ def meaning_of_numbers(numbers: Collection[str], images: Iterable[str]) -> dict[
         return None
     stems = [PurePath(image).stem for image in images]
     return NUMBERINGS["rafdb"] if stems and all(map(_RAFDB_PICTURE.fullmatch, stems)) else None
+
+
+def are_numbered_as_rafdb(names: Mapping[str, str | None]) -> bool:
+    """Whether numbers have the names that RAF-DB has for them."""
+    return bool(names) and names.items() <= NUMBERINGS["rafdb"].items()
 
 
 def split_of_picture(image: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from halfsmile.data.manifest import Fault, LeftOut
-from halfsmile.data.tables.values import BoxFormat, four_numbers
+from halfsmile.data.tables.values import BoxFormat, four_numbers, is_number
 
 _XYXY = (
     "x0 y0 x1 y1", "x1 y1 x2 y2", "xmin ymin xmax ymax", "minx miny maxx maxy", "left top right bottom",
@@ -33,6 +33,7 @@ _ONE = ("box", "bbox", "boundingbox", "facebox", "facebbox", "faceboundingbox", 
         "facerectangle", "facelocation")  # fmt: skip
 _FORMATS: tuple[BoxFormat, ...] = ("xyxy", "xywh", "cxcywh")
 _AROUND = re.compile(r"(?:face)?(?:bounding)?(?:bbox|box|rectangle|rect|bb|roi|region|crop)?", re.IGNORECASE)
+_COLUMN = re.compile(r"column (\d+)")
 _MANY_EMPTY = 0.05
 _FEW = 4
 _CLEARLY = 0.8
@@ -86,6 +87,14 @@ def unread_boxes(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[
         cells = [row.get(name) for row in rows if row.get(name) not in (None, "")]
         if cells and 2 * sum(four_numbers(cell) is not None for cell in cells) > len(cells):
             found.append(name)
+    if not found and (four := _four_in_a_row(rows, names)):
+        return [
+            LeftOut(
+                f"{path.name}: the columns {', '.join(four)} hold numbers and were not used. If they are "
+                f"boxes: --columns 'box={','.join(four)}' --box xywh for x, y, width, height, or --box xyxy "
+                "for two corners."
+            )
+        ]
     if not found:
         return []
     return [
@@ -95,6 +104,17 @@ def unread_boxes(path: Path, rows: Sequence[Mapping[str, Any]], names: Sequence[
             "corners."
         )
     ]
+
+
+def _four_in_a_row(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[str, ...]:
+    """The first four columns without names of their own, one behind the other, that hold numbers."""
+    numbers = {int(match[1]): name for name in names if (match := _COLUMN.fullmatch(name))}
+    for first in numbers:
+        four = [numbers[at] for at in range(first, first + 4) if at in numbers]
+        cells = [str(row.get(name) or "").replace(",", ".") for name in four for row in rows]
+        if len(four) == 4 and cells and all(map(is_number, cells)):
+            return tuple(four)
+    return ()
 
 
 def require_pixels(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
-from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number
+from halfsmile.data.tables.values import LENGTHS, YES_OR_NO, BoxFormat, cell_text, is_number
 
 Columns = Mapping[str, str | Sequence[str]]
 Names = tuple[str, ...]
@@ -27,7 +27,7 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
               "subdirectory_filepath"),
     "label": ("label", "labels", "expression", "emotion", "emotions", "class", "class_name",
               "label_name", "category",
-              "target"),
+              "target", "class_id", "label_id", "emotion_id", "expression_id"),
     "votes": ("votes",),
     "split": ("split", "usage", "subset", "set", "partition"),
     "person": ("person", "person_id", "identity", "subject", "subject_id"),
@@ -117,11 +117,16 @@ def choose(
             take("image", ((named or pictures)[0],), "it names pictures")
         elif loose and not pictures:
             take("image", (loose[0],), "no other column names pictures")
+        elif not table.has_header and not pictures and (other := _names(rows, free)):
+            take("image", (other,), "it has another value in each row of a list without a line of names")
         else:
             raise ValueError(
                 f"{path} has no column for the image; it has {table.names}. Name it: --columns image=COLUMN. "
                 f"Recognized are {', '.join(map(str, NAMES['image']))}."
             )
+    is_partition = not table.has_header and len(free) == 1 and "partition" in path.stem.casefold()
+    if is_partition and not {"split", "label"} & {*parts, *columns}:
+        take("split", (free[0],), "the list is called a partition")
     votes = _votes(parts, columns, rows, free, take)
     _label(parts, columns, rows, free, take, has_header=table.has_header, has_votes=bool(votes))
     if "split" not in parts and "split" not in columns:
@@ -144,7 +149,7 @@ def choose(
     if "box" not in parts and "box" not in columns:
         notes += unread_boxes(path, rows, unused)
     has_label = "label" in parts or "label" in columns or "votes" in parts
-    maybe = () if has_label else tuple(maybe_labels(rows, unused))
+    maybe = () if has_label or is_partition else tuple(maybe_labels(rows, unused))
     return Chosen(parts, box, votes, unused, maybe, tuple(notes))
 
 
@@ -202,13 +207,36 @@ def _require_splits(
         )
 
 
+def with_frames(table: Table) -> Table:
+    """The same table with a column of pictures where only a video and the number of a frame name them.
+
+    The picture is called ``video/number``: the one of this number, however many zeros it begins with, in a
+    folder of the video's name.
+    """
+    by_name = {name.casefold(): name for name in table.names}
+    video = next((by_name[name] for name in NAMES["video"] if name in by_name), None)
+    frame = next((by_name[name] for name in NAMES["frame"] if name in by_name), None)
+    usual = {name for name in NAMES["image"] if isinstance(name, str)} | set(_LOOSE)
+    if video is None or frame is None or usual & by_name.keys():
+        return table
+    rows = list(table.rows)
+    if any(_holds(rows, name, names_picture) for name in table.names):
+        return table
+    named = [
+        {**row, "image": f"{cell_text(row.get(video)) or ''}/{cell_text(row.get(frame)) or ''}"}
+        for row in rows
+    ]
+    note = f"Pictures are those of the frames in the columns {video} and {frame}, first {named[0]['image']}."
+    return replace(table, names=[*table.names, "image"], rows=named, notes=[*table.notes, note])
+
+
 def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
     """What a table holds, by its first rows: pixels of pictures, their names with labels, or their names.
 
     None where it is no table or names no pictures.
     """
     try:
-        table = read_rows(path, only_head=True)
+        table = with_frames(read_rows(path, only_head=True))
         if "pixels" in map(str.casefold, table.names):
             return "pixels"
         rows = list(table.rows)
@@ -216,7 +244,8 @@ def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
     except (ValueError, OSError):
         return None
     has_labels = bool(chosen.parts.keys() & {"label", "votes"})
-    if not _holds(rows, chosen.parts["image"][0], names_picture):
+    is_of_frames = "image" in chosen.parts and any("frames in the columns" in note for note in table.notes)
+    if not is_of_frames and not _holds(rows, chosen.parts["image"][0], names_picture):
         label = chosen.parts.get("label")
         return "labels" if label and _holds(rows, label[0], _is_expression) else None
     return "labels" if has_labels or chosen.maybe_labels else "pictures"
@@ -311,6 +340,15 @@ def _label(
         take("label", (free[0],), "it is the only other one of a list without a line of names")
 
 
+def _names(rows: Sequence[Mapping[str, Any]], free: Sequence[str]) -> str | None:
+    """The first column whose cells are all different, as names are."""
+    for name in free:
+        cells = [text for row in rows if (text := cell_text(row.get(name))) is not None]
+        if len(cells) == len(rows) > 1 and len(set(cells)) == len(cells):
+            return name
+    return None
+
+
 def _holds(rows: Sequence[Mapping[str, Any]], name: str, test: Any, *, share: float = 0.5) -> bool:
     """Whether more than a share of a column's cells pass a test; empty ones don't count."""
     cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
@@ -323,7 +361,7 @@ def _is_expression(cell: str) -> bool:
 
 
 def _is_share(cell: str) -> bool:
-    return is_number(cell.replace(",", "."))
+    return cell.casefold() in YES_OR_NO or is_number(cell.replace(",", "."))
 
 
 def maybe_labels(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:

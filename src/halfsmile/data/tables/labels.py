@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.words import how_to_name, meaning_of_numbers, split_of_picture
+from halfsmile.data.readers.beside.class_names import class_names_beside
+from halfsmile.data.readers.words import (
+    are_numbered_as_rafdb,
+    how_to_name,
+    meaning_of_numbers,
+    split_of_picture,
+)
 from halfsmile.data.tables.values import is_number
 from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
@@ -65,7 +71,7 @@ def settle(
     numbers = _named_numbers(path, root, rows, classes, notes)
     renames = {**classes.renames, **numbers}
     taxonomy, vote_columns = classes.taxonomy, list(classes.votes)
-    if numbers and taxonomy is None and not classes.renames:
+    if numbers and taxonomy is None and not classes.renames and are_numbered_as_rafdb(numbers):
         taxonomy = RAFDB
     found = Counter(row["label"] for row in rows if row.get("label") is not None)
     names = {
@@ -135,12 +141,16 @@ def _named_numbers(
     }
     if not numbers:
         return {}
-    known = meaning_of_numbers(numbers, [row["image"] for row in labeled])
     ordered = sorted(numbers, key=float)
+    beside = class_names_beside([*([path.parent] if path.is_file() and path != root else []), root], numbers)
+    if beside.names:
+        notes.append(beside.note)
+        return {number: beside.names[number] for number in ordered}
+    known = meaning_of_numbers(numbers, [row["image"] for row in labeled])
     if known is None:
         raise UnreadLabelsError(
             f"{path}: the labels {', '.join(ordered[:12])} are numbers, and class orders differ between "
-            "data sets.",
+            f"data sets.{f' {beside.note}' if beside.note else ''}",
             how_to_name(numbers, classes.without),
             Manifest.from_rows(({**row, "label": None, "votes": None} for row in rows), root, None, notes),
         )

@@ -7,11 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 from urllib.parse import unquote
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
-from halfsmile.data.manifest import LeftOut
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, members_below, open_archive
+from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.folder import is_image, walk
+from halfsmile.data.tables.rows import without_query
 
 _SAMPLE = 50
 _UPLOADED = re.compile(r"(^|/)(data/upload/|data/local-files/|[0-9a-f]{8}-)")
@@ -48,13 +50,19 @@ def locate(
     if base.is_dir():
         if _are_there(base, images):
             return base, list(images), []
-        archives = [file for file in base.iterdir() if file.name.lower().endswith(ARCHIVE_SUFFIXES)]
+        archives = _archives(base)
         if len(archives) == 1 and not (images and os.path.isfile(base / images[0])):
             names = _members(archives[0])
             if set(images) & set(names):
                 base = archives[0]
     names = _members(base) if base.is_file() else _files(base)
-    return base, *_found(images, names, table, base)
+    if base.is_dir() and len(archives := _archives(base)) > 1:
+        names = [*names, *members_below(base, [archive.name for archive in archives])[0]]
+    return base, *_found(images, names, table, base, folders or [""] * len(images))
+
+
+def _archives(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.name.lower().endswith(ARCHIVE_SUFFIXES))
 
 
 def _members(archive: Path) -> list[str]:
@@ -79,34 +87,39 @@ def _is_there(base: Path, image: str) -> bool:
 
 
 def _found(
-    images: Sequence[str], names: Sequence[str], table: str, base: Path
+    images: Sequence[str], names: Sequence[str], table: str, base: Path, folders: Sequence[str]
 ) -> tuple[list[str], list[str]]:
+    """Locators of pictures by the ends of their paths, those below their table's folder first, and notes."""
     there = set(names)
     by_end: defaultdict[str, list[str]] = defaultdict(list)
     by_stem: defaultdict[str, list[str]] = defaultdict(list)
     by_number: defaultdict[str, list[str]] = defaultdict(list)
     for name in names:
         path = PurePosixPath(name)
-        by_end[path.name.casefold()].append(name)
-        by_stem[path.stem.casefold()].append(name)
+        by_end[_plain(path.name)].append(name)
+        by_stem[_plain(path.stem)].append(name)
         if path.stem.isdecimal():
             by_number[path.stem.lstrip("0")].append(name)
     locators: list[str] = []
     moved: list[tuple[str, str]] = []
     missing: list[str] = []
-    for image in images:
+    torn: list[tuple[str, list[str]]] = []
+    for image, folder in zip(images, folders, strict=True):
         found: str | None = image
         if image not in there and not (base.is_dir() and _is_there(base, image)):
-            wanted = unquote(image)
+            wanted = unquote(without_query(image))
             last = PurePosixPath(wanted)
-            ends = by_end.get(last.name.casefold()) or [
-                name for ending in _ENDINGS for name in by_stem.get(f"{_stem(last)}{ending}".casefold(), ())
+            ends = by_end.get(_plain(last.name)) or [
+                name for ending in _ENDINGS for name in by_stem.get(_plain(f"{_stem(last)}{ending}"), ())
             ]
             if not ends and last.name.isdecimal():
                 ends = by_number[last.name.lstrip("0")]
-            found = wanted if wanted in there else _best(wanted, ends)
+            near = [name for name in ends if name.startswith(folder)]
+            found = wanted if wanted in there else _best(wanted, near or ends)
             if found is None:
                 missing.append(image)
+                if len(ends) > 1:
+                    torn.append((image, ends))
             else:
                 moved.append((image, found))
         locators.append(found or image)
@@ -123,13 +136,24 @@ def _found(
         )
         if len(missing) == len(images) and _UPLOADED.search(missing[0]):
             note += _OF_LABEL_STUDIO
+        elif torn:
+            name, ends = torn[0]
+            note += (
+                f" {len(torn):,} of these names fit several pictures, {name} fits {', '.join(ends[:2])}: "
+                "name them with their folders, or put the table into the folder of those that are meant."
+            )
         elif names and len(missing) == len(images):
             note += (
                 f" There are {len(names):,} others, first {names[0]}: the table has to name pictures as they "
                 "are called, in the column that --columns image=COLUMN says."
             )
-        notes.append(LeftOut(note))
+        notes.append(Fault(note) if torn else LeftOut(note))
     return locators, notes
+
+
+def _plain(name: str) -> str:
+    """A name in small letters, whose accents are composed: macOS takes them apart."""
+    return (name if name.isascii() else normalize("NFC", name)).casefold()
 
 
 def _stem(path: PurePosixPath) -> str:
@@ -138,10 +162,10 @@ def _stem(path: PurePosixPath) -> str:
 
 def _best(image: str, candidates: Sequence[str]) -> str | None:
     """The one candidate whose path ends most like the picture's; None where two are as good."""
-    wanted = [part.casefold() for part in reversed(image.split("/"))]
+    wanted = [_plain(part) for part in reversed(image.split("/"))]
     scored = []
     for name in candidates:
-        parts = [part.casefold() for part in reversed(name.split("/"))]
+        parts = [_plain(part) for part in reversed(name.split("/"))]
         scored.append(sum(_agreeing(wanted[1:], parts[1:])))
     best = [name for name, score in zip(candidates, scored, strict=True) if score == max(scored)]
     return best[0] if len(best) == 1 else None

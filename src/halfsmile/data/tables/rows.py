@@ -1,4 +1,4 @@
-"""The rows of a CSV, Parquet or JSON Lines file as dictionaries, whatever program wrote it."""
+"""The rows of a CSV, Parquet, JSON or JSON Lines file as dictionaries, whatever program wrote it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.folder import has_image_suffix
+from halfsmile.data.readers.words import EXPRESSIONS
+from halfsmile.data.tables.json_rows import flattened, json_rows
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl", ".ndjson")
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".parquet", ".jsonl", ".ndjson", ".json")
 DELIMITERS = ",;\t|"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _MAX_CELL = 1 << 24
@@ -73,7 +75,9 @@ def read_rows(path: Path, *, only_head: bool = False) -> Table:
         data = open_archive(Path(member[0])).read(member[1])
     else:
         with path.open("rb") as file:
-            data = file.read(_HEAD if only_head else -1)
+            data = file.read(_HEAD if only_head and suffix != ".json" else -1)
+    if suffix == ".json":
+        return _json(path, data)
     if only_head and len(data) >= _HEAD:
         data = data[: data.rfind(b"\n", 0, _HEAD) + 1 or _HEAD]
     text, notes = _text(path, data)
@@ -84,7 +88,14 @@ def read_rows(path: Path, *, only_head: bool = False) -> Table:
 
 def names_picture(cell: Any) -> bool:
     """Whether a cell is the name of a picture."""
-    return isinstance(cell, str) and has_image_suffix(PurePosixPath(cell.strip().replace("\\", "/")).name)
+    return isinstance(cell, str) and has_image_suffix(
+        PurePosixPath(without_query(cell).strip().replace("\\", "/")).name
+    )
+
+
+def without_query(text: str) -> str:
+    """An address without what stands behind its path; other texts as they are."""
+    return text.partition("?")[0] if "://" in text else text
 
 
 def _text(path: Path, data: bytes) -> tuple[str, list[str]]:
@@ -106,7 +117,7 @@ def _text(path: Path, data: bytes) -> tuple[str, list[str]]:
 
 
 def _csv(path: Path, text: str) -> Table:
-    lines = list(io.StringIO(text, newline=""))
+    lines = [line for line in io.StringIO(text, newline="") if not _is_comment(line)]
     delimiter = None
     if lines and lines[0].lower().startswith("sep=") and len(lines[0].strip()) == 5:
         delimiter = lines[0][4]
@@ -117,7 +128,8 @@ def _csv(path: Path, text: str) -> Table:
         return blank_separated
     before = csv.field_size_limit(_MAX_CELL)
     try:
-        table = [cells for cells in csv.reader(lines, delimiter=delimiter) if any(map(str.strip, cells))]
+        rows = csv.reader(lines, delimiter=delimiter, quotechar=_quote(lines, delimiter))
+        table = [cells for cells in rows if any(map(str.strip, cells))]
     except csv.Error as error:
         raise ValueError(f"{path} is no table separated by {delimiter!r} ({error}).") from error
     finally:
@@ -127,6 +139,23 @@ def _csv(path: Path, text: str) -> Table:
     return _table(path, table, is_comma_decimal=delimiter != ",")
 
 
+def _quote(lines: list[str], delimiter: str) -> str:
+    """The mark around cells: a single one where all cells of the second line stand in such."""
+    line = lines[1].strip() if len(lines) > 1 else ""
+    are_single = line.startswith("'") and line.endswith("'") and f"'{delimiter}'" in line
+    return "'" if are_single else '"'
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line is a remark behind ``#``: it has a single cell, and names no picture."""
+    text = line.lstrip()
+    return text.startswith("#") and not any(mark in text for mark in DELIMITERS) and not _has_picture(text)
+
+
+def _has_picture(line: str) -> bool:
+    return any(names_picture(field.rstrip(":,;")) for field in line.split())
+
+
 def _blank_separated(path: Path, lines: list[str]) -> Table | None:
     """A list such as ``a.jpg 3`` or ``happy a.jpg``; None for others.
 
@@ -134,15 +163,15 @@ def _blank_separated(path: Path, lines: list[str]) -> Table | None:
     last.
     """
     found = [line.split() for line in lines if line.strip()]
-    named = [position for position, field in enumerate(found[0]) if names_picture(field)]
+    named = [position for position, field in enumerate(found[0]) if names_picture(field.rstrip(":,;"))]
     if not named or len(found[0]) < 2:
         return None
     if named[-1] < len(found[0]) - 1:
         width = len(found[0]) - 1 - named[-1]
-        table = [[" ".join(fields[:-width]), *fields[-width:]] for fields in found]
+        table = [[" ".join(fields[:-width]).rstrip(":,;"), *fields[-width:]] for fields in found]
     elif all(len(fields) == len(found[0]) and names_picture(fields[-1]) for fields in found):
         width = len(found[0]) - 1
-        table = [[*fields[:width], fields[-1]] for fields in found]
+        table = [[*(field.rstrip(":,;") for field in fields[:width]), fields[-1]] for fields in found]
     else:
         return None
     return _table(path, table, is_comma_decimal=True)
@@ -150,7 +179,7 @@ def _blank_separated(path: Path, lines: list[str]) -> Table | None:
 
 def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Table:
     """Cells by column, without columns that have neither a name nor a cell, as spreadsheets leave them."""
-    has_header = not any(map(names_picture, table[0]))
+    has_header = not any(map(names_picture, table[0])) and not _begins_with_a_label(table)
     width = len(table[0])
     cells = [row if len(row) <= width else _trimmed(row, width) for row in table]
     if not has_header:
@@ -180,6 +209,19 @@ def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Tab
     return Table(names, rows, notes, has_header, is_comma_decimal)
 
 
+def _begins_with_a_label(table: list[list[str]]) -> bool:
+    """Whether the first line has a word for an expression over others, and so names no columns."""
+    for position, cell in enumerate(table[0]):
+        below = [row[position].strip().casefold() for row in table[1:] if len(row) > position]
+        if cell.strip().casefold() in EXPRESSIONS and below and 2 * sum(map(_is_word, below)) > len(below):
+            return True
+    return False
+
+
+def _is_word(cell: str) -> bool:
+    return cell in EXPRESSIONS
+
+
 def _trimmed(row: list[str], width: int) -> list[str]:
     """A row without empty cells behind its last column."""
     while len(row) > width and not row[-1].strip():
@@ -195,6 +237,21 @@ def _count(line: str, delimiter: str) -> int:
         return 0
 
 
+def _json(path: Path, data: bytes) -> Table:
+    """Rows of one JSON document, or of JSON Lines under its name."""
+    text, notes = _text(path, data)
+    try:
+        rows = json_rows(json.loads(text))
+    except (json.JSONDecodeError, RecursionError) as error:
+        if text.lstrip().startswith("{") and text.strip().count("\n"):
+            return _json_lines(path, text)
+        raise ValueError(f"{path} is no JSON ({error}).") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no table: {str(error).replace('{path}', str(path))}") from error
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return Table(names, rows, notes, has_header="column 1" not in names)
+
+
 def _json_lines(path: Path, text: str) -> Table:
     names: dict[str, None] = {}
     rows, bad = [], 0
@@ -208,8 +265,12 @@ def _json_lines(path: Path, text: str) -> Table:
         if not isinstance(row, dict):
             bad += 1
             continue
-        names.update(dict.fromkeys(row))
-        rows.append(row)
+        try:
+            found = flattened(row)
+        except ValueError as error:
+            raise ValueError(f"{path} is no table: {str(error).replace('{path}', str(path))}") from error
+        names.update(dict.fromkeys(name for one in found for name in one))
+        rows += found
     if not rows:
         raise ValueError(f"{path} has no line with a JSON object; {bad:,} lines have something else.")
     notes: list[str] = (

@@ -6,10 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from halfsmile.data.readers.words import SPLIT_NAMES, split_of
+from halfsmile.data.readers.words import split_of
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 """Two corners; a corner and the size; the center and the size."""
+YES_OR_NO = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
+"""What columns of votes say in words."""
 LENGTHS = {"box": 4, "landmarks": 10}
 
 
@@ -72,8 +74,8 @@ def _split(text: str, splits: Mapping[str, str | None]) -> str | None:
     split = split_of(text)
     if split is None:
         raise ValueError(
-            f"the split {text[:40]!r} is unknown; known are {', '.join(SPLIT_NAMES)}, or say what it is: "
-            f"--splits {text[:40]}=train"
+            f"the split {text[:40]!r} is unknown; known are train, valid, test and usual names of these, or "
+            f"say what it is: --splits {text[:40]}=train"
         )
     return split
 
@@ -88,7 +90,9 @@ def is_number(text: str) -> bool:
 
 
 def cell_text(value: Any) -> str | None:
-    """A cell as text, whole numbers without a point; None for an empty one."""
+    """A cell as text, whole numbers without a point, lists with commas between; None for an empty one."""
+    if isinstance(value, list):
+        return ", ".join(text for item in value if (text := cell_text(item))) or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, float) and value.is_integer():
@@ -129,6 +133,8 @@ def _numbers(part: str, values: list[Any], *, is_comma_decimal: bool) -> list[fl
             values = [number for item in value for number in (item if isinstance(item, list) else [item])]
     if all(value is None or (isinstance(value, str) and not value.strip()) for value in values):
         return None
+    if part == "votes":
+        values = [YES_OR_NO.get(v.strip().casefold(), v) if isinstance(v, str) else v for v in values]
     wanted = LENGTHS.get(part, len(values))
     try:
         numbers = [_number(value, is_comma_decimal=is_comma_decimal) for value in values]

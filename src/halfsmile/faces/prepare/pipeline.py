@@ -146,6 +146,7 @@ class PrepareSummary:
 def prepare(
     names: Sequence[str | Path],
     out: Path,
+    /,
     *,
     settings: Settings | None = None,
     layout: str | None = None,

@@ -99,6 +99,7 @@ class Rows(Collection[FaceSource]):
 
 def find(
     names: Sequence[str | Path],
+    /,
     *,
     layout: str | None = None,
     leave_out: Sequence[Path] = (),
@@ -149,7 +150,8 @@ def _data_set(
     path: Path, layout: str | None, options: Mapping[str, Any], notes: list[str]
 ) -> Manifest | None:
     """The rows of a data set; None for plain pictures and videos."""
-    if layout == "folder" or not path.exists():
+    tells_names = options.get("names") is not None
+    if (layout == "folder" and not tells_names) or not path.exists():
         return None
     if layout is not None:
         return read_any(path, layout, **options)
@@ -159,7 +161,7 @@ def _data_set(
         found = recognize(path)
     except ValueError:
         return None
-    if found.name == "folder":
+    if found.name == "folder" and not tells_names:
         plain = read_any(path, **options)  # which refuses to pass labels over
         notes += [f"{path}: {note}" for note in plain.notes if isinstance(note, LeftOut)]
         return None

@@ -10,7 +10,7 @@ import pytest
 from tests.data.readers.test_registry import touch
 
 from halfsmile.data.manifest import Fault, UnreadLabelsError
-from halfsmile.data.readers.annotations.yolo import names_in_yaml
+from halfsmile.data.readers.beside.yaml_names import names_in_yaml
 from halfsmile.data.readers.registry import read_any, recognize
 
 YAMLS = {

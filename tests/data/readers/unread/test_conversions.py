@@ -67,8 +67,8 @@ def test_arrays_by_their_own_names_with_splits_and_colors(
 
 def test_a_file_for_each_picture_becomes_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for i, label in enumerate(("happy", "sad", "sad")):
-        touch(tmp_path, f"{i}.png", f"{i}.cls", text=label)
-    with pytest.raises(UnreadLabelsError, match=r"3 pictures have a \.cls file") as caught:
+        touch(tmp_path, f"{i}.png", f"{i}.txt", text=f"{label} or so")
+    with pytest.raises(UnreadLabelsError, match=r"3 pictures have a \.txt file") as caught:
         read_any(tmp_path)
     typed(caught.value.mend)
     (tmp_path / "labels.csv").write_text(capsys.readouterr().out)
@@ -81,6 +81,7 @@ WAYS = {
     "arrays": (["faces.npz"], r"numpy\.load\('.*faces\.npz'\)"),
     "saved to disk": (["data-00000-of-00001.arrow", "dataset_info.json"], "load_from_disk"),
     "archives": (["train.zip", "test.zip", "a/readme.md"], "Give one of its archives, as .*test.zip"),
+    "archives to unpack": (["a.tar.gz", "b.tar.gz", "c/x.md"], r"`python -m tarfile -e \S+a\.tar\.gz \S+a`"),
     "videos of classes": (["Train/happy/a.mp4", "Train/sad/b.mp4"], "ffmpeg -i"),
 }
 

@@ -85,6 +85,7 @@ def test_what_to_type_reads_it(tmp_path: Path) -> None:
         ["2019/1.png", "2020/2.png", "readme.txt", "LICENSE", "notes.json"],
         ["1.png", "Thumbs.db", "class_weights.pth", "label_tool.py", "labels.md"],
         ["happy_1.png", *(f"IMG_{i}.png" for i in range(4))],
+        ["1.png", "2.png", "sample_submission.csv"],
         [".hidden/labels.csv", "1.png"],
     ],
 )

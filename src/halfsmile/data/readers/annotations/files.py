@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from halfsmile.data.containers.archive import open_archive
+from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest
-from halfsmile.data.readers.folder import is_image, walk
+from halfsmile.data.readers.folder import is_image, walk, with_members
 from halfsmile.data.readers.words import expression_of, split_in, split_of
 from halfsmile.data.tables.labels import Classes, settle
 
@@ -32,7 +32,7 @@ class Files:
     def below(cls, root: Path) -> Files:
         """All files of a folder or archive."""
         root = Path(root)
-        return cls(root, walk(root)[0] if root.is_dir() else open_archive(root).names)
+        return cls(root, with_members(root, walk(root)[0])[0] if root.is_dir() else open_archive(root).names)
 
     @property
     def images(self) -> list[str]:
@@ -47,6 +47,8 @@ class Files:
         """
         if self.root.is_file():
             return open_archive(self.root).read(name)[: None if limit < 0 else limit]
+        if (member := split_locator(name)) and not (self.root / name).is_file():
+            return open_archive(self.root / member[0]).read(member[1])[: None if limit < 0 else limit]
         try:
             with (self.root / name).open("rb") as file:
                 return file.read(limit)

@@ -15,10 +15,10 @@ from halfsmile.data.decode import BadImageError, decode, read_bytes
 from halfsmile.data.image_header import image_size
 from halfsmile.data.manifest import Fault, Manifest
 from halfsmile.data.readers.annotations.files import Files, manifest_of, of_no_picture, split_of_path
+from halfsmile.data.readers.beside.yaml_names import names_in_yaml
 
 NAMES = ("classes.txt", "obj.names")
 _LINE = re.compile(rb"\s*\d+(\s+[\d.eE+-]+){4,}\s*(\n|\r|$)")
-_ITEM = re.compile(r"\s*(?:-|\d+\s*:)\s*(.+)")
 _SAMPLE = 20
 
 
@@ -131,30 +131,3 @@ def _classes(files: Files) -> list[str]:
 
 def _text(files: Files, name: str) -> str:
     return files.read(name).decode("utf-8-sig", "replace")
-
-
-def names_in_yaml(text: str) -> list[str]:
-    """The list behind ``names:``, in one line or one name a line.
-
-    Example:
-        >>> names_in_yaml("names: ['happy', 'sad']")
-        ['happy', 'sad']
-    """
-    lines = text.splitlines()
-    start = next((i for i, line in enumerate(lines) if line.startswith("names:")), None)
-    if start is None:
-        return []
-    rest = lines[start].partition(":")[2].strip()
-    if rest:
-        while rest.count("[") > rest.count("]") and start + 1 < len(lines):
-            start += 1
-            rest += lines[start]
-        items = rest.strip("[]{} ").split(",")
-        return [item.rpartition(":")[2].strip().strip("'\"") for item in items if item.strip()]
-    found = []
-    for line in lines[start + 1 :]:
-        if line.strip() and not (match := _ITEM.fullmatch(line)):
-            break
-        if line.strip() and match:
-            found.append(match[1].strip().strip("'\""))
-    return found

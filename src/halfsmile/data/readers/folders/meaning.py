@@ -10,6 +10,7 @@ from typing import Literal
 
 from halfsmile.data.readers.words import (
     LABELED,
+    composed,
     expression_of,
     is_unlabeled,
     number_of,
@@ -197,6 +198,6 @@ def label_of(name: str, kind: Literal["words", "numbers", "names"], renamed: dic
     said = number_of(name) if kind == "numbers" else expression_of(name)
     if said is None:
         return name
-    if said != name and kind == "words":
+    if said != composed(name) and kind == "words":
         renamed[name] = said
     return said

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from shlex import quote
+
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
 
 _ARRAYS = (
     'write the pictures into a folder for each label: `python -c "import cv2, {module}, pathlib; d = {load}; '
@@ -57,6 +60,19 @@ def how_to_convert(path: Path) -> str:
         if suffix in suffixes:
             return text.format(path=path, folder=path.parent)
     return ""
+
+
+def how_to_unpack(path: Path) -> str:
+    """What to type to unpack an archive into a folder of its name, on any system.
+
+    Example:
+        >>> print(how_to_unpack(Path("a/train.tar.gz")))
+        `python -m tarfile -e a/train.tar.gz a/train`
+    """
+    module = "zipfile" if path.suffix.lower() == ".zip" else "tarfile"
+    ending = next((end for end in ARCHIVE_SUFFIXES if path.name.lower().endswith(end)), path.suffix)
+    folder = path.with_name(path.name[: -len(ending)] if ending else path.name)
+    return f"`python -m {module} -e {quote(str(path))} {quote(str(folder))}`"
 
 
 def table_of_files(root: Path, suffix: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
+from halfsmile.data.readers.annotations.sidecars import ENDING
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
 from halfsmile.data.readers.picture_names import CODES, code_of, pattern_of, proposal
@@ -29,7 +29,6 @@ _OTHERS = (".py", ".ipynb", ".m", ".sh", ".md", ".html", ".pdf", ".docx", ".log"
 """Files that hold none, whatever they are called."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
 _SHOWN = 6
-_ENDING = re.compile(r"[_.-](emotions?|labels?|expressions?|expr?|facs|annotations?)$", re.IGNORECASE)
 _ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
 
 
@@ -39,7 +38,7 @@ def require_no_labels(manifest: Manifest) -> None:
     Raises:
         UnreadLabelsError: With what was seen and what to type.
     """
-    images = [image for image in manifest.column("image") if "!" not in image]
+    images = [inner_path(image) for image in manifest.column("image")]
     root = Path(manifest.root)
     if found := _words(images) or _in_files(root, images) or _in_names(images) or _splits(images):
         seen, mend = found
@@ -165,12 +164,16 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
         PurePosixPath(name).suffix
         for name in names
         if PurePosixPath(name).suffix.lower() in SIDECARS
-        and _ENDING.sub("", PurePosixPath(name).stem) in stems
+        and ENDING.sub("", PurePosixPath(name).stem) in stems
     )
     endings = [PurePosixPath(name).stem for name in names if name.lower().endswith(".txt")]
     for suffix, count in sidecars.items():
-        if 2 * count > len(images) or (count > 1 and suffix == ".txt" and any(map(_ENDING.search, endings))):
-            return (f"{count:,} pictures have a {suffix} file of the same name", table_of_files(root, suffix))
+        if 2 * count > len(images) or (count > 1 and suffix == ".txt" and any(map(ENDING.search, endings))):
+            told = " If each has its label and nothing else: --layout sidecars."
+            return (
+                f"{count:,} pictures have a {suffix} file of the same name",
+                table_of_files(root, suffix) + told,
+            )
     return None
 
 
@@ -195,6 +198,8 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
     path = PurePosixPath(name)
     suffix = path.suffix.lower()
     if is_image(path) or any(part.startswith(".") for part in path.parts):
+        return False
+    if "submission" in path.stem.casefold():
         return False
     if name.lower().endswith(TABLES):
         return True

@@ -1,0 +1,170 @@
+"""A file with the label for each picture: text with one word or number, WebDataset's ``.cls``, or JSON.
+
+``1.txt`` beside ``1.jpg`` or in another folder, also as ``1_emotion.txt`` (CK+) or ``1.jpg.json``. JSON tells
+the label by a usual name or by its words of expressions, and boxes as the points of LabelMe and Supervisely
+or by usual names; a list of faces gives a row for each.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from halfsmile.data.manifest import Fault, LeftOut, Manifest
+from halfsmile.data.readers.annotations.files import Files, manifest_of, split_of_path
+from halfsmile.data.readers.folder import has_image_suffix
+from halfsmile.data.readers.words import expression_of
+from halfsmile.data.tables.boxes import box_of
+from halfsmile.data.tables.columns import NAMES
+from halfsmile.data.tables.json_rows import flattened
+from halfsmile.data.tables.labels import whole
+from halfsmile.data.tables.values import cell_text, is_number, parse_row
+
+Row = dict[str, Any]
+
+TEXTS = (".txt", ".cls", ".label", ".lab", ".cat", ".emotion", ".emo")
+ENDING = re.compile(r"[_.-](emotions?|labels?|expressions?|expr?|facs|annotations?)$", re.IGNORECASE)
+"""What the name of such a file may have behind that of the picture."""
+_LABELS = {name for name in NAMES["label"] if isinstance(name, str)}
+_POINTS = ("points", "exterior")
+_SAMPLE = 50
+_ENOUGH = 0.9
+_LONGEST = 40
+
+
+def is_sidecars(files: Files) -> bool:
+    """Whether most files that are called as pictures are hold a label each.
+
+    Labels are expressions or numbers for the most part, unless the files are called after labels: others may
+    be of anything.
+    """
+    found = files_of(files)
+    if not found or (2 * len(found) <= len(files.images) and not any(map(_says_so, found.values()))):
+        return False
+    some = list(found.values())[:: max(1, len(found) // _SAMPLE)]
+    told = [row["label"] for name in some for row in _rows(files, name)[:1] if row.get("label")]
+    known = [label for label in told if expression_of(label) or is_number(label)]
+    if len(told) < max(2, _ENOUGH * len(some)):
+        return False
+    return 2 * len(known) > len(told) or all(map(_says_so, some))
+
+
+def read(root: Path, *, labels: Mapping[str, str | None] | None = None) -> Manifest:
+    """One row for each picture, or for each face that its file tells of.
+
+    Args:
+        root: Folder or archive.
+        labels: Class by what the files say; None drops its pictures.
+
+    Raises:
+        UnreadLabelsError: If labels are numbers without names.
+        ValueError: If there is no such file.
+    """
+    files = Files.below(root)
+    found = files_of(files)
+    rows: list[Row] = []
+    silent: list[str] = []
+    for image in files.images:
+        row = {"image": image, "split": split_of_path(image)}
+        told = _rows(files, found[image]) if image in found else []
+        if image in found and not any(one.get("label") for one in told):
+            silent.append(found[image])
+        rows += [{**row, **one} for one in told] or [row]
+    notes: list[str] = []
+    if silent:
+        notes.append(Fault(f"{len(silent):,} files beside pictures tell no label, first {silent[0]}."))
+    if unread := {name for row in rows for name in row.pop("unread", ())}:
+        notes.append(
+            LeftOut(
+                f"Boxes in {', '.join(sorted(unread))} were not used: nothing says what their numbers are."
+            )
+        )
+    return manifest_of(files.root, rows, labels, notes)
+
+
+def files_of(files: Files) -> dict[str, str]:
+    """File by picture: the one of its name, in the nearest folder where there are several.
+
+    JSON goes before text, which may be a caption.
+    """
+    by_stem: defaultdict[str, list[str]] = defaultdict(list)
+    for name in files.names:
+        path = PurePosixPath(name)
+        if path.suffix.lower() in (*TEXTS, ".json") and not path.name.startswith("."):
+            stem = PurePosixPath(path.stem).stem if has_image_suffix(path.stem) else path.stem
+            by_stem[ENDING.sub("", stem)].append(name)
+    found = {}
+    for image in files.images if by_stem else ():
+        names = by_stem.get(PurePosixPath(image).stem, [])
+        if best := _nearest(image, [name for name in names if name.lower().endswith(".json")]) or _nearest(
+            image, names
+        ):
+            found[image] = best
+    times = Counter(found.values())
+    return {image: name for image, name in found.items() if times[name] == 1}
+
+
+def _nearest(image: str, names: Sequence[str]) -> str | None:
+    """The file whose folders are most like the picture's; None where two are alike."""
+    folders = set(PurePosixPath(image).parts[:-1])
+    scores = {name: _likeness(folders, set(PurePosixPath(name).parts[:-1])) for name in names}
+    best = [name for name, score in scores.items() if score == max(scores.values())]
+    return best[0] if len(best) == 1 else None
+
+
+def _likeness(one: set[str], other: set[str]) -> int:
+    """How many folders two paths have in common, less those that only the other has."""
+    return len(one & other) - len(other - one)
+
+
+def _says_so(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() not in (".txt", ".json") or ENDING.search(path.stem) is not None
+
+
+def _rows(files: Files, name: str) -> list[Row]:
+    """What a file tells: label and box of each face."""
+    try:
+        text = files.read(name).decode("utf-8-sig").strip()
+        if not name.lower().endswith(".json"):
+            return [{"label": label}] if (label := _label(text)) else []
+        document = json.loads(text)
+        return [_row(row) for row in flattened(document)] if isinstance(document, dict) else []
+    except (ValueError, RecursionError):
+        return []
+
+
+def _label(text: str) -> str | None:
+    """A text that is a label: an expression, a number, or one word; None for others, such as captions."""
+    if (word := expression_of(text)) or is_number(text):
+        return word or whole(text)
+    is_word = len(text) <= _LONGEST and all(part.isalpha() for part in re.split(r"[_-]", text))
+    return text if is_word else None
+
+
+def _row(record: Mapping[str, Any]) -> Row:
+    """Label and box of a face, as JSON tells them."""
+    cells = {name: text for name, cell in record.items() if (text := cell_text(cell)) is not None}
+    known = [text for name, text in cells.items() if name.casefold() in _LABELS]
+    words = [text for text in cells.values() if expression_of(text)]
+    label = next(iter(known), words[0] if len(set(words)) == 1 else None)
+    row: Row = {"label": None if label is None else whole(label)}
+    points = next((record[name] for name in _POINTS if name in record), None)
+    if isinstance(points, list) and len(points) > 1 and all(_is_point(point) for point in points):
+        x, y = list(zip(*points, strict=True))
+        row["box"] = [min(x), min(y), max(x), max(y)]
+    elif (box := box_of(list(record))) is not None:
+        names, form = box
+        if form is None:
+            return {**row, "unread": names}
+        values = {"image": "-", **{name: record[name] for name in names}}
+        row["box"] = parse_row(values, {"image": ("image",), "box": names}, form)["box"]
+    return row
+
+
+def _is_point(point: Any) -> bool:
+    return isinstance(point, list) and len(point) == 2 and all(isinstance(v, int | float) for v in point)

@@ -1,0 +1,233 @@
+"""What numbers of classes mean, as a file beside the pictures says, such as ``classes.txt``.
+
+A file holds a name a line, in the order of the numbers, or pairs of number and name in either order; as JSON
+a list or an object of these, also under ``id2label``; as YAML the list ``names``; a readme says it in a
+sentence or in the features of Hugging Face.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from halfsmile.data.readers.beside.texts import names_beside, text_beside
+from halfsmile.data.readers.beside.yaml_names import names_in_yaml
+from halfsmile.data.readers.folder import has_image_suffix
+from halfsmile.data.readers.folders.meaning import MAX_CLASSES
+from halfsmile.data.readers.words import expression_of
+
+SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".names", ".yaml", ".yml", ".md")
+_WORDS = re.compile(
+    r"class|label|categor|emotion|expression|names?$|map(ping)?$|config|data$|id2|idx", re.IGNORECASE
+)
+_README = re.compile(r"read[\s_-]*me", re.IGNORECASE)
+_IN_PROSE = re.compile(
+    r"(?<![\w.])[\"'(\[]?(\d|[1-9]\d)[\"')\]]?\s*[=:.)>-]*\s*[\"'(]?([^\W\d_]+)"
+    r"(?=[ \t]*(?:$|[,;|)\]}\"'.\n]|[\"'(\[]?\d))"
+)
+"""A number and a word that ends there: ``1. Happy to help`` names nothing."""
+_OF_PICTURES = re.compile(r"image|img|file|path|pic|photo", re.IGNORECASE)
+_WRAPPED = (
+    "id2label",
+    "label2id",
+    "names",
+    "classes",
+    "labels",
+    "class_to_idx",
+    "idx_to_class",
+    "categories",
+)
+_NUMBER_FIRST = re.compile(r"\W*(\d|[1-9]\d)\s*[\s:=,;|>).-]+\s*[\"']?([^\W\d].*?)[\"']?\W*")
+_NUMBER_LAST = re.compile(r"\W*([^\W\d].*?)[\"']?\s*[\s:=,;|>(-]+\s*(\d|[1-9]\d)\W*")
+_MARKS = re.compile(r"[,;|=:/\\\t]")
+_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """What is said of the numbers.
+
+    Args:
+        names: Class by number; empty where no file tells them.
+        note: Which file does, or why none of those beside does; empty where there is none.
+    """
+
+    names: Mapping[str, str]
+    note: str = ""
+
+
+def class_names_beside(places: Iterable[Path], numbers: Collection[str]) -> ClassNames:
+    """What the files of some folders or archives say of the numbers of classes.
+
+    Names without numbers count from 0 where 0 is among the numbers, and from 1 where their last one is the
+    number of names; else they tell nothing.
+    """
+    found: dict[str, dict[str, str]] = {}
+    doubts: list[str] = []
+    for place in dict.fromkeys(map(Path, places)):
+        if not place.exists():
+            continue
+        for name in names_beside(place, SUFFIXES):
+            said = _in_file(place, name)
+            if said is None:
+                continue
+            names = _of(numbers, said)
+            if names is None:
+                doubts.append(_doubt(name, said, numbers))
+            elif len(set(names.values())) > 1:
+                found.setdefault(name, names)
+    if len({tuple(sorted(names.items())) for names in found.values()}) > 1:
+        return ClassNames({}, f"{' and '.join(list(found)[:2])} beside say different things of them.")
+    for name, names in found.items():
+        said = ", ".join(f"{number} {names[number]}" for number in sorted(names, key=float)[:_SHOWN])
+        return ClassNames(names, f"Numbers mean what {name} beside says: {said}.")
+    return ClassNames({}, next(iter(doubts), ""))
+
+
+def names_classes(root: Path, name: str, labels: Collection[str]) -> bool:
+    """Whether a file beside pictures only lists their classes."""
+    if not name.lower().endswith(SUFFIXES):
+        return False
+    said = _in_file(root, name)
+    listed = said.values() if isinstance(said, Mapping) else said
+    return listed is not None and {n.casefold() for n in listed} >= {label.casefold() for label in labels}
+
+
+def is_list_of_classes(root: Path, name: str, pictures: Collection[str]) -> bool:
+    """Whether a file only says what numbers of classes mean, or lists classes.
+
+    Args:
+        root: Folder or archive.
+        name: Of the file.
+        pictures: Names of the pictures there without suffixes: where most of them are the numbers that the
+            file has, it is a table of them.
+    """
+    if not name.lower().endswith(SUFFIXES) or (said := _in_file(root, name, alone=True)) is None:
+        return False
+    numbered = (
+        {picture.lstrip("0") or "0" for picture in pictures} & said.keys() if isinstance(said, dict) else ()
+    )
+    return 2 * len(numbered) <= len(pictures) or not numbered
+
+
+def _in_file(root: Path, name: str, *, alone: bool = False) -> Sequence[str] | dict[str, str] | None:
+    """Names by number, or in their order; None where a file holds something else."""
+    path = PurePosixPath(name)
+    is_readme = _README.search(path.stem) is not None
+    if (
+        not (is_readme or _WORDS.search(path.stem) or path.suffix == ".names")
+        or (text := text_beside(root, name)) is None
+    ):
+        return None
+    if is_readme:
+        return _in_prose(text)
+    if path.suffix.lower() == ".json":
+        try:
+            return _in_json(json.loads(text), alone=alone)
+        except (ValueError, RecursionError):
+            return None
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return names_in_yaml(text) or None
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if len(lines) == 1 and lines[0].count(",") > 1:
+        lines = lines[0].split(",")
+    return _in_lines(lines)
+
+
+def _in_prose(text: str) -> dict[str, str] | None:
+    """Numbers that a text names expressions for, as ``0=Angry, 1: disgust``; None where one has two names."""
+    names: dict[str, str] = {}
+    for number, name in _IN_PROSE.findall(text):
+        if expression_of(name) and names.setdefault(number, name).casefold() != name.casefold():
+            return None
+    return names if len(names) > 1 and len(set(names.values())) == len(names) else None
+
+
+def _in_lines(lines: Sequence[str]) -> Sequence[str] | dict[str, str] | None:
+    if not 1 < len(lines) <= MAX_CLASSES + 1 or any(
+        map(has_image_suffix, re.split(r"[\s,;|]+", " ".join(lines)))
+    ):
+        return None
+    for pattern, number in ((_NUMBER_FIRST, 1), (_NUMBER_LAST, 2)):
+        found = [pattern.fullmatch(line) for line in lines]
+        rows = [match for match in found[not found[0] :] if match]
+        if len(rows) > 1 and not found[0] and _OF_PICTURES.search(lines[0]):
+            return None
+        if len(rows) > 1 and len(rows) == len(found) - (not found[0]):
+            names = {
+                str(int(match[number])): re.split(r"[,;\t]", match[3 - number])[0].strip() for match in rows
+            }
+            return names if len(names) == len(rows) == len(set(names.values())) else None
+    plain = [line.strip("\"' ,;") for line in lines]
+    is_plain = all(
+        name
+        and not _MARKS.search(name)
+        and not name[0].isdigit()
+        and len(name) <= 40
+        and len(name.split()) < 4
+        for name in plain
+    )
+    return plain if is_plain and len(set(plain)) == len(plain) else None
+
+
+def _in_json(document: Any, *, alone: bool = False) -> Sequence[str] | dict[str, str] | None:
+    """Names in a document; where nothing else is wanted in it, None if there is a list of objects, too."""
+    if isinstance(document, list) and all(isinstance(name, str) for name in document):
+        return (
+            document
+            if 1 < len(document) <= MAX_CLASSES and not any(map(has_image_suffix, document))
+            else None
+        )
+    if isinstance(document, list) and all(isinstance(item, dict) for item in document):
+        pairs = [
+            (item.get("id", item.get("index")), item.get("name", item.get("label"))) for item in document
+        ]
+        return _numbered({str(number): name for number, name in pairs}) if len(pairs) > 1 else None
+    if not isinstance(document, dict):
+        return None
+    if alone and any(isinstance(v, list) and v and isinstance(v[0], dict) for v in document.values()):
+        return None
+    if key := next((key for key in _WRAPPED if isinstance(document.get(key), list | dict)), None):
+        return _in_json(document[key])
+    return _numbered(document) or _numbered({str(number): name for name, number in document.items()})
+
+
+def _numbered(names: Mapping[str, Any]) -> dict[str, str] | None:
+    """Names by number where keys and values are such."""
+    if not 1 < len(names) <= MAX_CLASSES or not all(str(key).isdecimal() for key in names):
+        return None
+    if not all(isinstance(name, str) and name and not has_image_suffix(name) for name in names.values()):
+        return None
+    return (
+        {str(int(key)): name for key, name in names.items()}
+        if len(set(names.values())) == len(names)
+        else None
+    )
+
+
+def _of(numbers: Collection[str], said: Sequence[str] | dict[str, str]) -> dict[str, str] | None:
+    """The names of some numbers; None where they tell not all, or not from where they count."""
+    if not all(number.isdecimal() for number in numbers):
+        return None
+    if isinstance(said, dict):
+        return {n: said[n] for n in numbers} if set(numbers) <= said.keys() else None
+    counted = {int(number) for number in numbers}
+    if 0 in counted and max(counted) < len(said):
+        return {number: said[int(number)] for number in numbers}
+    if 0 not in counted and max(counted) == len(said):
+        return {number: said[int(number) - 1] for number in numbers}
+    return None
+
+
+def _doubt(name: str, said: Sequence[str] | dict[str, str], numbers: Collection[str]) -> str:
+    if isinstance(said, dict):
+        lacking = sorted(set(numbers) - said.keys(), key=float)
+        return f"{name} beside has names, but none for {', '.join(lacking[:_SHOWN])}."
+    return (
+        f"{name} beside has {len(said)} names ({', '.join(said[:_SHOWN])}), and does not say from which "
+        "number they count."
+    )

@@ -1,0 +1,120 @@
+"""A file with the label beside each picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.data.readers.test_registry import touch
+
+from halfsmile.data.manifest import Fault, LeftOut, UnreadLabelsError
+from halfsmile.data.readers.registry import read_any, recognize
+from halfsmile.data.readers.words import NUMBERINGS
+
+LABELS = ["happy", "sad", "sad"]
+
+
+def labelme(label: str) -> dict[str, Any]:
+    shape = {"label": label, "points": [[5, 60], [50, 8]], "shape_type": "rectangle"}
+    return {"version": "5", "shapes": [shape], "imagePath": "a.png", "imageWidth": 96, "imageHeight": 96}
+
+
+CORNERS = [[5, 8], [50, 60]]
+BOXED = ("LabelMe", "Supervisely")
+FORMS: dict[str, tuple[str, str, Callable[[str], str]]] = {
+    "text": ("{}.png", "{}.txt", str),
+    "text in another folder": ("images/{}.png", "labels/{}.txt", "{}\n".format),
+    "by split": ("train/images/{}.png", "train/labels/{}.txt", str),
+    "with confidence": ("{}.png", "{}.txt", "{} 0.93\n".format),
+    "WebDataset": ("{}.png", "{}.cls", str),
+    "an ending": ("pictures/S1/{}.png", "Emotion/S1/{}_emotion.txt", " {}\n".format),
+    "JSON": ("{}.png", "{}.json", lambda label: json.dumps({"emotion": label, "age": 30})),
+    "words in JSON": ("{}.png", "{}.json", lambda label: json.dumps({"face": {"mood": label}})),
+    "Supervisely": (
+        "img/{}.png",
+        "ann/{}.png.json",
+        lambda label: json.dumps({"objects": [{"classTitle": label, "points": {"exterior": CORNERS}}]}),
+    ),
+    "LabelMe": ("{}.png", "{}.json", lambda label: json.dumps(labelme(label))),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_are_those_of_the_files(tmp_path: Path, form: str) -> None:
+    picture, file, text = FORMS[form]
+    for i, label in enumerate(LABELS):
+        touch(tmp_path, picture.format(i))
+        touch(tmp_path, file.format(i), text=text(label))
+    assert recognize(tmp_path).name == "sidecars"
+    manifest = read_any(tmp_path)
+    assert manifest.column("label") == LABELS
+    assert manifest.column("image") == [picture.format(i) for i in range(3)]
+    assert manifest.column("box") == [[5, 8, 50, 60] if form in BOXED else None] * 3
+    assert set(manifest.column("split")) == ({"train"} if form == "by split" else {None})
+
+
+def test_a_tar_of_webdataset_with_numbers(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "train-0000.tar", "w") as archive:
+        for i in range(4):
+            for name, data in ((f"{i:04d}.jpg", b"?"), (f"{i:04d}.cls", str(i % 2).encode())):
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    with pytest.raises(UnreadLabelsError, match="the labels 0, 1 are numbers"):
+        read_any(tmp_path / "train-0000.tar")
+    manifest = read_any(tmp_path / "train-0000.tar", labels={"0": "fear", "1": "calm"})
+    assert manifest.column("label") == ["fear", "calm"] * 2
+
+
+def test_ck_plus_labels_some_frames_by_its_own_order(tmp_path: Path) -> None:
+    for person in (1, 2, 3):
+        touch(tmp_path, *(f"cohn-kanade-images/S{person}/1/S{person}_1_{n:08d}.png" for n in (1, 2, 3)))
+        name = f"Emotion/S{person}/1/S{person}_1_00000003_emotion.txt"
+        touch(tmp_path, name, text=f"   {2 * person - 1}.0000000e+00\n")
+    with pytest.raises(UnreadLabelsError, match="ckplus: 0=neutral, 1=anger"):
+        read_any(tmp_path)
+    manifest = read_any(tmp_path, labels=NUMBERINGS["ckplus"])
+    assert [label for label in manifest.column("label") if label] == ["anger", "disgust", "happiness"]
+    assert any("6 of 9 rows have no label" in note for note in manifest.notes if isinstance(note, LeftOut))
+
+
+def test_faces_of_a_picture_and_files_that_tell_nothing(tmp_path: Path) -> None:
+    boxes = [{"x": 1, "y": 2, "w": 30, "h": 40}, {"x": 50, "y": 2, "w": 30, "h": 40}]
+    faces = [{"emotion": label, "box": box} for label, box in zip(("happy", "sad"), boxes, strict=True)]
+    for i in range(20):
+        touch(tmp_path, f"{i:02d}.png")
+        touch(tmp_path, f"{i:02d}.json", text=json.dumps({"faces": faces}) if i else "broken")
+    manifest = read_any(tmp_path)
+    assert len(manifest) == 39
+    assert manifest.column("label")[:3] == [None, "happy", "sad"]
+    assert manifest.column("box")[1:3] == [[1, 2, 31, 42], [50, 2, 80, 42]]
+    (fault,) = [note for note in manifest.notes if isinstance(note, Fault)]
+    assert fault == "1 files beside pictures tell no label, first 00.json."
+
+
+def test_words_of_one_s_own_are_read_when_asked(tmp_path: Path) -> None:
+    for i, word in enumerate(("bored", "awake", "bored")):
+        touch(tmp_path, f"{i}.png")
+        touch(tmp_path, f"{i}.txt", text=word)
+    with pytest.raises(UnreadLabelsError, match="--layout sidecars"):
+        read_any(tmp_path)
+    assert read_any(tmp_path, "sidecars").column("label") == ["bored", "awake", "bored"]
+    for i in range(3):
+        (tmp_path / f"{i}.txt").rename(tmp_path / f"{i}_label.txt")
+    assert read_any(tmp_path).column("label") == ["bored", "awake", "bored"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a photo of a happy woman", "1girl, smile", "", "0.1 0.2 0.3", '{"width": 3}', "x" * 50, "v1.2"]
+)
+def test_captions_and_other_files_are_no_labels(tmp_path: Path, text: str) -> None:
+    for i in range(4):
+        touch(tmp_path, f"{i}.png")
+        touch(tmp_path, f"{i}.{'json' if text.startswith('{') else 'txt'}", text=text)
+    with pytest.raises(UnreadLabelsError, match="4 pictures have a"):
+        read_any(tmp_path)
