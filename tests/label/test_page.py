@@ -22,7 +22,7 @@ from tests.label.stand_in import Labels, running, serving
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
 from halfsmile.data.synthetic.folders import encode_png
-from halfsmile.label.app import create_app
+from halfsmile.label.http.app import create_app
 from halfsmile.label.session import Labeling
 from halfsmile.taxonomy import FERPLUS
 

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from halfsmile.label.parts import NotReadyError
 from halfsmile.label.preparing import Preparing
-from halfsmile.label.session import Labeling, NotReadyError
+from halfsmile.label.session import Labeling
 
 
 def test_pictures_without_a_face_are_told_and_nothing_is_asked(tmp_path: Path) -> None:

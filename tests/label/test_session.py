@@ -20,7 +20,8 @@ from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.label.journal import read_events
 from halfsmile.label.learn.head import fit_head
 from halfsmile.label.names import AnswerError
-from halfsmile.label.session import Labeling, UnknownFaceError
+from halfsmile.label.parts import UnknownFaceError
+from halfsmile.label.session import Labeling
 from halfsmile.label.state import UnknownClassError
 
 Drawn = tuple[Path, list[str]]

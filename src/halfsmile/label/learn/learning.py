@@ -27,7 +27,7 @@ from halfsmile.label.learn.trainer import FIRST, Learned, due, predict_all, save
 from halfsmile.label.pool import Pool
 
 if TYPE_CHECKING:
-    from halfsmile.label.session import Labeling
+    from halfsmile.label.parts import Parts
 
 RANKED = 128
 CANDIDATES = 20_000
@@ -58,7 +58,7 @@ class Learning(FineTuning):
 
     def __init__(
         self,
-        labeling: Labeling,
+        labeling: Parts,
         pool: Pool,
         asking: Asking,
         extractor: Callable[[], Extractor] | None,

@@ -8,7 +8,8 @@ from fastapi import FastAPI, Query, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from halfsmile.label import output, schema, views
+from halfsmile.label import output, views
+from halfsmile.label.http import schema
 from halfsmile.label.learn.acquisition import RULES
 from halfsmile.label.session import Labeling
 from halfsmile.label.state import Kind
