@@ -498,6 +498,8 @@ def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_pat
     with serving(labels) as url:
         page.goto(url)
         page.wait_for_selector("text=10 of 500 pictures")
+        labels.project = {"preparing": {"done": 0, "total": 0}, "faces": 0, "classes": []}
+        page.wait_for_selector("p >> text=/^Labeling begins when all are done/")
         labels.project = {"faces": 0}
         page.wait_for_selector("text=No face was found in what was given.")
         labels.project = {"classes": []}

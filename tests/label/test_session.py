@@ -375,6 +375,24 @@ def test_where_the_disk_was_full_faces_are_looked_at_again(
     assert labeling.problems() == []
 
 
+def test_a_training_asked_for_too_early_waits_for_the_faces(opened: Opened, drawn: Drawn) -> None:
+    go = threading.Event()
+
+    class Late(Pixels):
+        def __init__(self) -> None:
+            assert go.wait(20)
+
+    labeling = opened(extractor=Late, trains=False)
+    click(labeling, drawn[1], 20)
+    labeling.learning.train()
+    with pytest.raises(ValueError, match="are being looked at first"):
+        labeling.learning.train("finetune")
+    go.set()
+    assert labeling.learning.wait()
+    assert labeling.learning.learned is not None
+    assert labeling.learning.learned.answers == 20
+
+
 def test_a_file_in_the_place_of_the_folder(opened: Opened, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ValueError, match=r"notes\.txt is a file; the answers need a folder"):

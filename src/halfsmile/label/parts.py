@@ -153,6 +153,11 @@ class Parts:
         return self._learning
 
     @property
+    def classes(self) -> list[str]:
+        """Their names; while faces are being prepared those that were asked for."""
+        return self.state.classes or list(self._classes or ())
+
+    @property
     def rule(self) -> str:
         """What picks the faces."""
         return self.state.rule or DEFAULT

@@ -218,12 +218,13 @@ class Labeling(Parts):
         Raises:
             ValueError: If not exactly one is asked for, a name is empty or there already, or a class is
                 unknown.
+            NotReadyError: While faces are being prepared.
         """
         with self.guard:
+            learning = self.learning
             change = checked_change(self.state.classes, add=add, rename=rename, merge=merge)
             self._record([{"event": "class", **change}])
-            if self._learning is not None:
-                self.learning.classes_changed()
+            learning.classes_changed()
 
     def change_rule(self, rule: str) -> None:
         """Let another rule pick the faces from now on.

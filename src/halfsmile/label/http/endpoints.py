@@ -37,7 +37,7 @@ def project_of(labeling: Labeling, annotator: str = "me") -> dict[str, Any]:
         return {
             "classes": [
                 {"name": name, "key": str(number) if number < 10 else None}
-                for number, name in enumerate(state.classes, 1)
+                for number, name in enumerate(labeling.classes, 1)
             ],
             "faces": total,
             "answered": state.answered,

@@ -120,7 +120,7 @@ class Knowledge:
             TooFewLabelsError: If there are none yet.
         """
         if self.features is None:
-            raise TooFewLabelsError("The faces are being looked at; train when the first thousand are done.")
+            raise TooFewLabelsError("The faces are being looked at first; ask again when some are.")
         return self.features
 
     def doubts(self) -> dict[int, tuple[str, float]]:
