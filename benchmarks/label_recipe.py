@@ -8,7 +8,7 @@ Stage II of ``halfsmile train ssfer --init face`` learns from the first 1,200, 1
 session, those that are kept apart to measure left out, and is tested on the other splits of the data set,
 which choose nothing. The labels that a rule needs for an accuracy are those at which a straight line over
 the logarithm of their number, through the points of all seeds, has it. A run that was stopped goes on, one
-that is finished is passed over.
+that is finished is passed over, and what earlier calls measured (``--at``) is shown along.
 """
 
 from __future__ import annotations
@@ -110,9 +110,21 @@ def line(points: Sequence[Point], score: str = "accuracy") -> tuple[float, float
 
 
 def needed(points: Sequence[Point], accuracy: float = TARGET) -> float:
-    """Answers at which the line through the points has an accuracy; infinity where it does not rise."""
+    """Answers at which the line through the points has an accuracy; infinity where it does not rise.
+
+    NaN where there are not two numbers of answers to draw a line through.
+    """
+    if len({point["answers"] for point in points}) < 2:
+        return float("nan")
     slope, height = line(points)
     return float(np.exp((accuracy - height) / slope)) if slope > 0 else float("inf")
+
+
+def finished(out: Path, rules: Sequence[str], seeds: Sequence[int]) -> list[Point]:
+    """The points of this and earlier calls, by rule, in the order of the rules."""
+    points = [read_json(path) for path in out.glob("*/point.json")]
+    kept = [point for point in points if point["rule"] in rules and point["seed"] in seeds]
+    return sorted(kept, key=lambda point: (rules.index(point["rule"]), point["seed"], point["answers"]))
 
 
 def tell(points: Sequence[Point]) -> str:
@@ -135,8 +147,7 @@ def tell(points: Sequence[Point]) -> str:
     rows = []
     for rule, found in by_rule.items():
         own = [[point for point in found if point["seed"] == seed] for seed in seeds]
-        counts = [needed(part) if len(part) > 1 else float("nan") for part in own]
-        rows.append([f"`{rule}`", f"{needed(found):,.0f}", *(f"{count:,.0f}" for count in counts)])
+        rows.append([f"`{rule}`", *(f"{needed(part):,.0f}" for part in (found, *own))])
     parts.append(markdown_table([f"{TARGET:.0%} needs", "all", *(f"seed {seed}" for seed in seeds)], rows))
     return "\n\n".join(parts)
 
@@ -153,10 +164,11 @@ def draw(points: Sequence[Point], path: Path) -> None:
     for point in points:
         by_rule[point["rule"]].append(point)
     figure, axes = plt.subplots(figsize=(7, 4.2))
-    ends = np.array([min(p["answers"] for p in points), max(p["answers"] for p in points)], float)
     colors = {"diverse": "#b3371f", "random": "#333333"}
     for rule, found in by_rule.items():
-        slope, height = line(found)
+        counts = {point["answers"] for point in found}
+        ends = np.array([min(counts), max(counts)], float)
+        slope, height = line(found) if len(counts) > 1 else (0.0, float("nan"))
         (drawn,) = axes.plot(
             ends,
             100 * (height + slope * np.log(ends)),
@@ -210,7 +222,6 @@ def main(
     console = make_console()
     manifest = read_any(data).split("valid", "test")
     test = manifest.take([row for row, label in enumerate(manifest.column("label")) if label is not None])
-    points: list[Point] = []
     for answers, seed, rule in itertools.product(at, seeds, rules):
         folder = out / f"{rule}-{seed}-{answers}"
         path = folder / "point.json"
@@ -219,8 +230,8 @@ def main(
             session = curves / f"labels-{rule}-{seed}"
             found = learn(session, answers, test, folder, seed=seed, threads=threads)
             write_json(path, {"rule": rule, "seed": seed, **found})
-        points.append(read_json(path))
-        console.print(f"{folder.name}: {100 * points[-1]['accuracy']:.2f} %")
+        console.print(f"{folder.name}: {100 * read_json(path)['accuracy']:.2f} %")
+    points = finished(out, rules, seeds)
     table = tell(points)
     (out / "recipes.md").write_text(table + "\n", encoding="utf-8")
     console.print(table, soft_wrap=True)

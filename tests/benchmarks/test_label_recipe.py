@@ -91,6 +91,7 @@ def test_the_line_over_the_logarithm_says_what_is_needed() -> None:
     assert line(rising)[0] == pytest.approx(0.02 / np.log(2))
     assert needed(rising, 0.73) == pytest.approx(100 * 2**1.5)
     assert needed(points("random", 0.7, 0.6), 0.75) == float("inf")
+    assert np.isnan(needed(points("random", 0.7), 0.75))
     table = tell([*rising, *points("diverse", 0.71, 0.73, 0.75)])
     assert "| `random`, seed 0 | 70.0 / 50.0 | 72.0 / 50.0 | 74.0 / 50.0 |" in table
     assert "| `diverse` | 400 | 400 |" in table
@@ -119,4 +120,6 @@ def test_what_is_finished_is_passed_over(data: Path, tmp_path: Path, monkeypatch
         ("labels-diverse-0", 20),
     ]
     assert (tmp_path / "plot.svg").stat().st_size > 1000
+    main(data, tmp_path, tmp_path / "out", rules=("diverse",), seeds=(0,), at=(10,))
+    assert len(learned) == 5  # and what earlier calls measured is told along
     assert "10.0 / 50.0 | 20.0 / 50.0" in (tmp_path / "out" / "recipes.md").read_text(encoding="utf-8")
