@@ -5,8 +5,10 @@
 
 The pool is the training split without its labels; the annotator answers with them. After each training the
 newest head is measured on the other splits, which nothing else sees. Labels are counted as a person would:
-all answers, those that are kept apart to measure included. ``--direct`` lets the rules pick without server
-and session, all answers teach, and the head's penalty is fixed: a tenth of the time, to compare many rules.
+all answers, those kept apart to measure included. ``--recipe-at 600`` trains Stage II after so many answers,
+as the button of the page does, and the rule picks by its network from there on. ``--direct`` lets the
+rules pick without server and session, all answers teach, and the head's penalty is fixed: a tenth of the
+time, to compare many rules.
 Each rule and seed is written when it is finished, and passed over by the next call; features of the pool are
 computed once.
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +37,9 @@ from halfsmile.label.learn.learning import CANDIDATES, CROSSED_AGAIN
 from halfsmile.label.learn.reduction import Reduction
 from halfsmile.label.session import Labeling
 from halfsmile.taxonomy import FERPLUS
+from halfsmile.utils.console import make_console
 from halfsmile.utils.files import atomic_write, read_json, write_json
+from halfsmile.utils.markdown import markdown_table
 
 Halves = npt.NDArray[np.float16]
 TARGETS = (0.6, 0.65, 0.68, 0.7, 0.72, 0.75)
@@ -77,12 +82,22 @@ def read_test(manifest: Manifest, cache: Path) -> Test:
 
 
 def click(
-    pool: Path, truth: list[str | None], folder: Path, rule: str, seed: int, most: int, test: Test
+    pool: Path,
+    truth: list[str | None],
+    folder: Path,
+    rule: str,
+    seed: int,
+    most: int,
+    test: Test,
+    recipe_at: Sequence[int] = (),
 ) -> Any:
-    """One session from nothing to ``most`` labels: answers, accuracy on the test faces, that on the page."""
+    """One session from nothing to ``most`` labels: answers, accuracy on the test faces, that on the page.
+
+    The accuracy ends with the first recipe, whose network has no features of the test faces.
+    """
     from fastapi.testclient import TestClient
 
-    from halfsmile.label.app import create_app
+    from halfsmile.label.http.app import create_app
 
     points = []
     begin = time.monotonic()
@@ -99,8 +114,11 @@ def click(
             said = client.post("/v1/answers", json={"answers": [answer]})
             answered = said.raise_for_status().json()["answered"]
             labeling.learning.wait(600)
+            if answered in recipe_at:
+                train_recipe(client)
             learned = labeling.learning.learned
-            if learned is not None and learned.number > number:
+            is_first = not recipe_at or answered < min(recipe_at)
+            if learned is not None and learned.number > number and is_first:
                 number = learned.number
                 found = test.scores(learned.head)
                 own = client.get("/v1/project").json()["model"]
@@ -125,6 +143,15 @@ def click(
         "stop": stops,
         "minutes": minutes,
     }
+
+
+def train_recipe(client: Any) -> None:
+    """Train Stage II beside the session, and wait until its network has looked at all faces."""
+    client.post("/v1/train", json={"what": "finetune"}).raise_for_status()
+    while client.get("/v1/training").json()["recipe"] is not None:
+        time.sleep(1)
+    if error := client.get("/v1/training").json()["recipe_last"]["error"]:
+        raise SystemExit(error)
 
 
 def pick(pool: Halves, truth: npt.NDArray[np.int64], rule: str, seed: int, most: int, test: Test) -> Any:
@@ -185,15 +212,14 @@ def needed(curve: Any, accuracy: float) -> float:
     return float(grid[reached[0]]) if len(reached) else float("inf")
 
 
-def tell(curves: list[Any]) -> None:
-    """Print accuracy and balanced accuracy by number of labels, and labels by accuracy."""
+def tell(curves: list[Any]) -> str:
+    """Tables of accuracy and mean recall by number of labels, and of labels by accuracy."""
     by_rule = defaultdict(list)
     for curve in curves:
         by_rule[curve["rule"]].append(curve)
     most = min(curve["points"][-1]["answers"] for curve in curves)
     steps = [n for n in (100, 200, 400, 700, 1000, 1400, 2000, 2800) if n <= most]
-    print("| rule | " + " | ".join(f"{n:,}" for n in steps) + " |")
-    print("|---|" + "---|" * len(steps))
+    scores, counts = [], []
     for rule, found in by_rule.items():
         cells = [
             " / ".join(
@@ -202,15 +228,14 @@ def tell(curves: list[Any]) -> None:
             )
             for n in steps
         ]
-        print(f"| `{rule}` | " + " | ".join(cells) + " |")
-    print("\n| rule | " + " | ".join(f"{100 * target:.0f} %" for target in TARGETS) + " |")
-    print("|---|" + "---|" * len(TARGETS))
-    for rule, found in by_rule.items():
+        scores.append([f"`{rule}`", *cells])
         cells = []
         for target in TARGETS:
-            counts = [needed(curve, target) for curve in found]
-            cells.append("not reached" if np.isinf(counts).any() else f"{np.mean(counts):,.0f}")
-        print(f"| `{rule}` | " + " | ".join(cells) + " |")
+            reached = [needed(curve, target) for curve in found]
+            cells.append("not reached" if np.isinf(reached).any() else f"{np.mean(reached):,.0f}")
+        counts.append([f"`{rule}`", *cells])
+    first = markdown_table(["rule", *(f"{n:,}" for n in steps)], scores)
+    return f"{first}\n\n{markdown_table(['rule', *(f'{target:.0%}' for target in TARGETS)], counts)}"
 
 
 def draw(curves: list[Any], path: Path) -> None:
@@ -266,6 +291,7 @@ def main(
     most: int = 2800,
     plot: Path | None = None,
     direct: bool = False,
+    recipe_at: tuple[int, ...] = (),
     keep: bool = False,
 ) -> None:
     """Measure rules on a labeled data set with a training split.
@@ -278,8 +304,10 @@ def main(
         most: Labels of a session.
         plot: Where to draw the curves, an SVG file.
         direct: The rules alone; features must be there from a session.
+        recipe_at: Numbers of answers at which Stage II is trained; such rules are called ``RULE+recipe``.
         keep: Leave the folders of the answers, ``labels-RULE-SEED``, for ``halfsmile train --data``.
     """
+    console = make_console()
     manifest = read_any(data)
     pool = manifest.split("train")
     truth = pool.column("label")
@@ -295,26 +323,28 @@ def main(
     curves = []
     for seed in seeds:
         for rule in rules:
-            path = out / f"{'direct-' if direct else ''}{rule}-{seed}.json"
+            name = f"{'direct-' if direct else ''}{rule}{'+recipe' if recipe_at else ''}"
+            path = out / f"{name}-{seed}.json"
             if not path.is_file() and direct:
                 write_json(path, pick(reduced[kept], classes[kept], rule, seed, most, test))
             elif not path.is_file():
-                folder = out / f"labels-{rule}-{seed}"
+                folder = out / f"labels-{name}-{seed}"
                 shutil.rmtree(folder, ignore_errors=True)
                 if (out / "features").is_dir():
                     shutil.copytree(out / "features", folder / "features")
-                write_json(path, click(out / "pool.parquet", truth, folder, rule, seed, most, test))
+                found = click(out / "pool.parquet", truth, folder, rule, seed, most, test, recipe_at)
+                write_json(path, {**found, "rule": name})
                 if not (out / "features").is_dir():
                     shutil.copytree(folder / "features", out / "features")
                 if not keep:
                     shutil.rmtree(folder)
             curves.append(read_json(path))
             last = curves[-1]["points"][-1]
-            told = f"{rule}, seed {seed}: {100 * last['accuracy']:.1f} % after {last['answers']:,} labels"
+            told = f"{name}, seed {seed}: {100 * last['accuracy']:.1f} % after {last['answers']:,} labels"
             if not direct:
                 told += f", on the page {100 * last['on_page']:.1f} of {last['tested']}"
-            print(f"{told}, {curves[-1]['minutes']:.1f} minutes", flush=True)
-    tell(curves)
+            console.print(f"{told}, {curves[-1]['minutes']:.1f} minutes", soft_wrap=True)
+    console.print(tell(curves), soft_wrap=True)
     if plot is not None:
         draw(curves, plot)
 

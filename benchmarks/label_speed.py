@@ -6,7 +6,7 @@ The store is made once: generated faces, each many times with another turn, size
 are near copies. Pixels are the features, since those of the face network take minutes that say nothing about
 the page. The server is a process of its own, asked over a socket as the page asks it: the next faces, their
 pictures, answers one by one, the state every two seconds; then lists, page after page, as somebody scrolls.
-With ``--browser`` headless Chromium opens the page as well. Prints times, and the memory of the server.
+With ``--browser`` headless Chromium opens the page as well. Shows times, and the memory of the server.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import tyro
+from rich.console import Console
+from rich.table import Table
 
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.read import is_store
@@ -35,6 +37,7 @@ from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.data.synthetic import generate
 from halfsmile.label.session import Labeling
 from halfsmile.taxonomy import FERPLUS
+from halfsmile.utils.console import make_console
 from halfsmile.utils.progress import Progress
 
 SIDE = 48
@@ -100,7 +103,7 @@ def serve(store: Path, out: Path) -> None:
     """The server's process; prints its address, and what it waited for."""
     import uvicorn
 
-    from halfsmile.label.app import LIMITS, create_app
+    from halfsmile.label.http.app import LIMITS, create_app
     from halfsmile.serve.run import PatientProtocol, address_of, listen
 
     listener = listen("127.0.0.1", 0)
@@ -164,32 +167,48 @@ class Client:
         pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()
         return (int(pages[1]) - int(pages[2])) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    def tell(self) -> None:
-        """Print the times."""
+    def table(self) -> Table:
+        """The times of each kind of request, in ms."""
+        table = Table("request", "number", "computed", "went by", "99 % below", "longest", title="ms, median")
+        for column in table.columns[1:]:
+            column.justify = "right"
         for kind, values in self.times.items():
             went, computed = np.array(values).T
             middle, high, worst = np.percentile(went, [50, 99, 100])
-            print(
-                f"  {kind}: {len(values):,}, median {middle:.1f} ms, 99 % below {high:.0f} ms, longest "
-                f"{worst:.0f} ms; computed: median {np.median(computed):.1f} ms"
+            table.add_row(
+                kind,
+                f"{len(values):,}",
+                f"{np.median(computed):.1f}",
+                f"{middle:.1f}",
+                f"{high:.0f}",
+                f"{worst:.0f}",
             )
+        return table
 
 
-def wait_for_features(client: Client, file: Path, until: float) -> None:
-    """Wait until all faces were looked at and near copies are known, and say how far that is."""
-    told = -10.0
-    while not file.is_file():
-        found = client.ask("waiting", "/v1/project")["features"]
-        if time.monotonic() - told > 10:
-            words = f"looked at {found['done']:,} of {found['total']:,}" if found else "looking for copies"
-            print(f"  {words}", flush=True)
-            told = time.monotonic()
-        if time.monotonic() > until:
-            raise SystemExit("The features took too long.")
-        time.sleep(1)
+def wait_for_features(client: Client, file: Path, faces: int, until: float) -> float:
+    """Wait until all faces were looked at and near copies are known.
+
+    Returns:
+        The most memory that the server had, in MB, looked at ten times a second.
+    """
+    most, asked = 0.0, -1.0
+    with Progress("looking at faces", total=faces, active=True) as shown:
+        done = 0
+        while not file.is_file():
+            most = max(most, client.memory())
+            if time.monotonic() - asked > 1:
+                found = client.ask("waiting", "/v1/project")["features"]
+                now = found["done"] if found else faces  # from there on copies are sought
+                shown.advance(now - done)
+                done, asked = now, time.monotonic()
+            if time.monotonic() > until:
+                raise SystemExit("The features took too long.")
+            time.sleep(0.1)
+    return most
 
 
-def answer(client: Client, truth: list[str | None], count: int, until: float) -> None:
+def answer(client: Client, truth: list[str | None], count: int, until: float, console: Console) -> None:
     """Answer so many faces as the page does: the next eight ahead, one picture and one answer at a time."""
     given, polled, waiting = 0, 0.0, list[Any]()
     while given < count and time.monotonic() < until:
@@ -204,9 +223,9 @@ def answer(client: Client, truth: list[str | None], count: int, until: float) ->
             client.ask("state", "/v1/project")
             polled = time.monotonic()
         if given in TOLD or given == count:
-            print(f"  {given:,} answers: {client.memory():.0f} MB", flush=True)
+            console.print(f"{given:,} answers: {client.memory():.0f} MB")
     if given < count:
-        print(f"  Time is up after {given:,} answers: {client.memory():.0f} MB")
+        console.print(f"Time is up after {given:,} answers: {client.memory():.0f} MB")
 
 
 def scroll(client: Client, faces: int) -> None:
@@ -225,7 +244,7 @@ def scroll(client: Client, faces: int) -> None:
         client.ask(kind, path)
 
 
-def browse(address: str, faces: int) -> None:
+def browse(address: str, faces: int, console: Console) -> None:
     """Open the page in Chromium: the first face, then a list to its end."""
     from tests.browser import chromium
 
@@ -237,7 +256,7 @@ def browse(address: str, faces: int) -> None:
             act()
             while not page.evaluate(shown):
                 page.wait_for_timeout(5)
-            print(f"  {what}: {1000 * (time.monotonic() - begin):.0f} ms", flush=True)
+            console.print(f"{what}: {1000 * (time.monotonic() - begin):.0f} ms")
 
         face = "document.querySelector('#stage img') !== null"
         timed("page to the first face", lambda: page.goto(address), face)
@@ -292,6 +311,7 @@ def measure(
     truth = read(store).column("label")
     command = [sys.executable, __file__, "--serves", "--faces", str(faces), "--folder", str(root)]
     until, ready = time.monotonic() + 3600, out / "features" / "features.npy"
+    console = make_console()
     for is_first in (True, False):
         begin = time.monotonic()
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -302,22 +322,24 @@ def measure(
                 client.ask(f"next {AHEAD} faces", f"/v1/next?count={AHEAD}")
                 if is_first and not ready.is_file():
                     looked = time.monotonic()
-                    wait_for_features(client, ready, until)
-                    print(f"features: {time.monotonic() - looked:.0f} s; begun again:")
+                    most = wait_for_features(client, ready, faces, until)
+                    console.print(
+                        f"features and near copies: {time.monotonic() - looked:.0f} s, computed "
+                        f"{client.computed() / 1000:.0f} s, {most:.0f} MB at most; begun again"
+                    )
                     continue
-                print(
-                    f"start of the process to the first faces {time.monotonic() - begin:.1f} s, of which "
-                    f"opening the session {float(opened):.2f} s; computed: {client.computed() / 1000:.1f} s"
+                console.print(
+                    f"start of the process to the first faces: {time.monotonic() - begin:.1f} s, of which "
+                    f"opening the session {float(opened):.2f} s; computed {client.computed() / 1000:.1f} s"
                 )
                 if browser:
-                    browse(address, faces)
+                    browse(address, faces, console)
                     client = Client(address, process.pid)  # the old connection has been idle for too long
-                print(f"{answers:,} answers")
-                answer(client, truth, answers, time.monotonic() + seconds)
+                answer(client, truth, answers, time.monotonic() + seconds, console)
                 scroll(client, faces)
-                client.tell()
+                console.print(client.table())
                 model = client.ask("state", "/v1/project")["model"] or {"number": 0}
-                print(f"  {model['number']} trainings; {client.memory():.0f} MB at the end")
+                console.print(f"{model['number']} trainings; {client.memory():.0f} MB at the end")
                 return
             finally:
                 process.terminate()

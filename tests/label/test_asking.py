@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from halfsmile.label.asking import LEASE_SECONDS, Asking
+from halfsmile.label.asking import HELD_SECONDS, LEASE_SECONDS, Asking
 
 
 class Clock:
@@ -38,6 +38,21 @@ def test_two_people_never_hold_one_face() -> None:
     assert not set(first) & set(second)
     clock.now = LEASE_SECONDS + 1
     assert {row for row, _ in asking.next("b", 40)} == set(range(40))
+
+
+def test_who_asks_again_and_again_gets_the_last_faces_once_more() -> None:
+    clock = Clock()
+    asking = Asking(10, clock=clock)
+    rows = [row for row, _ in asking.next("a", 8)]
+    asking.mark(rows[0], is_answered=True)
+    assert len(asking.next("a", 8)) == 2  # nothing is handed out twice while others are left
+    clock.now = HELD_SECONDS
+    assert asking.next("b", 8) == []
+    again = [row for row, _ in asking.next("a", 20)]
+    assert len(again) == 9
+    assert set(again) == set(range(10)) - {rows[0]}
+    assert asking.next("a", 20) == []
+    assert [row for row in again if asking.is_random(row)] == [row for row in again if row in asking.reserve]
 
 
 def test_the_share_is_kept_apart_from_the_beginning_on() -> None:

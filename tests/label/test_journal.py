@@ -95,6 +95,20 @@ def test_one_process_writes(tmp_path: Path) -> None:
     Journal(tmp_path).close()
 
 
+def test_a_folder_that_can_not_be_written_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("lock", "open"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"halfsmile.label.journal.{name}", read_only, raising=False)
+            with pytest.raises(ValueError, match=r"can't be kept in .* \(Read-only file system\): let this"):
+                Journal(tmp_path)
+    Journal(tmp_path).close()  # the lock was given back
+
+
 def test_a_clock_that_jumps_back_changes_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from datetime import UTC, datetime
 

@@ -22,7 +22,8 @@ from tests.label.stand_in import Labels, running, serving
 from halfsmile.data.preprocess import Image
 from halfsmile.data.synthetic import generate
 from halfsmile.data.synthetic.folders import encode_png
-from halfsmile.label.app import create_app
+from halfsmile.label.http.app import create_app
+from halfsmile.label.learn.acquisition import DEFAULT, RULES
 from halfsmile.label.session import Labeling
 from halfsmile.taxonomy import FERPLUS
 
@@ -175,6 +176,32 @@ def test_a_session_with_the_server_itself(page: Page, tmp_path: Path) -> None:
         again = page.evaluate("fetch('v1/project').then((answer) => answer.json())")
         assert (again["answered"], again["per_class"]) == (said["answered"], said["per_class"])
         assert again["per_class"] == {name: again["per_class"][name] for name in names}
+
+
+def test_every_rule_is_chosen_on_the_page_and_says_what_it_does(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    for i, image in enumerate(generate(12, size=24, seed=3, people=12).images):
+        (tmp_path / "faces" / f"{i:02d}.png").write_bytes(encode_png(image))
+    labeling = Labeling.open(tmp_path / "faces", out=tmp_path / "labels", aligned=True, extractor=None)
+    with running(create_app(labeling)) as url:
+        start(page, url, "#project")
+        field = page.get_by_label("What picks the faces to ask, for everybody")
+        said = field.locator("option").all_inner_texts()
+        assert [text.partition(":")[0] for text in said] == list(RULES)
+        assert all(text.partition(": ")[2] for text in said)
+        assert field.input_value() == DEFAULT
+        for rule in [*RULES][::-1]:
+            field.select_option(rule)
+            for _ in range(200):
+                if labeling.rule == rule:
+                    break
+                page.wait_for_timeout(25)
+            assert labeling.rule == rule
+            page.click("nav a[href='#label']")
+            holds(page, READY)
+            page.click("nav a[href='#project']")
+            assert field.input_value() == rule
+        page.goto("about:blank")
 
 
 def test_no_key_is_lost_at_twice_the_pace(labels: Labels, page: Page) -> None:
@@ -498,6 +525,8 @@ def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_pat
     with serving(labels) as url:
         page.goto(url)
         page.wait_for_selector("text=10 of 500 pictures")
+        labels.project = {"preparing": {"done": 0, "total": 0}, "faces": 0, "classes": []}
+        page.wait_for_selector("p >> text=/^Labeling begins when all are done/")
         labels.project = {"faces": 0}
         page.wait_for_selector("text=No face was found in what was given.")
         labels.project = {"classes": []}

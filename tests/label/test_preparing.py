@@ -8,16 +8,22 @@ import cv2
 import numpy as np
 import pytest
 
+from halfsmile.label.parts import NotReadyError
 from halfsmile.label.preparing import Preparing
-from halfsmile.label.session import Labeling, NotReadyError
+from halfsmile.label.session import Labeling
 
 
 def test_pictures_without_a_face_are_told_and_nothing_is_asked(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for i in range(3):
         cv2.imwrite(str(tmp_path / "photos" / f"{i}.png"), np.full((80, 80, 3), 60 * i, np.uint8))
-    with Labeling.open(tmp_path / "photos", out=tmp_path / "out", extractor=None) as labeling:
+    out = tmp_path / "out"
+    with Labeling.open(tmp_path / "photos", out=out, classes="calm,glad", extractor=None) as labeling:
         assert not labeling.is_ready
+        assert labeling.classes == ["calm", "glad"]
+        with pytest.raises(NotReadyError, match="still being prepared"):
+            labeling.change_classes(add="bored")
+        assert labeling.journal.path.read_bytes() == b""  # the session begins with the faces
         with pytest.raises(NotReadyError, match="still being prepared"):
             _ = labeling.pool
         assert labeling.preparing is not None

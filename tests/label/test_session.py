@@ -20,7 +20,8 @@ from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.label.journal import read_events
 from halfsmile.label.learn.head import fit_head
 from halfsmile.label.names import AnswerError
-from halfsmile.label.session import Labeling, UnknownFaceError
+from halfsmile.label.parts import UnknownFaceError
+from halfsmile.label.session import Labeling
 from halfsmile.label.state import UnknownClassError
 
 Drawn = tuple[Path, list[str]]
@@ -372,6 +373,24 @@ def test_where_the_disk_was_full_faces_are_looked_at_again(
     assert labeling.learning.wait()
     assert len(tries) == 3
     assert labeling.problems() == []
+
+
+def test_a_training_asked_for_too_early_waits_for_the_faces(opened: Opened, drawn: Drawn) -> None:
+    go = threading.Event()
+
+    class Late(Pixels):
+        def __init__(self) -> None:
+            assert go.wait(20)
+
+    labeling = opened(extractor=Late, trains=False)
+    click(labeling, drawn[1], 20)
+    labeling.learning.train()
+    with pytest.raises(ValueError, match="are being looked at first"):
+        labeling.learning.train("finetune")
+    go.set()
+    assert labeling.learning.wait()
+    assert labeling.learning.learned is not None
+    assert labeling.learning.learned.answers == 20
 
 
 def test_a_file_in_the_place_of_the_folder(opened: Opened, tmp_path: Path) -> None:

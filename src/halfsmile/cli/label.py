@@ -74,7 +74,7 @@ class Label:
     def run(self) -> None:
         """Listen until stopped."""
         require_paths(labels=self.labels)
-        from halfsmile.label.run import label
+        from halfsmile.label.http.run import label
 
         label(
             self.faces,

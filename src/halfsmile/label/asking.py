@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 LEASE_SECONDS = 120.0
+HELD_SECONDS = 3.0
+"""After so long somebody who asks for more is taken to have lost what is leased to them."""
 SHARE = 0.15
 """Share of the questions that is kept apart to measure."""
 _MOST = 0.5
@@ -153,11 +155,20 @@ class Asking:
                     ((row, "you skipped it before") for row in sorted(mine) if self._is_free(row)), None
                 )
             if picked is None:
+                picked = self._held(annotator, now)
+            if picked is None:
                 break
             self.lease(picked[0], annotator)
             mine.discard(picked[0])
             found.append(picked)
         return found
+
+    def _held(self, annotator: str, now: float) -> tuple[int, str] | None:
+        """Where nothing else is left, a face that this person has had for a while and did not answer."""
+        for row, (who, until) in self._leases.items():
+            if who == annotator and until - now <= LEASE_SECONDS - HELD_SECONDS and not self._is_closed(row):
+                return row, "you were asked before"
+        return None
 
     def _pick(self, skipped: set[int]) -> tuple[int, str] | None:
         to_measure = self._asked[1] < self.share * (sum(self._asked) + 1)

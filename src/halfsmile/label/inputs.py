@@ -18,7 +18,7 @@ from halfsmile.label.state import KINDS
 from halfsmile.taxonomy import FERPLUS, from_labels
 
 if TYPE_CHECKING:
-    from halfsmile.label.session import Labeling
+    from halfsmile.label.parts import Parts
 
 FACES_NAME = "faces"
 """Store of the faces that were cut out for labeling, below the folder of the answers."""
@@ -60,7 +60,7 @@ def first_classes(pool: Pool) -> Sequence[str]:
     return (pool.manifest.taxonomy or FERPLUS).labels
 
 
-def import_answers(labeling: Labeling, path: Path) -> int:
+def import_answers(labeling: Parts, path: Path) -> int:
     """Take labels that exist: of a file, or of the faces' own data where the path is theirs.
 
     The annotator is called like the file. What was imported before is not taken twice.
@@ -114,7 +114,7 @@ def _own_labels(pool: Pool, path: Path) -> Manifest:
     return pool.manifest
 
 
-def checked_answer(labeling: Labeling, annotator: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def checked_answer(labeling: Parts, annotator: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The event of an answer from outside.
 
     Raises:
@@ -147,7 +147,7 @@ def checked_answer(labeling: Labeling, annotator: str, given: Mapping[str, Any])
     return event | ({"token": token} if token else {})
 
 
-def _checked_votes(labeling: Labeling, votes: Mapping[str, Any]) -> dict[str, float]:
+def _checked_votes(labeling: Parts, votes: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, weight in votes.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= _MOST_VOTES:

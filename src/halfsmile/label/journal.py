@@ -36,28 +36,33 @@ class Journal:
         folder: Made if missing.
 
     Raises:
-        ValueError: If the folder is a file, another process is writing it, or a line before the last is
-            damaged.
-        OSError: If the folder can't be written.
+        ValueError: If the folder is a file or can't be written, another process is writing it, or a line
+            before the last is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
         folder = Path(folder)
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file; the answers need a folder: give another --out.")
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / JOURNAL_NAME
         self._lock_path = folder / _LOCK_NAME
-        self._owner = lock(self._lock_path, f"the labels in {folder}")
         self._guard = threading.Lock()
         try:
-            self._next, self._end = self._check()
-            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
-            if self.path.stat().st_size > self._end:
-                self._file.truncate(self._end)
-        except BaseException:
-            unlock(self._owner, self._lock_path)
-            raise
+            folder.mkdir(parents=True, exist_ok=True)
+            self._owner = lock(self._lock_path, f"the labels in {folder}")
+            try:
+                self._next, self._end = self._check()
+                self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115
+                if self.path.stat().st_size > self._end:
+                    self._file.truncate(self._end)
+            except BaseException:
+                unlock(self._owner, self._lock_path)
+                raise
+        except OSError as error:
+            raise ValueError(
+                f"The answers can't be kept in {folder} ({error.strerror}): let this program write there, or "
+                "give another --out."
+            ) from error
 
     def append(self, events: Sequence[Mapping[str, Any]]) -> list[Event]:
         """Write events, all or none, and return when they are on the disk.

@@ -17,14 +17,14 @@ from halfsmile.taxonomy import from_labels
 from halfsmile.utils.files import write_json
 
 if TYPE_CHECKING:
-    from halfsmile.label.session import Labeling
+    from halfsmile.label.parts import Parts
 
 TABLE_NAME = "labels.csv"
 LIST_NAME = LABELED[1]
 FORMATS = ("csv", "folders", "label-studio")
 
 
-def labeled_manifest(labeling: Labeling) -> Manifest:
+def labeled_manifest(labeling: Parts) -> Manifest:
     """The faces that have a label, in the order of the pool.
 
     Split ``test`` for those of the random share, ``train`` for the others; none for a copy of a test face,
@@ -83,7 +83,7 @@ def with_taught_classes(manifest: Manifest) -> Manifest:
     return Manifest(table, manifest.root, from_labels(names))
 
 
-def write_table(labeling: Labeling) -> Path:
+def write_table(labeling: Parts) -> Path:
     """Write ``labels.csv`` beside the journal, its pictures named relative to it, and ``labels.parquet``.
 
     The latter is what ``halfsmile train … --data`` reads of the folder.
@@ -95,7 +95,7 @@ def write_table(labeling: Labeling) -> Path:
     return path
 
 
-def export(labeling: Labeling, form: str) -> tuple[Path, str]:
+def export(labeling: Parts, form: str) -> tuple[Path, str]:
     """A file to take away, in a temporary place that the caller removes, and its media type.
 
     Args:
@@ -140,7 +140,7 @@ def export(labeling: Labeling, form: str) -> tuple[Path, str]:
     return path, "application/zip"
 
 
-def _label_studio(labeling: Labeling, manifest: Manifest, out: Path) -> None:
+def _label_studio(labeling: Parts, manifest: Manifest, out: Path) -> None:
     """``images``, ``config.xml``, and ``tasks.json`` with everybody's answers as annotations."""
     from halfsmile.data.exchange.formats import write_pictures
 
@@ -161,7 +161,7 @@ def _label_studio(labeling: Labeling, manifest: Manifest, out: Path) -> None:
     (out / "config.xml").write_text(labeling_config(from_labels(labeling.state.classes)), encoding="utf-8")
 
 
-def _annotations(labeling: Labeling, row: int) -> list[dict[str, Any]]:
+def _annotations(labeling: Parts, row: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name, answer in labeling.state.by_face.get(row, {}).items():
         if not answer.votes:

@@ -41,7 +41,8 @@ def test_few_tested_faces_allow_no_advice() -> None:
     few = points((350, 0.8), (700, 0.8), (1400, 0.8), (2800, 0.8), tested=20)
     assert expected_gain(few) is None
     assert "20 faces measure the accuracy so far, 40 are needed" in stop_advice(few, left=9)["reason"]
-    assert not stop_advice([], left=9)["advised"]
+    assert "there is no model yet" in stop_advice([], left=9)["reason"]
+    assert "too few models to compare" in stop_advice(points((100, 0.8), tested=60), left=9)["reason"]
 
 
 def test_flat_at_few_labels_is_no_reason_to_stop() -> None:

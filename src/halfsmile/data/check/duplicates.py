@@ -30,6 +30,8 @@ MIN_CORRELATION = 0.96
 _STRICTNESS = ("train", "valid", "test")
 _SMALL = 16
 _CHUNK = 256
+_PAIRS = 2**12
+"""Pairs of thumbnails that are compared in one go."""
 
 Group = tuple[int, ...]
 
@@ -203,7 +205,7 @@ def _near(signatures: Signatures, firsts: Rows, max_distance: int, min_correlati
     pairs = firsts[np.concatenate([first_of[apart], equal[equal[:, 0] != equal[:, 1]]])]
     close = [
         correlation(signatures.thumbnails[part[:, 0]], signatures.thumbnails[part[:, 1]]) >= min_correlation
-        for part in np.array_split(pairs, max(1, len(pairs) // 2**16))
+        for part in np.array_split(pairs, max(1, len(pairs) // _PAIRS))
     ]
     return np.asarray(pairs[np.concatenate(close)], np.int64)
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 _AGREEING = 3
-_BLOCK = 2**22
+_BLOCK = 2**18
+"""Pairs that are looked at in one go."""
 
 Rows = npt.NDArray[np.int64]
 

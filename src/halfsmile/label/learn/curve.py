@@ -108,11 +108,12 @@ def stop_advice(points: Sequence[Point], *, left: int) -> dict[str, Any]:
     gain = expected_gain(points)
     if gain is None:
         tested = len(points[-1].right) if points else 0
-        return {
-            "advised": False,
-            "reason": f"Too early to tell: {tested} faces measure the accuracy so far, {LEAST_TESTED} are "
-            "needed.",
-        }
+        lacking = "there are too few models to compare yet"
+        if not points:
+            lacking = "there is no model yet"
+        elif tested < LEAST_TESTED:
+            lacking = f"{tested} faces measure the accuracy so far, {LEAST_TESTED} are needed"
+        return {"advised": False, "reason": f"Too early to tell: {lacking}."}
     told = (
         f"the next {NEXT} labels are expected to add {100 * gain.value:.1f} points of accuracy, "
         f"at most {100 * gain.high:.1f} (95 %)"

@@ -40,7 +40,7 @@ from halfsmile.metrics.calibration import fit_temperature
 from halfsmile.metrics.intervals import Z
 
 if TYPE_CHECKING:
-    from halfsmile.label.session import Labeling
+    from halfsmile.label.parts import Parts
 
 LEAST_JUDGED = 30
 """Labels that a recipe has not learned from before a head is learned on its features: they choose its penalty
@@ -64,7 +64,7 @@ class FineTuning(Looking):
     """
 
     def __init__(
-        self, labeling: Labeling, pool: Pool, asking: Asking, extractor: Callable[[], Extractor] | None
+        self, labeling: Parts, pool: Pool, asking: Asking, extractor: Callable[[], Extractor] | None
     ) -> None:
         super().__init__(labeling, pool, asking, extractor)
         self._recipe: threading.Thread | None = None

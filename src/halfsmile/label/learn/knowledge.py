@@ -19,7 +19,7 @@ from halfsmile.label.pool import Pool
 from halfsmile.metrics.label_errors import find_label_errors
 
 if TYPE_CHECKING:
-    from halfsmile.label.session import Labeling
+    from halfsmile.label.parts import Parts
 
 AGREED = 100
 """Newest answers that the agreement with the model is told of."""
@@ -63,7 +63,7 @@ class Knowledge:
         asking: What has been asked.
     """
 
-    def __init__(self, labeling: Labeling, pool: Pool, asking: Asking) -> None:
+    def __init__(self, labeling: Parts, pool: Pool, asking: Asking) -> None:
         self._labeling, self._pool, self._asking = labeling, pool, asking
         self.features: Features | None = None
         self.features_done = 0
@@ -120,7 +120,7 @@ class Knowledge:
             TooFewLabelsError: If there are none yet.
         """
         if self.features is None:
-            raise TooFewLabelsError("The faces are being looked at; train when the first thousand are done.")
+            raise TooFewLabelsError("The faces are being looked at first; ask again when some are.")
         return self.features
 
     def doubts(self) -> dict[int, tuple[str, float]]:

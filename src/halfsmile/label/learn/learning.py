@@ -27,7 +27,7 @@ from halfsmile.label.learn.trainer import FIRST, Learned, due, predict_all, save
 from halfsmile.label.pool import Pool
 
 if TYPE_CHECKING:
-    from halfsmile.label.session import Labeling
+    from halfsmile.label.parts import Parts
 
 RANKED = 128
 CANDIDATES = 20_000
@@ -58,7 +58,7 @@ class Learning(FineTuning):
 
     def __init__(
         self,
-        labeling: Labeling,
+        labeling: Parts,
         pool: Pool,
         asking: Asking,
         extractor: Callable[[], Extractor] | None,
@@ -104,13 +104,17 @@ class Learning(FineTuning):
                 process of its own; ``stop`` ends that.
 
         Raises:
-            TooFewLabelsError: If there are too few labels, or the faces were not looked at yet.
+            TooFewLabelsError: If there are too few labels, or a recipe is asked for before faces were looked
+                at; a head waits for that.
             RecipeError: If a recipe is being trained already, or can't be.
         """
         if what == "stop":
             self.stop_recipe()
             return
         with self._condition:
+            if what == "head" and self.features is None and self._make_extractor is not None:
+                self._asked_for = what  # as soon as the first faces were looked at
+                return
             rows, targets, _ = self._training_set()
             classes = int((targets.sum(axis=0) > 0).sum()) if len(rows) else 0
             if len(rows) < 2 or classes < 2:
@@ -173,8 +177,8 @@ class Learning(FineTuning):
             begin = time.monotonic()
             error: str | None = None
             try:
-                if trains:
-                    self._train(anew=bool(asked))
+                if trains and not self._train(anew=bool(asked)):
+                    self._asked_for = asked  # of features that are gone: once more
                 self._rank()
             except Exception as problem:  # whatever it is, answers go on, and the page says so
                 error = str(problem) or type(problem).__name__
@@ -221,7 +225,8 @@ class Learning(FineTuning):
             return False
         return labels - self._labels_trained >= due(max(self._labels_trained, 0)) or self._labels_trained < 0
 
-    def _train(self, *, anew: bool) -> None:
+    def _train(self, *, anew: bool) -> bool:
+        """Learn a head; False where better features took over meanwhile, so that nothing came of it."""
         with self._condition:
             features = self._seen()
             rows, targets, names = self._training_set()
@@ -247,8 +252,8 @@ class Learning(FineTuning):
                 if is_same:
                     is_present = changes == self._labeling.state.class_changes
                     self._labels_trained = labels if is_present else -1
-        if not is_same:  # better features have taken over meanwhile, perhaps with a model of their own
-            return
+        if not is_same:
+            return False
         inner = fit.head
         weight, bias = features.reduction.whole(inner.weight, inner.bias)
         head = replace(inner, weight=weight, bias=bias)
@@ -283,6 +288,7 @@ class Learning(FineTuning):
             labels=len(rows),
             features=self._name,
         )
+        return True
 
     def _learn(
         self,

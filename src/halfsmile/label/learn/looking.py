@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.data.check.duplicates import Signatures, group_duplicates
+from halfsmile.data.decode import BadImageError
+from halfsmile.data.preprocess import Image
 from halfsmile.label.asking import Asking
 from halfsmile.label.learn.extractors import RecipeFeatures
 from halfsmile.label.learn.features import Extractor, FeatureFile, Features, Halves
@@ -21,14 +23,14 @@ from halfsmile.label.output import write_table
 from halfsmile.label.pool import Pool
 
 if TYPE_CHECKING:
-    from halfsmile.label.session import Labeling
+    from halfsmile.label.parts import Parts
 
 FEATURES = "features"
 """Folder of the features to begin with; those of a recipe lie in its own."""
 
 
 AGAIN_SECONDS = 30.0
-"""After so long a full disk is tried again."""
+"""After so long a full disk, or faces that are gone, are tried again."""
 
 
 class Looking(Knowledge):
@@ -42,7 +44,7 @@ class Looking(Knowledge):
     """
 
     def __init__(
-        self, labeling: Labeling, pool: Pool, asking: Asking, extractor: Callable[[], Extractor] | None
+        self, labeling: Parts, pool: Pool, asking: Asking, extractor: Callable[[], Extractor] | None
     ) -> None:
         super().__init__(labeling, pool, asking)
         self._make_extractor = extractor
@@ -61,7 +63,7 @@ class Looking(Knowledge):
             self._stop.wait(AGAIN_SECONDS)
 
     def _look_once(self, make: Callable[[], Extractor]) -> bool:
-        """Whether that is the end of it; False where the disk is full, which somebody may mend."""
+        """Whether that is the end of it; False where disk or faces fail, which somebody may mend."""
         try:
             recipe = newest_finished(self._labeling.out)
             if recipe is not None:
@@ -100,7 +102,7 @@ class Looking(Knowledge):
         """
         file = FeatureFile(
             self._labeling.out / name,
-            self._pool.image,
+            self._image,
             len(self._pool),
             self._pool.fingerprint,
             self._asking.order,
@@ -129,6 +131,24 @@ class Looking(Knowledge):
                 if features.groups is not None and taken is not None:
                     taken(features)
                 self._condition.notify_all()
+
+    def _image(self, row: int) -> Image:
+        """The face of a row.
+
+        Raises:
+            BadImageError: If this one can't be read.
+            FileNotFoundError: If all faces are gone: they may come back, and none is damaged.
+        """
+        try:
+            return self._pool.image(row)
+        except BadImageError:
+            root = self._pool.root
+            if root.exists():
+                raise
+            raise FileNotFoundError(
+                f"{root} is no longer there. Bring it back, or begin again with the place where the faces "
+                "are now and the same --out; all answers are safe."
+            ) from None
 
     def _begin_with(self, recipe: Prepared, features: Features) -> None:
         """A recipe of an earlier process is the newest model."""

@@ -121,12 +121,12 @@ function drawAbout(face) {
 function message(face) {
   const { project } = state;
   const { list } = session;
-  if (!project.classes.length) return ["Which classes?", "Name the classes first, two at least.", "#project", "Name classes"];
-  if (face || (list && !list.face)) return null;
   if (project.preparing) {
     const { done, total } = project.preparing;
-    return ["Faces are being cut out", `${amount(done)} of ${amount(total)} pictures. Labeling begins when all are done.`];
+    return ["Faces are being cut out", `${total ? `${amount(done)} of ${amount(total)} pictures. ` : ""}Labeling begins when all are done.`];
   }
+  if (!project.classes.length) return ["Which classes?", "Name the classes first, two at least.", "#project", "Name classes"];
+  if (face || (list && !list.face)) return null;
   if (!project.faces) return ["No face here", "No face was found in what was given. Start again with another folder: halfsmile label FOLDER --out labels/"];
   if (supply.problem) return ["No connection", `${supply.problem} This page asks again by itself; nothing is lost.`];
   if (!supply.finished) return ["One moment", "The next faces are coming."];
@@ -204,7 +204,7 @@ function drawFooting() {
   const range = model?.interval ? ` (${percent(model.interval[0])} to ${percent(model.interval[1])})` : "";
   const known = model && (isSet(model.accuracy) ? `Model ${model.number} is right for ${percent(model.accuracy)}${range}` : `Model ${model.number}, from ${amount(model.answers)} answers`);
   $("model-text").textContent = [
-    known || "No model yet: it learns from your first answers",
+    known || (features ? "No model yet" : "No model yet: it learns from your first answers"),
     training ? `learning… ${percent(training.share ?? 0)}` : "",
     recipe ? `recipe: ${percent(recipe.share ?? 0)}` : "",
     features ? `looking at the faces: ${percent(features.done / features.total)}` : "",

@@ -79,11 +79,11 @@ function recipe({ recipe: running, recipe_last: last, recipe_pays: pays }) {
 }
 
 function training({ training: running, last }, error) {
-  const { model } = state.project;
+  const { model, features } = state.project;
   const seconds = last && !last.error && (model?.what ?? "head") === "head" ? ` in ${lasted(last.seconds)}` : "";
   const kind = model && (model.what ?? "head") !== "head" ? `, ${KINDS[model.what] ?? model.what},` : "";
   const words = model ? `Model ${model.number}${kind} learned from ${some(model.answers, "answer")}${seconds}. ${kind ? "Answers that come now are learned on top." : "It learns again by itself."}`
-    : "No model yet. It learns by itself after some answers.";
+    : features ? `No model yet. The faces are being looked at first: ${percent(features.done / features.total)}.` : "No model yet. It learns by itself after some answers.";
   const bar = element("progress", { max: 1, value: running?.share ?? 0, ariaLabel: "Training" });
   const button = element("button", { type: "button", textContent: "Train now", title: "seconds: what the answers add", disabled: Boolean(running) });
   button.id = "train-head";
@@ -115,7 +115,7 @@ async function draw(error = "") {
     said = null;
     return;
   }
-  const now = JSON.stringify([found, trained, error, state.project?.answered, $("progress-body").clientWidth]);
+  const now = JSON.stringify([found, trained, error, state.project?.answered, state.project?.features, $("progress-body").clientWidth]);
   if (now === said || !state.project || $("view-progress").hidden) return;
   said = now;
   const focused = document.activeElement?.id;

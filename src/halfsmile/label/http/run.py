@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
-from halfsmile.label.app import LIMITS, create_app
+from halfsmile.label.http.app import LIMITS, create_app
 from halfsmile.label.session import Labeling
 from halfsmile.serve.run import (
     KEY_VARIABLE,

@@ -8,7 +8,8 @@ from fastapi import FastAPI, Query, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
-from halfsmile.label import output, schema, views
+from halfsmile.label import output, views
+from halfsmile.label.http import schema
 from halfsmile.label.learn.acquisition import RULES
 from halfsmile.label.session import Labeling
 from halfsmile.label.state import Kind
@@ -36,7 +37,7 @@ def project_of(labeling: Labeling, annotator: str = "me") -> dict[str, Any]:
         return {
             "classes": [
                 {"name": name, "key": str(number) if number < 10 else None}
-                for number, name in enumerate(state.classes, 1)
+                for number, name in enumerate(labeling.classes, 1)
             ],
             "faces": total,
             "answered": state.answered,

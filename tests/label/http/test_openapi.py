@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis")
 pytest.importorskip("fastapi", reason="needs halfsmile[serve]")
 
-from halfsmile.label.app import create_app  # noqa: E402
+from halfsmile.label.http.app import create_app  # noqa: E402
 from halfsmile.label.session import Labeling  # noqa: E402
 
 FOLDER = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)

@@ -15,7 +15,7 @@ pytest.importorskip("fastapi", reason="needs halfsmile[serve]")
 from fastapi.testclient import TestClient
 from tests.label.conftest import COUNT, NAMES, Opened, click
 
-from halfsmile.label.app import create_app
+from halfsmile.label.http.app import create_app
 from halfsmile.label.session import Labeling
 
 Drawn = tuple[Path, list[str]]
@@ -95,22 +95,41 @@ def test_refusals_are_one_sentence(client: TestClient, body: Any, status: int, s
     assert said in answer.json()["detail"]
 
 
-def test_a_full_disk_refuses_and_loses_nothing(
-    client: TestClient, labeling: Labeling, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "mend"),
+    [
+        (errno.ENOSPC, "make room on the disk"),
+        (errno.EROFS, "let the server write there"),
+        (errno.EACCES, "let the server write there"),
+        (errno.EIO, "see to the disk"),
+    ],
+)
+def test_a_folder_that_takes_nothing_refuses_and_loses_nothing(
+    client: TestClient, labeling: Labeling, monkeypatch: pytest.MonkeyPatch, number: int, mend: str
 ) -> None:
-    def full(data: memoryview) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def failing(data: memoryview) -> int:
+        raise OSError(number, os.strerror(number))
 
     sent = {"token": "t"}
     with monkeypatch.context() as patch:
-        patch.setattr(labeling.journal, "_write", full)
+        patch.setattr(labeling.journal, "_write", failing)
         answer = post(client, "1", "neutral", **sent)
         assert answer.status_code == 507
-        assert "No space left" in answer.json()["detail"]
-        assert "make room" in answer.json()["detail"]
-        assert client.post("/v1/classes", json={"add": "fear"}).status_code == 507
+        assert f"({os.strerror(number)}). Nothing was taken" in answer.json()["detail"]
+        assert f"{mend}, then answer again." in answer.json()["detail"]
+        for path, body in (
+            ("/v1/classes", {"add": "fear"}),
+            ("/v1/rule", {"rule": "margin"}),
+        ):
+            assert client.post(path, json=body).status_code == 507
+        assert client.get("/v1/next").json()["faces"]  # asking goes on
     assert client.get("/v1/project").json()["answered"] == 0
+    assert client.get("/v1/project").json()["rule"] == "diverse"
     assert post(client, "1", "neutral", **sent).json()["answered"] == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(labeling.journal, "_write", failing)
+        assert client.post("/v1/undo", json={}).status_code == 507
+    assert client.post("/v1/undo", json={}).json()["answered"] == 0
 
 
 def test_two_tabs_hold_different_faces(client: TestClient) -> None:

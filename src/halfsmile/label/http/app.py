@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -15,18 +16,23 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from halfsmile.data.decode import BadImageError
-from halfsmile.label.endpoints import add_endpoints
+from halfsmile.label.http.endpoints import add_endpoints
+from halfsmile.label.http.schema import Health
 from halfsmile.label.journal import DiskFullError
 from halfsmile.label.names import AnswerError
-from halfsmile.label.schema import Health
-from halfsmile.label.session import Labeling, NotReadyError, UnknownFaceError
+from halfsmile.label.parts import NotReadyError, UnknownFaceError
+from halfsmile.label.session import Labeling
 from halfsmile.serve.app import require_key
 from halfsmile.serve.body import BodyLimits
 from halfsmile.serve.guard import RequestGuard
 from halfsmile.serve.limits import MIB, ServerLimits
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parents[1] / "static"
 LIMITS = ServerLimits(body_bytes=MIB, memory_bytes=64 * MIB, concurrency=64)
+_MENDS: dict[int | None, str] = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room on the disk"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "let the server write there"),
+}
 DESCRIPTION = """Label faces while a model learns. Answers lie in the folder that `stored` of
 `/v1/project` names, on disk before they are confirmed; nothing is sent anywhere."""
 
@@ -104,7 +110,9 @@ def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     async def full(_: Request, error: Exception) -> Response:
         said = error.strerror if isinstance(error, DiskFullError) else str(error)
-        detail = f"{said} Nothing was taken and nothing is lost: make room on the disk, then answer again."
+        number = error.errno if isinstance(error, OSError) else None
+        mend = _MENDS.get(number, "see to the disk")
+        detail = f"{said} Nothing was taken and nothing is lost: {mend}, then answer again."
         return JSONResponse({"detail": detail}, 507)
 
     @app.exception_handler(HTTPException)

@@ -1,0 +1,1 @@
+"""The interface over HTTP, and the process that serves it with the page."""
