@@ -70,7 +70,8 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     else:
         path = Path(source)
         if not path.is_file():
-            raise BadVideoError(f"{source}: there is no such file.")
+            what = "it is not a regular file" if path.exists() else "there is no such file"
+            raise BadVideoError(f"{source}: {what}.")
         if not path.stat().st_size:
             raise BadVideoError(f"{source}: the file is empty.")
         name = f"file:{path}"
