@@ -221,6 +221,14 @@ def test_that_an_archive_is_cut_short_is_said_where_nothing_is_left_of_it(tmp_pa
         (["ftp://host/a.mp4"], "not ftp"),
         (["notes.txt"], "no picture and no video in notes.txt; ignored: 1 file, first notes.txt"),
         (["empty"], "no picture and no video in empty"),
+        (
+            ["data:image/png;base64," + 99 * "A"],
+            "^data:image/png;base64,A{18}…: data: addresses",
+        ),
+        (
+            ["https://me:word@[::1/a.jpg"],
+            r"^https://\[::1/a.jpg is no address that can be read",
+        ),
     ],
 )
 def test_mistakes_are_named(

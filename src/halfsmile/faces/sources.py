@@ -46,6 +46,7 @@ RAW_SUFFIXES = frozenset(
 _RAW = "a camera's raw file, of which only the preview could be read; develop it to JPEG or TIFF first"
 _HEAD = 1024  # bytes by which known formats are told
 _NOT_UTF8 = "the name is not UTF-8; rename it"
+_DATA = re.compile(r"data:[\w.+/-]*(;[^,]*)?,", re.IGNORECASE)
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
 _SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*=)[^&]*", re.IGNORECASE)
 
@@ -184,12 +185,17 @@ def _add(found: _Search, name: str) -> None:
     path = Path(name)
     if name.isdecimal() and not path.exists():
         found.add(MediaSource("camera", name, PurePosixPath(f"camera-{name}")))
+    elif _DATA.match(name):
+        raise ValueError(f"{name[:40]}…: data: addresses are not read; save what they hold as a file.")
     elif "://" in name:
         scheme = name.partition("://")[0].lower()
         if scheme not in SCHEMES:
             raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
         public = _SECRETS.sub(r"\1…", _USER.sub(r"\1", name))
-        is_picture = scheme in ("http", "https") and is_web_picture(name)
+        try:
+            is_picture = scheme in ("http", "https") and is_web_picture(name)
+        except ValueError as error:
+            raise ValueError(f"{public} is no address that can be read ({error}).") from error
         kind: Literal["picture", "stream"] = "picture" if is_picture else "stream"
         found.add(MediaSource(kind, public, PurePosixPath(_stream_place(public)), locator=name))
     elif path.is_dir():
