@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import (
+    ArgumentError,
     DecoderNotFoundError,
     DemuxerNotFoundError,
     ExitError,
@@ -43,6 +44,7 @@ _WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = 
         (ProtocolNotFoundError, DemuxerNotFoundError, DecoderNotFoundError),
         "this FFmpeg has no decoder for it",
     ),
+    (ArgumentError, "what it says of itself, or leads to, is not valid"),
     ((PatchWelcomeError, ExperimentalError), "this FFmpeg has no decoder for it"),
 )
 """FFmpeg's errors, and what is said of them."""
