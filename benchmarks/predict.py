@@ -139,7 +139,7 @@ def measure(
 
     with (
         clock.patched("shots", ShotDetector, "update"),
-        clock.patched("detect", predictor.detector, "detect"),
+        clock.patched("detect", type(predictor.detector), "detect"),
         clock.patched("track", Tracker, "update"),
         clock.patched("align", predictor, "crops"),
         clock.patched("model", predictor.model, "predict"),

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfsmile.data.synthetic import generate
-from halfsmile.faces.align import TEMPLATE, TEMPLATE_BOX, align, alignment, move, similarity, template, warp
+from halfsmile.faces.align import (
+    TEMPLATE,
+    TEMPLATE_BOX,
+    align,
+    alignment,
+    move,
+    similarity,
+    template,
+    tilt,
+    warp,
+)
 from halfsmile.faces.detect import Detection
 
 Doubles = npt.NDArray[np.float64]
@@ -90,6 +100,21 @@ def test_landmarks_land_on_the_template(angle: float, zoom: float, size: int, sc
     np.testing.assert_allclose(move(points, matrix), template(size, scale), atol=0.02)
 
 
+@given(st.integers(0, 10_000), angles, zooms, st.floats(0, 8))
+def test_the_tilt_is_the_angle_of_the_alignment(seed: int, angle: float, zoom: float, noise: float) -> None:
+    points = template() + np.random.default_rng(seed).normal(0, noise, (5, 2))
+    face = Detection(np.array([0, 0, 9, 9]), move(points, transform(angle, zoom, 40, -7)))
+    matrix = alignment(face)
+    away = tilt(face) - np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))
+    assert abs((away + 180) % 360 - 180) < 1e-2
+
+
+def test_what_cannot_be_aligned_has_no_tilt() -> None:
+    box = np.array([0, 0, 9, 9], np.float32)
+    assert tilt(Detection(box, np.full((5, 2), 4, np.float32))) == np.inf
+    assert tilt(Detection(box)) == 0
+
+
 def test_without_landmarks_the_box_gives_place_and_scale() -> None:
     box = np.array(TEMPLATE_BOX, np.float32)
     np.testing.assert_allclose(alignment(Detection(box)), [[1, 0, 0], [0, 1, 0]], atol=1e-5)
@@ -126,14 +151,15 @@ def test_shrinking_by_a_whole_factor_averages_areas() -> None:
     assert np.abs(result - expected).max() <= 1
 
 
-@given(angles, st.floats(0.11, 3))
-def test_a_spot_lands_where_the_matrix_says(angle: float, zoom: float) -> None:
+@pytest.mark.parametrize("fine", [True, False])
+@given(angle=angles, zoom=st.floats(0.11, 3))
+def test_a_spot_lands_where_the_matrix_says(fine: bool, angle: float, zoom: float) -> None:
     y, x = np.mgrid[:240, :240] + 0.5
     spot = np.exp(-((x - 100) ** 2 + (y - 130) ** 2) / (2 * 14.0**2))
     image = np.repeat((255 * spot).astype(np.uint8)[:, :, None], 3, 2)
     matrix = transform(angle, zoom, 0, 0)
     matrix[:, 2] = (60, 52) - matrix[:, :2] @ (100, 130)
-    result = warp(image, matrix, 112, border="black")[:, :, 0].astype(float)
+    result = warp(image, matrix, 112, border="black", fine=fine)[:, :, 0].astype(float)
     result[result < 60] = 0  # where it is cut by a border it is faint
     rows, columns = np.mgrid[:112, :112] + 0.5
     center = np.array([(result * columns).sum(), (result * rows).sum()]) / result.sum()

@@ -219,8 +219,16 @@ def test_that_an_archive_is_cut_short_is_said_where_nothing_is_left_of_it(tmp_pa
         ([], "Name at least one"),
         (["missing.jpg"], "missing.jpg does not exist"),
         (["ftp://host/a.mp4"], "not ftp"),
-        (["notes.txt"], "no picture and no video in notes.txt; ignored: 1 files, first notes.txt"),
+        (["notes.txt"], "no picture and no video in notes.txt; ignored: 1 file, first notes.txt"),
         (["empty"], "no picture and no video in empty"),
+        (
+            ["data:image/png;base64," + 99 * "A"],
+            "^data:image/png;base64,A{18}…: data: addresses",
+        ),
+        (
+            ["https://me:word@[::1/a.jpg"],
+            r"^https://\[::1/a.jpg is no address that can be read",
+        ),
     ],
 )
 def test_mistakes_are_named(
@@ -231,6 +239,30 @@ def test_mistakes_are_named(
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=message):
         find_sources(names)
+
+
+def test_files_that_are_left_out_are_named_for_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.psd").write_bytes(b"8BPS\0\1")
+    (tmp_path / "b.svg").write_text("<svg/>")
+    (tmp_path / "c.txt").write_text("notes")
+    (tmp_path / "d").symlink_to(tmp_path / "e")
+    (tmp_path / "e").symlink_to(tmp_path / "d")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "page.jpg").write_text("<html>")
+    found = find_sources([tmp_path])
+    assert [Path(source.name).name for source in found.items] == ["page.jpg"]
+    assert {Path(name).name: reason for name, reason in found.ignored} == {
+        "a.psd": ".psd: a Photoshop file; export it as JPEG or PNG",
+        "b.svg": ".svg: an SVG drawing; export it as JPEG or PNG",
+        "c.txt": ".txt: neither picture nor video",
+        "d": "no suffix: a link that leads nowhere",
+        "e": "no suffix: a link that leads nowhere",
+        "pipe": "no suffix: not a regular file",
+    }
+    with pytest.raises(ValueError, match=r"ignored: 1 file, first .*b\.svg \(an SVG drawing; export it as"):
+        find_sources([tmp_path / "b.svg"])
+    with pytest.raises(ValueError, match=r"first .*pipe \(not a regular file\)"):
+        find_sources([tmp_path / "pipe"])
 
 
 def test_what_the_run_itself_writes_is_left_out(tree: Path) -> None:

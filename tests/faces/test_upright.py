@@ -62,9 +62,26 @@ def test_the_network_is_small_and_has_a_card() -> None:
 def test_faces_that_lean_are_told_from_upright_ones() -> None:
     upright = Upright()
     gray = np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in crops(0)])
-    assert upright.leaning(gray[:0]).shape == (0,)
-    assert upright.leaning(gray).mean() < 0.2
+    chances, leans = upright.judged(gray[:0], [])
+    assert chances.shape == leans.shape == (0,)
+    everyone = range(len(gray))
+    assert upright.judged(gray, everyone)[1].mean() < 0.2
     for degrees in (-28, 28):
         matrix = cv2.getRotationMatrix2D((23.5, 23.5), degrees, 1)
         turned = [cv2.warpAffine(face, matrix, (48, 48), borderMode=cv2.BORDER_REPLICATE) for face in gray]
-        assert upright.leaning(np.stack(turned)).mean() > 0.8
+        _, leans = upright.judged(np.stack(turned), everyone)
+        assert leans.mean() > 0.8
+        _, some = upright.judged(np.stack(turned), [5, 3])
+        assert some.tolist() == [row in (3, 5) and bool(leans[row]) for row in everyone]
+
+
+def test_a_face_is_judged_as_it_is_alone() -> None:
+    upright = Upright()
+    gray = np.stack([cv2.cvtColor(face, cv2.COLOR_RGB2GRAY) for face in crops(0)])
+    gray[20:] = gray[20:, ::-1, ::-1]
+    chances, leans = upright.judged(gray, range(len(gray)))
+    np.testing.assert_allclose(chances, upright.crops(gray), atol=1e-6)
+    for row in (0, 7, 33):
+        alone, lean = upright.judged(gray[row : row + 1], [0])
+        np.testing.assert_allclose(alone, chances[row : row + 1], atol=1e-6)
+        assert lean.tolist() == leans[row : row + 1].tolist()

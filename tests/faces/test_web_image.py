@@ -29,6 +29,11 @@ class Site(http.server.BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         kinds = {"/a.png": "image/png", "/photo": "application/octet-stream", "/page": "text/html"}
         kinds |= {"/cut.png": "image/png", "/camera": "multipart/x-mixed-replace; boundary=x"}
+        if path in ("/loop.png", "/file.png"):
+            self.send_response(302)
+            self.send_header("Location", "/loop.png" if path == "/loop.png" else "file:///etc/hostname")
+            self.end_headers()
+            return
         if path not in kinds:
             self.send_error(404)
             return
@@ -85,7 +90,13 @@ def test_user_and_password_are_sent_and_not_told(site: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("cut.png", "broke off after"), ("page", "not an image"), ("missing.png", "answered 404")],
+    [
+        ("cut.png", "broke off after"),
+        ("page", "not an image, but an HTML page"),
+        ("missing.png", "answered 404"),
+        ("loop.png", "without end, or to no web address.$"),
+        ("file.png", "without end, or to no web address.$"),
+    ],
 )
 def test_what_can_not_be_had_says_why(site: str, name: str, said: str) -> None:
     with pytest.raises(BadImageError, match=said):

@@ -75,6 +75,11 @@ def test_what_is_not_a_request_for_faces_is_explained(client: TestClient, photo:
     assert other.status_code == 400
     assert "'files'" in other.json()["detail"]
     assert "picture" in other.json()["detail"]
+    head = b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\n'
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    nameless = client.post("/v1/predict", content=head + b"abc\r\n--x--\r\n", headers=form)
+    assert nameless.status_code == 400
+    assert """'files' has no filename="…", and so is no file""" in nameless.json()["detail"]
     kind = client.post("/v1/predict", content=b"{}", headers={"Content-Type": "text/plain"})
     assert kind.status_code == 415
     assert "application/json" in kind.json()["detail"]

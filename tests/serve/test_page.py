@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from tests.browser import chromium, holds, needs_chromium, shot, strict_page
@@ -270,6 +271,70 @@ def test_several_faces_are_numbered_from_the_left(
             page.click("#download")
         rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_bytes().decode())))
         assert [row["x0"] for row in rows] == ["10", "40", "70"]
+
+
+def test_small_faces_of_a_group_have_their_numbers_alone(
+    serve: Serve, page: Page, photo: bytes, predictor: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = predictor.look
+
+    def look_twice(image: Image, source: str) -> list[Face]:
+        [face] = look(image, source)
+        return [replace(face, box=box) for box in ((10.0, 20.0, 14.0, 25.0), (90.0, 120.0, 190.0, 220.0))]
+
+    monkeypatch.setattr(predictor, "look", look_twice)
+    with serve() as url:
+        page.goto(url)
+        page.evaluate("""() => {
+          window.written = [];
+          CanvasRenderingContext2D.prototype.fillText = (text) => window.written.push(text);
+        }""")
+        drop(page, "group.jpg", "image/jpeg", photo)
+        page.wait_for_selector("text=2 faces")
+        holds(page, "window.written.length >= 2")
+        written = page.evaluate("window.written")
+        assert "1" in written
+        assert any(text.startswith("2  ") for text in written)
+        assert not any(text.startswith("1  ") for text in written)
+
+
+def test_a_moving_picture_stands_still_as_it_was_read(serve: Serve, page: Page, photo: bytes) -> None:
+    first = decode(photo, "photo")[:, :, ::-1]
+    moving = cv2.Animation()
+    moving.frames = [np.ascontiguousarray(each) for each in (first, 255 - first, first // 2)]
+    moving.durations = [60, 60, 60]
+    done, data = cv2.imencodeanimation(".png", moving)
+    assert done
+    with serve() as url:
+        page.goto(url)
+        drop(page, "moving.png", "image/png", bytes(data))
+        page.wait_for_selector("text=A moving picture: its first one is shown and read here")
+        drop(page, "still.png", "image/png", photo)
+        page.wait_for_selector(".card >> nth=1 >> .face")
+        pixels = page.evaluate("""() => [...document.querySelectorAll(".stage img")].map((image) => {
+          const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+          const context = canvas.getContext("2d");
+          context.drawImage(image, 0, 0);
+          return [...context.getImageData(0, 0, 40, 40).data];
+        })""")
+        assert pixels[0] == pixels[1]
+        assert page.locator("text=A moving picture").count() == 1
+
+
+def test_a_picture_that_the_browser_can_not_show_is_answered_and_said_so(
+    serve: Serve, page: Page, photo: bytes
+) -> None:
+    pytest.importorskip("pillow_heif", reason="needs pillow-heif").register_heif_opener()
+    pillow = pytest.importorskip("PIL.Image", reason="needs Pillow")
+    buffer = io.BytesIO()
+    pillow.open(io.BytesIO(photo)).convert("RGB").save(buffer, format="HEIF")
+    with serve() as url:
+        page.goto(url)
+        drop(page, "phone.heic", "image/heic", buffer.getvalue())
+        page.wait_for_selector(".face")
+        page.wait_for_selector("text=This browser can't show the picture")
+        assert not page.is_visible(".stage")
+        assert page.locator(".thumb").count() == 0
 
 
 def test_a_file_above_the_limit_is_not_even_sent(serve: Serve, page: Page, photo: bytes) -> None:

@@ -35,3 +35,17 @@ def test_without_the_extra_a_refusal_says_what_to_install(monkeypatch: pytest.Mo
 def test_a_video_is_no_picture() -> None:
     with pytest.raises(BadImageError, match="not a picture that is read here"):
         claimed_pixels(Sent("a.jpg", b"\0\0\0\x18ftypisom" + bytes(60)), 10_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "the file is empty"),
+        (b"<!doctype html><title>", "not a picture, but an HTML page"),
+        (b"8BPS\0\1", "not a picture, but a Photoshop file; export it as JPEG or PNG"),
+        (b"\xff\x0a\xfa", "not a picture, but a JPEG XL picture, which is not read"),
+    ],
+)
+def test_what_is_sent_instead_is_named(data: bytes, words: str) -> None:
+    with pytest.raises(BadImageError, match=f"^a.jpg: {words}"):
+        claimed_pixels(Sent("a.jpg", data), 10_000)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.serve.conftest import wait_until
+from fastapi.testclient import TestClient
+from tests.serve.conftest import StandIn, wait_until
 
-from halfsmile.serve.run import KEY_VARIABLE, check_exposure, listen, serve
+from halfsmile.serve.app import create_app
+from halfsmile.serve.run import KEY_VARIABLE, check_exposure, listen, make_server, serve
 
 PROGRAM = """
 import sys
@@ -83,3 +85,13 @@ def test_an_address_that_others_reach_needs_a_key(monkeypatch: pytest.MonkeyPatc
         check_exposure(host, api_key=None, unprotected=True)
     for host in ("127.0.0.1", "::1", "localhost"):
         check_exposure(host, api_key=None, unprotected=False)
+
+
+def test_a_damaged_form_is_answered_and_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(StandIn())
+    make_server(app)
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        for body in (b"--x\nfields with bare line feeds", b"--y\r\nanother boundary", b"\x1f\x8b packed"):
+            assert client.post("/v1/predict", content=body, headers=form).status_code == 400
+    assert [record for record in caplog.records if record.name.startswith("python_multipart")] == []

@@ -41,6 +41,7 @@ from halfsmile.data.containers.open_file import per_file
 from halfsmile.data.containers.recordio import open_records
 from halfsmile.data.image_formats.cut_jpeg import FLAGS, decode_cut, is_cut
 from halfsmile.data.image_formats.heif import decode_heif
+from halfsmile.data.image_formats.others import other_format
 from halfsmile.data.image_formats.png import inflates_too_far
 from halfsmile.data.image_header import heif_kind, image_size, tiff_pages
 from halfsmile.data.preprocess import Image
@@ -98,7 +99,9 @@ def decode(data: bytes, name: str, *, problems: list[str] | None = None) -> Imag
         except ValueError as error:
             raise BadImageError(f"{name}: {error}") from error
     if size is None:
-        raise BadImageError(f"{name}: damaged, cut short, or not an image ({len(data)} bytes).")
+        known = other_format(data)
+        unknown = f"damaged, cut short, or not an image ({len(data)} bytes)"
+        raise BadImageError(f"{name}: {f'not an image, but {known}' if known else unknown}.")
     if inflates_too_far(data):
         raise BadImageError(f"{name}: the PNG inflates to more than {size[0]:,} × {size[1]:,} pixels take.")
     try:
@@ -160,7 +163,7 @@ def read_bytes(root: Path, locator: str) -> bytes:
 def _read_file(path: Path) -> bytes:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path} can't be read, it is not a regular file.")
+        raise ValueError("it is not a regular file.")
     if status.st_size > MAX_FILE_BYTES:
         raise ValueError(f"the file has {status.st_size:,} bytes; at most {MAX_FILE_BYTES:,} are read.")
     return path.read_bytes()

@@ -11,15 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import cv2
 import numpy as np
 
 from halfsmile.data.preprocess import Image
-from halfsmile.faces.align import Doubles, alignment, move, warp
+from halfsmile.faces.align import Doubles, alignment, move, tilt, warp
 from halfsmile.faces.boxes import side, suppress
 from halfsmile.faces.detect import Detection, Detector, Floats, require_pictures
-from halfsmile.faces.upright import Upright, cut_out
+from halfsmile.faces.upright import NOTHING, Upright, cut_out
 
 DOUBTFUL = 0.7  # how likely a face stands upright, below which the picture is turned
 UNLIKELY, WEAK = 0.4, 0.7  # chance and score below which what no turned picture confirms is no face
@@ -76,35 +77,32 @@ class AnyAngle:
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Find all faces; see :class:`halfsmile.faces.detect.Detector`."""
         require_pictures(images)
-        return [
-            self._at_any_angle(image, faces)
-            for image, faces in zip(images, self.detector.detect(images), strict=True)
-        ]
+        judged = self._judged(images, self.detector.detect(images))
+        return [self._at_any_angle(image, found) for image, found in zip(images, judged, strict=True)]
 
-    def _at_any_angle(self, image: Image, faces: list[Detection]) -> list[Detection]:
-        found = self._judged(image, faces)
+    def _at_any_angle(self, image: Image, found: list[Judged]) -> list[Detection]:
         if not found or min(one.chance for one in found) < DOUBTFUL:
             found = self._turning(image, found) or self._in_the_distance(image)
         return sorted((self._straightened(image, one) for one in found), key=lambda face: -face.score)
 
-    def _judged(self, image: Image, faces: list[Detection]) -> list[Judged]:
-        crops = cut_out(image, faces)
-        tilts = [_roll(face) for face in faces]
-        chances = self.upright.crops(crops)
-        leans = np.zeros(len(faces), bool)
+    def _judged(self, images: Sequence[Image], found: Sequence[list[Detection]]) -> list[list[Judged]]:
+        """The faces of pictures, judged all at once: the network is so small that asking costs the most."""
+        everyone = [(image, face) for image, faces in zip(images, found, strict=True) for face in faces]
+        tilts = [tilt(face) for _, face in everyone]
         asked = [
             row
-            for row, (face, tilt) in enumerate(zip(faces, tilts, strict=True))
-            if abs(tilt) >= STEADY or _seen_size(face, image) < LARGE
+            for row, (image, face) in enumerate(everyone)
+            if abs(tilts[row]) >= STEADY or _seen_size(face, image) < LARGE
         ]
-        leans[asked] = self.upright.leaning(crops[asked])
-        judged = zip(faces, map(float, chances), tilts, map(bool, leans), strict=True)
-        return [Judged(*one) for one in judged]
+        crops = [cut_out(image, faces) for image, faces in zip(images, found, strict=True)]
+        chances, leans = self.upright.judged(np.concatenate([NOTHING, *crops]), asked)
+        rows = map(Judged, (face for _, face in everyone), chances.tolist(), tilts, leans.tolist())
+        return [list(islice(rows, len(faces))) for faces in found]
 
     def _turning(self, image: Image, found: list[Judged]) -> list[Judged]:
         """Each face in the view in which it stands upright: the picture as it is, or turned by quarters."""
         for quarters, turned in _turned(image):
-            seen = self._judged(turned, self.detector.detect([turned])[0])
+            seen = self._judged([turned], self.detector.detect([turned]))[0]
             found = _best(
                 found
                 + [
@@ -172,10 +170,10 @@ class AnyAngle:
 
     def _through(self, image: Image, matrix: Doubles, size: int) -> list[Judged]:
         """Faces that are found in what a matrix makes of a picture, in pixels of the picture."""
-        shown = warp(image, matrix, size)
+        shown = warp(image, matrix, size, fine=False)
         back = np.asarray(cv2.invertAffineTransform(matrix), np.float64)
         found: list[Judged] = []
-        for one in self._judged(shown, self.detector.detect([shown])[0]):
+        for one in self._judged([shown], self.detector.detect([shown]))[0]:
             face = one.face
             center = move((face.box[:2] + face.box[2:]) / 2, back)
             half = (face.box[2:] - face.box[:2]) / 2 * math.hypot(back[0, 0], back[1, 0])
@@ -207,21 +205,12 @@ def turned_back(face: Detection, quarters: int, image: Image) -> Detection:
 
 def is_tilted(face: Detection) -> bool:
     """Whether a face is turned in its picture by so much that its landmarks are less exact."""
-    return TILTED < abs(_roll(face)) < math.inf
+    return TILTED < abs(tilt(face)) < math.inf
 
 
 def _seen_size(face: Detection, image: Image) -> float:
     """Pixels along a face as the detector sees it in a whole picture."""
     return side(face.box) * min(1.0, _WHOLE / float(max(image.shape[:2])))
-
-
-def _roll(face: Detection) -> float:
-    """Degrees by which alignment turns a face; infinite where it can't be aligned."""
-    try:
-        matrix = alignment(face)
-    except ValueError:
-        return math.inf
-    return math.degrees(math.atan2(matrix[1, 0], matrix[0, 0]))
 
 
 def _turned(image: Image) -> Iterator[tuple[int, Image]]:

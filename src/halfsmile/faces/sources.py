@@ -28,6 +28,7 @@ from typing import Literal
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.decode import read_image
 from halfsmile.data.file_kind import file_kind
+from halfsmile.data.image_formats.others import other_format
 from halfsmile.data.preprocess import Image
 from halfsmile.data.readers.folder import is_image, is_utf8, walk
 from halfsmile.faces.web_image import is_web_picture, read_web_image
@@ -43,7 +44,9 @@ RAW_SUFFIXES = frozenset(
     (".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
 )
 _RAW = "a camera's raw file, of which only the preview could be read; develop it to JPEG or TIFF first"
+_HEAD = 1024  # bytes by which known formats are told
 _NOT_UTF8 = "the name is not UTF-8; rename it"
+_DATA = re.compile(r"data:[\w.+/-]*(;[^,]*)?,", re.IGNORECASE)
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
 _SECRETS = re.compile(r"([?&][^=&]*(?:user|pass|pwd|key|token|secret|auth)[^=&]*=)[^&]*", re.IGNORECASE)
 
@@ -172,9 +175,8 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
     ignored, notes = tuple(found.ignored.values()), tuple(dict.fromkeys(found.notes))
     if not found.items:
         where = ", ".join(map(_shown, given))
-        detail = (
-            f"; ignored: {len(ignored)} files, first {ignored[0][0]} ({ignored[0][1]})" if ignored else ""
-        )
+        count = "1 file" if len(ignored) == 1 else f"{len(ignored):,} files"
+        detail = f"; ignored: {count}, first {ignored[0][0]} ({ignored[0][1]})" if ignored else ""
         raise ValueError(" ".join((f"There is no picture and no video in {where}{detail}.", *notes)))
     return MediaSources(tuple(found.items.values()), ignored, notes)
 
@@ -183,12 +185,17 @@ def _add(found: _Search, name: str) -> None:
     path = Path(name)
     if name.isdecimal() and not path.exists():
         found.add(MediaSource("camera", name, PurePosixPath(f"camera-{name}")))
+    elif _DATA.match(name):
+        raise ValueError(f"{name[:40]}…: data: addresses are not read; save what they hold as a file.")
     elif "://" in name:
         scheme = name.partition("://")[0].lower()
         if scheme not in SCHEMES:
             raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
         public = _SECRETS.sub(r"\1…", _USER.sub(r"\1", name))
-        is_picture = scheme in ("http", "https") and is_web_picture(name)
+        try:
+            is_picture = scheme in ("http", "https") and is_web_picture(name)
+        except ValueError as error:
+            raise ValueError(f"{public} is no address that can be read ({error}).") from error
         kind: Literal["picture", "stream"] = "picture" if is_picture else "stream"
         found.add(MediaSource(kind, public, PurePosixPath(_stream_place(public)), locator=name))
     elif path.is_dir():
@@ -227,7 +234,7 @@ def _add_folder(found: _Search, root: Path) -> None:
         elif kind == "video":
             found.add(MediaSource("video", full, place))
         else:
-            found.ignore(full, f"{place.suffix or 'no suffix'}: neither picture nor video")
+            found.ignore(full, f"{place.suffix or 'no suffix'}: {_other(root / name, 'picture nor video')}")
 
 
 def _add_file(found: _Search, path: Path) -> None:
@@ -243,7 +250,7 @@ def _add_file(found: _Search, path: Path) -> None:
     elif kind == "picture":
         found.add(MediaSource("picture", str(path), place, path.parent, path.name))
     else:
-        found.ignore(str(path), "neither picture, video nor archive")
+        found.ignore(str(path), _other(path, "picture, video nor archive"))
 
 
 def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
@@ -277,6 +284,17 @@ def _kind(path: Path) -> Literal["picture", "video"] | None:
     if kind == "animation" or is_named_as_video or (kind == "video" and _is_video(path)):
         return "video"
     return "picture" if is_image(PurePosixPath(path.name)) else None
+
+
+def _other(path: Path, wanted: str) -> str:
+    """What a file is that nothing can be made of."""
+    if not path.is_file():
+        return "not a regular file" if path.exists() else "a link that leads nowhere"
+    try:
+        with path.open("rb") as file:
+            return other_format(file.read(_HEAD)) or f"neither {wanted}"
+    except OSError as error:
+        return f"it can't be read ({error.strerror})"
 
 
 def _is_video(path: Path) -> bool:

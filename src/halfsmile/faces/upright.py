@@ -26,7 +26,7 @@ MODEL = Path(__file__).parent / "models" / "upright.onnx"
 SIZE = 32  # pixels of the side of what the network sees
 SURE = 0.9  # a first answer that is less sure than this is asked for in eight views
 LEAN = 30.0  # degrees; a face that is upright stands for the network when it is turned by so much
-FALLEN = 0.3  # how likely it must stand then
+FALLEN, AGAIN = 0.3, 0.4  # how likely it stands then at most, in one view and in the mean of eight
 _SAMPLES = 64  # along a side, of which the small picture is averaged
 
 
@@ -64,40 +64,47 @@ class Upright:
         if not len(crops):
             return _NONE
         small = np.stack([_gray(crop, scale) for crop in crops])
-        turns = self._turns(small)
+        return self._chances(small, self._turns(small))
+
+    def judged(
+        self, crops: npt.NDArray[np.uint8], asked: Sequence[int]
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """How likely aligned faces stand upright, and which still lean to a side.
+
+        Those lean that would lie on it if they were turned by 30 degrees further. Of faces that are off by 20
+        and 25 degrees that tells 81 and 96 %, of upright ones 1.7 % (docs/experiments.md, 2026-11-30).
+
+        Args:
+            crops: (N, S, S), gray, uint8, aligned at scale 1.
+            asked: Rows of those whose leaning is of interest; the others do not lean.
+
+        Returns:
+            Chances (N,), 0 to 1, as of :meth:`crops`, and (N,).
+        """
+        leans = np.zeros(len(crops), bool)
+        if not len(crops):
+            return _NONE, leans
+        center = (crops.shape[1] - 1) / 2
+        turns = [cv2.getRotationMatrix2D((center, center), degrees, 1) for degrees in (-LEAN, LEAN)]
+        turned = [
+            cv2.warpAffine(crops[row], turn, crops.shape[1:], borderMode=cv2.BORDER_REPLICATE)
+            for turn in (turns if len(asked) else ())
+            for row in asked
+        ]
+        small = np.stack([_gray(np.asarray(crop, np.uint8), 1.0) for crop in (*crops, *turned)])
+        seen = self._turns(small)
+        fallen = np.flatnonzero(seen[len(crops) :, 0] < FALLEN)
+        if len(fallen):
+            again = self._views(small[len(crops) + fallen])[:, 0] < AGAIN
+            leans[np.tile(asked, 2)[fallen[again]]] = True
+        return self._chances(small[: len(crops)], seen[: len(crops)]), leans
+
+    def _chances(self, small: npt.NDArray[np.uint8], turns: Floats) -> Floats:
+        """How likely faces (N, SIZE, SIZE) stand upright: in eight views where the first answer is unsure."""
         unsure = np.flatnonzero(turns[:, 0] < SURE)
         if len(unsure):
             turns[unsure] = self._views(small[unsure])
         return np.asarray(turns[:, 0], np.float32)
-
-    def leaning(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-        """Which aligned faces still lean to a side: turned by 30 degrees further they would lie on it.
-
-        Of faces that are off by 20 and 25 degrees it tells 87 and 96 %, of upright ones 3 %
-        (docs/experiments.md, 2026-11-30).
-
-        Args:
-            crops: (N, S, S), gray, uint8, aligned at scale 1.
-
-        Returns:
-            (N,).
-        """
-        if not len(crops):
-            return np.zeros(0, bool)
-        center = (crops.shape[1] - 1) / 2
-        turns = [cv2.getRotationMatrix2D((center, center), degrees, 1) for degrees in (-LEAN, LEAN)]
-        turned = [
-            _gray(
-                np.asarray(
-                    cv2.warpAffine(crop, turn, crop.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8
-                ),
-                1.0,
-            )
-            for turn in turns
-            for crop in crops
-        ]
-        stands = self._turns(np.stack(turned))[:, 0].reshape(2, -1)
-        return np.asarray(stands.min(0) < FALLEN)
 
     def _views(self, small: npt.NDArray[np.uint8]) -> Floats:
         """The mean over the four turns of each face and their mirror images, (N, 4)."""
@@ -123,12 +130,13 @@ class Upright:
 
 
 _NONE = np.zeros(0, np.float32)
+NOTHING = np.zeros((0, _SAMPLES, _SAMPLES), np.uint8)  # the faces of a picture without any
 
 
 def cut_out(image: Image, faces: Sequence[Detection]) -> npt.NDArray[np.uint8]:
     """The faces of a picture aligned and gray, (N, S, S) uint8; black where one can't be aligned."""
     cut = [np.asarray(cv2.cvtColor(_small(image, face), cv2.COLOR_RGB2GRAY), np.uint8) for face in faces]
-    return np.stack(cut) if cut else np.zeros((0, _SAMPLES, _SAMPLES), np.uint8)
+    return np.stack(cut) if cut else NOTHING
 
 
 def _small(image: Image, face: Detection) -> npt.NDArray[np.uint8]:

@@ -81,7 +81,10 @@ def read_web_image(address: str, name: str | None = None) -> Image:
                     raise BadImageError(f"{shown}: it did not arrive within {_LONGEST:g} s.")
     except urllib.error.HTTPError as error:
         error.close()
-        raise BadImageError(f"{shown}: the server answered {error.code} {error.reason}.") from error
+        what = f"the server answered {error.code} {error.reason}"
+        if 300 <= error.code < 400:
+            what = "the server sends on from one address to the next without end, or to no web address"
+        raise BadImageError(f"{shown}: {what}.") from error
     except http.client.IncompleteRead as error:
         raise BadImageError(f"{shown}: it broke off after {size + len(error.partial):,} bytes.") from error
     except (OSError, http.client.HTTPException) as error:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.image_formats.heif import heif_size
+from halfsmile.data.image_formats.others import other_format
 from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
@@ -69,8 +70,9 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
             uploads = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
             if not uploads:
                 fields = ", ".join(sorted(set(form))) or "none"
+                nameless = "; 'files' has no filename=\"…\", and so is no file" if "files" in form else ""
                 raise HTTPException(
-                    400, f"Expected one or more files in the field 'files'; fields: {fields}."
+                    400, f"Expected one or more files in the field 'files'; fields: {fields}{nameless}."
                 )
             if len(uploads) > most:
                 raise HTTPException(413, too_many(len(uploads), most))
@@ -167,6 +169,10 @@ def claimed_pixels(sent: Sent, most: int) -> int:
     """
     is_heif = heif_kind(sent.data) == "still"
     if not is_heif and not any(sent.data.startswith(magic) for magic in FORMATS):
+        if not sent.data:
+            raise BadImageError(f"{sent.name}: the file is empty.")
+        if known := other_format(sent.data):
+            raise BadImageError(f"{sent.name}: not a picture, but {known}.")
         raise BadImageError(
             f"{sent.name}: not a picture that is read here ({len(sent.data):,} bytes); send JPEG, PNG, WebP, "
             "GIF, BMP, or where the server has the extra 'heif' HEIC or AVIF."

@@ -135,6 +135,7 @@ def serve(
 def make_server(app: FastAPI, *, access_log: bool = False) -> Server:
     """A uvicorn server for the application; ``run(sockets=[…])`` starts it."""
     limits: ServerLimits = app.state.limits
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what is damaged is answered, not logged
     if access_log:
         logger = logging.getLogger("halfsmile.serve")
         logger.setLevel(logging.INFO)

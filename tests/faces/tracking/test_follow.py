@@ -101,6 +101,22 @@ def test_at_a_cut_the_detector_looks_and_nobody_moves_from_one_shot_into_the_nex
     assert all(center(seen.people[0])[0] == pytest.approx(100 + i, abs=2) for i, seen in enumerate(found[:9]))
 
 
+def test_where_frames_change_their_size_everybody_is_looked_for_and_known_again() -> None:
+    """As in a recording that goes on in another resolution."""
+    detector = KnownFaces()
+    faces = [face(100, 100), face(300, 100)]
+    large = [face(200, 200, side=120), face(600, 200, side=120)]
+    for i in range(14):
+        if i < 5:
+            detector.add(wall(0, 1, 2), faces)
+        else:
+            detector.add(wall(0, 1, 2).repeat(2, 0).repeat(2, 1), large)
+    found = followed(detector, 3)
+    assert detector.looked == [0, 3, 5, 8, 11]
+    assert numbers(found) == [[1, 2]] * 14
+    assert [round(float(center(seen.people[0])[0]), -1) for seen in found] == [100] * 5 + [200] * 9
+
+
 def test_at_a_cut_a_place_says_nothing_and_a_face_everything() -> None:
     detector = KnownFaces()
     for shot, people in enumerate([(1, 2), (2, 1), (3, 4), (1, 3)]):

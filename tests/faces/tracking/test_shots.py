@@ -102,6 +102,18 @@ def test_what_is_a_cut_may_be_one_and_motion_may_not() -> None:
     assert possible_cuts(shot(0, pan=4)) == []
 
 
+def test_another_size_is_a_cut_whatever_is_seen() -> None:
+    images = shot(0, count=9)
+    doubled = [image.repeat(2, 0).repeat(2, 1) for image in images]
+    assert cuts([*images[:3], *doubled[3:6], *images[6:]]) == [3, 6]
+    black = np.zeros((50, 80, 3), np.uint8)
+    detector = ShotDetector()
+    assert cuts([*images[:3], black, black, *images[3:6]], detector) == [3, 5]
+    assert not detector.may_be_cut
+    assert detector.update(black, 1)
+    assert detector.may_be_cut
+
+
 def test_no_two_cuts_follow_too_soon() -> None:
     images = [image for seed in range(12) for image in shot(seed, count=4)]
     found = cuts(images, ShotDetector(min_seconds=0.3))

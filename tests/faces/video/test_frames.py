@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Sequence
@@ -323,9 +324,16 @@ def test_what_is_no_video_is_refused(tmp_path: Path, name: str, data: bytes, rea
 
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.mp4", tmp_path):
-        with pytest.raises(BadVideoError, match="there is no such file"):
-            next(frames(path))
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "link.mp4").symlink_to(tmp_path / "none.mp4")
+    for name, reason in (
+        ("none.mp4", "there is no such file"),
+        ("link.mp4", "there is no such file"),
+        (".", "it is not a regular file"),
+        ("pipe.mp4", "it is not a regular file"),
+    ):
+        with pytest.raises(BadVideoError, match=reason):
+            next(frames(tmp_path / name))
 
 
 @pytest.mark.parametrize("name", ["100%d.mp4", "a:b.mp4", "concat:x|y.mp4", "Ä 笑顔 🙂.mp4", "-i.mp4"])

@@ -18,6 +18,7 @@ from halfsmile.faces.video.source import told
         (av.error.HTTPNotFoundError(1, "Server returned 404 Not Found"), "the server answered 404"),
         (av.error.ExitError(1, "Immediate exit requested"), "nothing came for 10 s"),
         (av.error.OSError(errno.EIO, "Input/output error"), "it breaks off there"),
+        (av.error.ArgumentError(errno.EINVAL, "Invalid argument"), "is not valid"),
         (av.error.BugError(1, "Internal bug, should not have happened"), "FFmpeg can't go on"),
     ],
 )

@@ -57,6 +57,17 @@ def test_bars_are_as_long_as_the_probabilities() -> None:
     assert lengths["neutral"] / lengths["happiness"] == pytest.approx(2 / 7, abs=0.06)
 
 
+@pytest.mark.parametrize("side", [20, 60, 120])
+def test_small_faces_of_large_pictures_are_not_covered(side: int) -> None:
+    box = (2000.0, 1500.0, 2000.0 + side, 1500.0 + side)
+    image = ground(4000, 6000)
+    drawn = draw(image, [replace(FACE, box=box)])
+    inner = drawn[1500 + side // 5 : 1500 + side * 4 // 5, 2000 + side // 5 : 2000 + side * 4 // 5]
+    assert (inner == 120).all()
+    changed = (drawn != image).any(2)
+    assert changed.any(0).sum() < 12 * side + 200
+
+
 def test_the_picture_itself_and_its_parts_without_faces_stay() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (400, 640, 3), np.uint8)
     before = picture.copy()

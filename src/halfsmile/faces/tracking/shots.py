@@ -24,7 +24,8 @@ class ShotDetector:
 
     A cut changes both what is where and which colors there are, by much in itself and by more than the frames
     before did: motion hardly changes the colors, and a lively film changes both all the time. Frames without
-    contrast, as black or white ones, are passed over; a cut through black is found. Dissolves are not.
+    contrast, as black or white ones, are passed over; a cut through black is found. Dissolves are not. A
+    frame of another size than the one before always begins a shot: nothing is where it was.
 
     A cut from one face to another in front of the same wall changes the picture no more than a caption or a
     shock to the camera does. :attr:`may_be_cut` tells of those, too; whether the faces look alike must
@@ -59,6 +60,7 @@ class ShotDetector:
         self.min_seconds = min_seconds
         self._recent: deque[float] = deque(maxlen=window)
         self._before: _Summary | None = None
+        self._size: tuple[int, ...] | None = None
         self._cut_time = self._possible_time = -np.inf
         self.may_be_cut = False
 
@@ -77,7 +79,14 @@ class ShotDetector:
         thinned = np.ascontiguousarray(image[::step, ::step])
         small = np.asarray(cv2.resize(thinned, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
         now = (_pattern(small), _histogram(small))
-        if now[0].std() < _NOISE:
+        size, self._size = self._size, image.shape[:2]
+        shows_something = now[0].std() >= _NOISE
+        if size not in (None, self._size):
+            self._before = now if shows_something else None
+            self._cut(time)
+            self.may_be_cut = True
+            return True
+        if not shows_something:
             return False
         before, self._before = self._before, now
         if before is None:
@@ -87,13 +96,16 @@ class ShotDetector:
         self._recent.append(change)
         found = change >= max(self.threshold, self.ratio * usual) and self._is_late(self._cut_time, time)
         if found:
-            self._cut_time = time
-            self._recent.clear()
+            self._cut(time)
         possible = change >= max(self.possible_threshold, self.possible_ratio * usual)
         self.may_be_cut = found or (possible and self._is_late(self._possible_time, time))
         if self.may_be_cut:
             self._possible_time = time
         return found
+
+    def _cut(self, time: float) -> None:
+        self._cut_time = self._possible_time = time
+        self._recent.clear()
 
     def _is_late(self, before: float, time: float) -> bool:
         return time - before >= self.min_seconds

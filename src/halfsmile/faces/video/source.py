@@ -11,6 +11,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from av.error import (
+    ArgumentError,
     DecoderNotFoundError,
     DemuxerNotFoundError,
     ExitError,
@@ -43,6 +44,7 @@ _WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = 
         (ProtocolNotFoundError, DemuxerNotFoundError, DecoderNotFoundError),
         "this FFmpeg has no decoder for it",
     ),
+    (ArgumentError, "what it says of itself, or leads to, is not valid"),
     ((PatchWelcomeError, ExperimentalError), "this FFmpeg has no decoder for it"),
 )
 """FFmpeg's errors, and what is said of them."""
@@ -70,7 +72,8 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     else:
         path = Path(source)
         if not path.is_file():
-            raise BadVideoError(f"{source}: there is no such file.")
+            what = "it is not a regular file" if path.exists() else "there is no such file"
+            raise BadVideoError(f"{source}: {what}.")
         if not path.stat().st_size:
             raise BadVideoError(f"{source}: the file is empty.")
         name = f"file:{path}"

@@ -17,13 +17,15 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE, _INK, _TRACK = (255, 255, 255), (20, 22, 26), (70, 74, 82)
 Color = tuple[int, int, int]
 _Area = tuple[int, int, int, int]
+_SMALL = 25  # pixels of a face for each thousandth of the picture, below which what is drawn shrinks with it
 
 
 def draw(image: Image, faces: Sequence[Face]) -> Image:
     """Draw all faces of a picture.
 
     Above a face stand its number and expression with the confidence, or ``not sure`` in a dashed box; beside
-    the box, where there is room, the most probable expressions as bars. Sizes follow the picture's.
+    the box, where there is room, the most probable expressions as bars. Sizes follow the picture's, and
+    the face's where it is small in a large picture, so that nothing covers it.
 
     Args:
         image: RGB (H, W, 3), or grey (H, W, 1), uint8; it is not changed.
@@ -33,14 +35,17 @@ def draw(image: Image, faces: Sequence[Face]) -> Image:
         RGB (H, W, 3), uint8.
     """
     canvas = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image.copy()
-    style = _Style.for_picture(canvas.shape[1], canvas.shape[0])
-    for face in sorted(faces, key=lambda face: face.box[3]):  # nearer ones, which stand lower, over others
+    boxes = [_pixels(face) for face in faces]
+    styles = [_Style.for_face(box, canvas.shape[1], canvas.shape[0]) for box in boxes]
+    styled = list(zip(faces, styles, strict=True))
+    for face, style in sorted(
+        styled, key=lambda one: one[0].box[3]
+    ):  # nearer ones, which stand lower, over others
         _box(canvas, face, style)
     taken: list[_Area] = []
-    for face in faces:
+    for face, style in styled:
         taken.append(_title(canvas, face, style, taken))
-    boxes = [_pixels(face) for face in faces]
-    for face, box in zip(faces, boxes, strict=True):
+    for (face, style), box in zip(styled, boxes, strict=True):
         area = _bars(canvas, face, style, [*taken, *(other for other in boxes if other != box)])
         taken += [area] if area else []
     return canvas
@@ -53,8 +58,9 @@ class _Style:
     pad: int
 
     @classmethod
-    def for_picture(cls, width: int, height: int) -> _Style:
-        unit = min(max(width, height), 2 * min(width, height)) / 1000
+    def for_face(cls, box: _Area, width: int, height: int) -> _Style:
+        side = max(box[2] - box[0], box[3] - box[1])
+        unit = min(max(width, height) / 1000, min(width, height) / 500, side / _SMALL)
         return cls(max(0.42, 0.62 * unit), max(2, round(3 * unit)), max(3, round(7 * unit)))
 
     def size(self, text: str) -> tuple[int, int, int]:

@@ -28,7 +28,10 @@ const mark = (face) => face.track ?? face.number ?? "";
 
 const overlap = (a, b) => a.x < b.x + b.wide && b.x < a.x + a.wide && a.y < b.y + b.high && b.y < a.y + a.high;
 
-/** Boxes and names over a picture that is shown at any size. A name that would cover another is left to the list. */
+const NAMED = 40; // pixels of the screen across a face of several, from which on its name stands beside it
+
+/** Boxes and names over a picture that is shown at any size. A name that would cover another, or much else than
+ *  its own small face, is left to the list. */
 export function drawFaces(canvas, faces, width, height) {
   const ratio = window.devicePixelRatio || 1;
   const shown = canvas.getBoundingClientRect();
@@ -51,6 +54,7 @@ export function drawFaces(canvas, faces, width, height) {
   };
   const labels = faces.map((face, i) => label(`${mark(face)}`, i));
   faces.forEach((face, i) => {
+    if (faces.length > 1 && boxes[i][2] - boxes[i][0] < NAMED * ratio) return;
     const { title } = verdict(face);
     const text = `${mark(face)}  ${title}${face.uncertain ? "" : ` ${percent(face.confidence)}`}`.trim();
     const free = [label(text, i), label(text, i, true)].find((one) => !labels.some((other, j) => j !== i && overlap(one, other)));
@@ -111,7 +115,10 @@ export function faceArticle(face, picture) {
     if (label === best) { term.className = "first"; number.classList.add("first"); }
     bars.append(term, meter, number);
   }
-  if (picture) cutOut(article.querySelector(".thumb"), face.box, picture);
+  const thumb = article.querySelector(".thumb");
+  if (picture) cutOut(thumb, face.box, picture);
+  else thumb.remove();
+  article.classList.toggle("bare", !picture);
   return article;
 }
 
