@@ -75,7 +75,10 @@ def test_other_files_are_other_teachers(tmp_path: Path) -> None:
         ((1, 3, 8, 8), {"mean": (), "std": ()}, r"pretrain\.teacher_mean=127\.5"),
         ((1, 3, 8, 8), {"mean": (0.0,), "std": ()}, r"pretrain\.teacher_std=127\.5"),
         ((1, 3, 8, 8), {"mean": (0.0, 0.0), "std": (1.0,)}, "teacher_mean has 2 numbers, .* with 3 channels"),
-        ((1, 3, 8, 8), {"mean": (0.0,), "std": (0.0,)}, "teacher_std must be above 0, found 0"),
+        ((1, 3, 8, 8), {"mean": (0.0,), "std": (0.0,)}, r"teacher_std numbers above 0, found \(0\.0,\) and"),
+        ((1, 3, 8, 8), {"mean": (0.0,), "std": (float("nan"),)}, "teacher_std numbers above 0"),
+        ((1, 3, 8, 8), {"mean": (float("inf"),), "std": (1.0,)}, "teacher_mean takes numbers"),
+        ((8, 3, 8, 8), RAW, "takes 8 faces at once"),
     ],
 )
 def test_what_can_not_teach_is_refused(

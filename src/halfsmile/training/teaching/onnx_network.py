@@ -33,7 +33,7 @@ class OnnxConfig:
 
     Args:
         image_size: Side in pixels of the square faces that it takes.
-        channels: 3 for RGB, or 1 for grey.
+        channels: 3 for RGB, or 1 for gray.
         width: Numbers that it says of a face.
         mean: Of pixels in 0…255, one for each channel or one for all.
         std: Likewise; pixels are taken as ``(pixels - mean) / std``.
@@ -99,6 +99,10 @@ class OnnxNetwork(nn.Module):
                 f"{path} takes faces of any size, and does not say of which it was trained on. Export it "
                 "with a fixed one, as (N, 3, 112, 112)."
             )
+        if isinstance(shape[0], int) and shape[0] != 1:
+            raise ValueError(
+                f"{path} takes {shape[0]} faces at once. Export it for one face, or for any number of them."
+            )
         return shape[2], shape[1], shape[0] != 1
 
     def _width(self, path: Path, size: int, channels: int) -> int:
@@ -138,5 +142,8 @@ def _require_pixels(path: Path, config: OnnxConfig) -> None:
                 f"pretrain.teacher_{name} has {len(numbers)} numbers, and {path} takes faces with "
                 f"{config.channels} channel{'s' if config.channels > 1 else ''}."
             )
-    if min(config.std) <= 0:
-        raise ValueError(f"pretrain.teacher_std must be above 0, found {min(config.std):g}.")
+    if not np.isfinite([*config.mean, *config.std]).all() or min(config.std) <= 0:
+        raise ValueError(
+            "pretrain.teacher_mean takes numbers and pretrain.teacher_std numbers above 0, found "
+            f"{config.mean} and {config.std}."
+        )
