@@ -45,7 +45,8 @@ STAGES: tuple[Stage, ...] = (
         seed=1,
         classifies=False,
         title="Pretraining",
-        purpose="Stage I: learns what faces look like by painting hidden parts of them; no label is used.",
+        purpose="Stage I: learns what faces look like by painting hidden parts of them, or from a teacher; "
+        "no label is used.",
     ),
     Stage(
         name="finetune",

@@ -36,6 +36,7 @@ from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
 from halfsmile.training.naming import require_teachers
 from halfsmile.training.stages import finetune, pretrain, require_partners, semi, tune
+from halfsmile.training.teaching.features import require_teacher
 from halfsmile.training.temporal.stage import temporal
 from halfsmile.training.threads import choose_threads, other_bits
 from halfsmile.training.trainer import Trainer
@@ -152,6 +153,8 @@ def train_run(
             if stage in wanted_unlabeled(recipe):
                 unlabeled_faces(recipe, stage, faces)  # missing ones are refused now, not after stages before
             require_teachers(recipe, stage, budget, sets.taxonomy)
+        if "pretrain" in stages and not folder.finished("pretrain"):
+            require_teacher(recipe)
         facts = describe(recipe, sets, faces, data=data)
         require_same_faces(folder.data_path, facts)
         taken = None

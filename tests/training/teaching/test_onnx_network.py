@@ -108,6 +108,7 @@ def test_stage_one_learns_from_a_file(tiny_recipe: Recipe, generated_data: Path,
     data: dict[str, Any] = {"data": generated_data / "labeled", "unlabeled": [], "where": HERE}
     with pytest.raises(ValueError, match="does not say how it wants its pixels"):
         train_run(taught, out=tmp_path / "run", **data)
+    assert not (tmp_path / "run").exists()
     taught = override(taught, "pretrain.teacher_mean=127.5", "pretrain.teacher_std=127.5")
     assert [stage.name for stage in plan_run(taught, **data).stages] == ["pretrain", "finetune"]
     folder = train_run(taught, out=tmp_path / "taught", last_stage="pretrain", **data)
@@ -117,3 +118,4 @@ def test_stage_one_learns_from_a_file(tiny_recipe: Recipe, generated_data: Path,
     gone = override(taught, f"pretrain.teacher={tmp_path / 'no.onnx'}")
     with pytest.raises(ValueError, match=r"There is no file .*no\.onnx; --teacher takes face, a run folder"):
         train_run(gone, out=tmp_path / "gone", **data)
+    assert not (tmp_path / "gone").exists()

@@ -26,7 +26,7 @@ from halfsmile.models.face_network import WIDTHS, FaceNetwork, FaceNetworkConfig
 from halfsmile.models.pretrained import load_pretrained
 from halfsmile.models.resnet import ResNet
 from halfsmile.models.weight_files import FACE
-from halfsmile.recipes.config import PretrainConfig
+from halfsmile.recipes.config import PretrainConfig, Recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.training.batches import ImagePool
 from halfsmile.training.distributed import Processes
@@ -76,6 +76,12 @@ def load_teacher(config: PretrainConfig, channels: int) -> Teacher:
             "Give a run of one, or face."
         )
     return network.eval()
+
+
+def require_teacher(recipe: Recipe) -> None:
+    """Refuse a teacher of Stage I that can't be had, before anything is written; see :func:`load_teacher`."""
+    if recipe.pretrain is not None and recipe.pretrain.teacher is not None:
+        load_teacher(recipe.pretrain, recipe.encoder.channels)
 
 
 def teacher_shape(network: Teacher) -> TeacherShape:
