@@ -68,3 +68,19 @@ def test_each_process_opens_for_itself(tmp_path: Path) -> None:
     child.start()
     assert receiver.recv() == child.pid
     child.join()
+
+
+def test_files_read_in_any_order_are_opened_once(tmp_path: Path) -> None:
+    opened: list[str] = []
+
+    def open_file(path: Path) -> str:
+        opened.append(path.name)
+        return path.read_text()
+
+    get = per_file(open_file)
+    for i in range(64):
+        (tmp_path / f"{i}").write_text(f"{i}")
+    for shift in (0, 7, 31):
+        for i in range(64):
+            assert get(tmp_path / f"{(i * 5 + shift) % 64}") == f"{(i * 5 + shift) % 64}"
+    assert sorted(opened, key=int) == [f"{i}" for i in range(64)]

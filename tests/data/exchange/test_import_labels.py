@@ -18,7 +18,7 @@ from halfsmile.data.exchange.formats import export_csv
 from halfsmile.data.exchange.import_labels import import_labels
 from halfsmile.data.exchange.label_studio import export_label_studio
 from halfsmile.data.manifest import LeftOut, Manifest
-from halfsmile.taxonomy import RAFDB
+from halfsmile.taxonomy import RAFDB, from_names
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=12)
 votes = st.lists(st.integers(0, 10), min_size=7, max_size=7).filter(any)
@@ -286,3 +286,43 @@ def test_json_with_the_answers_of_several_people_makes_votes(tmp_path: Path) -> 
     labeled = import_labels(manifest, tmp_path / "ann.json")
     assert labeled.column("label") == ["happy", "sad"]
     assert labeled.column("votes")[0] == pytest.approx([2 / 3, 1 / 3])
+
+
+RECORDS = [{"image": "a.png", "label": "happy"}, {"image": "b.png", "label": "sad"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + json.dumps(RECORDS),
+        "\ufeff" + json.dumps({"a.png": "happy", "b.png": "sad"}),
+        "\n".join(map(json.dumps, RECORDS)),
+        "\ufeff" + "\n".join(map(json.dumps, RECORDS)),
+        json.dumps(RECORDS),
+        json.dumps([{**record, "annotations": "done"} for record in RECORDS]),
+        json.dumps([{"image": r["image"], "face": {"label": r["label"]}} for r in RECORDS]),
+    ],
+)
+def test_json_of_other_programs_is_a_table(tmp_path: Path, text: str) -> None:
+    manifest = Manifest.from_rows([{"image": "a.png"}, {"image": "b.png"}], tmp_path)
+    (tmp_path / "labels.json").write_text(text, encoding="utf-8")
+    assert import_labels(manifest, tmp_path / "labels.json").column("label") == ["happy", "sad"]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_exports_of_label_studio_are_known_by_what_their_tasks_have(tmp_path: Path, mark: str) -> None:
+    manifest = Manifest.from_rows([{"image": "a.png"}, {"image": "b.png"}], tmp_path)
+    result = [{"from_name": "f", "type": "choices", "value": {"choices": ["sad"]}}]
+    done = [{"result": result}, {"result": result, "was_cancelled": True}]
+    long = [
+        {"data": {"image": "a.png"}, "annotations": []},
+        {"data": {"image": "b.png"}, "annotations": done},
+    ]
+    short = [
+        {"image": "a.png", "id": 1, "annotation_id": 1, "lead_time": 2.5, "f": "happy"},
+        {"image": "b.png", "id": 2, "annotation_id": 2, "lead_time": 3.5, "f": "sad"},
+    ]
+    for tasks, labels in ((long, [None, "sad"]), (short, ["happy", "sad"])):
+        (tmp_path / "export.json").write_text(mark + json.dumps(tasks), encoding="utf-8")
+        labeled = import_labels(manifest, tmp_path / "export.json", taxonomy=from_names(["happy", "sad"]))
+        assert labeled.column("label") == labels

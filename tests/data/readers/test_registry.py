@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from halfsmile.data.manifest import Manifest
+from halfsmile.data.manifest import Manifest, UnreadLabelsError
 from halfsmile.data.readers import affectnet, rafdb
 from halfsmile.data.readers.registry import LAYOUTS, home_of, read_any, recognize
 
@@ -222,3 +222,59 @@ def test_several_archives_in_a_folder_are_one_data_set(tmp_path: Path, kind: str
     tables = read_any(splits)
     assert tables.column("image")[0] == f"train.{kind}!x/train.png"
     assert tables.column("split") == ["train", "train", "test", "test"]
+
+
+def pack_zip(path: Path, files: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+
+
+TABLE = "image,label\na.png,happy\nb.png,sad\n"
+PAIR = {"a.png": "", "b.png": ""}
+
+
+@pytest.mark.parametrize("beside", ["README.txt", "LICENSE", "._all.zip", "code/a.py", "notes.md"])
+@pytest.mark.parametrize(
+    "labels", [{"labels.csv": TABLE}, {"a.txt": "happy", "b.txt": "sad"}, {"x/labels.csv": TABLE}]
+)
+def test_one_archive_is_read_as_itself_whatever_lies_beside(
+    tmp_path: Path, beside: str, labels: dict[str, str]
+) -> None:
+    pack_zip(tmp_path / "all.zip", {**PAIR, **labels})
+    touch(tmp_path, beside, text="hello")
+    manifest = read_any(tmp_path)
+    assert manifest.column("label") == ["happy", "sad"]
+    assert manifest.root == tmp_path / "all.zip"
+
+
+def test_files_beside_one_archive_of_classes_tell_more_of_them(tmp_path: Path) -> None:
+    pack_zip(tmp_path / "out/all.zip", {"0/a.png": "", "1/b.png": ""})
+    touch(tmp_path / "out", "classes.txt", text="happy\nsad\n")
+    pack_zip(tmp_path / "in/all.zip", {"0/a.png": "", "1/b.png": "", "classes.txt": "happy\nsad\n"})
+    touch(tmp_path / "in", "README.txt", text="hello")
+    for root in (tmp_path / "out", tmp_path / "in"):
+        assert read_any(root).column("label") == ["happy", "sad"]
+
+
+@pytest.mark.parametrize("table", ["labels.csv", "deep/er/and/deeper/labels.csv", "labels.json"])
+def test_labels_in_several_archives_are_never_left_in_silence(tmp_path: Path, table: str) -> None:
+    text = TABLE if table.endswith("csv") else '{"a.png": "happy", "b.png": "sad"}'
+    for name in ("train", "test"):
+        pack_zip(tmp_path / "each" / f"{name}.zip", {**PAIR, table: text})
+    pack_zip(tmp_path / "apart/images.zip", PAIR)
+    pack_zip(tmp_path / "apart/labels.zip", {table: text})
+    for root, archive in ((tmp_path / "each", "test"), (tmp_path / "apart", "labels")):
+        with pytest.raises(UnreadLabelsError, match="may hold labels") as caught:
+            read_any(root)
+        assert f"-m zipfile -e {root / archive}.zip {root / archive}`" in caught.value.mend
+    for packed in list((tmp_path / "each").glob("*.zip")):
+        touch(packed.with_suffix(""), *PAIR)
+        touch(packed.with_suffix(""), table, text=text)
+        packed.unlink()
+    if table == "labels.csv":
+        manifest = read_any(tmp_path / "each")
+        assert sorted(zip(manifest.column("split"), manifest.column("label"), strict=True)) == [
+            (split, label) for split in ("test", "train") for label in ("happy", "sad")
+        ]

@@ -581,6 +581,10 @@ def test_frames_of_videos_are_found_by_their_number(tmp_path: Path) -> None:
     assert manifest.column("video") == ["v1"] * 3 + ["v2"] * 3
     assert manifest.column("frame") == [0, 1, 2] * 2
     assert manifest.counts() == {"happy": 4, "sad": 2}
+    (tmp_path / "labels.csv").write_text("video,frame,label\nv1,0,happy\nv1,2,happy\nv3,1,sad\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image") == ["frames/v1/0000.jpg", "frames/v1/0002.jpg", "v3/1"]
+    assert any("1 frames were not found" in note for note in manifest.notes if isinstance(note, Fault))
 
 
 def test_marks_between_label_and_picture_are_no_part_of_them(tmp_path: Path) -> None:
@@ -593,6 +597,7 @@ def test_marks_between_label_and_picture_are_no_part_of_them(tmp_path: Path) -> 
 
 
 def test_lists_as_of_expw_are_read_when_their_columns_are_named(tmp_path: Path) -> None:
+    """Name, id of the face, top, left, right, bottom, confidence, label."""
     touch(tmp_path, *(f"image/origin/f{i}.jpg" for i in range(8)))
     lines = [f"f{i}.jpg 0 {5 + i} {9 + i} {80 + i} {86 + i} 45.5 {i % 2}" for i in range(8)]
     (tmp_path / "label").mkdir()
@@ -601,12 +606,12 @@ def test_lists_as_of_expw_are_read_when_their_columns_are_named(tmp_path: Path) 
         read_any(tmp_path)
     manifest = read_any(
         tmp_path,
-        columns={"label": "column 8", "box": ("column 4", "column 3", "column 6", "column 5")},
+        columns={"label": "column 8", "box": ("column 4", "column 3", "column 5", "column 6")},
         box="xyxy",
         labels={"0": "anger", "1": "disgust"},
     )
     assert manifest.column("label")[:2] == ["anger", "disgust"]
-    assert manifest.column("box")[0] == [9, 5, 86, 80]
+    assert manifest.column("box")[0] == [9, 5, 80, 86]
 
 
 def test_names_that_fit_several_pictures_are_a_fault(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.data.readers.test_registry import touch
 
-from halfsmile.data.manifest import LeftOut
+from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.tables.pictures import locate
 
 THERE = ("images/a/1.png", "images/b/1.png", "images/b/Face 2.JPG", "images/train_00001_aligned.jpg")
@@ -78,3 +78,32 @@ def test_uploaded_names_are_told_where_to_go(tmp_path: Path) -> None:
     touch(tmp_path, "a.png")
     _, _, (note,) = locate(tmp_path, ["/data/upload/1/0a1b2c3d-a.png"], "t.csv")
     assert "halfsmile data import PICTURES TABLE" in note
+
+
+@pytest.mark.parametrize("in_archive", [False, True])
+def test_a_frame_is_one_of_its_own_video(tmp_path: Path, in_archive: bool) -> None:
+    there = ["x/A/0001.png", "x/A/0002.png", "x/C/7.png", "x/D.mp4/aligned/03.png"]
+    base = tmp_path
+    if in_archive:
+        base = tmp_path / "faces.zip"
+        with zipfile.ZipFile(base, "w") as archive:
+            for name in there:
+                archive.writestr(name, b"")
+    else:
+        touch(tmp_path, *there)
+    wanted = {
+        "A/1": there[0],
+        "a.mp4/0002": there[1],
+        "B/1": None,
+        "B/0002": None,
+        "A/7": None,
+        "C/7": there[2],
+        "clips/C.avi/007": there[2],
+        "D.mp4/3": there[3],
+    }
+    videos = [image.rpartition("/")[0] for image in wanted]
+    _, found, notes = locate(base, list(wanted), "t.csv", videos=videos)
+    assert found == [place or image for image, place in wanted.items()]
+    (fault,) = [note for note in notes if isinstance(note, Fault)]
+    assert "3 frames were not found in folders of their videos' names, first B/1" in fault
+    assert locate(base, ["B/2"], "t.csv")[1] == ["x/A/0002.png"], "a mere number is found anywhere"

@@ -38,12 +38,13 @@ class OpenFile:
             return self._file.read(count)
 
 
-def per_file(open_file: Callable[[Path], T], maxsize: int = 8) -> Callable[[Path], T]:
+def per_file(open_file: Callable[[Path], T], maxsize: int = 64) -> Callable[[Path], T]:
     """Remember what ``open_file`` returns until the file changes, in each process for itself.
 
     Args:
         open_file: Opens a path; called by one thread at a time.
-        maxsize: Files that are kept open.
+        maxsize: Files that are kept open: fewer than a data set has, and reading it in any order opens them
+            again and again.
 
     Returns:
         A function of the path; it raises OSError where there is no such file.

@@ -163,7 +163,7 @@ def _read(
         return text in renames or text.casefold() in known
 
     suffix = path.suffix.lower()
-    if suffix == ".json" and not _is_table(read_json(path)):
+    if suffix == ".json" and _is_of_label_studio(path):
         return read_label_studio(path, is_label, field)
     if suffix == ".xml" or path.name.lower().endswith(ARCHIVE_SUFFIXES):
         if field is not None:
@@ -172,18 +172,28 @@ def _read(
     return read_table(path, taxonomy, is_label, field)
 
 
-def _is_table(document: Any) -> bool:
-    """Whether JSON is no export of Label Studio: an object, or a list whose annotations have no result."""
-    if not isinstance(document, list):
-        return isinstance(document, dict)
-    made = [
-        one
-        for task in document
-        if isinstance(task, dict) and isinstance(task.get("annotations"), list)
-        for one in task["annotations"]
-    ]
-    of_label_studio = {"result", "was_cancelled"}
-    return bool(made) and all(isinstance(one, dict) and not of_label_studio & one.keys() for one in made)
+def _is_of_label_studio(path: Path) -> bool:
+    """Whether JSON is an export of Label Studio: a task has data, or annotations as it writes them."""
+    try:
+        document = read_json(path)
+    except ValueError:
+        return False
+    return isinstance(document, list) and any(isinstance(task, dict) and _is_task(task) for task in document)
+
+
+def _is_task(task: Mapping[str, Any]) -> bool:
+    """Whether an object is a task, also of the short form, which tells how long its annotation took."""
+    made = task.get("annotations", task.get("completions"))
+    of_annotations = {"result", "was_cancelled"}
+    return (
+        isinstance(task.get("data"), dict)
+        or made == []
+        or bool({*of_annotations, "annotation_id", "lead_time"} & task.keys())
+        or (
+            isinstance(made, list)
+            and any(isinstance(one, dict) and of_annotations & one.keys() for one in made)
+        )
+    )
 
 
 def read_table(

@@ -145,7 +145,7 @@ def _targets(
             for locator, folder in zip(locators, folders, strict=True)
             if meaning.labels[folder] is not None
         ]
-        beside = class_names_beside([Path(root)], open_ones)
+        beside = class_names_beside([Path(root)], open_ones, locators)
         known = beside.names or meaning_of_numbers(meaning.names, images)
         if known is None:
             raise UnreadLabelsError(

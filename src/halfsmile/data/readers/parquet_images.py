@@ -9,7 +9,7 @@ split is what a column says, the beginning of the file's name, or its folder's.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -151,7 +151,7 @@ def _read_file(file: Path, base: Path, columns: Columns, names: dict[str, str | 
     classes = _class_names(schema.metadata or {}, column) if column else ()
     labels, said_beside = pa.nulls(len(table), pa.string()), ""
     if column:
-        labels, said_beside = _labels(table, column, classes, names, (file.parent, base))
+        labels, said_beside = _labels(table, column, classes, names, file, base)
     if names:
         said = labels.to_pylist()
         labels = pa.array([None if name is None else names.get(name, name) for name in said], pa.string())
@@ -246,7 +246,8 @@ def _labels(
     column: str,
     classes: tuple[str, ...],
     names: Mapping[str, str | None],
-    places: Iterable[Path],
+    file: Path,
+    base: Path,
 ) -> tuple[pa.Array, str]:
     """The labels of a file by name, null where there is none, and what a file beside says of numbers."""
     try:
@@ -272,7 +273,8 @@ def _labels(
         texts = numbers.cast(pa.string())
         found = set(texts.unique().to_pylist()) - {None}
         if unnamed := found - names.keys():
-            beside = class_names_beside(places, unnamed)
+            inside = [file.relative_to(base).as_posix()] if base in file.parents else []
+            beside = class_names_beside((file.parent, base), unnamed, inside)
             if not beside.names:
                 raise ValueError(
                     f"{table.path}: the labels in {column!r} are numbers and the file does not say what they "

@@ -22,11 +22,12 @@ from halfsmile.data.containers.parquet import image_column
 from halfsmile.data.readers import affectnet, ferplus, lfw, rafdb
 from halfsmile.data.readers.annotations import coco, sidecars, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
+from halfsmile.data.readers.beside.class_names import is_list_of_classes
 from halfsmile.data.readers.beside.tables import MAX_LOOKED_INTO, ON_TOP, tables_of_faces
 from halfsmile.data.readers.folder import has_image_suffix, is_image, with_members
 from halfsmile.data.readers.folders.meaning import understand
 from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
-from halfsmile.data.readers.words import expression_of, split_of, split_of_picture
+from halfsmile.data.readers.words import expression_of, split_in, split_of, split_of_picture
 from halfsmile.data.tables.columns import looks_like
 from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 
@@ -302,7 +303,22 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
 
 
 def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
-    """A data set in several archives, each of which stands for a folder of its name."""
+    """A data set in several archives, each of which stands for a folder of its name.
+
+    One archive is read as itself, but where its folders are classes and files beside tell more of them.
+    """
+    archives = [
+        name
+        for name in files
+        if name.lower().endswith(ARCHIVE_SUFFIXES) and not PurePosixPath(name).name.startswith(".")
+    ]
+    if len(archives) == 1:
+        alone = _of_file(folder / archives[0])
+        is_told_beside = any(
+            is_list_of_classes(folder, n, ()) or split_in(PurePosixPath(n).stem) for n in files
+        )
+        if not (is_told_beside and alone.name in ("class_folders", "folder")):
+            return alone
     names = [name for name in with_members(folder, files)[0] if split_locator(name)]
     images = [name for name in names if is_image(PurePosixPath(name))]
     if not images:

@@ -112,7 +112,8 @@ def read(
         folders = [
             folder for part in parts for folder in part.folders or [_below(base, part.path)] * len(part.rows)
         ]
-        base, locators, said = locate(base, [row["image"] for row in rows], first.name, folders)
+        videos = [row.get("video") if row["image"].rpartition("/")[2].isdecimal() else None for row in rows]
+        base, locators, said = locate(base, [row["image"] for row in rows], first.name, folders, videos)
         for row, locator in zip(rows, locators, strict=True):
             row["image"] = locator
         notes += [*said, *_splits_of_folders(rows)]

@@ -142,7 +142,7 @@ def _named_numbers(
     if not numbers:
         return {}
     ordered = sorted(numbers, key=float)
-    beside = class_names_beside([*([path.parent] if path.is_file() and path != root else []), root], numbers)
+    beside = class_names_beside(_places(path, root), numbers, _faces(path, root, rows))
     if beside.names:
         notes.append(beside.note)
         return {number: beside.names[number] for number in ordered}
@@ -161,6 +161,20 @@ def _named_numbers(
             row["split"] = split_of_picture(row["image"])
         notes.append("Splits are those that the pictures' names begin with.")
     return {number: known[number] for number in ordered}
+
+
+def _places(path: Path, root: Path) -> list[Path]:
+    """The folder of a table, those around it up to the root of the pictures, and the root."""
+    if not path.is_file() or path == root:
+        return [root]
+    around = path.parents[: path.parents.index(root)] if root in path.parents else [path.parent]
+    return [*around, root]
+
+
+def _faces(path: Path, root: Path, rows: Sequence[Row]) -> list[str]:
+    """The pictures of a table, and the table where it lies in an archive."""
+    member = str(path).removeprefix(f"{root}!")
+    return [*(row["image"] for row in rows), *([member] if member != str(path) else [])]
 
 
 def whole(label: str) -> str:

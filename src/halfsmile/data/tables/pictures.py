@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, members_below, open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, members_below, open_archive
 from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.tables.rows import without_query
@@ -26,7 +26,11 @@ _ENDINGS = ("", "_aligned")
 
 
 def locate(
-    base: Path, images: Sequence[str], table: str, folders: Sequence[str] = ()
+    base: Path,
+    images: Sequence[str],
+    table: str,
+    folders: Sequence[str] = (),
+    videos: Sequence[str | None] = (),
 ) -> tuple[Path, list[str], list[str]]:
     r"""The root of a table's pictures, their locators below it, and notes.
 
@@ -39,7 +43,10 @@ def locate(
         images: As the table names them, with ``/`` between folders.
         table: Name of the table, for notes.
         folders: For each picture the folder of its table below ``base``, with ``/`` behind it or empty.
+        videos: For each picture the video whose frame it is where the table names it by its number there: it
+            is looked for in folders that are called as the video or its file without the suffix.
     """
+    videos = videos or [None] * len(images)
     if any(folders):
         inside = set(_members(base)) if base.is_file() else None
         places = [folder + image for folder, image in zip(folders, images, strict=True)]
@@ -58,7 +65,7 @@ def locate(
     names = _members(base) if base.is_file() else _files(base)
     if base.is_dir() and len(archives := _archives(base)) > 1:
         names = [*names, *members_below(base, [archive.name for archive in archives])[0]]
-    return base, *_found(images, names, table, base, folders or [""] * len(images))
+    return base, *_found(images, names, table, base, folders or [""] * len(images), videos)
 
 
 def _archives(folder: Path) -> list[Path]:
@@ -87,7 +94,12 @@ def _is_there(base: Path, image: str) -> bool:
 
 
 def _found(
-    images: Sequence[str], names: Sequence[str], table: str, base: Path, folders: Sequence[str]
+    images: Sequence[str],
+    names: Sequence[str],
+    table: str,
+    base: Path,
+    folders: Sequence[str],
+    videos: Sequence[str | None],
 ) -> tuple[list[str], list[str]]:
     """Locators of pictures by the ends of their paths, those below their table's folder first, and notes."""
     there = set(names)
@@ -104,7 +116,8 @@ def _found(
     moved: list[tuple[str, str]] = []
     missing: list[str] = []
     torn: list[tuple[str, list[str]]] = []
-    for image, folder in zip(images, folders, strict=True):
+    frames: list[str] = []
+    for image, folder, video in zip(images, folders, videos, strict=True):
         found: str | None = image
         if image not in there and not (base.is_dir() and _is_there(base, image)):
             wanted = unquote(without_query(image))
@@ -112,12 +125,16 @@ def _found(
             ends = by_end.get(_plain(last.name)) or [
                 name for ending in _ENDINGS for name in by_stem.get(_plain(f"{_stem(last)}{ending}"), ())
             ]
-            if not ends and last.name.isdecimal():
-                ends = by_number[last.name.lstrip("0")]
+            if last.name.isdecimal() and (video is not None or not ends):
+                ends = by_number.get(last.name.lstrip("0"), [])
+            if video is not None:
+                ends = [name for name in ends if _is_of_video(name, video)]
             near = [name for name in ends if name.startswith(folder)]
             found = wanted if wanted in there else _best(wanted, near or ends)
             if found is None:
                 missing.append(image)
+                if video is not None and not ends:
+                    frames.append(image)
                 if len(ends) > 1:
                     torn.append((image, ends))
             else:
@@ -147,8 +164,20 @@ def _found(
                 f" There are {len(names):,} others, first {names[0]}: the table has to name pictures as they "
                 "are called, in the column that --columns image=COLUMN says."
             )
-        notes.append(Fault(note) if torn else LeftOut(note))
+        if frames:
+            note += (
+                f" {len(frames):,} frames were not found in folders of their videos' names, first "
+                f"{frames[0]}: name the folders as the videos."
+            )
+        notes.append(Fault(note) if torn or frames else LeftOut(note))
     return locators, notes
+
+
+def _is_of_video(name: str, video: str) -> bool:
+    """Whether a picture lies in a folder that is called as a video, or as its file without the suffix."""
+    path = PurePosixPath(video)
+    called = {_plain(path.name), _plain(path.stem)}
+    return any(_plain(part) in called for part in inner_path(name).split("/")[:-1])
 
 
 def _plain(name: str) -> str:
@@ -167,7 +196,8 @@ def _best(image: str, candidates: Sequence[str]) -> str | None:
     for name in candidates:
         parts = [_plain(part) for part in reversed(name.split("/"))]
         scored.append(sum(_agreeing(wanted[1:], parts[1:])))
-    best = [name for name, score in zip(candidates, scored, strict=True) if score == max(scored)]
+    top = max(scored, default=0)
+    best = [name for name, score in zip(candidates, scored, strict=True) if score == top]
     return best[0] if len(best) == 1 else None
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.data.readers.test_registry import touch
 
 from halfsmile.data.manifest import Fault, LeftOut, UnreadLabelsError
+from halfsmile.data.readers.annotations.files import Files
+from halfsmile.data.readers.annotations.sidecars import files_of
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.data.readers.words import NUMBERINGS
 
@@ -118,3 +123,84 @@ def test_captions_and_other_files_are_no_labels(tmp_path: Path, text: str) -> No
         touch(tmp_path, f"{i}.{'json' if text.startswith('{') else 'txt'}", text=text)
     with pytest.raises(UnreadLabelsError, match="4 pictures have a"):
         read_any(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("record", "label"),
+    [
+        ({"category": "indoor", "emotion": "happy"}, "happy"),
+        ({"emotion": "happy", "category": "indoor"}, "happy"),
+        ({"label": "indoor", "mood": "happy"}, "happy"),
+        ({"label": 3, "name_of_it": "happy"}, "happy"),
+        ({"emotion": "happy", "before": "sad"}, "happy"),
+        ({"label": "bored", "first": "happy", "then": "sad"}, "bored"),
+        ({"first": "happy", "then": "sad"}, None),
+    ],
+)
+def test_words_of_expressions_come_before_other_labels(
+    tmp_path: Path, record: dict[str, Any], label: str | None
+) -> None:
+    for i, told in enumerate((record, {"emotion": "bored"}, {"emotion": "happy"})):
+        touch(tmp_path, f"{i}.png")
+        touch(tmp_path, f"{i}.json", text=json.dumps(told))
+    assert read_any(tmp_path, "sidecars").column("label") == [label, "bored", "happy"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "box"),
+    [
+        ("circle", [[30, 40], [33, 44]], [25, 35, 35, 45]),
+        ("circle", [[30, 40], [30, 50]], [20, 30, 40, 50]),
+        ("circle", [[30, 40], [30, 40]], None),
+        ("rectangle", [[30, 50], [20, 40]], [20, 40, 30, 50]),
+        ("polygon", [[30, 50], [20, 40], [25, 60]], [20, 40, 30, 60]),
+        ("line", [[30, 50], [40, 50]], None),
+        ("point", [[30, 50]], None),
+    ],
+)
+def test_boxes_of_shapes(tmp_path: Path, kind: str, points: list[Any], box: list[float] | None) -> None:
+    for i, label in enumerate(LABELS):
+        document = labelme(label)
+        document["shapes"][0] |= {"shape_type": kind, "points": points}
+        touch(tmp_path, f"{i}.png")
+        touch(tmp_path, f"{i}.json", text=json.dumps(document))
+    manifest = read_any(tmp_path)
+    assert manifest.column("label") == LABELS
+    assert manifest.column("box") == [box] * 3
+
+
+def likeness(image: str, name: str) -> int:
+    folders, others = set(image.split("/")[:-1]), set(name.split("/")[:-1])
+    return len(folders & others) - len(others - folders)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from("abcd"), max_size=3, unique=True), min_size=1, max_size=6, unique_by=tuple
+    ),
+    st.lists(st.sampled_from("abcdx"), max_size=4, unique=True),
+)
+def test_the_nearest_file_is_the_one_of_most_folders_in_common(folders: Any, around: Any) -> None:
+    image = "/".join([*around, "1.png"])
+    names = ["/".join([*folder, "1.txt"]) for folder in folders]
+    top = max(likeness(image, name) for name in names)
+    best = [name for name in names if likeness(image, name) == top]
+    beside = [name for name in names if name == image.replace(".png", ".txt")]
+    wanted = beside or (best if len(best) == 1 else [])
+    assert files_of(Files(Path(), [image, *names])) == dict.fromkeys([image] * len(wanted), "".join(wanted))
+
+
+def test_names_that_all_folders_repeat_are_found_in_little_time() -> None:
+    trees = {
+        "beside": ("v{}/{}.png", "v{}/{}.txt"),
+        "another tree": ("im/v{}/{}.png", "lab/v{}/{}.txt"),
+        "none alike": ("im{}/{}.png", "lab{}/{}.txt"),
+    }
+    for kind, (picture, file) in trees.items():
+        pairs = [(picture.format(i, j), file.format(i, j)) for i in range(2000) for j in range(10)]
+        files = Files(Path(), [name for pair in pairs for name in pair])
+        start = time.process_time()
+        found = files_of(files)
+        assert time.process_time() - start < 20, "a search through all files takes minutes"
+        assert found == ({} if kind == "none alike" else dict(pairs))

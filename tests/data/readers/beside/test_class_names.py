@@ -112,3 +112,105 @@ def test_a_list_of_the_folders_names_is_not_said_to_be_unread(tmp_path: Path) ->
     touch(tmp_path, "fear/a.png", "anger/b.png")
     touch(tmp_path, "classes.txt", text="anger\nfear\n")
     assert not [note for note in read_any(tmp_path).notes if isinstance(note, LeftOut)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Angry (0)\nDisgust (1)\nHappy (2)\n",
+        "Angry 0\nDisgust 1\nHappy 2\n",
+        "- Angry: 0\n- Disgust: 1\n- Happy: 2\n",
+        "The classes are Angry (0), Disgust (1) and Happy (2).\n",
+        "Angry 0 Disgust 1 Happy 2",
+        "Angry=0, Disgust=1, Happy=2; the 48 sad ones were left out",
+        "0 Angry\n1 Disgust\n2 Happy\n",
+        "(0) Angry\n(1) Disgust\n(2) Happy\n",
+        "0: Angry, 1: Disgust, 2: Happy",
+        "Faces: 0=Angry, 1=Disgust, 2=Happy",
+    ],
+)
+def test_a_readme_tells_numbers_in_front_of_names_or_behind(tmp_path: Path, text: str) -> None:
+    touch(tmp_path, "0/a.png", "1/b.png", "2/c.png")
+    touch(tmp_path, "README.md", text=text)
+    assert read_any(tmp_path).column("label") == ["Angry", "Disgust", "Happy"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sad 0 happy 1 angry 2 fear",
+        "Angry: 2\nDisgust: 0\nHappy: 17\n",
+        "happy: 0 pictures, sad: 1 picture, angry: 2 pictures",
+        "Angry (0)\nAngry (1)\nHappy (2)\n",
+        "Angry (0)\n0 Disgust\nHappy (1)\n",
+    ],
+)
+def test_a_readme_of_two_orders_or_of_counts_tells_nothing(tmp_path: Path, text: str) -> None:
+    touch(tmp_path, "0/a.png", "1/b.png", "2/c.png")
+    touch(tmp_path, "README.md", text=text)
+    with pytest.raises(UnreadLabelsError, match="are numbers"):
+        read_any(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["flowers", "flowers/meta", "flowers/lists", "other/labels"])
+def test_lists_of_other_data_sets_name_nothing(tmp_path: Path, where: str) -> None:
+    touch(tmp_path, "mine/a.png", "mine/b.png")
+    touch(tmp_path, "mine.csv", text="image,label\nmine/a.png,0\nmine/b.png,1\n")
+    touch(tmp_path, f"{where}/classes.txt", text="rose\ntulip\n")
+    with pytest.raises(UnreadLabelsError, match="0, 1 are numbers"):
+        read_any(tmp_path)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for path in (tmp_path / "mine").iterdir():
+            archive.write(path, f"mine/{ {'a.png': 0, 'b.png': 1}[path.name] }/{path.name}")
+        archive.writestr(f"{where}/classes.txt", "rose\ntulip\n")
+    with pytest.raises(UnreadLabelsError, match="0, 1 are numbers"):
+        read_any(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize(
+    "where", ["", "mine", "meta", "annotations", "labels", "lists", "Splits", "mine/lists"]
+)
+def test_lists_of_the_same_data_set_count(tmp_path: Path, where: str) -> None:
+    touch(tmp_path, "mine/a.png", "mine/b.png")
+    touch(tmp_path, "mine.csv", text="image,label\nmine/a.png,0\nmine/b.png,1\n")
+    touch(tmp_path / where, "classes.txt", text="fear\nanger\n")
+    touch(tmp_path, "flowers/classes.txt", text="rose\ntulip\n")
+    assert read_any(tmp_path).column("label") == ["fear", "anger"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("participants_data.csv", "subject,name\n0,Anna\n1,Bert\n"),
+        ("file_names.txt", "first\nsecond\n"),
+        ("names.json", '["Anna", "Bert"]'),
+        ("config.json", '{"0": "train", "1": "test"}'),
+        ("class_counts.txt", "angry: 0\nfear: 1\n"),
+        ("label_weights.json", '{"angry": 0, "fear": 1}'),
+        ("emotion_data.csv", "subject,name\n0,Anna\n1,Bert\n"),
+    ],
+)
+def test_lists_of_other_things_are_no_lists_of_classes(tmp_path: Path, name: str, text: str) -> None:
+    touch(tmp_path, "0/a.png", "1/b.png")
+    touch(tmp_path, name, text=text)
+    assert class_names_beside([tmp_path], ["0", "1"]).names == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("names.txt", "calm\nfear\nanger\n"),
+        ("map.txt", "0 calm\n1 fear\n2 anger\n"),
+        ("classes.txt", "rose\ntulip\noak\n"),
+        ("idx2name.json", '{"0": "rose", "1": "tulip", "2": "oak"}'),
+        ("faces.names", "rose\ntulip\noak\n"),
+        ("data.yaml", "names: [rose, tulip, oak]"),
+        ("config.json", '{"id2label": {"0": "rose", "1": "tulip", "2": "oak"}}'),
+    ],
+)
+def test_names_are_expressions_or_files_say_that_they_are_of_classes(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    touch(tmp_path, name, text=text)
+    names = class_names_beside([tmp_path], ["0", "1", "2"]).names
+    assert list(names.values()) in (["calm", "fear", "anger"], ["rose", "tulip", "oak"])

@@ -119,3 +119,40 @@ def test_lists_beside_boxes(tmp_path: Path) -> None:
         assert manifest.column("label") == [*["fear", "calm"] * 2, *["calm"] * more]
         assert manifest.column("split") == ["train", "train", "test", "test", *["test"] * more]
         assert any(f"train 2, test {2 + more}." in note for note in manifest.notes)
+
+
+def test_a_line_is_no_picture_of_another_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "sad/0007.png", "sad/0008.png", "happy/0001.png", "happy/0002.png")
+    touch(tmp_path, "train.txt", text="happy/0001.png\nimages/0008.png\n/home/ann/sad/0008.png\n")
+    touch(
+        tmp_path,
+        "test.txt",
+        text="happy/0007.png\nfear/0008.png\nhappy/0002.png\ntest/0002.png\nS01/0007.png\n" * 2,
+    )
+    assert read_any(tmp_path).column("split") == [None] * 4, "most lines of test.txt name no picture"
+    touch(tmp_path, "test.txt", text="happy/0007.png\nhappy/0002.png\nsome/where/happy/0002.png\n")
+    manifest = read_any(tmp_path)
+    assert manifest.column("image")[2:] == ["sad/0007.png", "sad/0008.png"]
+    assert manifest.column("split") == ["train", "test", None, "train"]
+    (fault,) = [note for note in manifest.notes if isinstance(note, Fault)]
+    assert "1 lines of the lists name no picture, first happy/0007.png in test.txt" in fault
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        (("train_log.txt", "test_log.txt"), "{} 0.300"),
+        (("train_log.txt", "test_log.txt"), "{}"),
+        (("train.txt", "test.txt"), "{} 0.300"),
+        (("train.csv", "test.csv"), "{},1.5e-3"),
+        (("loss_train.txt", "loss_test.txt"), "{} 12"),
+    ],
+)
+def test_logs_of_epochs_are_no_lists(tmp_path: Path, names: tuple[str, str], lines: str) -> None:
+    touch(tmp_path, *(f"{('happy', 'sad')[i % 2]}/{i}.png" for i in range(1, 11)))
+    for name, numbers in zip(names, ((1, 2, 3), (4, 5, 6)), strict=True):
+        touch(tmp_path, name, text="".join(lines.format(i) + "\n" for i in numbers))
+    assert read_any(tmp_path).column("split") == [None] * 10
+    for name, first in (("train.txt", 1), ("test.txt", 6)):
+        touch(tmp_path, name, text="".join(f"{i} {i % 2}\n" for i in range(first, first + 5)))
+    assert set(read_any(tmp_path).column("split")) == {"train", "test"}

@@ -1,13 +1,14 @@
 """A file with the label for each picture: text with one word or number, WebDataset's ``.cls``, or JSON.
 
 ``1.txt`` beside ``1.jpg`` or in another folder, also as ``1_emotion.txt`` (CK+) or ``1.jpg.json``. JSON tells
-the label by a usual name or by its words of expressions, and boxes as the points of LabelMe and Supervisely
+the label by its words of expressions or by a usual name, and boxes as the points of LabelMe and Supervisely
 or by usual names; a list of faces gives a row for each.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -97,28 +98,64 @@ def files_of(files: Files) -> dict[str, str]:
         if path.suffix.lower() in (*TEXTS, ".json") and not path.name.startswith("."):
             stem = PurePosixPath(path.stem).stem if has_image_suffix(path.stem) else path.stem
             by_stem[ENDING.sub("", stem)].append(name)
+    nearest: dict[tuple[str, bool], _Nearest] = {}
+    for stem, names in by_stem.items():
+        nearest[stem, True] = _Nearest([name for name in names if name.lower().endswith(".json")])
+        nearest[stem, False] = _Nearest(names)
     found = {}
     for image in files.images if by_stem else ():
-        names = by_stem.get(PurePosixPath(image).stem, [])
-        if best := _nearest(image, [name for name in names if name.lower().endswith(".json")]) or _nearest(
-            image, names
-        ):
+        stem = PurePosixPath(image).stem
+        if stem in by_stem and (best := nearest[stem, True].to(image) or nearest[stem, False].to(image)):
             found[image] = best
     times = Counter(found.values())
     return {image: name for image, name in found.items() if times[name] == 1}
 
 
-def _nearest(image: str, names: Sequence[str]) -> str | None:
-    """The file whose folders are most like the picture's; None where two are alike."""
-    folders = set(PurePosixPath(image).parts[:-1])
-    scores = {name: _likeness(folders, set(PurePosixPath(name).parts[:-1])) for name in names}
-    best = [name for name, score in scores.items() if score == max(scores.values())]
-    return best[0] if len(best) == 1 else None
+class _Nearest:
+    """Finds among files the one whose folders are most like a picture's.
 
+    Likeness is how many folders two paths have in common, less those that only the file has. It depends on
+    the folders of a picture that files have, too, and so is found once for each such set.
 
-def _likeness(one: set[str], other: set[str]) -> int:
-    """How many folders two paths have in common, less those that only the other has."""
-    return len(one & other) - len(other - one)
+    Args:
+        names: Paths of the files.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._in_folder: defaultdict[str, list[str]] = defaultdict(list)
+        self._below: defaultdict[str, list[str]] = defaultdict(list)
+        self._folders = {name: frozenset(PurePosixPath(name).parts[:-1]) for name in names}
+        for name, folders in self._folders.items():
+            self._in_folder[name.rpartition("/")[0]].append(name)
+            for folder in folders:
+                self._below[folder].append(name)
+        self._fewest = min(map(len, self._folders.values()), default=0)
+        self._known: dict[frozenset[str], str | None] = {}
+
+    def to(self, image: str) -> str | None:
+        """The file beside the picture, or else the one most like it; None where two are alike."""
+        if len(beside := self._in_folder.get(image.rpartition("/")[0], [])) == 1:
+            return beside[0]
+        shared = frozenset(part for part in PurePosixPath(image).parts[:-1] if part in self._below)
+        if shared not in self._known:
+            self._known[shared] = self._most_like(shared)
+        return self._known[shared]
+
+    def _most_like(self, shared: frozenset[str]) -> str | None:
+        """The search begins with the rarest folder, and ends where no file without it can be as like."""
+        scores: dict[str, int] = {}
+        left = len(shared)
+        for folder in sorted(shared, key=lambda folder: len(self._below[folder])):
+            for name in self._below[folder]:
+                scores[name] = 2 * len(shared & self._folders[name]) - len(self._folders[name])
+            left -= 1
+            if max(scores.values()) > 2 * left - self._fewest:
+                break
+        else:
+            scores |= {name: -len(folders) for name, folders in self._folders.items() if name not in scores}
+        top = max(scores.values(), default=0)
+        best = [name for name, score in scores.items() if score == top]
+        return best[0] if len(best) == 1 else None
 
 
 def _says_so(name: str) -> bool:
@@ -151,12 +188,12 @@ def _row(record: Mapping[str, Any]) -> Row:
     cells = {name: text for name, cell in record.items() if (text := cell_text(cell)) is not None}
     known = [text for name, text in cells.items() if name.casefold() in _LABELS]
     words = [text for text in cells.values() if expression_of(text)]
-    label = next(iter(known), words[0] if len(set(words)) == 1 else None)
+    told = [text for text in known if expression_of(text)] or (words if len(set(words)) == 1 else known)
+    label = next(iter(told), None)
     row: Row = {"label": None if label is None else whole(label)}
     points = next((record[name] for name in _POINTS if name in record), None)
     if isinstance(points, list) and len(points) > 1 and all(_is_point(point) for point in points):
-        x, y = list(zip(*points, strict=True))
-        row["box"] = [min(x), min(y), max(x), max(y)]
+        row["box"] = _box_around(points, is_circle=record.get("shape_type") == "circle")
     elif (box := box_of(list(record))) is not None:
         names, form = box
         if form is None:
@@ -164,6 +201,16 @@ def _row(record: Mapping[str, Any]) -> Row:
         values = {"image": "-", **{name: record[name] for name in names}}
         row["box"] = parse_row(values, {"image": ("image",), "box": names}, form)["box"]
     return row
+
+
+def _box_around(points: Sequence[Sequence[float]], *, is_circle: bool) -> list[float] | None:
+    """The box around points, or around LabelMe's circle of a center and a point of its edge; None if flat."""
+    (x0, y0), (x1, y1) = points[0], points[1]
+    if is_circle:
+        radius = math.hypot(x1 - x0, y1 - y0)
+        points = [(x0 - radius, y0 - radius), (x0 + radius, y0 + radius)]
+    x, y = list(zip(*points, strict=True))
+    return [min(x), min(y), max(x), max(y)] if min(x) < max(x) and min(y) < max(y) else None
 
 
 def _is_point(point: Any) -> bool:

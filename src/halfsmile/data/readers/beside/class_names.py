@@ -14,23 +14,33 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from halfsmile.data.readers.beside.texts import names_beside, text_beside
+from halfsmile.data.readers.beside.texts import folders_of, is_near, names_beside, text_beside
 from halfsmile.data.readers.beside.yaml_names import names_in_yaml
 from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
 from halfsmile.data.readers.words import expression_of
 
 SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".names", ".yaml", ".yml", ".md")
-_WORDS = re.compile(
-    r"class|label|categor|emotion|expression|names?$|map(ping)?$|config|data$|id2|idx", re.IGNORECASE
-)
+_OF_CLASSES = re.compile(r"class|label|categor|emotion|expression|id2|idx", re.IGNORECASE)
+_MAYBE = re.compile(r"names?$|map(ping)?$|config|data$", re.IGNORECASE)
+"""Names of files that say what numbers of classes mean only where most of what they name are expressions."""
+_OF_NUMBERS = re.compile(r"count|weight|distribution|frequenc|histogram|statistic", re.IGNORECASE)
+"""Names of files whose numbers are no numbers of classes."""
 _README = re.compile(r"read[\s_-]*me", re.IGNORECASE)
 _IN_PROSE = re.compile(
     r"(?<![\w.])[\"'(\[]?(\d|[1-9]\d)[\"')\]]?\s*[=:.)>-]*\s*[\"'(]?([^\W\d_]+)"
     r"(?=[ \t]*(?:$|[,;|)\]}\"'.\n]|[\"'(\[]?\d))"
 )
 """A number and a word that ends there: ``1. Happy to help`` names nothing."""
-_OF_PICTURES = re.compile(r"image|img|file|path|pic|photo", re.IGNORECASE)
+_NAME_IN_FRONT = re.compile(
+    r"([^\W\d_]+)[\"')\]]?[ \t]*[=:(\[>-]*[ \t]*[\"']?(\d|[1-9]\d)"
+    r"(?=[)\]\"']*[ \t]*(?:$|[,;|)\]}.](?!\d)|and\b|[^\W\d_]+[\"')\]]?[ \t]*[=:(\[>-]*[ \t]*[\"']?\d))"
+)
+"""A word and a number that ends there, as ``Angry (0)``: ``sad: 48 pictures`` names nothing."""
+_OF_OTHERS = re.compile(
+    r"image|img|file|path|pic|photo|subject|person|participant|video|count", re.IGNORECASE
+)
+"""What columns of names and numbers are called that are not those of classes."""
 _WRAPPED = (
     "id2label",
     "label2id",
@@ -60,18 +70,32 @@ class ClassNames:
     note: str = ""
 
 
-def class_names_beside(places: Iterable[Path], numbers: Collection[str]) -> ClassNames:
+def class_names_beside(
+    places: Iterable[Path], numbers: Collection[str], faces: Iterable[str] = ()
+) -> ClassNames:
     """What the files of some folders or archives say of the numbers of classes.
+
+    A file counts in a place itself, in the folders on the way from there to the faces, and in folders of
+    lists in any of these: in other folders are other data sets.
+
+    Args:
+        places: Folders or archives; those that are not there are passed over.
+        numbers: Of the classes.
+        faces: Pictures or tables of them, relative to the last place.
 
     Names without numbers count from 0 where 0 is among the numbers, and from 1 where their last one is the
     number of names; else they tell nothing.
     """
     found: dict[str, dict[str, str]] = {}
     doubts: list[str] = []
-    for place in dict.fromkeys(map(Path, places)):
+    there = list(dict.fromkeys(map(Path, places)))
+    own = folders_of(faces)
+    for place in there:
         if not place.exists():
             continue
         for name in names_beside(place, SUFFIXES):
+            if not is_near(name, own if place == there[-1] else ()):
+                continue
             said = _in_file(place, name)
             if said is None:
                 continue
@@ -118,20 +142,35 @@ def _in_file(root: Path, name: str, *, alone: bool = False) -> Sequence[str] | d
     """Names by number, or in their order; None where a file holds something else."""
     path = PurePosixPath(name)
     is_readme = _README.search(path.stem) is not None
+    is_of_classes = path.suffix == ".names" or _OF_CLASSES.search(path.stem) is not None
     if (
-        not (is_readme or _WORDS.search(path.stem) or path.suffix == ".names")
+        not (is_readme or is_of_classes or _MAYBE.search(path.stem))
+        or _OF_NUMBERS.search(path.stem)
         or (text := text_beside(root, name)) is None
     ):
         return None
     if is_readme:
         return _in_prose(text)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return names_in_yaml(text) or None
+    said = _in_text(path, text, alone=alone)
+    is_of_classes |= any(f'"{key}"' in text for key in _WRAPPED if key != "names")
+    return said if said is None or is_of_classes or _are_expressions(said) else None
+
+
+def _are_expressions(said: Sequence[str] | dict[str, str]) -> bool:
+    """Whether more than half of the names are expressions."""
+    names = list(said.values() if isinstance(said, dict) else said)
+    return 2 * sum(expression_of(name) is not None for name in names) > len(names)
+
+
+def _in_text(path: PurePosixPath, text: str, *, alone: bool) -> Sequence[str] | dict[str, str] | None:
+    """What JSON or lines say."""
     if path.suffix.lower() == ".json":
         try:
             return _in_json(json.loads(text), alone=alone)
         except (ValueError, RecursionError):
             return None
-    if path.suffix.lower() in (".yaml", ".yml"):
-        return names_in_yaml(text) or None
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if len(lines) == 1 and lines[0].count(",") > 1:
         lines = lines[0].split(",")
@@ -139,12 +178,32 @@ def _in_file(root: Path, name: str, *, alone: bool = False) -> Sequence[str] | d
 
 
 def _in_prose(text: str) -> dict[str, str] | None:
-    """Numbers that a text names expressions for, as ``0=Angry, 1: disgust``; None where one has two names."""
+    """Numbers that a text names expressions for, as ``0=Angry, 1: disgust`` or ``Angry (0)``.
+
+    None where a number has two names, a line could be read in both orders, or numbers behind names do not
+    count from 0 or 1 on: these are numbers of pictures.
+    """
     names: dict[str, str] = {}
-    for number, name in _IN_PROSE.findall(text):
-        if expression_of(name) and names.setdefault(number, name).casefold() != name.casefold():
+    behind: set[str] = set()
+    for line in text.splitlines():
+        first = [(number, name) for number, name in _IN_PROSE.findall(line) if expression_of(name)]
+        last = [(number, name) for name, number in _NAME_IN_FRONT.findall(line) if expression_of(name)]
+        if first and (len(first) == len(last) or (len(first) > len(last) and _begins_with_a_name(line))):
             return None
+        for number, name in max(first, last, key=len):
+            if names.setdefault(number, name).casefold() != name.casefold():
+                return None
+        if len(last) > len(first):
+            behind |= {number for number, _ in last}
+    if behind and sorted(map(int, behind)) not in (list(range(len(behind))), list(range(1, len(behind) + 1))):
+        return None
     return names if len(names) > 1 and len(set(names.values())) == len(names) else None
+
+
+def _begins_with_a_name(line: str) -> bool:
+    """Whether an expression stands right in front of the first number."""
+    word = re.search(r"([^\W\d_]+)[\s=:(\[>\"'-]*$", re.split(r"\d", line, maxsplit=1)[0])
+    return word is not None and expression_of(word[1]) is not None
 
 
 def _in_lines(lines: Sequence[str]) -> Sequence[str] | dict[str, str] | None:
@@ -155,7 +214,7 @@ def _in_lines(lines: Sequence[str]) -> Sequence[str] | dict[str, str] | None:
     for pattern, number in ((_NUMBER_FIRST, 1), (_NUMBER_LAST, 2)):
         found = [pattern.fullmatch(line) for line in lines]
         rows = [match for match in found[not found[0] :] if match]
-        if len(rows) > 1 and not found[0] and _OF_PICTURES.search(lines[0]):
+        if len(rows) > 1 and not found[0] and _OF_OTHERS.search(lines[0]):
             return None
         if len(rows) > 1 and len(rows) == len(found) - (not found[0]):
             names = {

@@ -17,10 +17,28 @@ from halfsmile.data.folds import with_splits
 from halfsmile.data.manifest import SPLITS, Fault, LeftOut, Manifest
 from halfsmile.data.readers.beside.texts import names_beside, text_beside
 from halfsmile.data.readers.folder import has_image_suffix
-from halfsmile.data.readers.words import composed, split_in
+from halfsmile.data.readers.words import composed, expression_of, split_in, split_of
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".lst", ".list", ".json")
 _MARKS = re.compile(r"[,;\t|]+|\s+")
+_LOG = re.compile(r"(^|[^a-z])(logs?|loss(es)?|history|metrics?|epochs?|results?)([^a-z]|$)", re.IGNORECASE)
+_FRACTION = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
+_ANY = frozenset(
+    (
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "picture",
+        "pictures",
+        "photos",
+        "faces",
+        "data",
+        "jpegimages",
+        "aligned",
+    )
+)
+"""Folders that pictures may lie in on one machine and not on another."""
 
 
 def with_listed_splits(manifest: Manifest) -> tuple[Manifest, list[str]]:
@@ -32,7 +50,7 @@ def with_listed_splits(manifest: Manifest) -> tuple[Manifest, list[str]]:
     lists = [
         (name, split)
         for name in names_beside(root, SUFFIXES)
-        if (split := split_in(PurePosixPath(name).stem)) is not None
+        if (split := split_in(PurePosixPath(name).stem)) is not None and not _LOG.search(name)
     ]
     if len({split for _, split in lists}) < 2 or any(manifest.column("split")):
         return manifest, []
@@ -41,6 +59,7 @@ def with_listed_splits(manifest: Manifest) -> tuple[Manifest, list[str]]:
         dict(zip(images, manifest.column("label"), strict=True)) if len(set(images)) == len(images) else {}
     )
     by_end = _by_end(images)
+    folders = {part for image in images for part in _key(image).split("/")[:-1]}
     splits: dict[str, str] = {}
     used: list[str] = []
     lost: list[str] = []
@@ -49,7 +68,7 @@ def with_listed_splits(manifest: Manifest) -> tuple[Manifest, list[str]]:
     for name, split in lists:
         if (text := text_beside(root, name)) is None:
             continue
-        found = [(line, _picture(line, by_end)) for line in _entries(name, text)]
+        found = [(line, _picture(line, by_end, folders)) for line in _entries(name, text)]
         if 2 * sum(image is not None for _, image in found) <= len(found):
             continue
         used.append(name)
@@ -125,10 +144,16 @@ def _key(path: str) -> str:
     return path.rpartition(".")[0] if has_image_suffix(path) else path
 
 
-def _picture(line: str, by_end: dict[str, str | None]) -> str | None:
+def _picture(line: str, by_end: dict[str, str | None], known: set[str]) -> str | None:
     """The picture that a line names, as a whole or in one of its fields, by the longest end that fits.
 
-    A name without suffix and folder counts in front of one other field only: logs have numbers, too.
+    A name without suffix and folder counts in front of one other field only, which is no fraction: logs have
+    numbers, too.
+
+    Args:
+        line: Of a list.
+        by_end: Picture by the ends of its path.
+        known: Folders of all pictures.
     """
     fields = _MARKS.split(line)
     named = [
@@ -136,15 +161,31 @@ def _picture(line: str, by_end: dict[str, str | None]) -> str | None:
         for field in (line.rpartition(" ")[0], *fields)
         if "/" in field or has_image_suffix(field.strip("\"'"))
     ]
-    for field in (line, *named, *(fields[:1] if len(fields) == 2 else ())):
+    in_front = fields[:1] if len(fields) == 2 and not (named or _FRACTION.fullmatch(fields[1])) else []
+    for field in (line, *named, *in_front):
         parts = _key(field).split("/")
         for start in range(len(parts)):
             end = "/".join(parts[start:])
             if end in by_end:
-                if (image := by_end[end]) is not None:
+                image = by_end[end]
+                if image is not None and not _contradicts(parts[:start], parts[start:], image, known):
                     return image
                 break
     return None
+
+
+def _contradicts(before: Sequence[str], end: Sequence[str], image: str, known: set[str]) -> bool:
+    """Whether the folders that a line names in front of an end are those of another picture.
+
+    These of a class or of other pictures are; where nothing but the name of the file agrees, all are that
+    say anything.
+    """
+    folders = _key(image).split("/")[:-1]
+    if not before or len(folders) == len(end) - 1:
+        return False
+    if any((part in known or expression_of(part)) and part not in folders for part in before):
+        return True
+    return len(end) == 1 and before[-1] not in _ANY and split_of(before[-1]) is None
 
 
 def _label(line: str, image: str, manifest: Manifest) -> str | None:

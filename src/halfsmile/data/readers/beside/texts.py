@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from halfsmile.data.containers.archive import open_archive
@@ -12,6 +13,8 @@ _DEEPEST = 2
 _MANY = 100
 _INNERMOST = ("Main", "lists", "splits")
 """Folders two levels down that are looked into: Pascal VOC has ``ImageSets/Main``."""
+_LISTS = frozenset(("annotations", "labels", "lists", "meta", "splits"))
+"""Folders of lists, which belong to the folder that they are in."""
 _LARGEST = 1 << 26
 
 
@@ -38,6 +41,23 @@ def names_beside(root: Path, suffixes: tuple[str, ...]) -> list[str]:
     in_folder = Counter(name.rpartition("/")[0] for name in found)
     few = [name for name in found if in_folder[name.rpartition("/")[0]] <= _MANY]
     return sorted(few, key=lambda name: (name.count("/"), name))
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """The folders that some paths are in, and all around these."""
+    found: set[str] = set()
+    for folder in {path.rpartition("/")[0] for path in paths}:
+        parts = folder.split("/")
+        found |= {"/".join(parts[:level]) for level in range(1, len(parts) + 1)}
+    return found
+
+
+def is_near(name: str, own: Collection[str]) -> bool:
+    """Whether a file lies on top, in one of some folders, or in a folder of lists in any of these."""
+    folder = name.rpartition("/")[0]
+    if folder.rpartition("/")[2].casefold() in _LISTS:
+        folder = folder.rpartition("/")[0]
+    return not folder or folder in own
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

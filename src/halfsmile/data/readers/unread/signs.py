@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive
+from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive, split_locator
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.annotations.sidecars import ENDING
-from halfsmile.data.readers.folder import is_image, walk
+from halfsmile.data.readers.folder import is_image, walk, with_members
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
 from halfsmile.data.readers.picture_names import CODES, code_of, pattern_of, proposal
-from halfsmile.data.readers.unread.conversions import how_to_convert, table_of_files
+from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack, table_of_files
 from halfsmile.data.readers.words import expression_of, is_unlabeled, misspelt, split_in, split_of, word_in
 from halfsmile.data.tables.columns import looks_like
 
@@ -151,7 +151,20 @@ def _splits(images: Iterable[str]) -> tuple[str, str] | None:
 
 def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
     names = _names(root)
-    if tables := [name for name in names if name.count("/") <= 2 and _seems_to_hold_labels(root, name)]:
+    stems = {PurePosixPath(image).stem for image in images}
+    near = [
+        name
+        for name in names
+        if (name.count("/") <= 2 or split_locator(name))
+        and not (name.lower().endswith(".txt") and PurePosixPath(name).stem in stems)
+    ]
+    if tables := [name for name in near if _seems_to_hold_labels(root, name)]:
+        if member := split_locator(tables[0]):
+            return (
+                f"{_list(tables)} may hold labels",
+                f"Unpack each archive into a folder of its name, {how_to_unpack(Path(root, member[0]))} …, "
+                "and give a folder that has them all.",
+            )
         return (
             f"{_list(tables)} may hold labels",
             how_to_convert(Path(root, tables[0]))
@@ -159,7 +172,6 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
             "Parquet: give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are "
             "not recognized.",
         )
-    stems = {PurePosixPath(image).stem for image in images}
     sidecars = Counter(
         PurePosixPath(name).suffix
         for name in names
@@ -218,7 +230,7 @@ def _lists_a_split(name: str) -> bool:
 def _names(root: Path) -> Sequence[str]:
     """Of the files of a folder or an archive."""
     if root.is_dir():
-        return walk(root)[0]
+        return with_members(root, walk(root)[0])[0]
     return open_archive(root).names if root.is_file() else ()
 
 
