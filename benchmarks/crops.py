@@ -5,7 +5,7 @@
 *Found*: share of a random sample of FERPlus's pictures of 48 pixels with a plausible face. *From the file*:
 median distance of its landmarks to those that the compact copy brings, mean of the five points, in pixels of
 48. These were found by YuNet in the same small pictures, so they are no truth. Hence *error* and *roll*:
-faces of LFW, aligned by YuNet in pictures of 250 pixels, are turned, shifted and cut to grey crops of 48
+faces of LFW, aligned by YuNet in pictures of 250 pixels, are turned, shifted and cut to gray crops of 48
 pixels like FERPlus's, and the landmarks found compared with the known ones: median of the mean distance in
 pixels of 48, and of the difference of the angles in degrees, with the 95th percentile. Time is the
 processor's, of one thread, for enlarging and detecting.
@@ -83,10 +83,10 @@ def lfw(options: Options) -> tuple[list[Image], Points]:
         angle, scale = np.radians(rng.normal(0, 8)), SIDE / 112 * rng.uniform(1, 1.2)
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         matrix = np.column_stack((turn, SIDE / 2 - turn @ (56 + rng.normal(0, 3, 2))))
-        grey = cv2.cvtColor(
+        gray = cv2.cvtColor(
             warp(np.broadcast_to(image, (112, 112, 3)).copy(), matrix, SIDE), cv2.COLOR_RGB2GRAY
         )
-        images.append(np.repeat(np.asarray(grey, np.uint8)[..., None], 3, 2))
+        images.append(np.repeat(np.asarray(gray, np.uint8)[..., None], 3, 2))
         points.append(move(template(), matrix))
     return images, np.array(points)
 

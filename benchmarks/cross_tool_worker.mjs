@@ -31,7 +31,7 @@ const rounded = (value) => Math.round(value * 1e5) / 1e5;
 
 const channels = job.channels ?? 1;
 
-/** Grey or RGB faces (bytes, side x side x channels each) as RGB tensors. */
+/** Gray or RGB faces (bytes, side x side x channels each) as RGB tensors. */
 function tensors(bytes, side) {
   const faces = [];
   const size = side * side * channels;

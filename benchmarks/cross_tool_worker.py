@@ -39,7 +39,7 @@ class Tool(Protocol):
     entry: str
 
     def classify(self, crops: Crops) -> Scores:
-        """(N, S, S) grey or (N, S, S, 3) RGB faces, uint8, to probabilities (N, K), all given at once."""
+        """(N, S, S) gray or (N, S, S, 3) RGB faces, uint8, to probabilities (N, K), all given at once."""
         ...
 
     def faces(self, path: str) -> list[Found]:
@@ -99,8 +99,8 @@ class Fer:
     def classify(self, crops: Crops) -> Scores:
         """See :class:`Tool`."""
         side = crops.shape[1]
-        is_grey = crops.ndim == 3
-        picture = cv2.cvtColor(np.concatenate(crops), cv2.COLOR_GRAY2BGR if is_grey else cv2.COLOR_RGB2BGR)
+        is_gray = crops.ndim == 3
+        picture = cv2.cvtColor(np.concatenate(crops), cv2.COLOR_GRAY2BGR if is_gray else cv2.COLOR_RGB2BGR)
         boxes = [(0, side * row, side, side) for row in range(len(crops))]
         found = self.fer.detect_emotions(picture, face_rectangles=boxes)
         if [tuple(face["box"]) for face in found] != boxes:

@@ -21,8 +21,8 @@ from PIL import Image as Pillow
 from halfsmile.data.decode import BadImageError, decode, pixel_sha256, read_image
 
 X, Y = np.meshgrid(np.arange(64), np.arange(48))
-GREY = (X * 3 + Y).astype(np.uint8)
-RGB = np.stack([GREY, 255 - GREY, np.full_like(GREY, 90)], axis=2)
+GRAY = (X * 3 + Y).astype(np.uint8)
+RGB = np.stack([GRAY, 255 - GRAY, np.full_like(GRAY, 90)], axis=2)
 
 
 def encoded(pixels: npt.NDArray[Any], file_format: str, mode: str | None = None, **options: Any) -> bytes:
@@ -48,8 +48,8 @@ def test_lossy_color_is_close_and_in_rgb_order(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "TIFF", "BMP"])
-def test_grey_files_have_one_channel(file_format: str) -> None:
-    assert close(decode(encoded(GREY, file_format), "x"), GREY[:, :, None], 2)
+def test_gray_files_have_one_channel(file_format: str) -> None:
+    assert close(decode(encoded(GRAY, file_format), "x"), GRAY[:, :, None], 2)
 
 
 def test_cmyk_jpeg_becomes_rgb() -> None:
@@ -61,17 +61,17 @@ def test_palette_becomes_rgb() -> None:
 
 
 def test_black_and_white_png_uses_the_full_range() -> None:
-    assert set(np.unique(decode(encoded(GREY, "PNG", mode="1"), "x"))) == {0, 255}
+    assert set(np.unique(decode(encoded(GRAY, "PNG", mode="1"), "x"))) == {0, 255}
 
 
 def test_transparency_is_dropped_and_the_color_beneath_kept() -> None:
-    transparent = np.dstack([RGB, np.zeros_like(GREY)])
+    transparent = np.dstack([RGB, np.zeros_like(GRAY)])
     assert np.array_equal(decode(encoded(transparent, "PNG"), "x"), RGB)
 
 
 def test_sixteen_bits_are_scaled_to_eight() -> None:
-    wide = GREY.astype(np.uint16) * 257
-    assert np.array_equal(decode(cv2.imencode(".png", wide)[1].tobytes(), "x"), GREY[:, :, None])
+    wide = GRAY.astype(np.uint16) * 257
+    assert np.array_equal(decode(cv2.imencode(".png", wide)[1].tobytes(), "x"), GRAY[:, :, None])
     color = cv2.cvtColor(RGB.astype(np.uint16) * 257, cv2.COLOR_RGB2BGR)
     assert np.array_equal(decode(cv2.imencode(".png", color)[1].tobytes(), "x"), RGB)
 
@@ -84,7 +84,7 @@ def test_every_value_of_sixteen_bits_is_rounded_to_the_nearest_of_eight() -> Non
 
 def test_floating_point_samples_are_refused() -> None:
     with pytest.raises(BadImageError, match="float32"):
-        decode(encoded(GREY.astype(np.float32), "TIFF"), "x")
+        decode(encoded(GRAY.astype(np.float32), "TIFF"), "x")
 
 
 @pytest.mark.parametrize(
@@ -219,11 +219,11 @@ def test_tables_without_pixels_are_refused(tmp_path: Path) -> None:
 def test_a_file_name_may_contain_the_marks_of_other_locators(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for name in ("a#1.png", "b!c.png", "d.zip!e.png"):
-            (tmp_path / name).write_bytes(encoded(GREY, "PNG"))
+            (tmp_path / name).write_bytes(encoded(GRAY, "PNG"))
             archive.write(tmp_path / name, name)
-            assert np.array_equal(read_image(tmp_path, name), GREY[:, :, None])
+            assert np.array_equal(read_image(tmp_path, name), GRAY[:, :, None])
     for name in archive.namelist():
-        assert np.array_equal(read_image(tmp_path / "all.zip", name), GREY[:, :, None])
+        assert np.array_equal(read_image(tmp_path / "all.zip", name), GRAY[:, :, None])
 
 
 def test_hash_depends_on_pixels_and_shape_only() -> None:
@@ -234,7 +234,7 @@ def test_hash_depends_on_pixels_and_shape_only() -> None:
 
 def png_that_claims(width: int, height: int) -> bytes:
     """A whole PNG of one pixel whose header says another size, checksum and all."""
-    data = encoded(GREY[:1, :1], "PNG")
+    data = encoded(GRAY[:1, :1], "PNG")
     header = b"IHDR" + struct.pack(">II", width, height) + data[24:29]
     return data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:]
 

@@ -65,7 +65,7 @@ def test_shrinking_by_a_whole_factor_averages_blocks() -> None:
     assert np.abs(preprocess(image, 8, 1)[:, :, 0] - means).max() <= 0.51
 
 
-def test_grey_weights_are_those_of_bt601() -> None:
+def test_gray_weights_are_those_of_bt601() -> None:
     image = np.zeros((8, 8, 3), np.uint8)
     for channel, expected in enumerate((76, 150, 29)):
         image[:] = 0
@@ -73,11 +73,11 @@ def test_grey_weights_are_those_of_bt601() -> None:
         assert (preprocess(image, 8, 1) == expected).all()
 
 
-def test_grey_becomes_rgb_by_repetition_and_comes_back() -> None:
-    grey = picture(8, 8, 1)
-    rgb = preprocess(grey, 8, 3)
-    assert (rgb == grey).all()
-    assert np.array_equal(preprocess(rgb, 8, 1), grey)
+def test_gray_becomes_rgb_by_repetition_and_comes_back() -> None:
+    gray = picture(8, 8, 1)
+    rgb = preprocess(gray, 8, 3)
+    assert (rgb == gray).all()
+    assert np.array_equal(preprocess(rgb, 8, 1), gray)
 
 
 def test_the_whole_picture_stays_visible_and_the_edge_is_repeated() -> None:

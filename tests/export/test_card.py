@@ -80,7 +80,7 @@ def test_the_numbers_are_there() -> None:
     for expected in (
         "# two moods",
         "In short.",
-        "48 × 48 pixels, grey",
+        "48 × 48 pixels, gray",
         "f" * 64,
         "1,030 labeled faces (calm 1,000, glad 30), 500 of the training split",
         "470 unlabeled faces from other sources",

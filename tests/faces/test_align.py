@@ -131,7 +131,7 @@ def checkerboard(size: int, cell: int) -> npt.NDArray[np.uint8]:
 
 @pytest.mark.parametrize("angle", [0, 7, 45])
 @pytest.mark.parametrize(("zoom", "tolerance"), [(1 / 8, 2), (1 / 5.3, 6), (0.4, 24)])
-def test_shrinking_a_checkerboard_gives_grey(angle: float, zoom: float, tolerance: int) -> None:
+def test_shrinking_a_checkerboard_gives_gray(angle: float, zoom: float, tolerance: int) -> None:
     image = checkerboard(900, 1)
     size = 64
     center = transform(angle, zoom, 0, 0)

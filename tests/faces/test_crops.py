@@ -98,7 +98,7 @@ def test_the_face_nearest_the_center_counts() -> None:
 
 
 def test_generated_faces_are_found_and_aligned() -> None:
-    """Grey crops of 48 pixels like FERPlus's: landmarks within 2 pixels, so that aligned ones lie alike."""
+    """Gray crops of 48 pixels like FERPlus's: landmarks within 2 pixels, so that aligned ones lie alike."""
     faces = generate(40, size=48, seed=3, people=20, difficulty=0.5)
     images = [np.repeat(cv2.cvtColor(i, cv2.COLOR_RGB2GRAY)[..., None], 3, 2) for i in faces.images]
     images = [np.asarray(image, np.uint8) for image in images]

@@ -53,7 +53,7 @@ def test_impossible_detections_are_refused(
         (np.zeros((0, 5, 3), np.uint8), "Picture 1 is empty"),
         (np.zeros((5, 5, 3), np.float32), "Picture 1: expected a uint8 array of RGB pixels, found float32"),
         (np.zeros((5, 5), np.uint8), r"RGB of shape \(H, W, 3\), found shape \(5, 5\)"),
-        (np.zeros((5, 5, 1), np.uint8), "Repeat grey three times"),
+        (np.zeros((5, 5, 1), np.uint8), "Repeat gray three times"),
         (np.zeros((5, 5, 4), np.uint8), "drop transparency"),
         ([[0, 0, 0]], "found list"),
         (None, "found NoneType"),

@@ -39,7 +39,7 @@ def levels(values: np.ndarray) -> Image:
 
 @pytest.fixture(scope="module")
 def faces() -> list[Image]:
-    """Aligned, grey, 112 x 112."""
+    """Aligned, gray, 112 x 112."""
     images = generate(6, size=112, seed=3, people=6, difficulty=0.3).images
     return [np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) for image in images]
 
@@ -75,9 +75,9 @@ def test_frontal_falls_with_yaw_and_pitch() -> None:
 
 
 def test_sharpness_falls_with_blur(faces: list[Image]) -> None:
-    for grey in faces:
-        scores = [sharpness(grey)]
-        scores += [sharpness(np.asarray(cv2.GaussianBlur(grey, (0, 0), s), np.uint8)) for s in (1, 2, 4, 8)]
+    for gray in faces:
+        scores = [sharpness(gray)]
+        scores += [sharpness(np.asarray(cv2.GaussianBlur(gray, (0, 0), s), np.uint8)) for s in (1, 2, 4, 8)]
         assert all(0 <= score <= 1 for score in scores)
         assert scores == sorted(scores, reverse=True)
         assert scores[2] < 0.5 * scores[0]
@@ -85,12 +85,12 @@ def test_sharpness_falls_with_blur(faces: list[Image]) -> None:
 
 
 def test_sharpness_falls_with_enlargement(faces: list[Image]) -> None:
-    def enlarged(grey: Image, side: int) -> float:
-        small = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
+    def enlarged(gray: Image, side: int) -> float:
+        small = cv2.resize(gray, (side, side), interpolation=cv2.INTER_AREA)
         return sharpness(np.asarray(cv2.resize(small, (112, 112), interpolation=cv2.INTER_CUBIC), np.uint8))
 
-    for grey in faces:
-        scores = [enlarged(grey, side) for side in (112, 56, 28, 14)]
+    for gray in faces:
+        scores = [enlarged(gray, side) for side in (112, 56, 28, 14)]
         assert scores == sorted(scores, reverse=True)
 
 
@@ -102,8 +102,8 @@ def test_sharpness_does_not_depend_on_contrast(faces: list[Image]) -> None:
 
 
 def test_exposure_falls_towards_black_white_and_fog(faces: list[Image]) -> None:
-    for grey in faces:
-        values = grey.astype(float)
+    for gray in faces:
+        values = gray.astype(float)
         darker = [exposure(levels(values * gain)) for gain in (1, 0.5, 0.25, 0.1, 0.02)]
         whiter = [exposure(levels(values * gain)) for gain in (1, 2, 4, 8, 200)]
         paler = [exposure(levels(128 + (values - 128) * gain)) for gain in (1, 0.5, 0.2, 0.05, 0)]

@@ -67,7 +67,7 @@ def test_no_map_is_filled_up_at_the_sizes_that_fit(size: int) -> None:
     assert all(below % 2 == 1 and above == (below - 1) // 2 for below, above in pairwise(sides))
 
 
-def test_a_grey_picture_gets_the_features_of_its_colors() -> None:
+def test_a_gray_picture_gets_the_features_of_its_colors() -> None:
     gray = torch.rand(3, 1, 99, 99)
     with torch.inference_mode():
         one = pretrained(FaceNetworkConfig(channels=1))(gray)
@@ -138,7 +138,7 @@ def test_the_weights_travel_with_the_package() -> None:
     ("settings", "message"),
     [
         ({"image_size": 48}, "67 px and more, found image_size 48"),
-        ({"channels": 2}, "1 .grey. or 3 .RGB., got 2"),
+        ({"channels": 2}, "1 .gray. or 3 .RGB., got 2"),
         ({"drop_path": 1.5}, "drop_path"),
     ],
 )

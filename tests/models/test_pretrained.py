@@ -212,15 +212,15 @@ def test_constant_positions_stay_constant(tmp_path: Path) -> None:
     torch.testing.assert_close(larger.pos_embed.detach(), torch.full((1, 37, 32), 0.25))
 
 
-def test_grey_and_color_see_the_same_in_grey_pictures(tmp_path: Path) -> None:
-    grey = torch.rand(2, 1, 32, 32)
+def test_gray_and_color_see_the_same_in_gray_pictures(tmp_path: Path) -> None:
+    gray = torch.rand(2, 1, 32, 32)
     color_config = replace(TINY, mean=(0.5,) * 3, std=(0.25,) * 3)
-    grey_config = replace(TINY, channels=1, mean=(0.5,), std=(0.25,))
-    for source, target in ((color_config, grey_config), (grey_config, color_config)):
+    gray_config = replace(TINY, channels=1, mean=(0.5,), std=(0.25,))
+    for source, target in ((color_config, gray_config), (gray_config, color_config)):
         first, second = trained(source), VisionTransformer(target).eval()
         torch.save(mae_weights(first), tmp_path / "mae.pth")
         load_pretrained(second, str(tmp_path / "mae.pth"))
-        seen = [e(grey.expand(-1, e.config.channels, -1, -1)) for e in (first, second)]
+        seen = [e(gray.expand(-1, e.config.channels, -1, -1)) for e in (first, second)]
         torch.testing.assert_close(seen[0], seen[1], rtol=1e-4, atol=1e-5)
 
 

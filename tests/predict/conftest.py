@@ -90,7 +90,7 @@ def brightness_model(
 
 
 class FramedSquares:
-    """Finds grey squares with a blue frame: position to the pixel, in any picture, however many."""
+    """Finds gray squares with a blue frame: position to the pixel, in any picture, however many."""
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """All framed squares of at least 12 pixels, from left to right with falling scores."""

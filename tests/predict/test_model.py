@@ -135,7 +135,7 @@ def test_crops_need_not_be_contiguous(file: Path) -> None:
 @pytest.mark.parametrize(
     "crops",
     [CROPS[0], CROPS[..., :1], CROPS[:, :3], CROPS.astype(np.float32), CROPS.transpose(0, 3, 1, 2)],
-    ids=["one face", "grey", "size", "float", "channels first"],
+    ids=["one face", "gray", "size", "float", "channels first"],
 )
 def test_other_crops_are_refused(file: Path, crops: Any) -> None:
     with pytest.raises(ValueError, match=r"takes faces \(N, 4, 4, 3\) of uint8"):

@@ -52,16 +52,16 @@ def test_pictures_of_different_sizes_and_counts_do_not_mix(predictor: Predictor)
 
 
 def test_color_models_see_colors(tmp_path: Path) -> None:
-    grey = Predictor(brightness_model(tmp_path / "1.onnx"), detector=FramedSquares())
+    gray = Predictor(brightness_model(tmp_path / "1.onnx"), detector=FramedSquares())
     color = Predictor(brightness_model(tmp_path / "3.onnx", channels=3), detector=FramedSquares())
     picture = scene([(20, 30, 0)])
     picture[32:68, 22:58] = (255, 0, 0)
-    assert grey.crops(picture, grey.detector.detect([picture])[0]).shape == (1, 32, 32, 1)
+    assert gray.crops(picture, gray.detector.detect([picture])[0]).shape == (1, 32, 32, 1)
     crop = color.crops(picture, color.detector.detect([picture])[0])
     assert crop.shape == (1, 32, 32, 3)
     assert crop[0, 16, 16].tolist() == [255, 0, 0]
     np.testing.assert_allclose(
-        list(grey.predict(picture)[0].probabilities.values()), expected(0.299 * 255), atol=0.02
+        list(gray.predict(picture)[0].probabilities.values()), expected(0.299 * 255), atol=0.02
     )
     np.testing.assert_allclose(
         list(color.predict(picture)[0].probabilities.values()), expected(85), atol=0.02
@@ -102,12 +102,12 @@ def test_results_come_before_all_files_are_read(predictor: Predictor, tmp_path: 
 
 
 @pytest.mark.parametrize("shape", [(120, 200), (120, 200, 1), (120, 200, 3)])
-def test_grey_pictures_are_pictures(shape: tuple[int, ...]) -> None:
-    grey = np.arange(120 * 200, dtype=np.uint8).reshape(120, 200)
-    picture = np.repeat(grey[:, :, None], 3, axis=2) if shape[-1] == 3 else grey.reshape(shape)
+def test_gray_pictures_are_pictures(shape: tuple[int, ...]) -> None:
+    gray = np.arange(120 * 200, dtype=np.uint8).reshape(120, 200)
+    picture = np.repeat(gray[:, :, None], 3, axis=2) if shape[-1] == 3 else gray.reshape(shape)
     colored = rgb(picture)
     assert colored.shape == (120, 200, 3)
-    assert (colored == grey[:, :, None]).all()
+    assert (colored == gray[:, :, None]).all()
 
 
 def test_wrong_arguments_are_refused(model: ExpressionModel, predictor: Predictor) -> None:

@@ -1,4 +1,4 @@
-"""The picture behind a locator: from a file, an archive, a record or a table to RGB or grey uint8.
+"""The picture behind a locator: from a file, an archive, a record or a table to RGB or gray uint8.
 
 A locator is relative to the manifest's root and has one of these forms:
 
@@ -6,14 +6,14 @@ A locator is relative to the manifest's root and has one of these forms:
 ``folder/name.jpg``         a file below the root; or a member of the archive when the root is one
 ``faces.zip!in/name.jpg``   a member of a zip or tar archive below the root (also .tar.gz, .tar.bz2, .tar.xz),
                             unless a file has this very name
-``fer2013.csv#123``         column ``pixels`` of data row 123 (from 0): square, grey, numbers 0 to 255
+``fer2013.csv#123``         column ``pixels`` of data row 123 (from 0): square, gray, numbers 0 to 255
 ``faces.tar#512+2048``      2,048 bytes at byte 512 of an uncompressed tar archive, see data/store/shards.py
 ``train.parquet#123``       the image file in row 123 (from 0) of a Parquet table
 ``train.rec@4096``          the image file in the RecordIO record that begins at byte 4096
 ==========================  ============================================================================
 
 JPEG, PNG, WebP, GIF, BMP, TIFF, PNM and JPEG 2000 are read, whatever the suffix says. EXIF orientation is
-applied; grey files give (H, W, 1), all others RGB (H, W, 3); 16-bit samples are scaled to 8; transparency is
+applied; gray files give (H, W, 1), all others RGB (H, W, 3); 16-bit samples are scaled to 8; transparency is
 dropped, the color beneath it kept; of an animation or a TIFF of several pages the first picture is taken.
 Pictures of more than :data:`MAX_PIXELS` are refused by their header, before memory is taken for them, and so
 are PNG files that inflate to more than their header asks for. HEIC and AVIF are read where the package
@@ -67,7 +67,7 @@ def read_image(root: Path, locator: str, *, problems: list[str] | None = None) -
             so; if None, it is refused. It also gets one where a TIFF has more pages than the first.
 
     Returns:
-        RGB (H, W, 3) or grey (H, W, 1), uint8.
+        RGB (H, W, 3) or gray (H, W, 1), uint8.
 
     Raises:
         BadImageError: If the file, the member or the row is missing, empty, cut short, too large or no image.

@@ -61,7 +61,7 @@ def load_frames(
         rows: Frames in any order.
         labels: Class indices that may be used, −1 elsewhere. Shape (N,).
         size: Side of the pictures.
-        channels: 1 for grey, 3 for RGB.
+        channels: 1 for gray, 3 for RGB.
         cache: Where a large array goes.
 
     Raises:

@@ -76,7 +76,7 @@ def load_faces(
     Args:
         manifest: Rows to read.
         size: Side of the square faces in pixels.
-        channels: 1 for grey, 3 for RGB.
+        channels: 1 for gray, 3 for RGB.
         cache: Folder for the memory-mapped file that holds the array when it exceeds ``memory_limit``; later
             calls take what is there.
         progress: Show progress on standard error when it takes more than two seconds.

@@ -76,10 +76,10 @@ def preprocess(image: Image, size: int, channels: int) -> Image:
     """Scale and pad a picture to a square of the wanted channels.
 
     Args:
-        image: RGB (H, W, 3) or grey (H, W, 1), uint8.
+        image: RGB (H, W, 3) or gray (H, W, 1), uint8.
         size: Side of the square in pixels.
-        channels: 1 for grey (from RGB by ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B) or 3 for RGB
-            (from grey by repetition).
+        channels: 1 for gray (from RGB by ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B) or 3 for RGB
+            (from gray by repetition).
 
     Returns:
         A new array of shape (size, size, channels), uint8.
@@ -92,7 +92,7 @@ def preprocess(image: Image, size: int, channels: int) -> Image:
             f"Expected a uint8 image of shape (H, W, 3) or (H, W, 1), got {image.dtype} {image.shape}."
         )
     if channels not in (1, 3):
-        raise ValueError(f"channels is 1 (grey) or 3 (RGB), got {channels}.")
+        raise ValueError(f"channels is 1 (gray) or 3 (RGB), got {channels}.")
     height, width = image.shape[:2]
     place = placement(height, width, size)
     if channels == 1 and image.shape[2] == 3:

@@ -65,7 +65,7 @@ def card(
         processor: Where they were taken.
     """
     crop, metrics = facts.preprocessing, calibration.test["metrics"]
-    colors = "grey" if crop.channels == 1 else "RGB"
+    colors = "gray" if crop.channels == 1 else "RGB"
     lines = [
         f"# {facts.name}",
         "",

@@ -143,7 +143,7 @@ def require_pictures(images: Sequence[Image]) -> None:
         if image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(
                 f"Picture {index}: expected RGB of shape (H, W, 3), found shape {image.shape}. "
-                "Repeat grey three times; drop transparency."
+                "Repeat gray three times; drop transparency."
             )
         if 0 in image.shape:
             raise ValueError(f"Picture {index} is empty: its shape is {image.shape}.")

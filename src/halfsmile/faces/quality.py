@@ -17,10 +17,10 @@ from halfsmile.faces.align import TEMPLATE, TEMPLATE_SIZE, align, alignment
 from halfsmile.faces.detect import Detection, require_pictures
 
 FULL_SIZE = 112  # pixels of the picture across an aligned face, from which on more do not count
-FULL_RANGE = 64.0  # grey levels between dark and light parts of a face, from which on more do not count
-BLACK, WHITE = 5, 250  # grey levels at and beyond which nothing is left to see
+FULL_RANGE = 64.0  # gray levels between dark and light parts of a face, from which on more do not count
+BLACK, WHITE = 5, 250  # gray levels at and beyond which nothing is left to see
 _BLUR = 9  # pixels over which sharpness is judged
-_ROUNDING = 0.5  # grey levels
+_ROUNDING = 0.5  # gray levels
 # Depth towards the viewer of the template's points, in its pixels: those of an average head, where the nose
 # stands 0.42 and the mouth 0.03 eye distances before the eyes.
 _DEPTH = (0.0, 0.0, 15.0, 1.0, 1.0)
@@ -50,7 +50,7 @@ class Quality:
         sharpness: See :func:`sharpness`. At 112 pixels about 0.5 in focus, 0.2 after a Gaussian blur of 2
             pixels, 0.05 after one of 4. Noise raises it.
         frontal: cos(yaw) · cos(pitch); 1 from the front, 0 in profile. None without landmarks.
-        exposure: Range of grey levels from dark to light parts over ``FULL_RANGE``, at most 1, times the
+        exposure: Range of gray levels from dark to light parts over ``FULL_RANGE``, at most 1, times the
             share of pixels that are neither black nor white. Light and dark skin score alike as long as their
             shading is seen.
         pose: The angles behind ``frontal``; None without landmarks.
@@ -80,13 +80,13 @@ def quality(face: Detection, aligned: Image) -> Quality:
         ValueError: If the aligned face is empty or not RGB uint8, or the landmarks fix no scale.
     """
     require_pictures([aligned])
-    grey = np.asarray(cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY), np.uint8)
+    gray = np.asarray(cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY), np.uint8)
     head = None if face.landmarks is None else pose(face.landmarks)
     return Quality(
         size=size_score(face),
-        sharpness=sharpness(grey),
+        sharpness=sharpness(gray),
         frontal=None if head is None else frontal(head),
-        exposure=exposure(grey),
+        exposure=exposure(gray),
         pose=head,
     )
 
@@ -104,18 +104,18 @@ def size_score(face: Detection) -> float:
     return min(1.0, TEMPLATE_SIZE / float(np.hypot(matrix[0, 0], matrix[1, 0])) / FULL_SIZE)
 
 
-def sharpness(grey: Image) -> float:
+def sharpness(gray: Image) -> float:
     """How much of the differences between neighboring pixels a blur would take away, 0 to 1.
 
     1 minus the blur effect of Crété-Roffet, Dolmiere, Ladret, Nicolas, "The blur effect: perception and
     estimation with a new no-reference perceptual blur metric", SPIE 2007: what is blurred already
-    loses little. Losses within the rounding of grey levels do not count: in a strong blur nothing else is
+    loses little. Losses within the rounding of gray levels do not count: in a strong blur nothing else is
     left. Contrast matters little otherwise; a flat picture scores 0.
 
     Args:
-        grey: (H, W), uint8, at least 3 pixels each way. Compare only faces aligned to the same size.
+        gray: (H, W), uint8, at least 3 pixels each way. Compare only faces aligned to the same size.
     """
-    pixels = np.asarray(grey, np.float32)
+    pixels = np.asarray(gray, np.float32)
     losses = []
     for axis in range(2):
         kernel = (1, _BLUR) if axis == 0 else (_BLUR, 1)
@@ -127,17 +127,17 @@ def sharpness(grey: Image) -> float:
     return min(losses)
 
 
-def exposure(grey: Image) -> float:
-    """Range of grey levels in the middle of an aligned face, times the share neither black nor white, 0 to 1.
+def exposure(gray: Image) -> float:
+    """Range of gray levels in the middle of an aligned face, times the share neither black nor white, 0 to 1.
 
     The range lies between the 5th and the 95th percentile. The middle is the inner 70 % each way, so that
     hair and background count little.
 
     Args:
-        grey: (S, S), uint8.
+        gray: (S, S), uint8.
     """
-    rows, columns = (round(0.15 * length) for length in grey.shape)
-    middle = grey[rows : grey.shape[0] - rows, columns : grey.shape[1] - columns]
+    rows, columns = (round(0.15 * length) for length in gray.shape)
+    middle = gray[rows : gray.shape[0] - rows, columns : gray.shape[1] - columns]
     dark, light = np.percentile(middle, (5, 95))
     visible = float(np.mean((middle > BLACK) & (middle < WHITE)))
     return min(1.0, float(light - dark) / FULL_RANGE) * visible

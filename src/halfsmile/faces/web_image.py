@@ -60,7 +60,7 @@ def read_web_image(address: str, name: str | None = None) -> Image:
         name: For messages, without secrets; the address by default.
 
     Returns:
-        RGB (H, W, 3) or grey (H, W, 1), uint8.
+        RGB (H, W, 3) or gray (H, W, 1), uint8.
 
     Raises:
         BadImageError: If the server does not answer, refuses, or sends anything but a picture.

@@ -43,8 +43,8 @@ class FaceNetworkConfig:
     Args:
         image_size: Side of the square input in pixels, at least 67. Maps fit each other without a border of
             zeros at 67 and 99 px.
-        channels: 3 for RGB, or 1 for grey: the first convolution's weights are then the sum over its colors,
-            which is exact for a grey picture repeated in all of them.
+        channels: 3 for RGB, or 1 for gray: the first convolution's weights are then the sum over its colors,
+            which is exact for a gray picture repeated in all of them.
         last_block: Whether the last block, of :data:`HALVES`, is there. It sums up who somebody is; on faces
             below 150 px it has almost nothing left to see.
         drop_path: Stochastic-depth rate of the last block; rises linearly from 0 (arXiv 1603.09382).
@@ -62,7 +62,7 @@ class FaceNetworkConfig:
         require_shares(drop_path=self.drop_path)
         require_positive(image_size=self.image_size)
         if self.channels not in (1, 3):
-            raise ValueError(f"channels is 1 (grey) or 3 (RGB), got {self.channels}.")
+            raise ValueError(f"channels is 1 (gray) or 3 (RGB), got {self.channels}.")
         if self.image_size < _SMALLEST:
             raise ValueError(
                 f"The face network takes faces of {_SMALLEST} px and more, found image_size "

@@ -11,8 +11,8 @@
 | dlib's face network | ``face`` (the package's), ``.dat``, face-api's manifest | ``FaceNetworkConfig`` |
 
 The mean and std, and the number of heads, leave no trace in the weights: they must be set as in the training
-that made them. Grey encoders get the sum of a color projection's weights over its channels, which is exact
-for a grey picture repeated in all of them; color encoders get a third of a grey projection's in each.
+that made them. Gray encoders get the sum of a color projection's weights over its channels, which is exact
+for a gray picture repeated in all of them; color encoders get a third of a gray projection's in each.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def published_encoder(config: EncoderConfig, name: str) -> EncoderConfig:
         name: One of :data:`PUBLISHED` or :data:`RESNETS`.
 
     Raises:
-        ValueError: If the encoder is another network, grey, or the name unknown.
+        ValueError: If the encoder is another network, gray, or the name unknown.
     """
     if name in RESNETS:
         return ResNetConfig(

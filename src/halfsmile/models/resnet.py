@@ -33,7 +33,7 @@ class ResNetConfig:
         image_size: Side of the square input in pixels.
         patch_size: Side in pixels of the patches that Stage I hides; a power of two that divides
             ``image_size``, at most the network's total stride.
-        channels: 1 for grey, 3 for RGB.
+        channels: 1 for gray, 3 for RGB.
         widths: Channels of each stage.
         depths: Basic blocks of each stage.
         stem: ``light`` is one 3×3 convolution of stride 2; ``published`` the 7×7 one and its pooling, as in

@@ -18,7 +18,7 @@ class VitConfig:
     Args:
         image_size: Side of the square input in pixels; a multiple of ``patch_size``.
         patch_size: Side of a patch in pixels.
-        channels: 1 for grey, 3 for RGB.
+        channels: 1 for gray, 3 for RGB.
         width: Token dimension D.
         depth: Number of Transformer blocks.
         heads: Attention heads; divides ``width``.

@@ -1,4 +1,4 @@
-"""What Python programs call a picture: files, their bytes, PIL images and arrays, as RGB or grey pixels."""
+"""What Python programs call a picture: files, their bytes, PIL images and arrays, as RGB or gray pixels."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def read_picture(
         value_range: Of arrays that are not uint8: which values are black and white, as (0, 1) or (-1, 1).
 
     Returns:
-        RGB (H, W, 3) or grey (H, W, 1), uint8, and a name.
+        RGB (H, W, 3) or gray (H, W, 1), uint8, and a name.
 
     Raises:
         BadImageError: If a file can't be read, or is a folder or a video.
@@ -95,7 +95,7 @@ def as_pixels(
     channel_order: ChannelOrder = "RGB",
     value_range: tuple[float, float] | None = None,
 ) -> Image:
-    """An array of pixels as RGB (H, W, 3) or grey (H, W, 1), uint8; see :func:`read_picture`.
+    """An array of pixels as RGB (H, W, 3) or gray (H, W, 1), uint8; see :func:`read_picture`.
 
     Raises:
         ValueError: If it is not as described.

@@ -28,7 +28,7 @@ class Preprocessing:
 
     Args:
         size: Side S of the aligned face in pixels.
-        channels: C, 1 for grey or 3 for RGB.
+        channels: C, 1 for gray or 3 for RGB.
         template: Where the landmarks go; ``ferplus`` is the template of :mod:`halfsmile.faces.align`.
         scale: Above 1 the face fills more of the crop.
 

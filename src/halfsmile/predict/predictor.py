@@ -115,7 +115,7 @@ class Predictor:
 
         Args:
             picture: A file's path, its bytes, the open file, an image of PIL, or pixels: RGB (H, W, 3) or
-                grey (H, W, 1) or (H, W), uint8.
+                gray (H, W, 1) or (H, W), uint8.
             channel_order: Of pixels. ``cv2.imread`` and cameras of OpenCV give ``"BGR"``: read as RGB, faces
                 are found and answered less well, and nothing tells. ``"RGBA"`` and ``"BGRA"`` are taken
                 without their transparency.
@@ -304,7 +304,7 @@ class Predictor:
         """Faces of pictures in memory, one list a picture.
 
         Args:
-            images: RGB (H, W, 3), or grey (H, W, 1) or (H, W), uint8, of any sizes; of OpenCV's BGR pixels
+            images: RGB (H, W, 3), or gray (H, W, 1) or (H, W), uint8, of any sizes; of OpenCV's BGR pixels
                 ``image[:, :, ::-1]``.
             sources: What ``Face.source`` will say, one a picture.
 

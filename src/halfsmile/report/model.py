@@ -166,7 +166,7 @@ def _more(count: int) -> str:
 def _model(found: ModelEvaluation) -> Html:
     facts = found.model
     crop = facts.preprocessing
-    color = "grey" if crop.channels == 1 else "RGB"
+    color = "gray" if crop.channels == 1 else "RGB"
     rows: list[tuple[object, object]] = [
         ("Name", facts.name),
         ("From", found.source),

@@ -1,6 +1,6 @@
 """Grids of faces with captions, as arrays: what the masked autoencoder painted, FaceMix pairs, mistakes.
 
-Every function takes uint8 images (N, S, S, C), C = 1 (grey) or 3 (RGB), and returns one RGB uint8 picture.
+Every function takes uint8 images (N, S, S, C), C = 1 (gray) or 3 (RGB), and returns one RGB uint8 picture.
 The dark sheet reads well on a light and on a dark page.
 """
 
@@ -166,7 +166,7 @@ def write_png(path: Path, array: npt.NDArray[np.uint8]) -> None:
 
 
 def encode_png(array: npt.NDArray[np.uint8]) -> bytes:
-    """An RGB or grey picture (H, W, 3), (H, W, 1) or (H, W) as the bytes of a PNG file.
+    """An RGB or gray picture (H, W, 3), (H, W, 1) or (H, W) as the bytes of a PNG file.
 
     Raises:
         ValueError: If the array is not a uint8 picture.

@@ -74,7 +74,7 @@ def test_exact_copies_are_told_from_near_ones(faces: Image) -> None:
 
 
 def test_blank_pictures_are_not_like_each_other() -> None:
-    blank = [np.full((20, 20, 1), grey, np.uint8) for grey in (0, 0, 90, 255)]
+    blank = [np.full((20, 20, 1), gray, np.uint8) for gray in (0, 0, 90, 255)]
     assert group_duplicates(signatures_of(blank)) == Duplicates(exact=((0, 1),), near=())
 
 

@@ -200,7 +200,7 @@ def test_pictures_that_show_nothing_and_small_ones(tree: Path) -> None:
     )
     cv2.imwrite(str(small), pixels)
     found = quietly(tree)
-    assert wrong(found) == ["Pictures of a single grey level, which show nothing: 1 of 145."]
+    assert wrong(found) == ["Pictures of a single gray level, which show nothing: 1 of 145."]
     assert any(
         finding.what == f"Pictures smaller than {MIN_SIDE} pixels: 1 of 145." for finding in found.findings
     )

@@ -54,8 +54,8 @@ def test_folders_keep_bytes_and_are_read_back(manifest: Manifest, tmp_path: Path
         "unlabeled/train/0000002.png",
     ]
     assert files["labeled/train/fear/0000000.jpg"].read_bytes() == picture(0, ".jpg")
-    grey = read_image(tmp_path / "out" / "unlabeled/train", "0000002.png")
-    assert np.array_equal(grey[:, :, 0], np.arange(16).reshape(4, 4))
+    gray = read_image(tmp_path / "out" / "unlabeled/train", "0000002.png")
+    assert np.array_equal(gray[:, :, 0], np.arange(16).reshape(4, 4))
     for root in ("out", "out/labeled"):
         back = class_folders.read(tmp_path / root, FERPLUS)
         found = list(zip(back.column("label"), back.column("split"), strict=True))

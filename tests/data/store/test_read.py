@@ -26,7 +26,7 @@ COUNT = 150
 
 
 def encoded(row: int) -> tuple[bytes, int, int]:
-    """A picture of its own per row: odd sizes, grey and color, three formats."""
+    """A picture of its own per row: odd sizes, gray and color, three formats."""
     rng = np.random.default_rng(row)
     height, width = 20 + row % 7, 20 + row % 5
     shape = (height, width) if row % 4 == 0 else (height, width, 3)

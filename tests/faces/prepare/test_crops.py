@@ -47,14 +47,14 @@ def faces() -> SyntheticFaces:
 
 @pytest.fixture(scope="module")
 def ferplus(tmp_path_factory: pytest.TempPathFactory, faces: SyntheticFaces) -> Path:
-    """FERPlus in little: 40 grey faces of 48 pixels, 3 pictures of noise, copies of two faces."""
+    """FERPlus in little: 40 gray faces of 48 pixels, 3 pictures of noise, copies of two faces."""
     root = tmp_path_factory.mktemp("ferplus")
     blank = np.random.default_rng(0).integers(0, 256, (BLANK, 48, 48), np.uint8)
-    grey = [np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) for image in faces.images]
+    gray = [np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) for image in faces.images]
     parts = {
-        "Train": [*grey[:24], *blank, grey[32], grey[0]],
-        "Valid": grey[24:32],
-        "Test": grey[32:],
+        "Train": [*gray[:24], *blank, gray[32], gray[0]],
+        "Valid": gray[24:32],
+        "Test": gray[32:],
     }
     for part, images in parts.items():
         folder = root / f"FER2013{part}"
@@ -87,7 +87,7 @@ def test_every_crop_is_aligned_or_kept(prepared: tuple[Path, PrepareSummary]) ->
     assert read_json(store / SETTINGS_NAME)["crops"] == {"aligned": aligned, "kept": kept}
     for number, row in enumerate(rows):
         pixels = decode(FaceStore(store).read(number), "face")
-        assert pixels.shape == (112, 112, 1), "grey stays grey, and all have one size"
+        assert pixels.shape == (112, 112, 1), "gray stays gray, and all have one size"
         if row["quality_aligned"]:
             np.testing.assert_allclose(np.mean(row["landmarks"]), template().mean(), atol=3)
             assert 0.7 < row["score"] <= 1
@@ -121,11 +121,11 @@ def test_aligned_crops_lie_where_their_landmarks_say(
 
 def _located(aligned: Image, crop: Image, points: Any) -> Any:
     """Where points of a crop are in what was cut out of it, by the pixels alone (ECC registration)."""
-    grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (112, 112), interpolation=cv2.INTER_CUBIC)
+    gray = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (112, 112), interpolation=cv2.INTER_CUBIC)
     start = np.eye(2, 3, dtype=np.float32)
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 300, 1e-7)
     _, matrix = cv2.findTransformECC(
-        grey, aligned[:, :, 0], start, cv2.MOTION_AFFINE, criteria, np.ones((112, 112), np.uint8), 5
+        gray, aligned[:, :, 0], start, cv2.MOTION_AFFINE, criteria, np.ones((112, 112), np.uint8), 5
     )
     return points * (112 / 48) @ matrix[:, :2].T + matrix[:, 2]
 

@@ -68,7 +68,7 @@ def test_landmarks_and_box_land_on_the_template(angle: float, scale: float, left
     assert found.quality["size"] == pytest.approx(min(1.0, scale), abs=0.01)
 
 
-def test_a_box_is_clipped_and_grey_stays_grey() -> None:
+def test_a_box_is_clipped_and_gray_stays_gray() -> None:
     face = Detection(np.array([-500, -500, 600, 600], np.float32), template())
     found = prepare_face(np.full((112, 112, 1), 9, np.uint8), face, Settings(is_lossless=True))
     assert found.box == [0, 0, 112, 112]

@@ -43,8 +43,8 @@ def test_cuts_are_found_when_frames_are_skipped(every: int) -> None:
 
 def test_black_and_white_film() -> None:
     images = [image for seed in range(3) for image in shot(seed)]
-    grey = [np.repeat(image.mean(2, keepdims=True), 3, 2).astype(np.uint8) for image in images]
-    assert cuts(grey) == [30, 60]
+    gray = [np.repeat(image.mean(2, keepdims=True), 3, 2).astype(np.uint8) for image in images]
+    assert cuts(gray) == [30, 60]
 
 
 def test_still_and_empty_pictures_have_no_cut() -> None:

@@ -16,7 +16,7 @@ COUNT = 7
 
 @pytest.fixture(params=[".gif", ".png", ".webp"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A red square that moves to the right by 10 pixels a frame, on grey."""
+    """A red square that moves to the right by 10 pixels a frame, on gray."""
     animation = cv2.Animation()
     animation.frames = [
         cv2.rectangle(

@@ -76,9 +76,9 @@ def test_the_picture_itself_and_its_parts_without_faces_stay() -> None:
     assert (drawn[:60] == picture[:60]).all()
     assert (drawn[300:] == picture[300:]).all()
     assert (draw(picture, []) == picture).all()
-    grey = draw(picture[:, :, :1], [])
-    assert (grey == picture[:, :, :1]).all()
-    assert grey.shape == (400, 640, 3)
+    gray = draw(picture[:, :, :1], [])
+    assert (gray == picture[:, :, :1]).all()
+    assert gray.shape == (400, 640, 3)
 
 
 @pytest.mark.parametrize(

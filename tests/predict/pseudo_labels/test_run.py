@@ -38,10 +38,10 @@ BAD = (7, 100)
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Plain faces of 208 brightnesses in several shards, two of them damaged."""
-    root = tmp_path_factory.mktemp("grey") / "store"
+    root = tmp_path_factory.mktemp("gray") / "store"
     with StoreWriter(root, shard_size=40_000) as writer:
-        for row, grey in enumerate(GREYS):
-            data = bytes(cv2.imencode(".png", np.full((40, 40), grey, np.uint8))[1])
+        for row, gray in enumerate(GREYS):
+            data = bytes(cv2.imencode(".png", np.full((40, 40), gray, np.uint8))[1])
             data = data[:30] + bytes(20) if row in BAD else data
             seen: dict[str, Any] = {"video": "clip", "frame": row, "time": row / 25, "track": 1}
             writer.add(f"source {row}", [StoredFace(data, 40, 40, **(seen if row % 2 else {}))])
@@ -68,10 +68,10 @@ def test_every_face_has_a_row_with_the_models_answer(store: Path, model_file: Pa
     assert [row["image"] for row in rows] == stores.read(store).column("image")
     for name in ("sha256", "source", "video", "frame", "time", "track"):
         assert [row[name] for row in rows] == [row[name] for row in index]
-    for row, grey in zip(rows, GREYS, strict=True):
+    for row, gray in zip(rows, GREYS, strict=True):
         if row["reason"] is not None:
             continue
-        probabilities = expected(grey)
+        probabilities = expected(gray)
         assert [row[f"p_{label}"] for label in LABELS] == pytest.approx(probabilities, abs=1e-5)
         assert row["expression"] == LABELS[int(probabilities.argmax())]
         assert row["confidence"] == max(row[f"p_{label}"] for label in LABELS)

@@ -43,7 +43,7 @@ class Signatures:
     Args:
         pixels: Beginning of the SHA-256 of the pixels, equal for equal pictures. (N,), uint64.
         hashes: Perceptual hashes. (N,), uint64.
-        thumbnails: (N, 16, 16), uint8, grey.
+        thumbnails: (N, 16, 16), uint8, gray.
         rows: Row of the manifest that each belongs to. (N,), int64.
         bad: (row, reason) of the pictures that could not be read.
     """
@@ -123,7 +123,7 @@ def readable(
 
 
 def signatures_of(images: Iterable[Image], rows: Sequence[int] | None = None) -> Signatures:
-    """Signatures of pictures, RGB (H, W, 3) or grey (H, W, 1); ``rows`` counts from 0 by default.
+    """Signatures of pictures, RGB (H, W, 3) or gray (H, W, 1); ``rows`` counts from 0 by default.
 
     One picture is processed after the other, and ``rows`` last, so that both may come as pictures are read.
     """

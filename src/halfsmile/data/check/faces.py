@@ -13,7 +13,7 @@ from halfsmile.data.check.subject import Finding, Subject, of_rows
 from halfsmile.data.manifest import SPLITS, Manifest
 
 MIN_SIDE = 24  # pixels below which a face tells little
-MIN_CONTRAST = 3.0  # standard deviation of grey levels below which a picture shows nothing
+MIN_CONTRAST = 3.0  # standard deviation of gray levels below which a picture shows nothing
 
 
 def unreadable(subject: Subject) -> Iterator[Finding]:
@@ -123,7 +123,7 @@ def looks(subject: Subject) -> Iterator[Finding]:
         return
     pictures, images = subject.pictures, subject.shown()
     flat = pictures.rows[pictures.contrast < MIN_CONTRAST].tolist()
-    yield from of_rows(flat, "Pictures of a single grey level, which show nothing", "Remove them.", images)
+    yield from of_rows(flat, "Pictures of a single gray level, which show nothing", "Remove them.", images)
     small = pictures.rows[pictures.sizes.min(axis=1) < MIN_SIDE].tolist()
     yield from of_rows(
         small,

@@ -1,6 +1,6 @@
 """Perceptual hash: 64 bits that hardly change when a picture is compressed, resized or brightened.
 
-The grey picture is shrunk to 32 × 32, and the signs of the 8 × 8 lowest frequencies of its discrete cosine
+The gray picture is shrunk to 32 × 32, and the signs of the 8 × 8 lowest frequencies of its discrete cosine
 transform, relative to their median, are the bits (the "pHash" of Zauner 2010, "Implementation and
 benchmarking of perceptual image hash functions"). The mean brightness, coefficient (0, 0), takes no part in
 the median.
@@ -23,15 +23,15 @@ Hashes = npt.NDArray[np.uint64]
 
 
 def thumbnail(image: Image) -> Image:
-    """The picture in grey, squeezed to 32 × 32.
+    """The picture in gray, squeezed to 32 × 32.
 
     Args:
-        image: RGB (H, W, 3) or grey (H, W, 1), uint8.
+        image: RGB (H, W, 3) or gray (H, W, 1), uint8.
     """
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
-    shrinks = min(grey.shape) >= SIDE
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
+    shrinks = min(gray.shape) >= SIDE
     method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=method), np.uint8)
+    return np.asarray(cv2.resize(gray, (SIDE, SIDE), interpolation=method), np.uint8)
 
 
 def phash(thumbnails: Image) -> Hashes:

@@ -26,16 +26,16 @@ class Pictures:
     Args:
         signatures: For finding duplicates; its ``rows`` and ``bad`` are those of all of this.
         sizes: (N, 2) width and height in pixels.
-        brightness: (N,) mean grey level, 0 to 255.
-        contrast: (N,) standard deviation of the grey levels.
-        is_grey: (N,) whether the file has one channel.
+        brightness: (N,) mean gray level, 0 to 255.
+        contrast: (N,) standard deviation of the gray levels.
+        is_gray: (N,) whether the file has one channel.
     """
 
     signatures: Signatures
     sizes: npt.NDArray[np.int64]
     brightness: npt.NDArray[np.float64]
     contrast: npt.NDArray[np.float64]
-    is_grey: npt.NDArray[np.bool_]
+    is_gray: npt.NDArray[np.bool_]
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
@@ -64,8 +64,8 @@ def measure_pictures(manifest: Manifest, *, progress: bool = True) -> Pictures:
         def images() -> Iterator[Image]:
             for row, image in readable(root, locators, range(start, start + _CHUNK), bad):
                 height, width, channels = image.shape
-                grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if channels == 3 else image[:, :, 0]
-                mean, deviation = cv2.meanStdDev(grey)
+                gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if channels == 3 else image[:, :, 0]
+                mean, deviation = cv2.meanStdDev(gray)
                 measures.append((width, height, mean.item(), deviation.item(), channels))
                 rows.append(row)
                 yield image
@@ -98,5 +98,5 @@ def _joined(parts: list[Pictures]) -> Pictures:
         np.concatenate([part.sizes for part in parts]),
         np.concatenate([part.brightness for part in parts]),
         np.concatenate([part.contrast for part in parts]),
-        np.concatenate([part.is_grey for part in parts]),
+        np.concatenate([part.is_gray for part in parts]),
     )

@@ -135,9 +135,9 @@ class Check:
                 f"{len(sizes):,} different; shorter side {sides[0]} to {sides[2]}, median {sides[1]} pixels; "
                 f"most often {width} × {height}"
             )
-        grey = int(self.pictures.is_grey.sum())
+        gray = int(self.pictures.is_gray.sum())
         colors = (
-            "grey" if grey == len(self.pictures.rows) else "color" if not grey else f"{grey:,} of them grey"
+            "gray" if gray == len(self.pictures.rows) else "color" if not gray else f"{gray:,} of them gray"
         )
         return [("sizes", f"{text}; {colors}")]
 

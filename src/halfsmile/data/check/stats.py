@@ -91,7 +91,7 @@ def describe(
 
     Args:
         manifest: Rows to count.
-        pixels: Also read every picture and measure width, height, brightness (mean grey value) and contrast
+        pixels: Also read every picture and measure width, height, brightness (mean gray value) and contrast
             (its standard deviation), each from 0 to 255.
         index: Rows of a face store's index; its numeric measures (``score``, ``quality_*``, and sizes) are
             added.
@@ -147,8 +147,8 @@ def _measure(manifest: Manifest, *, progress: bool) -> tuple[dict[str, Values], 
             except BadImageError as error:
                 bad[row] = str(error)
                 continue
-            grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
-            mean, deviation = cv2.meanStdDev(grey)
+            gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
+            mean, deviation = cv2.meanStdDev(gray)
             values[row] = image.shape[1], image.shape[0], mean.item(), deviation.item()
         return len(rows)
 

@@ -193,7 +193,7 @@ class FaceStore:
             raise BadImageError(f"{self.locator(row)}: {error}") from error
 
     def image(self, row: int) -> Image:
-        """The pixels of a face: RGB (H, W, 3) or grey (H, W, 1), uint8.
+        """The pixels of a face: RGB (H, W, 3) or gray (H, W, 1), uint8.
 
         Raises:
             BadImageError: If the index does not match the shard, or the bytes are no image.
@@ -208,7 +208,7 @@ class FaceStore:
         Args:
             rows: Row numbers, in any order, with or without repetition.
             size: Side of the square faces in pixels.
-            channels: 1 for grey, 3 for RGB.
+            channels: 1 for gray, 3 for RGB.
 
         Returns:
             The faces, shape (rows, size, size, channels), uint8; and (row, reason) of those that can't be

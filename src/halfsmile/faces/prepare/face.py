@@ -77,7 +77,7 @@ def prepare_face(image: Image, face: Detection, settings: Settings, **more: Any)
     """Align, score and encode one face.
 
     Args:
-        image: The picture, RGB (H, W, 3), or grey (H, W, 1) for a grey face.
+        image: The picture, RGB (H, W, 3), or gray (H, W, 1) for a gray face.
         face: The face in it.
         settings: Of the run.
         more: Further fields of :class:`~halfsmile.data.store.write.StoredFace`.
@@ -129,7 +129,7 @@ def keep_crop(image: Image, said: Mapping[str, Any], settings: Settings) -> Stor
     """A crop in which no landmarks are known: all of it, scaled to the size of the aligned ones.
 
     Args:
-        image: RGB (H, W, 3) or grey (H, W, 1).
+        image: RGB (H, W, 3) or gray (H, W, 1).
         said: What a data set says of it; its box and landmarks are moved with the pixels.
         settings: Of the run.
 
@@ -172,7 +172,7 @@ def label_columns(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encode(image: Image, settings: Settings) -> bytes:
-    """The bytes of a JPEG or PNG file of RGB (H, W, 3) or grey (H, W, 1) pixels."""
+    """The bytes of a JPEG or PNG file of RGB (H, W, 3) or gray (H, W, 1) pixels."""
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.shape[2] == 3 else image
     if settings.is_lossless:
         return bytes(cv2.imencode(".png", pixels)[1])
@@ -183,17 +183,17 @@ def encode(image: Image, settings: Settings) -> bytes:
 
 def _quality_of_aligned(image: Image, points: Any, side: int) -> Quality:
     """Quality of a picture that is one face, whose pose is known where its landmarks are."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
-    small = min(grey.shape) < 3
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.shape[2] == 3 else image[:, :, 0]
+    small = min(gray.shape) < 3
     try:
         head = None if points is None else pose(np.reshape(points, (5, 2)))
     except ValueError:  # landmarks that coincide
         head = None
     return Quality(
         size=min(1.0, side / 112),
-        sharpness=0.0 if small else sharpness(np.asarray(grey, np.uint8)),
+        sharpness=0.0 if small else sharpness(np.asarray(gray, np.uint8)),
         frontal=None if head is None else frontal(head),
-        exposure=0.0 if small else exposure(np.asarray(grey, np.uint8)),
+        exposure=0.0 if small else exposure(np.asarray(gray, np.uint8)),
         pose=head,
     )
 

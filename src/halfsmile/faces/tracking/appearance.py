@@ -14,7 +14,7 @@ Look = npt.NDArray[np.float32]
 
 
 def look(image: Image, box: npt.ArrayLike) -> Look | None:
-    """Grey pixels of a box, shrunk and freed of brightness and contrast.
+    """Gray pixels of a box, shrunk and freed of brightness and contrast.
 
     The scalar product of two looks is their correlation, -1 to 1. It tells people apart only in the same pose
     and light: it is no identity.
@@ -31,8 +31,8 @@ def look(image: Image, box: npt.ArrayLike) -> Look | None:
     crop = image[max(0, top) : max(0, min(height, bottom)), max(0, left) : max(0, min(width, right))]
     if not crop.size:
         return None
-    grey = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)
-    pixels = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    gray = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)
+    pixels = cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     pixels -= pixels.mean()
     length = float(np.linalg.norm(pixels))
     return pixels / length if length > SIDE else None

@@ -14,7 +14,7 @@ from halfsmile.data.preprocess import Image
 _WIDTH, _HEIGHT = 64, 36
 _BINS = 16
 _FEWEST = 3  # changes that make a median; before, half the threshold is taken for usual
-_NOISE = 4.0  # standard deviation of grey levels below which a picture shows nothing
+_NOISE = 4.0  # standard deviation of gray levels below which a picture shows nothing
 
 _Summary = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]  # pattern, histogram
 
@@ -112,9 +112,9 @@ class ShotDetector:
 
 
 def _pattern(small: Image) -> npt.NDArray[np.float32]:
-    """Grey values less their mean: (pixels,)."""
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
-    return np.asarray(grey - grey.mean(), np.float32)
+    """Gray values less their mean: (pixels,)."""
+    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
+    return np.asarray(gray - gray.mean(), np.float32)
 
 
 def _histogram(small: Image) -> npt.NDArray[np.float32]:

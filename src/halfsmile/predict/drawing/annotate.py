@@ -28,7 +28,7 @@ def write_picture(path: Path, image: Image, faces: Sequence[Face], *, hidden: Se
 
     Args:
         path: ``.png`` or ``.jpg``.
-        image: RGB (H, W, 3) or grey (H, W, 1), uint8.
+        image: RGB (H, W, 3) or gray (H, W, 1), uint8.
         faces: In pixels of it.
         hidden: Faces that are made unrecognizable.
     """

@@ -48,7 +48,7 @@ def explain_picture(
     Args:
         predictor: The one that found them.
         place: Folder and beginning of the names.
-        image: RGB (H, W, 3) or grey (H, W, 1), uint8.
+        image: RGB (H, W, 3) or gray (H, W, 1), uint8.
         faces: In pixels of it.
         say: Gets a note before each face.
     """

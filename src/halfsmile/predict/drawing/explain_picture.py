@@ -34,8 +34,8 @@ def draw_explanation(explanation: Explanation, where: str = "") -> Image:
     where = _fitting(where, WIDTH - end - 2 * _GAP, scale=0.5)
     _text(canvas, where, WIDTH - _GAP - _wide(where, 0.5), 38, tint=_MUTED)
 
-    grey = explanation.crop.shape[2] == 1
-    crop = np.repeat(explanation.crop, 3, axis=2) if grey else explanation.crop
+    gray = explanation.crop.shape[2] == 1
+    crop = np.repeat(explanation.crop, 3, axis=2) if gray else explanation.crop
     panels = {"What the model sees": crop, "What its answer rests on": explanation.overlay()}
     for number, (heading, picture) in enumerate(panels.items()):
         left = _GAP + number * (PANEL + _GAP)

@@ -28,7 +28,7 @@ def draw(image: Image, faces: Sequence[Face]) -> Image:
     the face's where it is small in a large picture, so that nothing covers it.
 
     Args:
-        image: RGB (H, W, 3), or grey (H, W, 1), uint8; it is not changed.
+        image: RGB (H, W, 3), or gray (H, W, 1), uint8; it is not changed.
         faces: In pixels of this picture.
 
     Returns:
