@@ -78,7 +78,8 @@ class Train(Reading):
             weights don't say. augreg are timm's of that name; resnet18 and resnet34 have torchvision's names,
             as those of MS-Celeb-1M that many papers start from.
         teacher: Match the maps and features of this network in Stage I instead of painting: face, a run of a
-            residual network, or an ONNX file that recognizes people (--set pretrain.paint=1 does both).
+            residual network, or a network that recognizes people as an exported model, an ONNX file (--set
+            pretrain.paint=1 does both).
         teachers: Runs whose classifiers name the unlabeled faces for noisy-student, on the mean, instead of
             the run's own Stage II. A small network learns so from large ones. They may know no label that
             is outside this run's budget.
