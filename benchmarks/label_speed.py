@@ -1,6 +1,6 @@
 """How quick is ``halfsmile label`` on 100,000 faces? Generated faces, the real server, 5,000 answers.
 
-    python benchmarks/label_speed.py --faces 100000 --answers 5000 --folder speed
+    python -m benchmarks.label_speed --faces 100000 --answers 5000 --folder speed
 
 The store is made once: generated faces, each many times with another turn, size, light and noise, so that few
 are near copies. Pixels are the features, since those of the face network take minutes that say nothing about
