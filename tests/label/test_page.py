@@ -179,6 +179,8 @@ def test_a_session_with_the_server_itself(page: Page, tmp_path: Path) -> None:
 
 
 def test_every_rule_is_chosen_on_the_page_and_says_what_it_does(page: Page, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
     (tmp_path / "faces").mkdir()
     for i, image in enumerate(generate(12, size=24, seed=3, people=12).images):
         (tmp_path / "faces" / f"{i:02d}.png").write_bytes(encode_png(image))
@@ -186,10 +188,11 @@ def test_every_rule_is_chosen_on_the_page_and_says_what_it_does(page: Page, tmp_
     with running(create_app(labeling)) as url:
         start(page, url, "#project")
         field = page.get_by_label("What picks the faces to ask, for everybody")
+        expect(field.locator("option")).to_have_count(len(RULES))
         said = field.locator("option").all_inner_texts()
         assert [text.partition(":")[0] for text in said] == list(RULES)
         assert all(text.partition(": ")[2] for text in said)
-        assert field.input_value() == DEFAULT
+        expect(field).to_have_value(DEFAULT)
         for rule in [*RULES][::-1]:
             field.select_option(rule)
             for _ in range(200):
@@ -200,7 +203,7 @@ def test_every_rule_is_chosen_on_the_page_and_says_what_it_does(page: Page, tmp_
             page.click("nav a[href='#label']")
             holds(page, READY)
             page.click("nav a[href='#project']")
-            assert field.input_value() == rule
+            expect(field).to_have_value(rule)
         page.goto("about:blank")
 
 
