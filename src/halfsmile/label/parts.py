@@ -211,7 +211,7 @@ class Parts:
             self.state.apply(event)
 
     def mark(self, faces: Sequence[int]) -> None:
-        """Faces have answers that came another way than by :meth:`answer`."""
+        """Faces have answers that came another way than by the page, as from a file."""
         with self.guard:
             for face in faces:
                 self._mark(face)
