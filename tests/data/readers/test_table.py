@@ -496,6 +496,16 @@ def test_a_table_none_of_whose_pictures_is_there_says_which_are(tmp_path: Path) 
     assert "--columns image=COLUMN" in note
 
 
+def test_pictures_beside_a_table_in_no_row_of_it_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{i}.png" for i in range(5)))
+    (tmp_path / "labels.csv").write_text("image,label\n0.png,happy\n1.png,sad\n2.png,odd\n")
+    notes = read_any(tmp_path).notes
+    assert "2 pictures are in no row that was read of labels.csv, first 3.png." in notes
+    dropped = read_any(tmp_path, labels={"odd": None}).notes
+    assert "2 pictures are in no row that was read of labels.csv, first 3.png." in dropped
+    assert not any("in no row" in note for note in read_any(tmp_path / "labels.csv").notes)
+
+
 def test_valence_and_arousal_alone_are_told(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("image,valence,arousal\na.png,0.1,0.2\nb.png,0.3,0.1\n")
     notes = [note for note in read(tmp_path / "t.csv").notes if isinstance(note, LeftOut)]

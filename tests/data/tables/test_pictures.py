@@ -9,7 +9,7 @@ import pytest
 from tests.data.readers.test_registry import touch
 
 from halfsmile.data.manifest import Fault, LeftOut
-from halfsmile.data.tables.pictures import locate
+from halfsmile.data.tables.pictures import left_beside, locate
 
 THERE = ("images/a/1.png", "images/b/1.png", "images/b/Face 2.JPG", "images/train_00001_aligned.jpg")
 
@@ -107,3 +107,29 @@ def test_a_frame_is_one_of_its_own_video(tmp_path: Path, in_archive: bool) -> No
     (fault,) = [note for note in notes if isinstance(note, Fault)]
     assert "3 frames were not found in folders of their videos' names, first B/1" in fault
     assert locate(base, ["B/2"], "t.csv")[1] == ["x/A/0002.png"], "a mere number is found anywhere"
+
+
+def write_zip(path: Path, *names: str) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+
+
+@pytest.mark.parametrize("said", ["{}", "./{}", "a/../{}", "{root}/{}"])
+def test_pictures_that_no_row_names_are_told(tmp_path: Path, said: str) -> None:
+    touch(tmp_path, "a/1.png", "a/2.png", "b/3.png", "a/notes.txt", "a/.hidden.png")
+    rows = [said.replace("{}", name).replace("{root}", str(tmp_path)) for name in ("a/1.png", "b/3.png")]
+    (note,) = left_beside(tmp_path, rows, "t.csv")
+    assert isinstance(note, LeftOut)
+    assert note == "1 picture is in no row that was read of t.csv, first a/2.png."
+    assert left_beside(tmp_path, [*rows, "a/2.png"], "t.csv") == []
+    assert left_beside(tmp_path, ["c.png"], "t.csv") == []  # a fault tells of these
+
+
+def test_pictures_of_archives_that_no_row_names_are_told(tmp_path: Path) -> None:
+    write_zip(tmp_path / "one.zip", "1.png", "2.png")
+    write_zip(tmp_path / "two.zip", "1.png", "3.png")
+    (note,) = left_beside(tmp_path, ["one.zip!1.png", "one.zip!2.png", "two.zip!3.png"], "t.csv")
+    assert note == "1 picture is in no row that was read of t.csv, first two.zip!1.png."
+    (note,) = left_beside(tmp_path / "one.zip", ["2.png"], "t.csv")
+    assert note == "1 picture is in no row that was read of t.csv, first 1.png."

@@ -22,7 +22,7 @@ from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_in, s
 from halfsmile.data.tables.boxes import other_format, require_corners, require_pixels
 from halfsmile.data.tables.columns import Chosen, Columns, choose, with_frames
 from halfsmile.data.tables.labels import Classes, settle
-from halfsmile.data.tables.pictures import locate
+from halfsmile.data.tables.pictures import left_beside, locate
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, parse_row
 from halfsmile.taxonomy import Taxonomy
@@ -117,6 +117,8 @@ def read(
         for row, locator in zip(rows, locators, strict=True):
             row["image"] = locator
         notes += [*said, *_splits_of_folders(rows)]
+        if tables is not None:
+            notes += left_beside(base, [row["image"] for row in rows], first.name)
     votes = {column: label for part in parts for column, label in part.chosen.votes.items()}
     has_labels = any("label" in part.chosen.parts for part in parts) or any(row.get("label") for row in rows)
     classes = Classes(votes, taxonomy, labels or {}, has_labels)

@@ -10,7 +10,13 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, members_below, open_archive
+from halfsmile.data.containers.archive import (
+    ARCHIVE_SUFFIXES,
+    inner_path,
+    members_below,
+    open_archive,
+    split_locator,
+)
 from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.folder import is_image, walk
 from halfsmile.data.tables.rows import without_query
@@ -66,6 +72,27 @@ def locate(
     if base.is_dir() and len(archives := _archives(base)) > 1:
         names = [*names, *members_below(base, [archive.name for archive in archives])[0]]
     return base, *_found(images, names, table, base, folders or [""] * len(images), videos)
+
+
+def left_beside(base: Path, images: Sequence[str], table: str) -> list[str]:
+    """A note on the pictures of a folder or archive that no row of a table names, though others are named.
+
+    Args:
+        base: The root of the pictures.
+        images: Locators of all rows below it.
+        table: Name of the table.
+    """
+    archives = {member[0] for image in images if (member := split_locator(image)) is not None}
+    files = {image if split_locator(image) else _MARK.split(image, maxsplit=1)[0] for image in images}
+    root = os.path.abspath(base)
+    named = {os.path.relpath(os.path.join(root, file), root).replace(os.sep, "/") for file in files}
+    names = _members(base) if base.is_file() else [*_files(base), *members_below(base, sorted(archives))[0]]
+    pictures = [name for name in names if is_image(PurePosixPath(name))]
+    bare = [name for name in pictures if name not in named]
+    if not bare or len(bare) == len(pictures):
+        return []
+    are = "picture is" if len(bare) == 1 else "pictures are"
+    return [LeftOut(f"{len(bare):,} {are} in no row that was read of {table}, first {bare[0]}.")]
 
 
 def _archives(folder: Path) -> list[Path]:
