@@ -1,7 +1,7 @@
 """One number for one person: what happens at cuts, by rules and by kinds of film.
 
-    python benchmarks/cuts.py
-    python benchmarks/cuts.py --sequences SEQUENCES --photos lfw.zip --yunet face_detection_yunet_2026may.onnx
+    python -m benchmarks.cuts
+    python -m benchmarks.cuts --sequences SEQUENCES --photos lfw.zip --yunet face_detection_yunet_2026may.onnx
 
 Films of known people (``cut_films.py``) are followed under each rule. In each shot a person's number is the
 one that most frames give them. Two people are merged where somebody's number was another one's before; a

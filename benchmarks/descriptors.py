@@ -1,6 +1,6 @@
 """How alike descriptors of faces are: of different people, and of one person in two takes.
 
-    python benchmarks/descriptors.py --sequences SEQUENCES --photos lfw.zip
+    python -m benchmarks.descriptors --sequences SEQUENCES --photos lfw.zip
 
 Two pictures of each person are compared with all others, in focus and blurred by a share of the face's width.
 """

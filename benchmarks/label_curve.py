@@ -42,6 +42,7 @@ from halfsmile.utils.files import atomic_write, read_json, write_json
 from halfsmile.utils.markdown import markdown_table
 
 Halves = npt.NDArray[np.float16]
+COLORS = {"diverse": "#b3371f", "random": "#333333"}
 TARGETS = (0.6, 0.65, 0.68, 0.7, 0.72, 0.75)
 
 
@@ -240,17 +241,10 @@ def tell(curves: list[Any]) -> str:
 
 def draw(curves: list[Any], path: Path) -> None:
     """The curves of all rules, mean and range over the seeds."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "halfsmile"
-    import matplotlib.pyplot as plt
-
     by_rule = defaultdict(list)
     for curve in curves:
         by_rule[curve["rule"]].append(curve)
-    figure, axes = plt.subplots(figsize=(7, 4.2))
-    colors = {"diverse": "#b3371f", "random": "#333333"}
+    axes = label_axes("test accuracy in %")
     for rule, found in by_rule.items():
         low = max(curve["points"][0]["answers"] for curve in found)
         high = min(curve["points"][-1]["answers"] for curve in found)
@@ -261,26 +255,42 @@ def draw(curves: list[Any], path: Path) -> None:
             grid,
             values.mean(axis=0),
             label=rule,
-            color=colors.get(rule),
-            linewidth=2.2 if rule in colors else 1.2,
+            color=COLORS.get(rule),
+            linewidth=2.2 if rule in COLORS else 1.2,
             linestyle="--" if rule == "random" else "-",
         )
-        if rule in colors:
+        if rule in COLORS:
             axes.fill_between(
                 grid, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.15, linewidth=0
             )
+    axes.set_xlim(90, None)
+    save(axes, path, (100, 200, 400, 700, 1000, 1400, 2000, 2800))
+
+
+def label_axes(height: str) -> Any:
+    """Axes of matplotlib over the number of labels; ``height`` says what the other one is."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "halfsmile"
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(figsize=(7, 4.2))
     axes.set_xscale("log")
-    ticks = [100, 200, 400, 700, 1000, 1400, 2000, 2800]
+    axes.set_xlabel("labels given")
+    axes.set_ylabel(height)
+    axes.grid(alpha=0.3)
+    return axes
+
+
+def save(axes: Any, path: Path, ticks: Sequence[int]) -> None:
+    """Write what is drawn as an SVG file, with some numbers of labels below."""
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_xlim(90, None)
-    axes.set_xlabel("labels given")
-    axes.set_ylabel("test accuracy in %")
-    axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="lower right")
-    figure.tight_layout()
+    axes.figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
+    axes.figure.savefig(path, metadata={"Date": None})
 
 
 def main(

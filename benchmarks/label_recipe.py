@@ -1,7 +1,7 @@
 """How many labels does a rule save, once the network itself learns from them?
 
     python benchmarks/label_curve.py --data store --out curves --rules random diverse --most 1900 --keep
-    python benchmarks/label_recipe.py --data store --curves curves --out recipes --rules random diverse \
+    python -m benchmarks.label_recipe --data store --curves curves --out recipes --rules random diverse \
         --plot docs/images/label_recipe.svg
 
 Stage II of ``halfsmile train ssfer --init face`` learns from the first 1,200, 1,500 and 1,900 answers of each
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import tyro
+from benchmarks.label_curve import COLORS, label_axes, save
 
 from halfsmile.api import train
 from halfsmile.data.manifest import SCHEMA, Manifest
@@ -154,17 +155,10 @@ def tell(points: Sequence[Point]) -> str:
 
 def draw(points: Sequence[Point], path: Path) -> None:
     """Each run a dot, each rule a line."""
-    import matplotlib as mpl
-
-    mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "halfsmile"
-    import matplotlib.pyplot as plt
-
     by_rule: dict[str, list[Point]] = defaultdict(list)
     for point in points:
         by_rule[point["rule"]].append(point)
-    figure, axes = plt.subplots(figsize=(7, 4.2))
-    colors = {"diverse": "#b3371f", "random": "#333333"}
+    axes = label_axes("test accuracy in %, Stage II")
     for rule, found in by_rule.items():
         counts = {point["answers"] for point in found}
         ends = np.array([min(counts), max(counts)], float)
@@ -173,9 +167,9 @@ def draw(points: Sequence[Point], path: Path) -> None:
             ends,
             100 * (height + slope * np.log(ends)),
             label=rule,
-            color=colors.get(rule),
+            color=COLORS.get(rule),
             linestyle="--" if rule == "random" else "-",
-            linewidth=2.2 if rule in colors else 1.2,
+            linewidth=2.2 if rule in COLORS else 1.2,
         )
         axes.scatter(
             [point["answers"] for point in found],
@@ -184,17 +178,7 @@ def draw(points: Sequence[Point], path: Path) -> None:
             s=14,
         )
     axes.axhline(100 * TARGET, color="#999999", linewidth=0.8)
-    axes.set_xscale("log")
-    ticks = sorted({point["answers"] for point in points})
-    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
-    axes.minorticks_off()
-    axes.set_xlabel("labels given")
-    axes.set_ylabel("test accuracy in %, Stage II")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower right")
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
+    save(axes, path, sorted({point["answers"] for point in points}))
 
 
 def main(

@@ -75,3 +75,16 @@ def test_every_direct_dependency_has_a_tested_version() -> None:
     named = {normal(requirement) for group in groups for requirement in group} - {"halfsmile"}
     pinned = {normal(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
     assert named <= pinned
+
+
+def test_commands_of_benchmarks_find_what_they_import() -> None:
+    """A program that imports others of the repository has to be started as a module."""
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.py")]
+    written = {
+        program
+        for text in texts
+        for program in re.findall(r"python (benchmarks/\w+\.py)", text.read_text(encoding="utf-8"))
+    }
+    assert "benchmarks/serve.py" in written
+    needs = re.compile(r"^ *(from|import) (benchmarks|tests)\b", re.MULTILINE)
+    assert [one for one in sorted(written) if needs.search((ROOT / one).read_text(encoding="utf-8"))] == []
