@@ -182,7 +182,7 @@ def test_every_rule_is_chosen_on_the_page_and_says_what_it_does(page: Page, tmp_
     from playwright.sync_api import expect
 
     (tmp_path / "faces").mkdir()
-    for i, image in enumerate(generate(12, size=24, seed=3, people=12).images):
+    for i, image in enumerate(generate(80, size=24, seed=3, people=80).images):
         (tmp_path / "faces" / f"{i:02d}.png").write_bytes(encode_png(image))
     labeling = Labeling.open(tmp_path / "faces", out=tmp_path / "labels", aligned=True, extractor=None)
     with running(create_app(labeling)) as url:
