@@ -41,10 +41,17 @@ ROWS: dict[str, Row] = {
     "scratch": Row("labels alone, from scratch", "supervised"),
     "plain": Row(
         "Stage I, labels without mixing",
-        settings=("semi=none", "finetune.mixing=none"),
+        settings=("semi=none", "tune=none", "finetune.mixing=none"),
         stage_one_of="ssfer",
     ),
-    "facemix": Row("Stage I, FaceMix", settings=("semi=none",), stage_one_of="ssfer"),
+    "mixup": Row(
+        "Stage I, mixup", settings=("semi=none", "tune=none", "finetune.mixing=mixup"), stage_one_of="ssfer"
+    ),
+    "facemix": Row(
+        "Stage I, FaceMix",
+        settings=("semi=none", "tune=none", "finetune.mixing=facemix"),
+        stage_one_of="ssfer",
+    ),
     "ssfer": Row("all stages, no outside network"),
     "face": Row("labels alone, from the face network", "supervised", face=True),
     "face-ssfer": Row("all stages from the face network", face=True),
@@ -53,6 +60,7 @@ ROWS: dict[str, Row] = {
 LEVERS: dict[str, tuple[str, ...]] = {
     "natural": ("finetune.sampling=natural", "semi.sampling=natural"),
     "no-tune": ("tune=none",),
+    "no-names": ("tune.named.batch_size=0",),
     "sqrt": ("finetune.sampling=sqrt", "semi.sampling=sqrt"),
     "regmixup": ("semi.regmixup=1",),
     "soft": ("semi.method=soft-targets",),

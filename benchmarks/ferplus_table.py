@@ -56,9 +56,9 @@ class Arguments:
         unlabeled: Folders, archives or stores of unlabeled faces, for Stage I and for the small student.
         labels: Label budgets, a table for each.
         seeds: Seeds.
-        rows: What is trained: names of ``benchmarks/ferplus_rows.py`` and of ``--levers``. ``plain`` and
-            ``facemix`` take Stage I of the row ``ssfer`` of the first seed; ``student`` is taught by
-            ``face-ssfer`` of its seed.
+        rows: What is trained: names of ``benchmarks/ferplus_rows.py`` and of ``--levers``. ``plain``,
+            ``mixup`` and ``facemix`` take Stage I of the row ``ssfer`` of the first seed; ``student`` is
+            taught by ``face-ssfer`` of its seed.
         levers: Rows of one's own on top of ``--base``, as "name: semi.epochs=20 tune=yes".
         base: Row that levers are pulled on.
         preset: Size.

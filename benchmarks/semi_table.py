@@ -32,7 +32,7 @@ from halfsmile.methods.family import FAMILY
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.weights import load_weights
-from halfsmile.recipes import semi, with_semi
+from halfsmile.recipes import override, semi, with_semi
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.report.report import write_report
@@ -46,6 +46,14 @@ from halfsmile.utils.markdown import markdown_table
 
 LOOKED_AT = 4000
 SURE = 0.7
+AS_MEASURED = (
+    "encoder.image_size=48",
+    "finetune.epochs=32",
+    "finetune.mixing=mixup",
+    "finetune.sampling=natural",
+    "tune=none",
+)
+"""Settings of the rows, so that the tables of the lab book can be made again: Stage III alone differs."""
 
 Row = dict[str, Any]
 """What is kept of a run: ``seconds`` of training after Stage I, test ``scores``, and shares ``named``."""
@@ -78,12 +86,12 @@ class Arguments:
 
 def rows(arguments: Arguments) -> Iterator[tuple[str, Recipe]]:
     """Name and recipe of each row of one seed; the first has no Stage III."""
-    base = replace(semi("fixmatch"), labels=arguments.labels, init=str(arguments.init), pretrain=None)
+    base = replace(semi("fixmatch", sampling="natural"), init=str(arguments.init), pretrain=None)
+    base = override(base, f"labels={arguments.labels}", *AS_MEASURED)
     if base.semi is None:
         raise AssertionError("this recipe has a Stage III")
     base = replace(
         base,
-        finetune=replace(base.finetune, mixing="mixup"),
         semi=replace(base.semi, epochs=arguments.epochs),
     )
     yield "supervised", replace(base, semi=None)

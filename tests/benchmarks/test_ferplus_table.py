@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from benchmarks.ferplus_rows import LEVERS, ROWS, all_rows, shares_stages
@@ -12,6 +13,7 @@ from benchmarks.ferplus_table import Arguments, main, recipe_of, runs
 from tests.data.layouts import write_ferplus
 
 from benchmarks import ferplus_table
+from halfsmile.methods.facemix import Mixing
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import to_json
@@ -47,10 +49,14 @@ def test_rows_differ_in_what_their_titles_say(tmp_path: Path) -> None:
     assert made["face"].semi is None
     assert made["ssfer"].pretrain is not None
     assert made["face"].init == made["face-ssfer"].init == "face"
-    assert (made["plain"].finetune.mixing, made["facemix"].finetune.mixing) == ("none", "facemix")
-    assert made["plain"].init == made["facemix"].init == str(asked.folder("ssfer", "10%", 0))
+    for row, mixing in (("plain", "none"), ("mixup", "mixup"), ("facemix", "facemix")):
+        assert made[row] == replace(
+            made["plain"], finetune=replace(made["plain"].finetune, mixing=cast(Mixing, mixing))
+        )
+    assert made["plain"].tune is None
+    assert made["plain"].init == str(asked.folder("ssfer", "10%", 0))
     assert made["face-ssfer"].finetune == made["face"].finetune
-    assert made["plain"].semi is made["facemix"].semi is None
+    assert made["plain"].semi is None
     for seed in (0, 2):
         semi = recipe_of("student", "10%", seed, asked).semi
         assert semi is not None

@@ -14,8 +14,8 @@ from halfsmile.recipes.config import Preset, TemporalStageConfig
 @pytest.mark.parametrize(
     ("changes", "preset", "message"),
     [
-        ({"small_side": 40}, "cpu", "multiple of the network's total stride 16 below 48, found 40"),
-        ({"small_side": 48}, "cpu", "below 48, found 48"),
+        ({"small_side": 40}, "cpu", "multiple of the network's total stride 16 below 64, found 40"),
+        ({"small_side": 64}, "cpu", "below 64, found 64"),
         ({"small_side": 0}, "cpu", "found 0"),
         ({"small_side": 32, "small_share": 1.5}, "cpu", r"small_share must lie in \[0, 1\], found 1.5"),
         ({"small_side": 112}, "paper", "a Transformer takes faces of one size"),

@@ -70,7 +70,7 @@ def test_a_student_without_labels_gets_its_last_fine_tuning() -> None:
         ("batch_size=3", r"Did you mean .*pretrain.batch_size or finetune.batch_size"),
         ("tuning.epochs=3", r"no field 'tuning.epochs'.* --dry-run` shows all fields"),
         ("finetune.epochs.more=3", "no field 'finetune.epochs.more'"),
-        ("tune.epochs=3", "The recipe ssfer has no tune, so tune.epochs can't be set"),
+        ("temporal.steps=3", "The recipe ssfer has no temporal, so temporal.steps can't be set"),
         ("name=mine", "no field 'name'"),
         ("finetune.epochs", "Can't read the setting 'finetune.epochs': give stage.field=value"),
         ("=3", "Can't read the setting '=3'"),

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 import pytest
 
 from halfsmile.methods.pseudo_label import FixMatch
+from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import METHODS, recipe_named, ssfer, supervised
 from halfsmile.recipes.config import Preset, Recipe
@@ -46,12 +47,34 @@ def test_unknown_sizes_are_refused() -> None:
 def test_the_baseline_has_no_stage_but_the_labeled_one() -> None:
     recipe = supervised()
     assert (recipe.pretrain, recipe.semi, recipe.tune, recipe.temporal) == (None, None, None, None)
-    assert recipe.finetune == replace(ssfer().finetune, mixing="mixup")
+    assert (recipe.encoder, recipe.finetune) == (ssfer().encoder, ssfer().finetune)
+    assert supervised("tiny").finetune == replace(ssfer("tiny").finetune, mixing="mixup")
 
 
 def test_stage_three_of_faces_of_ones_own_takes_all_that_there_are() -> None:
     found = [ssfer(data_set=data_set).semi for data_set in ("ferplus", "rafdb", "faces")]
     assert [semi.unlabeled for semi in found if semi] == ["own", "own", "all"]
+
+
+def test_on_two_cores_every_lever_is_pulled_that_was_measured_together() -> None:
+    recipe = ssfer(data_set="ferplus")
+    assert isinstance(recipe.encoder, ResNetConfig)
+    assert (recipe.encoder.image_size, recipe.init) == (64, None)
+    assert recipe.pretrain is not None
+    assert recipe.semi is not None
+    assert recipe.tune is not None
+    assert (recipe.pretrain.epochs, recipe.finetune.epochs, recipe.semi.epochs) == (5, 40, 14)
+    assert recipe.finetune.mixing == "mixup"
+    assert recipe.finetune.sampling == recipe.semi.sampling == recipe.tune.sampling == "sqrt"
+    assert recipe.tune.named.batch_size == recipe.semi.unlabeled_batch
+
+
+def test_only_what_is_made_for_accuracy_leaves_the_published_stages() -> None:
+    for preset in ("tiny", "paper"):
+        recipe = ssfer(preset)
+        assert recipe.semi is not None
+        assert (recipe.finetune.mixing, recipe.tune) == ("facemix", None)
+        assert recipe.finetune.sampling == recipe.semi.sampling == "natural"
 
 
 def test_paper_stage_one() -> None:

@@ -32,7 +32,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_method_is_made_for_the_data(faces: Path, clips: Path) -> None:
     made = replace(ssfer(data_set="faces"), protocol=PROTOCOLS["faces"])
-    assert resolve("ssfer", data=faces, settings=["finetune.least_steps=0"]) == made
+    assert resolve("ssfer", data=faces, settings=["finetune.least_steps=0", "tune.least_steps=0"]) == made
     assert resolve("abaw6", data=faces).temporal is None
     over_time = resolve("abaw6", data=clips)
     assert over_time.temporal is not None

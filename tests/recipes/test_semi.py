@@ -11,8 +11,9 @@ from halfsmile.methods.debias import DebiasPL
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.recipes import abaw6, override, semi, ssfer, supervised, with_semi
-from halfsmile.recipes.config import Preset
+from halfsmile.recipes.config import NamedConfig, Preset, Unlabeled
 from halfsmile.recipes.serialize import to_json
+from halfsmile.recipes.tuning import with_tune
 from halfsmile.runs.settings import differences
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)
@@ -28,12 +29,34 @@ def test_rows_of_a_table_differ_in_nothing_but_what_was_switched(preset: Preset)
     } | {
         "semi.sampling",
         "semi.unlabeled",
+        "tune.named.unlabeled",
     }
     assert {"semi.method.name", "semi.sampling", "semi.unlabeled"} <= changed
 
 
-def test_the_first_row_is_ssfer() -> None:
-    assert replace(semi("fixmatch", "paper"), name="ssfer") == ssfer("paper")
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_first_row_is_ssfer(preset: Preset) -> None:
+    assert replace(semi("fixmatch", preset), name="ssfer") == ssfer(preset)
+
+
+def test_the_last_fine_tuning_names_the_faces_of_stage_three() -> None:
+    for unlabeled in get_args(Unlabeled):
+        recipe = semi("debias", "cpu", unlabeled=unlabeled)
+        assert recipe.tune is not None
+        assert (recipe.tune.named.unlabeled, recipe.tune.named.batch_size) == (unlabeled, 64)
+    plain = with_semi(with_tune(semi("debias", "tiny")), unlabeled="all")
+    assert plain.tune is not None
+    assert plain.tune.named == NamedConfig()
+
+
+def test_a_student_that_sees_no_label_names_no_face() -> None:
+    tune = semi("feedback", "cpu").tune
+    assert tune is not None
+    assert tune.named.batch_size == 0
+    own = with_tune(semi("fixmatch", "tiny"))
+    kept = with_semi(own, method="feedback", sampling="balanced").tune
+    assert own.tune is not None
+    assert kept == replace(own.tune, sampling="balanced")
 
 
 def test_paper_keeps_the_published_numbers_and_cpu_shortens_the_memory() -> None:

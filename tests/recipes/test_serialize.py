@@ -101,7 +101,9 @@ def test_a_recipe_from_before_a_field_existed_takes_its_default() -> None:
     old = edited(dict.fromkeys([*OPTIONAL, "finetune.sampling", "finetune.optim.clip", "encoder.std"]))
     optim = replace(recipe.finetune.optim, clip=None)
     assert "temporal" not in old
-    assert from_json(old) == replace(recipe, finetune=replace(recipe.finetune, optim=optim))
+    assert from_json(old) == replace(
+        recipe, finetune=replace(recipe.finetune, sampling="natural", optim=optim)
+    )
     assert type(from_json(old).encoder) is type(recipe.encoder)
 
 

@@ -8,9 +8,9 @@ from halfsmile.data.protocols.protocol import DataSet
 from halfsmile.data.samplers import Sampling
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.models.weight_files import FACE
-from halfsmile.recipes.config import NamedConfig, Preset, Recipe, SemiConfig
+from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.optim import OptimConfig
-from halfsmile.recipes.tuning import with_tune
+from halfsmile.recipes.tuning import with_named_tune
 
 _SIZES: dict[Preset, int] = {"tiny": 67, "cpu": 99, "gpu": 99}
 _EPOCHS: dict[Preset, float] = {"tiny": 12, "cpu": 24, "gpu": 40}
@@ -75,14 +75,10 @@ def with_face_network(recipe: Recipe, *, data_set: DataSet | None = None) -> Rec
         finetune=finetune,
         semi=semi,
     )
-    return recipe if semi is None or recipe.tune is not None else _with_names(recipe, semi)
+    if semi is None or (recipe.tune is not None and not recipe.tune.named.batch_size):
+        return recipe
+    return with_named_tune(recipe)
 
 
 def _sampling(asked: Sampling) -> Sampling:
     return "sqrt" if asked == "natural" else asked
-
-
-def _with_names(recipe: Recipe, semi: SemiConfig) -> Recipe:
-    recipe = with_tune(recipe)
-    named = NamedConfig(batch_size=semi.unlabeled_batch, unlabeled=semi.unlabeled)
-    return replace(recipe, tune=recipe.tune and replace(recipe.tune, named=named))

@@ -12,7 +12,7 @@ from halfsmile.methods.family import FAMILY, method_named
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.semi import Method
 from halfsmile.methods.softmatch import SoftMatch
-from halfsmile.recipes.config import Preset, Recipe, Unlabeled
+from halfsmile.recipes.config import Preset, Recipe, SemiConfig, TuneConfig, Unlabeled
 from halfsmile.recipes.ssfer import ssfer
 from halfsmile.recipes.tuning import TUNE_EPOCHS, last_tuning
 
@@ -63,12 +63,24 @@ def with_semi(
     semi = replace(semi, sampling=sampling or semi.sampling, unlabeled=unlabeled or semi.unlabeled)
     if method is not None and semi.method.name == "noisy-student":
         semi = replace(semi, weight=1.0)
-    tune = None if recipe.semi.method.name == "feedback" else recipe.tune
+    return replace(recipe, semi=semi, tune=_tune(recipe, semi))
+
+
+def _tune(recipe: Recipe, semi: SemiConfig) -> TuneConfig | None:
+    """The last fine-tuning after another Stage III: it learns the same unlabeled faces.
+
+    The student of ``feedback`` has seen no label, so it names no face, and has one of its own instead.
+    """
+    tune, had_feedback = recipe.tune, recipe.semi is not None and recipe.semi.method.name == "feedback"
+    is_named = tune is not None and tune.named.batch_size > 0
     if semi.method.name == "feedback":
-        epochs = TUNE_EPOCHS[recipe.preset]
-        tune = recipe.tune or last_tuning(recipe.finetune, epochs=epochs, optim=semi.optim, small_side=None)
-        tune = replace(tune, sampling=semi.sampling)
-    return replace(recipe, semi=semi, tune=tune)
+        if tune is None or is_named:
+            epochs = TUNE_EPOCHS[recipe.preset]
+            tune = last_tuning(recipe.finetune, epochs=epochs, optim=semi.optim, small_side=None)
+        return replace(tune, sampling=semi.sampling)
+    if tune is None or (had_feedback and not is_named):
+        return None
+    return replace(tune, named=replace(tune.named, unlabeled=semi.unlabeled)) if is_named else tune
 
 
 def _chosen(method: str | Method, preset: Preset) -> Method:
@@ -93,7 +105,7 @@ def semi(
     method: str | Method,
     preset: Preset = "cpu",
     *,
-    sampling: Sampling = "natural",
+    sampling: Sampling | None = None,
     unlabeled: Unlabeled | None = None,
     data_set: DataSet | None = None,
 ) -> Recipe:
@@ -103,7 +115,7 @@ def semi(
         method: Name of a semi-supervised method, see ``methods/family``, or the method itself, as for
             :func:`with_semi`.
         preset: Size.
-        sampling: How often each class of the labeled faces is drawn.
+        sampling: How often each class of the labeled faces is drawn; None for as often as in SSFER.
         unlabeled: Which unlabeled faces are used; None for those of SSFER.
         data_set: What it will be trained on.
 

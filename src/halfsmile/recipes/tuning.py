@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from halfsmile.recipes.config import FineTuneConfig, Preset, Recipe, TuneConfig
+from halfsmile.recipes.config import FineTuneConfig, NamedConfig, Preset, Recipe, TuneConfig
 from halfsmile.transforms.augment import Augment
 
 TUNE_EPOCHS: dict[Preset, int] = {"tiny": 12, "cpu": 12, "gpu": 30, "paper": 100}
@@ -39,10 +39,28 @@ def with_tune(recipe: Recipe) -> Recipe:
     Pictures that strong views and mixing show are never quite learned. So the labeled faces come once more as
     they nearly are, without mixing, at half the rate of Stage II.
     """
-    if recipe.tune is not None:
-        return recipe
+    return recipe if recipe.tune is not None else replace(recipe, tune=_gentler(recipe))
+
+
+def with_named_tune(recipe: Recipe) -> Recipe:
+    """The same recipe with a last fine-tuning that learns named faces, too.
+
+    Beside the labeled faces come those of Stage III, as many as in its steps, with what the network of Stage
+    III says of them.
+
+    Raises:
+        ValueError: If it has no Stage III.
+    """
+    semi = recipe.semi
+    if semi is None:
+        raise ValueError(f"The recipe {recipe.name} has no Stage III, so there is nothing that names faces.")
+    named = NamedConfig(batch_size=semi.unlabeled_batch, unlabeled=semi.unlabeled)
+    return replace(recipe, tune=replace(_gentler(recipe), named=named))
+
+
+def _gentler(recipe: Recipe) -> TuneConfig:
     finetune = recipe.finetune
-    tune = last_tuning(
+    return last_tuning(
         finetune,
         epochs=TUNE_EPOCHS[recipe.preset],
         optim=replace(finetune.optim, learning_rate=finetune.optim.learning_rate / 2),
@@ -50,4 +68,3 @@ def with_tune(recipe: Recipe) -> Recipe:
         mixing="none",
         small_side=None,
     )
-    return replace(recipe, tune=tune)
