@@ -37,14 +37,14 @@ TINY_ENCODER = VitConfig(
 
 @pytest.fixture
 def tiny_recipe() -> Recipe:
-    """All stages of SSFER on a network that trains in seconds."""
-    recipe = replace(ssfer(), protocol=PROTOCOLS["faces"])
+    """The published stages of SSFER on a network that trains in seconds."""
+    recipe = replace(ssfer(), protocol=PROTOCOLS["faces"], tune=None)
     assert recipe.pretrain is not None
     assert recipe.semi is not None
     encoder = TINY_ENCODER
     pretrain = replace(recipe.pretrain, epochs=1, batch_size=32, decoder_width=32, decoder_heads=2)
-    finetune = replace(recipe.finetune, epochs=2, batch_size=16)
-    semi = replace(recipe.semi, epochs=1, labeled_batch=8, unlabeled_batch=16)
+    finetune = replace(recipe.finetune, epochs=2, batch_size=16, mixing="facemix", sampling="natural")
+    semi = replace(recipe.semi, epochs=1, labeled_batch=8, unlabeled_batch=16, sampling="natural")
     return replace(
         recipe, labels="25%", held_out=0.2, encoder=encoder, pretrain=pretrain, finetune=finetune, semi=semi
     )

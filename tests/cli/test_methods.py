@@ -12,8 +12,8 @@ from halfsmile.cli.methods import explain
 def test_each_stage_and_field_of_a_method_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     explain(["train", "ssfer", "--help"])
     told = capsys.readouterr().out
-    assert "ssfer has 3 stages:" in told
-    for field in ("pretrain.mask_ratio=0.6", "finetune.mixing=facemix", "semi.weight=2.0"):
+    assert "ssfer has 4 stages:" in told
+    for field in ("pretrain.mask_ratio=0.6", "finetune.mixing=mixup", "semi.weight=2.0"):
         assert re.search(rf"  {re.escape(field)}\n      \w", told), field
 
 

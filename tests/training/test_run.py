@@ -24,7 +24,7 @@ from halfsmile.training.run import TRAINED_BY, open_run, train_run
 from halfsmile.utils.console import make_console
 
 HERE = Processes(0, 1, torch.device("cpu"))
-RECIPE = recipe_named("ssfer", "cpu", data_set="ferplus")
+RECIPE = recipe_named("ssfer", "tiny", data_set="ferplus")
 
 
 def run(recipe: Recipe, data: Path, out: Path, budget: LabelBudget | None) -> LabelBudget:

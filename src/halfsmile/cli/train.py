@@ -44,8 +44,9 @@ class Train(Reading):
     Args:
         method: What to train. supervised: the baseline, on labels alone. ssfer: faces without labels first,
             whose hidden parts are painted again (Stage I, masked pre-training); then the labeled ones, two
-            mixed in one picture (Stage II, mixup or FaceMix); then unlabeled ones by pseudo-labels, the sure
-            answers of a running average of the network (Stage III). fixmatch to soft-targets: ssfer with
+            in one picture (Stage II; mixup, or FaceMix: mixed by how far they overlap);
+            then unlabeled ones by pseudo-labels, the sure answers of a running average of the network (Stage
+            III); last, both once more nearly as they are (tune). fixmatch to soft-targets: ssfer with
             another semi-supervised method as Stage III. abaw6: all classes drawn equally often, and a
             teacher that learns whether its pseudo-labels for faces from other sources helped (debiased
             feedback); on videos a network over neighboring frames, too (Stage IV, Temporal Encoder).
