@@ -204,6 +204,13 @@ def _minutes(folder: RunFolder) -> float:
     return float(sum(json.loads(path.read_text())["seconds"] for path in results)) / 60
 
 
+def _is_reported(folder: RunFolder) -> bool:
+    """Whether it was evaluated and its report drawn after its last stage."""
+    report = folder.path / "report.html"
+    results = [path.stat().st_mtime_ns for path in folder.path.glob("*/result.json")]
+    return report.is_file() and bool(results) and report.stat().st_mtime_ns > max(results)
+
+
 def train_row(row: str, labels: str, seed: int, arguments: Arguments, where: Processes) -> None:
     """Train, evaluate and report one run."""
     recipe, spec = recipe_of(row, labels, seed, arguments), arguments.known[row]
@@ -219,6 +226,8 @@ def train_row(row: str, labels: str, seed: int, arguments: Arguments, where: Pro
         threads=arguments.threads,
         reuse=base if shared else None,
     )
+    if _is_reported(folder):
+        return
     for stage, metrics in evaluate_run(folder, device=where.device).items():
         make_console().print(f"{stage}: accuracy {percent_number(metrics.accuracy, 2)} %")
     write_report(folder.path)
