@@ -267,6 +267,7 @@ def predict_run(
         ignored=sources.ignored,
         notes=notes,
         skipped=total - len(left),
+        left_out_by=selection.in_words,
         detector=detector_title(predictor.detector),
         device=predictor.model.device,
     )
