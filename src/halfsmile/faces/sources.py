@@ -188,6 +188,7 @@ def _add(found: _Search, name: str) -> None:
         scheme = name.partition("://")[0].lower()
         if scheme not in SCHEMES:
             raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
+        name = scheme + name[len(scheme) :]
         public = _SECRETS.sub(r"\1…", _USER.sub(r"\1", name))
         try:
             is_picture = scheme in ("http", "https") and is_web_picture(name)

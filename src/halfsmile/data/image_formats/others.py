@@ -55,7 +55,7 @@ def other_format(data: bytes) -> str | None:
 
     Example:
         >>> other_format(b"<!DOCTYPE html><title>Sign in</title>")
-        'an HTML page; the address of a picture may have led to a login or an error'
+        'an HTML page; the address may have led to a login or an error, or be that of a page with a film'
     """
     for magic, words in _MAGIC:
         if data.startswith(magic):
@@ -64,14 +64,30 @@ def other_format(data: bytes) -> str | None:
         return _SOUND
     if data[128:132] == b"DICM":
         return f"a DICOM file, which is not read; {_EXPORT}"
-    text = data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<!doctype html", b"<html")):
-        return "an HTML page; the address of a picture may have led to a login or an error"
+    text = _text(data)
+    if is_web_page(data):
+        return (
+            "an HTML page; the address may have led to a login or an error, or be that of a page with a film"
+        )
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")) and b"<svg" in text:
         return f"an SVG drawing; {_EXPORT}"
     if text.startswith(b"<?xml") and b"<mpd" in text:
         return _PLAYLIST
     return None
+
+
+def is_web_page(data: bytes) -> bool:
+    """Whether a file is a page of HTML.
+
+    Args:
+        data: The file, or its first bytes.
+    """
+    return _text(data).startswith((b"<!doctype html", b"<html"))
+
+
+def _text(data: bytes) -> bytes:
+    """How a text begins, without capitals."""
+    return data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
 
 
 def other_than_picture(data: bytes) -> str | None:
