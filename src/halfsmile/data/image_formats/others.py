@@ -55,7 +55,7 @@ def other_format(data: bytes) -> str | None:
 
     Example:
         >>> other_format(b"<!DOCTYPE html><title>Sign in</title>")
-        'an HTML page; the address may have led to a login or an error, or be that of a page with a film'
+        'an HTML page; the address may have led to a login or an error, or be of a page with a film'
     """
     for magic, words in _MAGIC:
         if data.startswith(magic):
@@ -67,7 +67,7 @@ def other_format(data: bytes) -> str | None:
     text = _text(data)
     if is_web_page(data):
         return (
-            "an HTML page; the address may have led to a login or an error, or be that of a page with a film"
+            "an HTML page; the address may have led to a login or an error, or be of a page with a film"
         )
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")) and b"<svg" in text:
         return f"an SVG drawing; {_EXPORT}"
