@@ -135,6 +135,7 @@ def test_images_of_pil_are_read_as_their_files_are(tmp_path: Path) -> None:
 
 def test_files_that_give_no_bytes_are_told_how_to_be_opened(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    file: Any
     with (tmp_path / "a.jpg").open(encoding="utf-8") as file, pytest.raises(ValueError, match="'rb'"):
         read_picture(file)
     with pytest.raises(BadImageError, match=r"a\.jpg: it can't be read .*'rb'"):
