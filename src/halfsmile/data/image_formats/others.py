@@ -66,9 +66,7 @@ def other_format(data: bytes) -> str | None:
         return f"a DICOM file, which is not read; {_EXPORT}"
     text = _text(data)
     if is_web_page(data):
-        return (
-            "an HTML page; the address may have led to a login or an error, or be of a page with a film"
-        )
+        return "an HTML page; the address may have led to a login or an error, or be of a page with a film"
     if text.startswith((b"<svg", b"<?xml", b"<!doctype svg")) and b"<svg" in text:
         return f"an SVG drawing; {_EXPORT}"
     if text.startswith(b"<?xml") and b"<mpd" in text:
