@@ -33,6 +33,34 @@ def test_missing_data_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert "gone does not exist" in message
 
 
+def test_a_file_that_looks_like_an_option_is_told_how_to_be_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-a.jpg").write_bytes(b"x")
+    message = fails(capsys, "predict", "-a.jpg")
+    assert (
+        message == "error: -a.jpg is taken for an option. If the file of that name is meant, write ./-a.jpg\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["cut.png", "cut.gif"])
+def test_opencv_says_nothing_of_its_own(name: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    data = cv2.imencode(Path(name).suffix, noise)[1].tobytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_WARNING)
+    try:
+        cv2.imdecode(np.frombuffer(data[: len(data) // 2], np.uint8), cv2.IMREAD_COLOR)
+        assert "global" in capfd.readouterr().err
+        with pytest.raises(SystemExit):
+            main(["predict", str(tmp_path / name)])
+        assert "global" not in capfd.readouterr().err
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
 def test_a_folder_that_is_not_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "not a run folder" in fails(capsys, "evaluate", str(tmp_path))
     assert str(tmp_path) in fails(capsys, "report", str(tmp_path))

@@ -226,6 +226,17 @@ def test_a_file_name_may_contain_the_marks_of_other_locators(tmp_path: Path) -> 
         assert np.array_equal(read_image(tmp_path / "all.zip", name), GRAY[:, :, None])
 
 
+@pytest.mark.parametrize("name", ["scores.csv#1", "set.parquet#7", "set.rec@4", "faces-1.tar#512+2048"])
+def test_a_file_named_like_a_place_in_another_is_read_where_there_is_no_other(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(encoded(GRAY, "PNG"))
+    assert np.array_equal(read_image(tmp_path, name), GRAY[:, :, None])
+    (tmp_path / name[: name.index("#" if "#" in name else "@")]).write_bytes(b"the other one")
+    with pytest.raises(BadImageError):
+        read_image(tmp_path, name)
+
+
 def test_hash_depends_on_pixels_and_shape_only() -> None:
     assert pixel_sha256(decode(encoded(RGB, "PNG"), "a")) == pixel_sha256(decode(encoded(RGB, "BMP"), "b"))
     assert pixel_sha256(RGB) != pixel_sha256(RGB[::-1])

@@ -35,6 +35,13 @@ def test_faces_of_other_pictures_are_refused() -> None:
         GivenFaces([[]]).detect([picture(0, 4)])
 
 
+def test_faces_many_times_as_large_as_their_picture_are_refused() -> None:
+    near = face(-30, -20, 50, 60)
+    assert GivenFaces([[near]]).detect([picture(20, 10)]) == [[near]]  # a face that overfills its picture
+    with pytest.raises(ValueError, match=r"Picture 0 is 10 x 20 pixels.*many times as large"):
+        GivenFaces([[face(-1e6, -1e6, 1e6, 1e6)]]).detect([picture(20, 10)])
+
+
 def test_aligned_faces_stay_as_they_are() -> None:
     images = generate(3, size=112, seed=2, people=3).images
     for image, (found,) in zip(images, AlignedFaces().detect(list(images)), strict=True):

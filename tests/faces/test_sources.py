@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -221,6 +222,17 @@ def test_that_an_archive_is_cut_short_is_said_where_nothing_is_left_of_it(tmp_pa
         (["ftp://host/a.mp4"], "not ftp"),
         (["notes.txt"], "no picture and no video in notes.txt; ignored: 1 file, first notes.txt"),
         (["empty"], "no picture and no video in empty"),
+        ([""], "A name is empty"),
+        (["notes.txt", " "], "A name is empty"),
+        (["-"], "the standard input is not read; save"),
+        (
+            ["file:///home/me/a%20b.jpg"],
+            r"^file:///home/me/a%20b\.jpg: name the file itself.*/home/me/a b\.jpg$",
+        ),
+        (["/dev/video3"], "a camera is named by its number, 3"),
+        (["20261130"], "20261130 does not exist, and cameras have numbers up to 99"),
+        (["talk.m4a"], r"talk\.m4a \(there is no video stream, but audio"),
+        (["list.m3u8"], r"list\.m3u8 \(a playlist, which only names films"),
         (
             ["data:image/png;base64," + 99 * "A"],
             "^data:image/png;base64,A{18}…: data: addresses",
@@ -237,6 +249,13 @@ def test_mistakes_are_named(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.txt").write_text("notes")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n")
+    with av.open(str(tmp_path / "talk.m4a"), "w", format="mp4") as file:
+        stream = file.add_stream("aac", rate=44_100)
+        sound = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
+        sound.sample_rate = 44_100
+        for packet in (*stream.encode(sound), *stream.encode(None)):
+            file.mux(packet)
     with pytest.raises(ValueError, match=message):
         find_sources(names)
 

@@ -65,9 +65,20 @@ def test_a_picture_is_told_from_a_stream(site: str) -> None:
     assert not is_web_picture(f"{site}/live.ts")
     assert Site.asked == [], "the suffix is enough"
     assert is_web_picture(f"{site}/photo")
-    for other in ("page", "camera", "missing"):
+    for other in ("camera", "missing"):
         assert not is_web_picture(f"{site}/{other}")
     assert not is_web_picture("http://127.0.0.1:1/photo")
+
+
+def test_the_address_of_a_page_is_told_to_be_one(site: str) -> None:
+    (source,) = find_sources([f"{site.replace('http', 'HTTP')}/page?v=1"]).items
+    with pytest.raises(BadImageError, match=r"/page\?v=1: not an image, but an HTML page; the address may"):
+        source.read()
+
+
+def test_the_scheme_of_an_address_may_have_capitals(site: str) -> None:
+    (film,) = find_sources(["HTTP" + site.removeprefix("http") + "/Film.mp4"]).items
+    assert (film.kind, film.video) == ("stream", f"{site}/Film.mp4")
 
 
 def test_its_pixels_are_those_of_the_file(site: str) -> None:

@@ -83,7 +83,12 @@ def test_other_numbers_are_taken_where_black_and_white_are_told(low: float, high
         (None, {}, "picture.*NoneType"),
         (0, {}, "Predictor.video"),
         (io.StringIO("x"), {}, "'rb'"),
+        (PICTURE.astype(complex), {"value_range": (0, 255)}, "numbers, found complex128"),
+        ("", {}, "path is empty"),
+        ("file:///home/me/a.jpg", {}, "without file:"),
+        (io.BytesIO(), {}, r"nothing is left.*seek\(0\)"),
         (b"", {}, "empty"),
+        (b"\0\0\0\x18ftypisom", {}, "not an image, but a video"),
         (b"not a picture", {}, "not an image"),
     ],
 )
@@ -126,6 +131,29 @@ def test_images_of_pil_are_read_as_their_files_are(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found, read_picture(tmp_path / f"{name}.png")[0], err_msg=name)
         assert source == str(tmp_path / f"{name}.png")
     assert read_picture(pil.fromarray(PICTURE))[1] == "PIL image"
+
+
+def test_files_that_give_no_bytes_are_told_how_to_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    file: Any
+    with (tmp_path / "a.jpg").open(encoding="utf-8") as file, pytest.raises(ValueError, match="'rb'"):
+        read_picture(file)
+    with pytest.raises(BadImageError, match=r"a\.jpg: it can't be read .*'rb'"):
+        read_picture(file)  # it is closed
+    with (tmp_path / "b.jpg").open("wb") as written, pytest.raises(BadImageError, match="'rb'"):
+        read_picture(written)
+
+
+@pytest.mark.parametrize(
+    ("values", "mode"), [(PICTURE[:, :, 0].astype(np.int32), "I"), (PICTURE[:, :, 0] / 255, "F")]
+)
+def test_images_of_pil_of_which_nothing_tells_what_is_white_are_refused(values: Any, mode: str) -> None:
+    image = pytest.importorskip("PIL.Image").fromarray(
+        np.asarray(values, np.int32 if mode == "I" else np.float32)
+    )
+    assert image.mode == mode
+    with pytest.raises(ValueError, match=rf"32 bits \(mode {mode}\).*value_range"):
+        read_picture(image)
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:

@@ -52,11 +52,16 @@ def test_a_table_tells_where_faces_are(model_file: Path, tmp_path: Path) -> None
     gray(tmp_path / "in" / "b.png", 90)
     (tmp_path / "boxes.csv").write_text("file,x,y,w,h\na.png,20,50,80,100\na.png,180,50,80,100\n")
     options: dict[str, Any] = {"out": tmp_path / "t.csv", "model": model_file, "progress": False}
-    predict_run(
+    summary = predict_run(
         [tmp_path / "a.png", tmp_path / "in"], detector="given", boxes=tmp_path / "boxes.csv", **options
     )
     found = rows(tmp_path / "t.csv")
     assert [(row["x0"], row["reason"]) for row in found] == [("20.0", ""), ("180.0", ""), ("", "no face")]
+    assert any("boxes.csv has no face for 1 of 2 pictures, as " in note for note in summary.notes)
+    with pytest.raises(
+        ValueError, match=r"boxes.csv names none of the pictures, as .*b.png; its first is a.png"
+    ):
+        predict_run([tmp_path / "in"], detector="given", boxes=tmp_path / "boxes.csv", **options)
     for wrong in ({"detector": "given"}, {"boxes": tmp_path / "boxes.csv"}):
         with pytest.raises(ValueError, match="--detector given and --boxes TABLE go together"):
             predict_run([tmp_path / "a.png"], **wrong, **options)

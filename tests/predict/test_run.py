@@ -664,7 +664,7 @@ def test_a_part_of_a_video_keeps_its_times(model_file: Path, tmp_path: Path) -> 
     rows = read(tmp_path / "s.csv")
     assert [float(row["time"]) for row in rows] == [0.4, 0.92, 1.4, 1.92]
     assert [int(row["frame"]) for row in rows] == [10, 23, 35, 48]
-    with pytest.raises(ValueError, match=r"no frame from 90 s on \(--start, --end\)"):
+    with pytest.raises(ValueError, match=r"no frame from 90 s on \(--start, --end\); it lasts 2\.00 s"):
         run([clip], model_file, out=tmp_path / "n.csv", start="1:30")
 
 
@@ -674,6 +674,9 @@ def test_faces_that_are_not_asked_for_are_left_out_and_counted(
     done = run([tree / "a.png"], model_file, out=tmp_path / "t.csv", region=(0, 0, 0.5, 1))
     assert [row["x0"] for row in read(tmp_path / "t.csv")] == ["20.0"]
     assert done.left_out == 1
+    assert done.left_out_by == "--region 0 0 0.5 1 (as shares of the picture)"
+    pixels = run([tree / "a.png"], model_file, out=tmp_path / "p.csv", region=(0, 0, 50, 100), min_score=0.1)
+    assert pixels.left_out_by == "--min-score 0.1 and --region 0 0 50 100 (in pixels)"
     done = run([tree], model_file, out=tmp_path / "n.csv", min_score=1.0)
     assert {row["reason"] for row in read(tmp_path / "n.csv") if Path(row["source"]).name == "a.png"} == {
         "no face in what was asked for"

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +36,29 @@ class Counting(FramedSquares):
 
 def faces_of(rows: Iterator[Face | NoFace]) -> list[Face]:
     return [row for row in rows if isinstance(row, Face)]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("", "name of the video is empty"),
+        (b"abc", "bytes of a file: save them"),
+        (io.BytesIO(b"abc"), "bytes of a file: save them"),
+        (np.zeros((48, 64, 3), np.uint8), "Found ndarray"),
+        (
+            [np.zeros((48, 64, 3), np.uint8)],
+            r"Found ndarray among the frames.*VideoFrame\(index, time, image\)",
+        ),
+        (["a.mp4"], "Found str among the frames"),
+        (None, "Found NoneType"),
+        (True, "Found bool"),
+        (1.5, "Found float"),
+        (-1, "camera's number is 0 to 99"),
+    ],
+)
+def test_what_gives_no_frames_is_told_with_what_does(model: ExpressionModel, source: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        list(Predictor(model, detector=FramedSquares()).video(source))
 
 
 @pytest.mark.parametrize("detect_every", [1, 2, 3, 5])

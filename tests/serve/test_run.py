@@ -95,3 +95,9 @@ def test_a_damaged_form_is_answered_and_not_logged(caplog: pytest.LogCaptureFixt
         for body in (b"--x\nfields with bare line feeds", b"--y\r\nanother boundary", b"\x1f\x8b packed"):
             assert client.post("/v1/predict", content=body, headers=form).status_code == 400
     assert [record for record in caplog.records if record.name.startswith("python_multipart")] == []
+
+
+@pytest.mark.parametrize("option", ["threads", "workers"])
+def test_none_of_what_works_is_refused(option: str) -> None:
+    with pytest.raises(ValueError, match=f"{option} must be at least 1, found 0"):
+        serve(port=free_port(), **{option: 0})  # type: ignore[arg-type]

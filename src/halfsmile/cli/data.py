@@ -17,10 +17,9 @@ from halfsmile.cli.data_options import (
     SourceNames,
     require_rule_fits,
     say,
-    silence_opencv,
 )
 from halfsmile.cli.options import DataPath, OptionalFile, Store
-from halfsmile.utils.console import make_console
+from halfsmile.utils.console import make_console, silence_opencv
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,6 @@ def say_without_split(manifest: Manifest) -> None:
         )
 
 
-def silence_opencv() -> None:
-    """Keep OpenCV from writing about damaged pictures: they are counted and listed anyway."""
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """How a data set is read, where that can't be known.

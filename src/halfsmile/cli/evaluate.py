@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import tyro
 
-from halfsmile.cli.data_options import PUBLISHED, Flag, Reading, Renames, renames, silence_opencv
+from halfsmile.cli.data_options import PUBLISHED, Flag, Reading, Renames, renames
 from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, RunFolder, require_paths
-from halfsmile.utils.console import make_console
+from halfsmile.utils.console import make_console, silence_opencv
 
 if TYPE_CHECKING:
     from halfsmile.data.protocols.protocol import Protocol

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from halfsmile.cli.options import Model, Paths, require_paths
+from halfsmile.utils.console import silence_opencv
 
 Faces = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FACES")]
 """Faces that are cut out already, or what to cut them out of."""
@@ -76,6 +77,7 @@ class Label:
         require_paths(labels=self.labels)
         from halfsmile.label.http.run import label
 
+        silence_opencv()
         label(
             self.faces,
             out=self.out,

@@ -74,6 +74,18 @@ def _require_each_option_once(arguments: Sequence[str]) -> None:
         sys.exit(1)
 
 
+def _require_no_file_like_an_option(arguments: Sequence[str]) -> None:
+    """Refuse the name of a file that the parser would take for an option."""
+    for word in arguments:
+        if len(word) > 1 and word.startswith("-") and os.path.exists(word):
+            make_console(stderr=True).print(
+                f"error: {word} is taken for an option. If the file of that name is meant, write ./{word}",
+                style="red",
+                soft_wrap=True,
+            )
+            sys.exit(1)
+
+
 def _parse(given: Sequence[str]) -> Any:
     """The command with its options, or its help and an exit."""
     commands, name, rest = COMMANDS, "halfsmile", list(given)
@@ -144,6 +156,7 @@ def _run(arguments: list[str] | None) -> None:
         print(f"halfsmile {__version__}")
         return
     _require_each_option_once(given)
+    _require_no_file_like_an_option(given)
     text = _Help()
     try:
         with redirect_stdout(text):

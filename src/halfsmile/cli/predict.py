@@ -18,7 +18,7 @@ from halfsmile.cli.options import (
     Prior,
     Threshold,
 )
-from halfsmile.utils.console import make_console
+from halfsmile.utils.console import make_console, silence_opencv
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,7 @@ class Predict:
         from halfsmile.predict.run import predict_run
         from halfsmile.predict.tables.older import older_table
 
+        silence_opencv()
         for path in (self.out, self.summary):
             if path is not None and not self.resume and (said := older_table(path)):
                 make_console(stderr=True).print(said, soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from halfsmile.cli.options import Model, ModelThreads, PredictDevice, Prior, Threshold
+from halfsmile.utils.console import silence_opencv
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Serve:
         from halfsmile.serve.limits import limits_of
         from halfsmile.serve.run import serve
 
+        silence_opencv()
         serve(
             self.model,
             self.host,

@@ -15,6 +15,7 @@ A locator is relative to the manifest's root and has one of these forms:
 JPEG, PNG, WebP, GIF, BMP, TIFF, PNM and JPEG 2000 are read, whatever the suffix says. EXIF orientation is
 applied; gray files give (H, W, 1), all others RGB (H, W, 3); 16-bit samples are scaled to 8; transparency is
 dropped, the color beneath it kept; of an animation or a TIFF of several pages the first picture is taken.
+Pictures of high dynamic range (PNG, HEIC and AVIF in HLG or PQ) are tone-mapped.
 Pictures of more than :data:`MAX_PIXELS` are refused by their header, before memory is taken for them, and so
 are PNG files that inflate to more than their header asks for. HEIC and AVIF are read where the package
 pillow-heif is (the extra ``heif``).
@@ -40,12 +41,14 @@ from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.containers.open_file import per_file
 from halfsmile.data.containers.recordio import open_records
 from halfsmile.data.image_formats.cut_jpeg import FLAGS, decode_cut, is_cut
+from halfsmile.data.image_formats.hdr import hdr_curve
 from halfsmile.data.image_formats.heif import decode_heif
-from halfsmile.data.image_formats.others import other_format
+from halfsmile.data.image_formats.others import other_than_picture
 from halfsmile.data.image_formats.png import inflates_too_far
 from halfsmile.data.image_header import heif_kind, image_size, tiff_pages
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.shards import LOCATOR, Shard
+from halfsmile.data.tone import tone_mapped
 
 MAX_PIXELS = 1 << 27
 MAX_FILE_BYTES = 1 << 29
@@ -73,7 +76,7 @@ def read_image(root: Path, locator: str, *, problems: list[str] | None = None) -
         BadImageError: If the file, the member or the row is missing, empty, cut short, too large or no image.
     """
     root = Path(root)
-    if (row := _ROW.fullmatch(locator)) and row[2].lower() == "csv":
+    if (row := _ROW.fullmatch(locator)) and row[2].lower() == "csv" and not _is_its_own_file(root, locator):
         with _named(root, locator):
             return _pixel_table(root / row[1]).image(int(row[3]))
     return decode(read_bytes(root, locator), locator, problems=problems)
@@ -93,13 +96,17 @@ def decode(data: bytes, name: str, *, problems: list[str] | None = None) -> Imag
             f"{name}: the picture claims {size[0]:,} × {size[1]:,} pixels; "
             f"at most {MAX_PIXELS:,} are decoded."
         )
+    curve = hdr_curve(data)
+    if curve and problems is not None:
+        problems.append(f"{name}: high dynamic range ({curve}, HDR) was tone-mapped to the standard range.")
     if heif_kind(data):
         try:
-            return decode_heif(data, MAX_PIXELS)
+            image = decode_heif(data, MAX_PIXELS)
         except ValueError as error:
             raise BadImageError(f"{name}: {error}") from error
+        return tone_mapped(image.astype(np.uint16) * 257, curve) if curve else image
     if size is None:
-        known = other_format(data)
+        known = other_than_picture(data)
         unknown = f"damaged, cut short, or not an image ({len(data)} bytes)"
         raise BadImageError(f"{name}: {f'not an image, but {known}' if known else unknown}.")
     if inflates_too_far(data):
@@ -121,6 +128,10 @@ def decode(data: bytes, name: str, *, problems: list[str] | None = None) -> Imag
     if problems is not None and (pages := tiff_pages(data)) > 1:
         problems.append(f"{name}: it has {pages:,} pages; the first was taken.")
     pixels: npt.NDArray[Any] = read
+    if curve and pixels.dtype in (np.uint8, np.uint16):
+        signal = pixels if pixels.dtype == np.uint16 else pixels.astype(np.uint16) * 257
+        rgb = np.repeat(signal[:, :, None], 3, axis=2) if signal.ndim == 2 else signal[:, :, ::-1]
+        return tone_mapped(rgb, curve)[:, :, : 1 if signal.ndim == 2 else 3]
     if pixels.dtype == np.uint16:
         pixels = cv2.convertScaleAbs(pixels, alpha=1 / 257)
     if pixels.dtype != np.uint8:
@@ -145,6 +156,8 @@ def read_bytes(root: Path, locator: str) -> bytes:
     """
     root = Path(root)
     with _named(root, locator):
+        if _is_its_own_file(root, locator):
+            return _read_file(root / locator)
         if place := LOCATOR.fullmatch(locator):
             return _shard(root / place["shard"]).read(int(place["offset"]), int(place["length"]))
         if row := _ROW.fullmatch(locator):
@@ -158,6 +171,12 @@ def read_bytes(root: Path, locator: str) -> bytes:
         if (member := split_locator(locator)) and not (root / locator).is_file():
             return open_archive(root / member[0]).read(member[1])
         return _read_file(root / locator)
+
+
+def _is_its_own_file(root: Path, locator: str) -> bool:
+    """Whether a name that looks like a place in another file is that of a file, and there is no other one."""
+    match = LOCATOR.fullmatch(locator) or _ROW.fullmatch(locator) or _RECORD.fullmatch(locator)
+    return match is not None and not (root / match[1]).is_file() and (root / locator).is_file()
 
 
 def _read_file(path: Path) -> bytes:

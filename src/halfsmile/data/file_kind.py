@@ -37,7 +37,7 @@ def file_kind(path: Path) -> FileKind | None:
                 return "animation" if is_animated(file) else "picture"
     except OSError:
         return None
-    return "video" if _begins_as_video(head) else None
+    return "video" if begins_as_video(head) else None
 
 
 def is_animated(file: BinaryIO) -> bool:
@@ -104,7 +104,12 @@ def _webp_has_two(file: BinaryIO) -> bool:
     return False
 
 
-def _begins_as_video(head: bytes) -> bool:
+def begins_as_video(head: bytes) -> bool:
+    """Whether a file begins as the containers of videos do; some of them hold sound alone.
+
+    Args:
+        head: Its first bytes, best some hundreds.
+    """
     if head.startswith(_VIDEO_MAGIC) or head[4:8] in _MP4_BOXES:
         return True
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":

@@ -11,6 +11,9 @@ from halfsmile.data.preprocess import Image, placement
 from halfsmile.faces.align import template
 from halfsmile.faces.detect import Detection, require_pictures
 
+LARGEST = 8
+"""A face's box is at most so many times as wide and high as the longer side of its picture."""
+
 
 @dataclass(frozen=True)
 class GivenFaces:
@@ -27,7 +30,7 @@ class GivenFaces:
 
         Raises:
             ValueError: If there are more or fewer pictures than lists of faces, a face lies wholly outside
-                its picture, or a picture is empty or not RGB uint8.
+                its picture or is many times as large, or a picture is empty or not RGB uint8.
         """
         require_pictures(images)
         if len(images) != len(self.faces):
@@ -39,6 +42,11 @@ class GivenFaces:
                     raise ValueError(
                         f"Picture {index} is {width} x {height} pixels, but a given box is "
                         f"{face.box.tolist()}, wholly outside: do the boxes belong to this picture?"
+                    )
+                if (face.box[2:] - face.box[:2] > LARGEST * max(width, height)).any():
+                    raise ValueError(
+                        f"Picture {index} is {width} x {height} pixels, but a given box is "
+                        f"{face.box.tolist()}, many times as large: do the boxes belong to this picture?"
                     )
         return [sorted(faces, key=lambda face: -face.score) for faces in self.faces]
 

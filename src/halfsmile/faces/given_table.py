@@ -17,6 +17,7 @@ from halfsmile.faces.upright import Upright
 
 if TYPE_CHECKING:
     from halfsmile.data.tables.columns import Columns
+    from halfsmile.faces.sources import MediaSource
 
 _SOURCE = "source"  # how tables of `predict` name their pictures
 
@@ -95,6 +96,25 @@ class GivenTable:
             ValueError: If a face lies wholly outside its picture.
         """
         return GivenFaces([self._of(name) for name in names]).detect(images)
+
+    def notes_on(self, sources: Sequence[MediaSource]) -> list[str]:
+        """What should be known before the faces of some sources are taken from the table.
+
+        Raises:
+            ValueError: If one is no picture, or the table names none of them.
+        """
+        if any(source.kind != "picture" for source in sources):
+            raise ValueError("--boxes tells the faces of pictures, and there are videos among the sources.")
+        unnamed = [source.name for source in sources if not self._of(source.name)]
+        if not unnamed:
+            return []
+        if len(unnamed) == len(sources):
+            known = next(iter(self._faces), None)
+            theirs = f"its first is {known}" if known else "it has no face"
+            raise ValueError(f"{self.path} names none of the pictures, as {unnamed[0]}; {theirs}.")
+        return [
+            f"{self.path} has no face for {len(unnamed):,} of {len(sources):,} pictures, as {unnamed[0]}."
+        ]
 
     def _of(self, name: str) -> list[Detection]:
         parts = PurePosixPath(name.replace("\\", "/").replace("!", "/")).parts

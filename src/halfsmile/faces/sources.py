@@ -27,24 +27,20 @@ from typing import Literal
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.decode import read_image
-from halfsmile.data.file_kind import file_kind
-from halfsmile.data.image_formats.others import other_format
 from halfsmile.data.preprocess import Image
 from halfsmile.data.readers.folder import is_image, is_utf8, walk
+from halfsmile.faces.video.media_kind import (
+    RAW,
+    RAW_SUFFIXES,
+    VIDEO_SUFFIXES,
+    media_kind,
+    require_name,
+    what_it_is,
+    why_no_video,
+)
 from halfsmile.faces.web_image import is_web_picture, read_web_image
 
-VIDEO_SUFFIXES = frozenset(
-    (
-        ".3g2", ".3gp", ".asf", ".avi", ".flv", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-        ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
-    )
-)  # fmt: skip
 SCHEMES = ("http", "https", "rtmp", "rtmps", "rtsp", "rtsps", "srt", "udp")
-RAW_SUFFIXES = frozenset(
-    (".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
-)
-_RAW = "a camera's raw file, of which only the preview could be read; develop it to JPEG or TIFF first"
-_HEAD = 1024  # bytes by which known formats are told
 _NOT_UTF8 = "the name is not UTF-8; rename it"
 _DATA = re.compile(r"data:[\w.+/-]*(;[^,]*)?,", re.IGNORECASE)
 _USER = re.compile(r"^([a-z]+://)[^/?#]*@", re.IGNORECASE)  # up to the last @: passwords hold some
@@ -183,6 +179,7 @@ def find_sources(names: Iterable[str | Path], *, leave_out: Sequence[Path] = ())
 
 def _add(found: _Search, name: str) -> None:
     path = Path(name)
+    require_name(name)
     if name.isdecimal() and not path.exists():
         found.add(MediaSource("camera", name, PurePosixPath(f"camera-{name}")))
     elif _DATA.match(name):
@@ -191,6 +188,7 @@ def _add(found: _Search, name: str) -> None:
         scheme = name.partition("://")[0].lower()
         if scheme not in SCHEMES:
             raise ValueError(f"{name}: streams are read from {', '.join(SCHEMES)} addresses, not {scheme}.")
+        name = scheme + name[len(scheme) :]
         public = _SECRETS.sub(r"\1…", _USER.sub(r"\1", name))
         try:
             is_picture = scheme in ("http", "https") and is_web_picture(name)
@@ -228,13 +226,14 @@ def _add_folder(found: _Search, root: Path) -> None:
         if name.lower().endswith(ARCHIVE_SUFFIXES):
             _add_archive(found, root / name, place)
         elif place.suffix.lower() in RAW_SUFFIXES:
-            found.ignore(full, f"{place.suffix}: {_RAW}")
-        elif (kind := _kind(root / name)) == "picture":
+            found.ignore(full, f"{place.suffix}: {RAW}")
+        elif (kind := media_kind(root / name)) == "picture":
             found.add(MediaSource("picture", full, place, root, name))
         elif kind == "video":
             found.add(MediaSource("video", full, place))
         else:
-            found.ignore(full, f"{place.suffix or 'no suffix'}: {_other(root / name, 'picture nor video')}")
+            reason = what_it_is(root / name, "picture nor video")
+            found.ignore(full, f"{place.suffix or 'no suffix'}: {reason}")
 
 
 def _add_file(found: _Search, path: Path) -> None:
@@ -244,13 +243,13 @@ def _add_file(found: _Search, path: Path) -> None:
     elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
         _add_archive(found, path, place)
     elif path.suffix.lower() in RAW_SUFFIXES:
-        found.ignore(str(path), _RAW)
-    elif (kind := _kind(path)) == "video" or (kind is None and _is_video(path)):
+        found.ignore(str(path), RAW)
+    elif (kind := media_kind(path)) == "video" or (kind is None and why_no_video(path) is None):
         found.add(MediaSource("video", str(path), place))
     elif kind == "picture":
         found.add(MediaSource("picture", str(path), place, path.parent, path.name))
     else:
-        found.ignore(str(path), _other(path, "picture, video nor archive"))
+        found.ignore(str(path), what_it_is(path, "picture, video nor archive"))
 
 
 def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
@@ -273,40 +272,6 @@ def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
             found.ignore(name, "archives in archives are not read; unpack it")
         else:
             found.ignore(name, f"{inside.suffix or 'no suffix'}: no picture")
-
-
-def _kind(path: Path) -> Literal["picture", "video"] | None:
-    """What a file is, by its content, and by its suffix where that is unknown or damaged."""
-    kind = file_kind(path)
-    if kind == "picture":
-        return "picture"
-    is_named_as_video = path.suffix.lower() in VIDEO_SUFFIXES
-    if kind == "animation" or is_named_as_video or (kind == "video" and _is_video(path)):
-        return "video"
-    return "picture" if is_image(PurePosixPath(path.name)) else None
-
-
-def _other(path: Path, wanted: str) -> str:
-    """What a file is that nothing can be made of."""
-    if not path.is_file():
-        return "not a regular file" if path.exists() else "a link that leads nowhere"
-    try:
-        with path.open("rb") as file:
-            return other_format(file.read(_HEAD)) or f"neither {wanted}"
-    except OSError as error:
-        return f"it can't be read ({error.strerror})"
-
-
-def _is_video(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    from halfsmile.faces.video.frames import BadVideoError, probe
-
-    try:
-        probe(path)
-    except (BadVideoError, OSError):
-        return False
-    return True
 
 
 def _stream_place(address: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from halfsmile.data.decode import MAX_FILE_BYTES, BadImageError, decode
+from halfsmile.data.image_formats.others import is_web_page
 from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
 from halfsmile.data.readers.folder import is_image
@@ -30,7 +31,8 @@ def is_web_picture(address: str) -> bool:
     """Whether a picture is at an address, and no video or stream.
 
     The suffix of its path tells where it is known; else the server is asked for the beginning of the content.
-    A server that does not answer has none.
+    A server that does not answer has none. A page of HTML counts as a picture: who reads it is told what it
+    is.
 
     Args:
         address: ``http(s)://…``.
@@ -49,7 +51,7 @@ def is_web_picture(address: str) -> bool:
             head = answer.read(_HEADER)
     except (OSError, http.client.HTTPException, ValueError):
         return False
-    return image_size(head) is not None or heif_kind(head) is not None
+    return image_size(head) is not None or heif_kind(head) is not None or is_web_page(head)
 
 
 def read_web_image(address: str, name: str | None = None) -> Image:

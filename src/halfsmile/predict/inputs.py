@@ -17,7 +17,7 @@ from halfsmile.data.preprocess import Image
 ChannelOrder = Literal["RGB", "BGR", "RGBA", "BGRA"]
 CHANNEL_ORDERS = ("RGB", "BGR", "RGBA", "BGRA")
 _LONGEST_PATH = 4096  # bytes, on the systems that allow most
-_SAMPLES_OF_PIL = {"1": "L", "L": "L", "LA": "L", "La": "L"}
+_SAMPLES_OF_PIL = {"1": "L", "L": "L", "LA": "L"}
 
 
 class ReadableFile(Protocol):
@@ -62,6 +62,8 @@ def read_picture(
             'picture in Base64, give its bytes: base64.b64decode(text.rpartition(",")[2]).'
         )
     if isinstance(picture, str | os.PathLike):
+        if not os.fspath(picture):
+            raise BadImageError("The path is empty, perhaps that of a variable that is not set.")
         return _read_path(os.fspath(picture)), os.fspath(picture)
     if isinstance(picture, bytes | bytearray | memoryview):
         return _decode(bytes(picture), "bytes"), "bytes"
@@ -69,10 +71,7 @@ def read_picture(
         return _of_pil(picture), str(getattr(picture, "filename", "") or "PIL image")
     if hasattr(picture, "read"):
         name = str(getattr(picture, "name", "") or "file")
-        data = picture.read()
-        if not isinstance(data, bytes):
-            raise ValueError(f"{name} gives {type(data).__name__}, not bytes: open it with open(path, 'rb').")
-        return _decode(data, Path(name).name), name
+        return _decode(_read_file(picture, name), Path(name).name), name
     if isinstance(picture, bool | int | float):
         raise ValueError(f"{picture!r} is no picture; cameras and videos are read by Predictor.video.")
     if isinstance(picture, list | tuple):
@@ -169,6 +168,8 @@ def _read_path(path: str) -> Image:
         from halfsmile.faces.web_image import read_web_image
 
         return read_web_image(path)
+    if path.lower().startswith("file:"):
+        raise BadImageError(f"{path}: name the file itself, without file:.")
     place = Path(path)
     if not place.exists():
         raise BadImageError(f"{path} does not exist.")
@@ -187,6 +188,21 @@ def _read_path(path: str) -> Image:
         if file_kind(place) == "video":
             raise BadImageError(f"{path}: it is a video; use Predictor.video for it.") from error
         raise
+
+
+def _read_file(file: ReadableFile, name: str) -> bytes:
+    """All that is left of a file that was opened to read bytes."""
+    try:
+        data: object = file.read()
+    except UnicodeDecodeError:
+        data = ""
+    except (OSError, ValueError) as error:  # closed, or opened to be written
+        raise BadImageError(f"{name}: it can't be read ({error}); open it with open(path, 'rb').") from error
+    if not isinstance(data, bytes):
+        raise ValueError(f"{name} gives {type(data).__name__}, not bytes: open it with open(path, 'rb').")
+    if not data:
+        raise BadImageError(f"{name}: nothing is left to read. If it was read before, go back by seek(0).")
+    return data
 
 
 def _decode(data: bytes, name: str) -> Image:
@@ -208,6 +224,13 @@ def _of_pil(image: Any) -> Image:
 
     try:
         image = ImageOps.exif_transpose(image)
+        if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+            raise ValueError(
+                f"The image of PIL has samples of 32 bits (mode {image.mode}), and nothing tells which are "
+                "black and white: give its pixels, numpy.asarray(image), with value_range=(black, white)."
+            )
+        if image.mode == "La":
+            image = image.convert("LA")
         if image.mode.startswith("I"):  # 16-bit samples, which some versions call 32-bit
             samples = np.asarray(image).astype(np.float64)
             return as_pixels(samples, value_range=(0, 65535))
@@ -222,6 +245,8 @@ def _scaled(array: npt.NDArray[Any], value_range: tuple[float, float] | None) ->
             f"Expected uint8 pixels, found {array.dtype} values. If black is 0 and white 1, say "
             "value_range=(0, 1), or convert them: (pixels * 255).round().astype('uint8')."
         )
+    if array.dtype.kind not in "biufO":
+        raise ValueError(f"Pixels are numbers, found {array.dtype} values.")
     black, white = value_range
     if not black < white:
         raise ValueError(f"value_range is (black, white) with black < white, found {value_range}.")

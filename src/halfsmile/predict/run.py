@@ -204,8 +204,8 @@ def predict_run(
     require_originals_kept(sources.items, OutputPaths(), **copies)
     table = None if out is None else require_table(out, table_format)
     finder = _finder(detector, boxes)
-    if isinstance(finder, GivenTable) and any(source.kind != "picture" for source in sources.items):
-        raise ValueError("--boxes tells the faces of pictures, and there are videos among the sources.")
+    if isinstance(finder, GivenTable):
+        notes += finder.notes_on(sources.items)
     if people_file is not None and table is not None and people_file.absolute() == table.absolute():
         raise ValueError(f"--out and --summary both name {table}: they are two tables.")
     for path in (people_file, None if resume else table):
@@ -267,6 +267,7 @@ def predict_run(
         ignored=sources.ignored,
         notes=notes,
         skipped=total - len(left),
+        left_out_by=selection.in_words,
         detector=detector_title(predictor.detector),
         device=predictor.model.device,
     )

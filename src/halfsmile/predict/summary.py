@@ -37,10 +37,12 @@ class PredictSummary:
         detector: What found the faces, for people.
         device: What computed the expressions.
         left_out: Faces that were found and not asked for.
+        left_out_by: The options that ask for others only, as they were given.
         without_face: Pictures and videos that were read and show no face.
         skipped: Sources that an earlier run had done.
         failures: Source and reason of what could not be read.
-        damaged: A sentence on each picture that is damaged and was read as far as it goes.
+        damaged: A sentence on each picture that was not read just as it is: as far as it goes, its first page
+            only, or tone-mapped.
         ignored: Name and reason of files that are neither picture nor video.
         notes: What else should be known.
         written: Files and folders with the results.
@@ -58,6 +60,7 @@ class PredictSummary:
     detector: str = ""
     device: str = ""
     left_out: int = 0
+    left_out_by: str = ""
     without_face: int = 0
     skipped: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
@@ -106,7 +109,8 @@ class PredictSummary:
                 table.add_row(*plain((label, f"{count:,}", f"{percent_number(count / self.faces, 0)}%")))
             console.print(table)
         if self.left_out:
-            say(f"{_plural(self.left_out, 'face')} more left out by --largest-only, --min-score or --region.")
+            by = f" by {self.left_out_by}" if self.left_out_by else ""
+            say(f"{_plural(self.left_out, 'face')} more left out{by}.")
         if self.unknown:
             say(UNKNOWN)
         if self.skipped:
@@ -119,7 +123,7 @@ class PredictSummary:
                 first = next(name for name, text in self.failures if text == reason)
                 say(f"  {count:,} × {reason} (first: {first})", "yellow")
         if self.damaged:
-            say(f"{_plural(len(self.damaged), 'picture')} read in part:", "yellow")
+            say(f"{_plural(len(self.damaged), 'picture')} not read just as they are:", "yellow")
             for problem in self.damaged[:5]:
                 say(f"  {problem}", "yellow")
         if self.ignored:

@@ -124,14 +124,16 @@ def predict_video(
         start=start,
         end=end,
     )
+    _require_source(source)
     network = open_temporal(temporal, predictor.model, smoothing=smoothing)
     is_live = isinstance(source, int) or (isinstance(source, str) and is_address(source))
     is_named = isinstance(source, str | Path | int)
     title = name or (str(source) if is_named else "frames")
 
     def look(people: Gallery | None, problems: list[str] | None, *, keep_pictures: bool) -> Iterator[Seen]:
-        pictures: Iterable[VideoFrame] = source  # type: ignore[assignment]
-        if isinstance(source, str | Path | int):
+        if not isinstance(source, str | Path | int):
+            pictures = _only_frames(source)
+        else:
             pictures = frames(
                 source,
                 every=every,
@@ -172,6 +174,30 @@ def predict_video(
             yield seen
 
     return relate_to_rest(answers, predictor.judge, person, first=first)
+
+
+_SOURCES = (
+    "video takes a path, an address, the number of a camera, or frames: VideoFrame(index, time, image) of "
+    "halfsmile.faces.video.frames, one after the other"
+)
+
+
+def _require_source(source: object) -> None:
+    """Refuse what no frames come from; see :meth:`Predictor.video`."""
+    if isinstance(source, str) and not source.strip():
+        raise ValueError(f"The name of the video is empty; {_SOURCES}.")
+    if isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "read"):
+        raise ValueError(f"Found the bytes of a file: save them as one and name it; {_SOURCES}.")
+    if isinstance(source, bool | np.ndarray) or not isinstance(source, str | Path | int | Iterable):
+        raise ValueError(f"Found {type(source).__name__}; {_SOURCES}.")
+
+
+def _only_frames(given: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+    """The frames, as long as they are such."""
+    for frame in given:
+        if not isinstance(frame, VideoFrame):
+            raise ValueError(f"Found {type(frame).__name__} among the frames; {_SOURCES}.")
+        yield frame
 
 
 def _name_expressions(

@@ -144,7 +144,7 @@ class Work:
         try:
             first = next(seen_frames, None)  # what can't be read shall leave no files
             if first is None:
-                raise BadVideoError(f"{source.video}: {self._nothing_taken()}")
+                raise BadVideoError(f"{source.video}: {self._nothing_taken(source)}")
         except Exception as error:  # whatever it is, the other sources are processed
             reason = self._reason(source, error)
             self.summary.fail(source.name, reason)
@@ -155,12 +155,14 @@ class Work:
             self.summary.notes += [f"{source.name}: {problem}" for problem in problems]
         self.progress.advance(1, note=source.name)
 
-    def _nothing_taken(self) -> str:
+    def _nothing_taken(self, source: MediaSource) -> str:
         """Why a video has frames, but none to look at."""
         start, end = self.video["start"], self.video["end"]
         if start or end is not None:
             until = "" if end is None else f" and before {end:g} s"
-            return f"no frame from {start:g} s on{until} (--start, --end)."
+            length = self._length(source)
+            lasts = "" if length is None else f"; it lasts {length:.2f} s"
+            return f"no frame from {start:g} s on{until} (--start, --end){lasts}."
         return "no frame whose number is a multiple of --every."
 
     @staticmethod
@@ -181,12 +183,16 @@ class Work:
 
     def _span(self, source: MediaSource) -> float | None:
         """Seconds of a source that are to be looked at; None where nobody knows."""
-        length = None if source.is_live else duration_of(source.video)
-        if source.pictures:
-            length = len(source.pictures) / self.fps
+        length = self._length(source)
         if length is None:
             return None
         return max(1e-3, min(length, self.video["end"] or length) - self.video["start"])
+
+    def _length(self, source: MediaSource) -> float | None:
+        """Seconds of a whole source; None where nobody knows."""
+        if source.pictures:
+            return len(source.pictures) / self.fps
+        return None if source.is_live else duration_of(source.video)
 
     def _looks(self, source: MediaSource) -> int:
         """How often a video is looked at: twice where people are compared with their rest in it."""

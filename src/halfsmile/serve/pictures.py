@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.image_formats.heif import heif_size
-from halfsmile.data.image_formats.others import other_format
+from halfsmile.data.image_formats.others import other_than_picture
 from halfsmile.data.image_header import heif_kind, image_size
 from halfsmile.data.preprocess import Image
 from halfsmile.faces.detect import Detection
@@ -167,20 +167,20 @@ def claimed_pixels(sent: Sent, most: int) -> int:
     Raises:
         BadImageError: If it is of no known format, its header is damaged, or it claims more.
     """
+    if not sent.data:
+        raise BadImageError(f"{sent.name}: the file is empty.")
     is_heif = heif_kind(sent.data) == "still"
-    if not is_heif and not any(sent.data.startswith(magic) for magic in FORMATS):
-        if not sent.data:
-            raise BadImageError(f"{sent.name}: the file is empty.")
-        if known := other_format(sent.data):
-            raise BadImageError(f"{sent.name}: not a picture, but {known}.")
-        raise BadImageError(
-            f"{sent.name}: not a picture that is read here ({len(sent.data):,} bytes); send JPEG, PNG, WebP, "
-            "GIF, BMP, or where the server has the extra 'heif' HEIC or AVIF."
-        )
     try:
         size = heif_size(sent.data) if is_heif else image_size(sent.data)
     except ValueError as error:
         raise BadImageError(f"{sent.name}: {error}") from error
+    if size is None and (known := other_than_picture(sent.data)):
+        raise BadImageError(f"{sent.name}: not a picture, but {known}.")
+    if not is_heif and not any(sent.data.startswith(magic) for magic in FORMATS):
+        raise BadImageError(
+            f"{sent.name}: not a picture that is read here ({len(sent.data):,} bytes); send JPEG, PNG, WebP, "
+            "GIF, BMP, or where the server has the extra 'heif' HEIC or AVIF."
+        )
     if size is None or min(size) < 1:
         raise BadImageError(f"{sent.name}: damaged or cut short; its header gives no size.")
     width, height = size

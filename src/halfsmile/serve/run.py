@@ -77,8 +77,8 @@ def serve(
             addresses.
 
     Raises:
-        ValueError: If the model can't be had, the port is in use, or others could reach the server without a
-            key and ``unprotected`` was not given.
+        ValueError: If the model can't be had, a number is out of range, the port is in use, or others could
+            reach the server without a key and ``unprotected`` was not given.
     """
     from halfsmile.predict.predictor import Predictor
 
@@ -86,6 +86,8 @@ def serve(
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
     try:
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be at least 1, found {threads}.")
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, found {workers}.")
         total = threads or processors()

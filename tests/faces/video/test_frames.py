@@ -209,6 +209,29 @@ def test_arguments_out_of_range_are_refused_at_once(wrong: dict[str, Any]) -> No
         frames("none.mp4", **wrong)
 
 
+@pytest.mark.parametrize("number", [-1, 100, 10**20])
+def test_numbers_of_no_camera_are_refused_before_a_library_ends_the_process(number: int) -> None:
+    with pytest.raises(ValueError, match=f"number is 0 to 99, found {number}"):
+        frames(number)
+
+
+def test_that_the_first_of_several_films_in_a_file_is_read_is_told(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "two.mkv"), "w") as file:
+        streams = [file.add_stream("mpeg4", rate=25) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for stream, value in zip(streams, (200, 20), strict=True):
+            image = np.full((48, 64, 3), value, np.uint8)
+            for _ in range(3):
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for stream in streams:
+            file.mux(stream.encode(None))
+    problems: list[str] = []
+    read = list(frames(tmp_path / "two.mkv", problems=problems))
+    assert [round(float(frame.image.mean()), -1) for frame in read] == [200, 200, 200]
+    assert problems == ["It holds 2 films side by side (video streams); the first was read."]
+
+
 def test_probe(tmp_path: Path) -> None:
     video = probe(write(tmp_path / "a.mp4", steady(50)))
     assert (video.width, video.height, video.codec) == (WIDTH, HEIGHT, "h264")
@@ -313,8 +336,14 @@ def test_a_video_without_frames_is_refused(tmp_path: Path, name: str) -> None:
         ("a.mp4", b"", "empty"),
         ("a.mp4", b"no video " * 500, "can't be read as a video"),
         ("a.txt", b"no video " * 500, "can't be read as a video"),
-        ("a.mp4", b"#EXTM3U\n#EXTINF:10,\nother.ts\n", "can't be read as a video"),
-        ("a.png", cv2.imencode(".png", picture(0))[1].tobytes(), "can't be read as a video"),
+        ("a.mp4", b"#EXTM3U\n#EXTINF:10,\nother.ts\n", r"a\.mp4: it is no video, but a playlist"),
+        ("a.mp4", b"<!doctype html><title>", "it is no video, but an HTML page"),
+        (
+            "a.mp4",
+            b"version https://git-lfs.github.com/spec/v1\n",
+            "it is no video, but a pointer of Git LFS",
+        ),
+        ("a.png", cv2.imencode(".png", picture(0))[1].tobytes(), r"a\.png: it is no video, but a picture\."),
     ],
 )
 def test_what_is_no_video_is_refused(tmp_path: Path, name: str, data: bytes, reason: str) -> None:

@@ -36,6 +36,7 @@ from halfsmile.faces.prepare.sources import FaceSource
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
 from halfsmile.faces.video.frames import BadVideoError, frames, probe
 from halfsmile.faces.yunet import YuNet
+from halfsmile.utils.console import silence_opencv
 
 PIXELS = 2**24  # of the pictures of a batch
 NOT_WANTED = "score too low, or not the one face that is wanted"
@@ -95,7 +96,7 @@ class Preparer:
 
     def __init__(self, settings: Settings) -> None:
         cv2.setNumThreads(1)
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        silence_opencv()
         self.settings = settings
         self._seconds: dict[str, float] = defaultdict(float)
         self._nested = 0.0

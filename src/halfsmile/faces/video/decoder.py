@@ -19,11 +19,13 @@ from av.video.reformatter import Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from halfsmile.data.preprocess import Image
+from halfsmile.data.tone import CURVES, Curve, tone_mapped
 from halfsmile.faces.video.side_data import display_matrix
 from halfsmile.faces.video.source import (
     MAX_PIXELS,
     BadVideoError,
     is_address,
+    moving_pictures,
     open_container,
     origin,
     seconds,
@@ -31,7 +33,6 @@ from halfsmile.faces.video.source import (
     told,
     video_stream,
 )
-from halfsmile.faces.video.tone import CURVES, Curve, tone_mapped
 
 _TIMED_PACKETS = ("mov", "matroska")  # formats whose packets all bear the time of showing
 HIGH_DEFINITION = 720  # lines from which a file that names no color matrix means BT.709, as players have it
@@ -63,6 +64,7 @@ class VideoDecoder:
         self._zero = 0.0  # time stamp in seconds of the beginning
         self._stopped: FFmpegError | None = None
         self._curve: Curve | None = None  # of frames of high dynamic range
+        self._streams = 1  # of moving pictures, of which the first is read
 
     def pictures(self) -> Iterator[Picture]:
         """Index, time in seconds, and a function that gives the pixels of each frame, in order of time.
@@ -76,6 +78,7 @@ class VideoDecoder:
         index = -1
         with open_container(self.source, self.max_pixels) as container:
             stream = video_stream(container, self.source, self.max_pixels)
+            self._streams = sum(one.frames != 1 for one in moving_pictures(container))
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"max_pixels": str(self.max_pixels)}
             self._zero = origin(container, stream)
@@ -111,8 +114,13 @@ class VideoDecoder:
         """A sentence for each kind of trouble so far."""
         total = self._damaged + self._decoded
         found = []
+        if self._streams > 1:
+            found.append(f"It holds {self._streams} films side by side (video streams); the first was read.")
         if self._curve:
-            found.append(f"High dynamic range ({self._curve}, HDR) was tone-mapped to the standard range.")
+            found.append(
+                f"High dynamic range ({self._curve}, HDR) was tone-mapped to the standard range before faces "
+                "were looked for; players may show the film paler or darker."
+            )
         if self._damaged:
             found.append(f"{self._damaged} of {total} frames could not be decoded ({self._first_damage}).")
         if self._untimed:

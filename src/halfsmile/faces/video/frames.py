@@ -35,6 +35,7 @@ from halfsmile.faces.video.source import (
     video_stream,
 )
 
+MOST_CAMERAS = 100
 _EXACT = 1e-6  # seconds; times of frames are multiples of no round number
 __all__ = ["MAX_PIXELS", "BadVideoError", "Video", "VideoFrame", "frames", "probe"]
 
@@ -127,7 +128,7 @@ def frames(
         The frames in order of time.
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument or the number of a camera is out of range.
         BadVideoError: From the first ``next``, if the source can't be opened, is no video, has no video
             stream, is too large, or no frame of it can be decoded.
     """
@@ -138,6 +139,8 @@ def frames(
         )
     if retries < 0:
         raise ValueError(f"retries must not be negative, found {retries}.")
+    if isinstance(source, int) and not 0 <= source < MOST_CAMERAS:  # some make OpenCV end the process
+        raise ValueError(f"A camera's number is 0 to {MOST_CAMERAS - 1}, found {int(source)}.")
     return _frames(source, every, every_seconds, start, end, max_pixels, retries, problems)
 
 

@@ -27,8 +27,12 @@ from av.error import EOFError as EndOfFileError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from halfsmile.data.image_formats.others import other_format
+from halfsmile.data.image_header import heif_kind, image_size
+
 MAX_PIXELS = 2**26  # twice a frame of 8K video
 NETWORK_SECONDS = 10.0  # how long a network stream may be silent
+_HEAD = 1 << 16  # bytes by which pictures and other formats are told
 _ANALYZED = "2000000"  # microseconds of a network stream that are looked at before its first frame is given
 _FORMATS = (  # no playlists, which open other files; no still pictures; no text
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,"
@@ -82,9 +86,20 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
     try:
         return av.open(name, options=options, timeout=timeout, metadata_errors="replace")
     except FFmpegError as error:
+        if not is_address(source) and (known := _known(Path(source))):
+            raise BadVideoError(f"{source}: it is no video, but {known}.") from error
         is_cut_like = isinstance(error, InvalidDataError) and not is_address(source)
         hint = "; an MP4 file cut short before its index looks so" if is_cut_like else ""
         raise BadVideoError(f"{source}: can't be read as a video ({told(error)}{hint}).") from error
+
+
+def _known(path: Path) -> str | None:
+    """What a file is that FFmpeg can't read."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if image_size(head) is not None or heif_kind(head) == "still":
+        return "a picture"
+    return other_format(head)
 
 
 def told(error: FFmpegError) -> str:
@@ -108,8 +123,7 @@ def video_stream(container: InputContainer, source: str | Path, max_pixels: int)
     Raises:
         BadVideoError: If there is none, it is of an unknown codec, or its frames are too large.
     """
-    pieces = Disposition.attached_pic | Disposition.dependent  # cover art, tiles of a HEIC picture
-    streams = [stream for stream in container.streams.video if not stream.disposition & pieces]
+    streams = moving_pictures(container)
     if not streams:
         kinds = sorted({s.type.replace("video", "still pictures") for s in container.streams})
         raise BadVideoError(
@@ -128,6 +142,12 @@ def video_stream(container: InputContainer, source: str | Path, max_pixels: int)
     if not stream.width and not is_address(source):
         raise BadVideoError(f"{source}: frames are damaged, or larger than the {max_pixels} pixels allowed.")
     return stream
+
+
+def moving_pictures(container: InputContainer) -> list[VideoStream]:
+    """The streams of pictures without cover art and the tiles of a HEIC picture."""
+    pieces = Disposition.attached_pic | Disposition.dependent
+    return [stream for stream in container.streams.video if not stream.disposition & pieces]
 
 
 def stream_duration(stream: VideoStream) -> float | None:

@@ -50,6 +50,27 @@ class Selection:
         """Whether no face is ever left out."""
         return not self.largest_only and not self.min_score and self.region is None
 
+    @property
+    def in_words(self) -> str:
+        """The options of the command line that ask for it.
+
+        Example:
+            >>> Selection(largest_only=True, region=(0, 0, 50, 100)).in_words
+            '--largest-only and --region 0 0 50 100 (in pixels)'
+        """
+        asked = ["--largest-only"] if self.largest_only else []
+        if self.min_score:
+            asked.append(f"--min-score {self.min_score:g}")
+        if self.region is not None:
+            unit = "in pixels" if self.is_in_pixels else "as shares of the picture"
+            asked.append(f"--region {' '.join(f'{edge:g}' for edge in self.region)} ({unit})")
+        return " and ".join(asked)
+
+    @property
+    def is_in_pixels(self) -> bool:
+        """Whether the region is told in pixels."""
+        return self.region is not None and max(self.region) > 1
+
     def choose(self, faces: Sequence[Face]) -> Faces:
         """The faces that are wanted, in their order.
 
@@ -66,7 +87,7 @@ class Selection:
         """Whether the region holds a face."""
         if self.region is None:
             return True
-        width, height = face.picture_size if max(self.region) <= 1 and face.picture_size else (1, 1)
+        width, height = face.picture_size if not self.is_in_pixels and face.picture_size else (1, 1)
         left, top, right, bottom = self.region
         x, y = (face.box[0] + face.box[2]) / 2 / width, (face.box[1] + face.box[3]) / 2 / height
         return left <= x <= right and top <= y <= bottom

@@ -16,6 +16,7 @@ from halfsmile.data.decode import BadImageError, decode
 from halfsmile.data.preprocess import Image, preprocess
 from halfsmile.data.store.shards import Shard, shard_name
 from halfsmile.predict.model import ExpressionModel, Floats
+from halfsmile.utils.console import silence_opencv
 
 _OPEN_SHARDS = 8
 
@@ -52,7 +53,7 @@ class Labeler:
 
     def __init__(self, store: Path, model: tuple[bytes, str], device: str = "cpu") -> None:
         cv2.setNumThreads(1)
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        silence_opencv()
         self._model = ExpressionModel.from_bytes(*model, threads=1, device=device)
         self._shard = functools.lru_cache(_OPEN_SHARDS)(lambda number: Shard(store / shard_name(number)))
 

@@ -143,7 +143,7 @@ function play(parts, file) {
     const key = faces.map((face) => `${face.track}:${face.time}`).join();
     if (key !== listed && (lanes.size || !isEnded)) {
       listed = key;
-      parts.faces.replaceChildren(...faces.map((face) => faceArticle(face, video)));
+      parts.faces.replaceChildren(...faces.map((face) => faceArticle(face, video.error ? null : video)));
     }
   };
   const changed = () => {
@@ -196,7 +196,7 @@ function play(parts, file) {
   const sayUnplayable = () => {
     if (isEnded && lanes.size) player.remark("This browser can't play the video; the results are shown all the same.");
   };
-  video.addEventListener("error", sayUnplayable);
+  video.addEventListener("error", () => { sayUnplayable(); recut(); });
 
   const player = {
     size: null, // of a frame, as the server sees it

@@ -1,9 +1,9 @@
-"""Films of high dynamic range brought to the standard one, about as players do: the curves HLG and PQ.
+"""Films and pictures of high dynamic range brought to the standard one, about as players do: HLG and PQ.
 
-Phones film so: HLG (ARIB STD-B67) or PQ (SMPTE ST 2084), with the wide colors of BT.2020. Shown as they are,
-they look pale and gray. Light is computed from the signal (ITU-R BT.2100; HLG for a display of 1,000 cd/m²),
-diffuse white of 203 cd/m² (BT.2408) becomes nearly white, what is brighter is compressed, and colors become
-those of BT.709.
+Phones film so, and some cameras take photographs so: HLG (ARIB STD-B67) or PQ (SMPTE ST 2084), with the wide
+colors of BT.2020. Shown as they are, they look pale and gray. Light is computed from the signal (ITU-R
+BT.2100; HLG for a display of 1,000 cd/m²), diffuse white of 203 cd/m² (BT.2408) becomes nearly white, what is
+brighter is compressed, and colors become those of BT.709.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _TO_709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
 )
 _STEPS = 1 << 16
+_TOGETHER = 1 << 23  # pixels
 
 
 def tone_mapped(signal: npt.NDArray[np.uint16], curve: Curve) -> Image:
@@ -40,6 +41,10 @@ def tone_mapped(signal: npt.NDArray[np.uint16], curve: Curve) -> Image:
     Returns:
         (H, W, 3), uint8.
     """
+    rows = max(1, _TOGETHER // max(1, signal.shape[1]))
+    if len(signal) > rows:
+        parts = [tone_mapped(signal[top : top + rows], curve) for top in range(0, len(signal), rows)]
+        return np.concatenate(parts)
     light = _light(curve)[signal >> 4]
     if curve == "HLG":  # the display's gamma of 1.2 acts on the luminance of the scene
         scene = cv2.transform(light, _LUMINANCE)
