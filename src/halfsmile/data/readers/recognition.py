@@ -143,6 +143,8 @@ def _way_out(folder: Path) -> str:
         )
     if labels_of_videos(folder):
         return f" {VIDEOS_WITH_LABELS}"
+    last = (".json", ".xml")  # of which many data sets have some beside what they are made of
+    files.sort(key=lambda path: path.suffix.lower() in last)
     return next((f" {text}" for path in files if (text := how_to_convert(path))), "")
 
 

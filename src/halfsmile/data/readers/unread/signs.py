@@ -12,7 +12,12 @@ from halfsmile.data.readers.annotations.sidecars import ENDING
 from halfsmile.data.readers.folder import is_image, walk, with_members
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
 from halfsmile.data.readers.picture_names import CODES, code_of, pattern_of, proposal
-from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack, table_of_files
+from halfsmile.data.readers.unread.conversions import (
+    how_to_convert,
+    how_to_unpack,
+    labels_in_order,
+    table_of_files,
+)
 from halfsmile.data.readers.words import expression_of, is_unlabeled, misspelt, split_in, split_of, word_in
 from halfsmile.data.tables.columns import looks_like
 
@@ -165,9 +170,11 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
                 f"Unpack each archive into a folder of its name, {how_to_unpack(Path(root, member[0]))} …, "
                 "and give a folder that has them all.",
             )
+        beside = tables[0].lower().endswith(".npy") and root.is_dir()
         return (
             f"{_list(tables)} may hold labels",
-            how_to_convert(Path(root, tables[0]))
+            (labels_in_order(root, tables[0], images) if beside else "")
+            + how_to_convert(Path(root, tables[0]))
             or "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or "
             "Parquet: give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are "
             "not recognized.",
