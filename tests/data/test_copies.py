@@ -83,7 +83,8 @@ def test_looking_without_decoded_faces_says_what_decoded_ones_say(tmp_path: Path
     train = load_faces(parts, size=12, channels=1, progress=False)
     how = {"size": 12, "channels": 1, "seconds": 60.0}
     said = look_for_test_faces([parts], {}, tested, **how)  # type: ignore[arg-type]
-    assert said == notes_on_test_faces([Pixels.of(train)], Pixels.of(test))
+    assert said[:1] == notes_on_test_faces([Pixels.of(train)], Pixels.of(test))
+    assert said[1:] == ["1 pictures can't be read and will be left out, first broken.png."]
     assert said[0].startswith("2 training faces have the pixels of test faces, first large.png (a.png)")
     with pytest.raises(ValueError, match=r"2 of 4 unlabeled faces in web are test images, first large\.png"):
         look_for_test_faces([], {"web": parts}, tested, **how)  # type: ignore[arg-type]

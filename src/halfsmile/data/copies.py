@@ -146,7 +146,7 @@ def look_for_test_faces(
         seconds: How long to look.
 
     Returns:
-        Notes; one that says so where time was up.
+        Notes, also on pictures that can't be read; one that says so where time was up.
 
     Raises:
         ValueError: As :func:`require_no_test_faces`.
@@ -163,10 +163,16 @@ def look_for_test_faces(
                 "them, `halfsmile data check` at once."
             ]
         found.append(Pixels(manifest.column("image"), hashes))
+    lost = [
+        name for at in found for name, digest in zip(at.locators, at.hashes, strict=True) if digest is None
+    ]
     tested, own, others = found[0], found[1 : 1 + len(parts)], found[1 + len(parts) :]
     for source, faces in zip(extra, others, strict=True):
         require_no_test_faces(source, faces, tested)
-    return notes_on_test_faces(own, tested) or ["No training face is an exact copy of a test face."]
+    notes = notes_on_test_faces(own, tested) or ["No training face is an exact copy of a test face."]
+    if lost:
+        notes.append(f"{len(lost):,} pictures can't be read and will be left out, first {lost[0]}.")
+    return notes
 
 
 def _hashes(faces: DecodedFaces) -> list[str]:

@@ -278,3 +278,14 @@ def test_labels_in_several_archives_are_never_left_in_silence(tmp_path: Path, ta
         assert sorted(zip(manifest.column("split"), manifest.column("label"), strict=True)) == [
             (split, label) for split in ("test", "train") for label in ("happy", "sad")
         ]
+
+
+def test_one_note_joins_all_classes_that_are_words_for_one(tmp_path: Path) -> None:
+    """What it says to type is what mends all of them."""
+    touch(tmp_path, "train/happy/1.png", "train/sad/2.png", "test/Happiness/3.png", "test/Sadness/4.png")
+    (fault,) = [note for note in read_any(tmp_path).notes if isinstance(note, Fault)]
+    renames = dict(pair.split("=") for pair in fault.split("--label-names ")[1].rstrip(".").split())
+    mended = read_any(tmp_path, labels=renames)
+    assert mended.taxonomy is not None
+    assert mended.taxonomy.labels == ("Happiness", "Sadness")
+    assert not [note for note in mended.notes if isinstance(note, Fault)]

@@ -105,12 +105,18 @@ def _doubtful_classes(manifest: Manifest) -> list[str]:
         f"drop their rows: --label-names {dropped}."
     )
     notes: list[str] = [Fault(said)] if none else []
-    return notes + [
+    groups = same_expression(manifest.taxonomy.labels)
+    if not groups:
+        return notes
+    words = "; ".join(", ".join(group) for group in groups)
+    renames = " ".join(f"{name}={group[0]}" for group in groups for name in group[1:])
+    each, one = (" each", "one of each") if len(groups) > 1 else ("", "them one")
+    return [
+        *notes,
         Fault(
-            f"The classes {', '.join(group)} are words for one expression, and each is a class of its own. "
-            f"To make them one: --label-names {' '.join(f'{name}={group[0]}' for name in group[1:])}."
-        )
-        for group in same_expression(manifest.taxonomy.labels)
+            f"The classes {words} are words for one expression{each}, and each is a class of its own. To "
+            f"make {one}: --label-names {renames}."
+        ),
     ]
 
 

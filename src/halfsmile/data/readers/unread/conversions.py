@@ -14,7 +14,8 @@ _ARRAYS = (
     "of = lambda c: c.argmax() if getattr(c, 'size', 1) > 1 else c.decode() if isinstance(c, bytes) else c; "
     "[(pathlib.Path('faces', {folder}str(of(c))).mkdir(parents=True, exist_ok=True), "
     "cv2.imwrite(f'faces/{path}{{of(c)}}/{{i}}.png', (x if x.ndim < 3 else x[..., ::-1]) * (255 if x.max() "
-    '<= 1 else 1))) for {each}i, (x, c) in enumerate(zip(d[{x}], d[{y}]))]"` for pictures in RGB, and give faces'
+    '<= 1 else 1))) for {each}i, (x, c) in enumerate(zip(d[{x}], d[{y}]))]"` for pictures in RGB, and give '
+    "faces"
 )
 _FLAT = {"folder": "", "path": "", "each": ""}
 _PANDAS = (
