@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from halfsmile.data.manifest import Manifest, UnreadLabelsError
+from halfsmile.data.manifest import Fault, Manifest, UnreadLabelsError
 from halfsmile.data.readers import affectnet, rafdb
 from halfsmile.data.readers.registry import LAYOUTS, home_of, read_any, recognize
 

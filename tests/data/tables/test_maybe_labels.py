@@ -73,3 +73,11 @@ def test_shares_in_percent_and_marks_are_votes(tmp_path: Path, cells: tuple[str,
     assert found.column("label") == ["happy", "sad", "fear"]
     expected = [0.705, 0.2, 0.095] if "%" in cells[0] else [1.0, 0.0, 0.0]
     assert found.table["votes"].to_pylist()[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("names", ["AU 1,AU 12", "AU01_c,AU12_r", "valence,Arousal"])
+def test_what_is_measured_is_no_class(tmp_path: Path, names: str) -> None:
+    path = table(tmp_path / "t.csv", names, ["0,1", "1,0", "999,1", "0,0"])
+    found = read(path)
+    assert found.taxonomy is None
+    assert [note for note in found.notes if "no classes: only classes are learned" in note]

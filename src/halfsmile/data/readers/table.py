@@ -21,7 +21,7 @@ from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_in, s
 from halfsmile.data.tables.boxes import other_format, require_corners, require_pixels
 from halfsmile.data.tables.columns import Chosen, Columns, choose, with_frames
 from halfsmile.data.tables.labels import Classes, settle
-from halfsmile.data.tables.maybe_labels import how_to_take, labels_of_captions
+from halfsmile.data.tables.maybe_labels import how_to_take, is_measured, labels_of_captions
 from halfsmile.data.tables.pictures import left_beside, locate
 from halfsmile.data.tables.repeats import without_repeats
 from halfsmile.data.tables.rows import read_rows
@@ -128,13 +128,10 @@ def read(
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
     rows = without_repeats(rows, first.name, notes)
     notes += [*_several_answers(rows), *_several_expressions(rows)]
-    affects = {name.casefold() for part in parts for name in part.chosen.unused} & {"valence", "arousal"}
-    if affects and taxonomy is None:
-        notes.append(
-            LeftOut(
-                f"{first.name} has {', '.join(sorted(affects))} and no classes: only classes are learned."
-            )
-        )
+    measured = sorted({name for part in parts for name in part.chosen.unused if is_measured(name)})
+    if measured and taxonomy is None:
+        said = ", ".join(measured[:_FEW]) + (" …" if len(measured) > _FEW else "")
+        notes.append(LeftOut(f"{first.name} has {said} and no classes: only classes are learned."))
     manifest = Manifest.from_rows(rows, base, taxonomy, notes)
     maybe = parts[0].chosen.maybe_labels
     if maybe and taxonomy is None and all(not row.get("label") for row in rows):

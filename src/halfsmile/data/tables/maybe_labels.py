@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
@@ -10,6 +11,7 @@ from halfsmile.data.readers.words import EXPRESSIONS, word_in
 
 Cells = Sequence[Mapping[str, Any]]
 
+_ACTION_UNIT = re.compile(r"AU[\s_-]*\d+([_\s-]?[a-z]+)?", re.IGNORECASE)
 _MAX_VALUES = 64
 _SHOWN = 8
 _LONGEST = 20
@@ -23,6 +25,7 @@ def maybe_labels(rows: Cells, names: Sequence[str]) -> list[str]:
     These are columns with a few values that come again and again, with sentences that each have a word for an
     expression, and three or more that are named after expressions.
     """
+    names = [name for name in names if not is_measured(name)]
     called = [name for name in names if name.casefold() in EXPRESSIONS]
     found = []
     for name in names:
@@ -33,6 +36,16 @@ def maybe_labels(rows: Cells, names: Sequence[str]) -> list[str]:
             shown = ", ".join(value[:_LONGEST] for value in values[:_SHOWN])
             found.append(f"{name} ({shown}{' …' if len(values) > _SHOWN else ''})")
     return found
+
+
+def is_measured(name: str) -> bool:
+    """Whether a column tells of valence, arousal or an action unit, which are no classes.
+
+    Example:
+        >>> [name for name in ("Valence", "AU 12", "AU06_c", "aura", "mood") if is_measured(name)]
+        ['Valence', 'AU 12', 'AU06_c']
+    """
+    return name.casefold() in ("valence", "arousal") or _ACTION_UNIT.fullmatch(name) is not None
 
 
 def how_to_take(maybe: Sequence[str]) -> str:
