@@ -289,3 +289,28 @@ def test_one_note_joins_all_classes_that_are_words_for_one(tmp_path: Path) -> No
     assert mended.taxonomy is not None
     assert mended.taxonomy.labels == ("Happiness", "Sadness")
     assert not [note for note in mended.notes if isinstance(note, Fault)]
+
+
+def test_classes_in_an_archive_go_before_a_table_that_has_no_labels(tmp_path: Path) -> None:
+    """The table is told of, and is read where its path is given, with the pictures in the archive."""
+    names = [
+        f"{split}/{label}/{split}_{label}.png" for split in ("train", "test") for label in ("happy", "sad")
+    ]
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"a picture")
+    rows = [f"{name.rpartition('/')[2]},P{i}" for i, name in enumerate(names)]
+    (tmp_path / "people.csv").write_text("\n".join(["image,person", *rows]))
+    found = read_any(tmp_path)
+    assert (found.column("label"), set(found.column("split"))) == (["happy", "sad"] * 2, {"train", "test"})
+    assert [note for note in found.notes if "people.csv lie beside and were not read" in note]
+    people = read_any(tmp_path / "people.csv")
+    assert people.column("person") == ["P0", "P1", "P2", "P3"]
+    assert people.column("image") == [f"faces.zip!{name}" for name in names]
+
+
+def test_texts_in_a_folder_of_annotations_are_told_of(tmp_path: Path) -> None:
+    """As a number in each line for a frame, which no reader takes."""
+    touch(tmp_path, "cropped/vid1/00001.jpg", "cropped/vid1/00002.jpg", "annotations/vid1.txt", text="0\n3\n")
+    with pytest.raises(UnreadLabelsError, match=r"annotations/vid1\.txt may hold labels"):
+        read_any(tmp_path)

@@ -76,14 +76,14 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if found.name in _WITH_LISTS:
         manifest, used = with_listed_splits(manifest)
     manifest = replace(manifest, notes=(*manifest.notes, *_doubtful_classes(manifest)))
-    beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
+    home = found.root.parent if path.is_dir() and found.root.is_file() else found.root
+    beside = tables_beside(home) if found.name == "class_folders" or found.tables else []
+    used.append(found.root.name)
     beside = [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]
     used += {member[0] for image in manifest.column("image") if (member := split_locator(image)) is not None}
     classes = manifest.taxonomy.labels if manifest.taxonomy else ()
-    if beside := [
-        name for name in beside if name not in used and not names_classes(found.root, name, classes)
-    ]:
-        place = found.root / beside[0]
+    if beside := [name for name in beside if name not in used and not names_classes(home, name, classes)]:
+        place = home / beside[0]
         bare = manifest.table["label"].null_count
         added = f"`halfsmile data import {path} {place} --out list.parquet`"
         note = LeftOut(

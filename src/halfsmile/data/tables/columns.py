@@ -260,7 +260,7 @@ def _given(path: Path, found: Sequence[str], columns: Columns) -> dict[str, Name
         names = (given,) if isinstance(given, str) else tuple(given)
         if missing := [name for name in names if name and name not in found]:
             raise ValueError(f"{path} lacks the columns {missing} for {part!r}; it has {list(found)}.")
-        wanted = len(names) if part == "votes" else LENGTHS.get(part, 1)
+        wanted = len(names) if part in ("votes", "image") else LENGTHS.get(part, 1)
         if len(names) not in (1, wanted):
             raise ValueError(f"{part!r} takes {wanted} columns, got {list(names)}.")
         if names[0]:

@@ -45,7 +45,7 @@ def parse_row(
         if part in ("box", "landmarks", "votes"):
             row[part] = _numbers(part, values, is_comma_decimal=is_comma_decimal)
         else:
-            row[part] = cell_text(values[0])
+            row[part] = "/".join(filter(None, map(cell_text, values))) or None
     if not row["image"]:
         raise ValueError("the image is empty")
     row["image"] = row["image"].replace("\\", "/")

@@ -227,3 +227,18 @@ def test_numpy_files_of_objects_are_never_opened_as_such(tmp_path: Path) -> None
         np.save(tmp_path / f"{i}.npy", np.array([{"label": "happy"}], object), allow_pickle=True)
     with pytest.raises(UnreadLabelsError, match="may hold labels"):
         read_any(tmp_path)
+
+
+def test_json_with_a_list_of_faces_is_read(tmp_path: Path) -> None:
+    """As DeepFace's results."""
+    for i, label in enumerate(LABELS):
+        touch(tmp_path, f"{i}.jpg")
+        face = {
+            "emotion": {"happy": 97.0, "sad": 2.0},
+            "dominant_emotion": label,
+            "region": dict(zip("xywh", (5, 6, 60, 61), strict=True)),
+        }
+        (tmp_path / f"{i}.json").write_text(json.dumps([face]))
+    found = read_any(tmp_path)
+    assert found.column("label") == LABELS
+    assert found.table["box"].to_pylist() == [[5, 6, 65, 67]] * 3

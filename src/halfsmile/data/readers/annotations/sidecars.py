@@ -175,7 +175,8 @@ def _rows(files: Files, name: str) -> list[Row]:
         if not name.lower().endswith(".json"):
             return [{"label": label}] if (label := _label(text)) else []
         document = json.loads(text)
-        return [_row(row) for row in flattened(document)] if isinstance(document, dict) else []
+        faces = document if isinstance(document, list) else [document]
+        return [_row(row) for face in faces if isinstance(face, dict) for row in flattened(face)]
     except (ValueError, RecursionError):
         return []
 

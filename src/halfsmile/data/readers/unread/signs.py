@@ -33,6 +33,7 @@ _OTHERS = (".py", ".ipynb", ".m", ".sh", ".md", ".html", ".pdf", ".docx", ".log"
            ".safetensors", ".mp4", ".avi", ".mov", ".wav", *ARCHIVE_SUFFIXES)  # fmt: skip
 """Files that hold none, whatever they are called."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
+_FOLDERS_SAY_SO = ("label", "annot", "emotion", "expression")
 _SHOWN = 6
 _ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
 
@@ -225,6 +226,7 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
     says_so = any(word in path.stem.casefold() for word in _SAY_SO)
     if suffix not in DOCUMENTS:
         return says_so and not name.lower().endswith(_OTHERS)
+    says_so |= any(word in path.parent.name.casefold() for word in _FOLDERS_SAY_SO)
     return says_so or (suffix == ".txt" and root.is_dir() and looks_like(root / name) is not None)
 
 
