@@ -130,8 +130,8 @@ def read(
     notes += [*_several_answers(rows), *_several_expressions(rows)]
     measured = sorted({name for part in parts for name in part.chosen.unused if is_measured(name)})
     if measured and taxonomy is None:
-        said = ", ".join(measured[:_FEW]) + (" …" if len(measured) > _FEW else "")
-        notes.append(LeftOut(f"{first.name} has {said} and no classes: only classes are learned."))
+        named = ", ".join(measured[:_FEW]) + (" …" if len(measured) > _FEW else "")
+        notes.append(LeftOut(f"{first.name} has {named} and no classes: only classes are learned."))
     manifest = Manifest.from_rows(rows, base, taxonomy, notes)
     maybe = parts[0].chosen.maybe_labels
     if maybe and taxonomy is None and all(not row.get("label") for row in rows):
