@@ -139,3 +139,14 @@ def test_what_gives_no_folds_is_told() -> None:
         draw_folds(faces({"a": 5, "b": 5, "c": 1}), 3)
     with pytest.raises(ValueError, match="has no labels"):
         draw_folds(Manifest.from_rows([{"image": "a"}], Path("root")), 2)
+
+
+def test_several_faces_of_a_picture_stay_together() -> None:
+    rows = faces({"a": 40, "b": 40, "c": 40}).table.to_pylist()
+    rows = [{**row, "image": f"{i // 3}.png", "box": [i % 3, 0, 9, 9]} for i, row in enumerate(rows)]
+    manifest = Manifest.from_rows(rows, Path("root"), THREE)
+    splits = draw_splits(manifest, test=0.3).column("split")
+    assert splits[::3] == splits[1::3] == splits[2::3]
+    assert set(splits) == {"train", "test"}
+    folds = draw_folds(manifest, 4)
+    np.testing.assert_array_equal(folds[::3], folds[2::3])

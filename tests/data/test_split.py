@@ -161,8 +161,30 @@ def test_a_manifest_without_taxonomy_is_refused() -> None:
 def test_a_repeated_row_is_refused() -> None:
     rows = manifest((5, 5, 5))
     twice = rows.take([*range(len(rows)), 2])
-    with pytest.raises(ValueError, match=r"calm/2\.png is in the manifest 2 times"):
+    with pytest.raises(ValueError, match=r"calm/2\.png is listed 2 times.*halfsmile data import"):
         LabelBudget.draw(twice, "1", seed=0)
+
+
+def test_several_faces_of_a_picture_are_cut_out_first() -> None:
+    rows = manifest((5, 5, 5)).table.to_pylist()
+    rows = [{**row, "box": [0, 0, 9, 9]} for row in rows]
+    several = Manifest.from_rows(
+        [*rows, {**rows[0], "box": [20, 0, 29, 9]}], Path("faces"), manifest().taxonomy
+    )
+    with pytest.raises(
+        ValueError, match=r"is listed 2 times.*data prepare DATA --detector given --out STORE"
+    ):
+        LabelBudget.draw(several, "1", seed=0)
+
+
+def test_classes_without_a_face_that_are_other_words_are_told_as_such() -> None:
+    words = Taxonomy("words", ("happy", "Happiness", "sad"))
+    rows = [{"image": f"{i}.png", "label": ("happy", "sad")[i % 2]} for i in range(8)]
+    with pytest.raises(ValueError, match=r"--label-names Happiness=happy\.$"):
+        LabelBudget.draw(Manifest.from_rows(rows, Path("faces"), words), "all", seed=0)
+    moods = Taxonomy("moods", ("happy", "bored", "sad"))
+    with pytest.raises(ValueError, match=r"Add faces, or .*--label-names bored=none\.$"):
+        LabelBudget.draw(Manifest.from_rows(rows, Path("faces"), moods), "all", seed=0)
 
 
 def test_round_trip_through_a_file(tmp_path: Path) -> None:

@@ -261,6 +261,60 @@ def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path
         unlabeled_faces(with_semi(RECIPE, unlabeled="extra"), "semi", without)
 
 
+LABELS_ALONE = replace(RECIPE, pretrain=None, semi=None)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "own", "extra"),
+    [
+        (LABELS_ALONE, 8, 3),
+        (RECIPE, 0, 0),
+        (replace(with_semi(RECIPE, unlabeled="own"), pretrain=None), 0, 3),
+        (replace(with_semi(RECIPE, unlabeled="extra"), pretrain=None), 8, 0),
+        (replace(with_semi(RECIPE, unlabeled="all"), pretrain=None), 0, 0),
+    ],
+)
+def test_faces_that_no_stage_learns_from_are_not_read(
+    data: Path, tmp_path: Path, recipe: Recipe, own: int, extra: int
+) -> None:
+    """Those that are read are all, in the numbers of a recipe that uses them."""
+    sets, faces = load(recipe, data, tmp_path)
+    assert faces.unused.own == own
+    assert sum(faces.unused.extra.values()) == extra
+    assert len(faces.unlabeled or ()) == 8 - own
+    assert sum(map(len, faces.extra.values())) == 3 - extra
+    facts = describe(recipe, sets, faces, data=data / "labeled")
+    assert facts["unlabeled"] == 8 - own
+    assert sum(facts["pretrain_images"].values()) == 5 + 8 - own + 3 - extra
+    said = faces.unused.describe(recipe)
+    assert (said is None) == (own + extra == 0)
+    if said:
+        assert ("8 more training faces" in said, "3 unlabeled faces of" in said) == (own > 0, extra > 0)
+
+
+def test_damage_to_a_face_that_no_stage_learns_from_changes_nothing(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(LABELS_ALONE, data, tmp_path)
+    facts = describe(LABELS_ALONE, sets, faces, data=data / "labeled")
+    used = {part.manifest.column("image")[row] for part in faces.parts for row in range(len(part))}
+    bare = next(name for name in sets.train.column("image") if name not in used)
+    (data / "labeled" / bare).write_bytes(b"no picture")
+    again = describe(LABELS_ALONE, *load(LABELS_ALONE, data, tmp_path), data=data / "labeled")
+    assert again == facts
+    write_json(tmp_path / "data.json", facts)
+    require_same_faces(tmp_path / "data.json", again)
+
+
+def test_runs_that_counted_what_they_did_not_learn_from_go_on(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(LABELS_ALONE, data, tmp_path)
+    facts = describe(LABELS_ALONE, sets, faces, data=data / "labeled")
+    older = {name: value for name, value in facts.items() if name != "unused"}
+    older |= {"unlabeled": 8, "pretrain_images": {"data": 13, "others": 3}}
+    write_json(tmp_path / "data.json", older)
+    require_same_faces(tmp_path / "data.json", facts)
+    with pytest.raises(ValueError, match="differs in labeled"):
+        require_same_faces(tmp_path / "data.json", {**facts, "labeled": {"calm": 1, "glad": 3}})
+
+
 def test_a_path_that_is_not_there_is_named(data: Path) -> None:
     with pytest.raises(ValueError, match=r"nowhere does not exist"):
         read_data(RECIPE.resolved_protocol, data / "nowhere")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -118,3 +120,43 @@ def test_a_given_budget_is_the_one_that_is_counted(tiny_recipe: Recipe, generate
     budget = LabelBudget.draw(train, "3", seed=5)
     found = plan_run(tiny_recipe, data=generated_data / "labeled", unlabeled=[], where=HERE, budget=budget)
     assert set(found.counts["labeled"].values()) == {3}
+
+
+def test_copies_of_test_faces_are_told_as_training_tells_them(
+    tiny_recipe: Recipe, generated_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(generated_data / "labeled", tmp_path / "data")
+    twin = next((tmp_path / "data/test/happiness").iterdir())
+    shutil.copy(twin, tmp_path / "data/train/happiness/twin.png")
+    places: dict[str, Any] = {"data": tmp_path / "data", "unlabeled": [], "where": HERE}
+    recipe = replace(tiny_recipe, held_out=0.0)
+    (planned,) = [note for note in plan_run(recipe, **places).notes if "test face" in note]
+    folder = train_run(recipe, out=tmp_path / "run", last_stage="finetune", **places)
+    assert planned in folder.data()["notes"]
+    assert planned.startswith("1 training faces have the pixels of test faces, first train/happiness/tw")
+    monkeypatch.setattr(plan, "LOOKING", 0.0)
+    (planned,) = [note for note in plan_run(recipe, **places).notes if "test face" in note]
+    assert "was not looked for" in planned
+
+
+def test_test_faces_among_unlabeled_ones_are_refused_before_training(
+    tiny_recipe: Recipe, generated_data: Path
+) -> None:
+    places: dict[str, Any] = {"data": generated_data / "labeled", "where": HERE}
+    test = generated_data / "labeled/test"
+    with pytest.raises(ValueError, match=r"unlabeled faces in .* are test images"):
+        plan_run(tiny_recipe, unlabeled=[test], **places)
+
+
+def test_what_no_stage_learns_from_is_said_and_not_counted(generated_data: Path) -> None:
+    recipe = replace(TINY["supervised"], protocol=PROTOCOLS["faces"], labels="25%")
+    found = plan_run(
+        recipe, data=generated_data / "labeled", unlabeled=[generated_data / "unlabeled.zip"], where=HERE
+    )
+    assert (found.unlabeled, found.extra) == (0, {})
+    console = Console(record=True, width=200)
+    found.show(console)
+    rest = 160 - sum(found.counts["labeled"].values()) - sum(found.counts["held out"].values())
+    said = f"learns from them: {rest} more training faces without their labels, 64 unlabeled faces of "
+    assert said in console.export_text(clear=False)
+    assert "from other sources" not in console.export_text()

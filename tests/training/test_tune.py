@@ -158,10 +158,14 @@ def test_a_run_of_other_labels_settings_or_faces_lends_nothing(
     with pytest.raises(ValueError, match=r"can be taken over: standardize \(False / True\) differs"):
         run(replace(short, standardize=True), generated_data, tmp_path / "run", reuse=lender.path)
     facts = lender.data()
-    lender.data_path.write_text(json.dumps({**facts, "unlabeled": 3}))
-    with pytest.raises(ValueError, match=r"was trained on other faces.*unlabeled \(3 / "):
+    lender.data_path.write_text(json.dumps({**facts, "fingerprint": "3"}))
+    with pytest.raises(ValueError, match=r"was trained on other faces.*fingerprint \(3 / "):
         run(short, generated_data, tmp_path / "run", reuse=lender.path)
     assert not (tmp_path / "run").exists()
+    lender.data_path.write_text(json.dumps(facts))
+    whole = run(recipe, generated_data, tmp_path / "whole", last_stage="finetune", reuse=lender.path)
+    assert (facts["unlabeled"], facts["unused"]["own"]) == (0, whole.data()["unlabeled"])
+    assert whole.result("finetune")["taken_from"] == str(lender.path)
 
 
 def test_faces_that_are_not_there_are_missed_before_anything_is_trained(

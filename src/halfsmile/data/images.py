@@ -24,6 +24,7 @@ __all__ = [
     "BadImageError",
     "DecodedFaces",
     "decode",
+    "hash_faces",
     "hash_images",
     "load_faces",
     "pixel_sha256",
@@ -206,6 +207,34 @@ def hash_images(root: Path, locators: Sequence[str], *, progress: bool = True) -
 
     _run(load, len(locators), progress)
     return hashes
+
+
+def hash_faces(manifest: Manifest, *, size: int, channels: int, until: float) -> list[str | None] | None:
+    """Pixel hash of every face as ``preprocess(image, size, channels)`` gives it, without keeping pixels.
+
+    Args:
+        manifest: Rows to read.
+        size: Side of the square faces in pixels.
+        channels: 1 for gray, 3 for RGB.
+        until: When to give up, by ``time.monotonic()``.
+
+    Returns:
+        None for a picture that can't be read; None instead of the list where time is up.
+    """
+    locators = manifest.column("image")
+    hashes: list[str | None] = [None] * len(locators)
+
+    def load(chunk: range) -> int:
+        for row in chunk:
+            if time.monotonic() >= until:
+                return 0
+            with suppress(BadImageError):
+                image = read_image(manifest.root, locators[row])
+                hashes[row] = pixel_sha256(preprocess(image, size, channels))
+        return len(chunk)
+
+    _run(load, len(locators), progress=True)
+    return hashes if time.monotonic() < until else None
 
 
 def _cache_path(shape: tuple[int, ...], cache: Path | None, limit: int, manifest: Manifest) -> Path | None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from halfsmile.data.grouped_draw import draw_groups, group_counts
 from halfsmile.data.label_amount import LabelAmount
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers.words import same_expression
 from halfsmile.utils.files import atomic_write
 
 __all__ = ["ROLES", "LabelAmount", "LabelBudget"]
@@ -84,15 +85,14 @@ class LabelBudget:
         if len(set(images)) < len(images):
             (repeated, times), *_ = Counter(images).most_common(1)
             raise ValueError(
-                f"{repeated} is in the manifest {times} times, and a face can have only one role. Remove the "
-                "repeated rows."
+                f"{repeated} is listed {times} times, and a picture can have only one role. "
+                + _of_repeats(manifest)
             )
         empty = [n for i, n in enumerate(manifest.taxonomy.labels) if not (classes == i).any()]
         if empty:
             raise ValueError(
                 f"A budget of {amount} leaves the classes {empty} without a label: the training data has no "
-                f"face of them. Counts: {manifest.counts()}. Add faces, or leave these classes out "
-                f"where the data are read: --label-names {empty[0]}=none."
+                f"face of them. Counts: {manifest.counts()}. {_of_empty(manifest.taxonomy.labels, empty)}"
             )
         parsed.require_classes(manifest.counts())
         wanted = np.array([parsed.of_class(n, name) for name, n in manifest.counts().items()])
@@ -166,6 +166,35 @@ class LabelBudget:
                 "The training data is not what this label budget was drawn for (fingerprints differ): files, "
                 "labels or the label rule have changed. Use a new run folder."
             )
+
+
+def _of_empty(labels: Sequence[str], empty: Sequence[str]) -> str:
+    """What to do about classes without a face; other words for classes that have some are told as such."""
+    pairs = [
+        (name, other)
+        for group in same_expression(labels)
+        for name in group
+        if name in empty and (other := next((one for one in group if one not in empty), None))
+    ]
+    if pairs:
+        return (
+            "To make words for one expression one class, where the data are read: --label-names "
+            f"{' '.join(f'{name}={other}' for name, other in pairs)}."
+        )
+    return f"Add faces, or leave these classes out where the data are read: --label-names {empty[0]}=none."
+
+
+def _of_repeats(manifest: Manifest) -> str:
+    """What to do about pictures that are listed several times."""
+    if manifest.table["box"].null_count < len(manifest):
+        return (
+            "Where each row is another of its faces, cut them out and train on these: `halfsmile data "
+            "prepare DATA --detector given --out STORE`."
+        )
+    return (
+        "Keep one row of each picture, or make votes of several answers: `halfsmile data import PICTURES "
+        "TABLE --layout folder --out list.parquet`."
+    )
 
 
 def _one_by_one(

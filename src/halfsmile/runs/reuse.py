@@ -93,7 +93,8 @@ def find_reusable(
             f"{path} learned from other labels than this run may use, so no stage can be taken over. To use "
             f"the same: --budget {source.budget_path}"
         )
-    changed = [name for name in _FACES if theirs.get(name) != facts.get(name)]
+    apart = {"unlabeled"} if _without_own(theirs) or _without_own(facts) else set()
+    changed = [name for name in _FACES if name not in apart and theirs.get(name) != facts.get(name)]
     if changed:
         said = ", ".join(f"{name} ({theirs.get(name)} / {facts.get(name)})" for name in changed)
         raise ValueError(
@@ -137,8 +138,14 @@ def _takes_other_faces(stage: StageName, recipe: Mapping[str, Any]) -> bool:
     return stage == "pretrain" or chosen in ("extra", "all")
 
 
+def _without_own(facts: Mapping[str, Any]) -> bool:
+    """Whether no stage of a run learns from training faces without their labels, so that none was read."""
+    return bool(facts.get("unused", {}).get("own"))
+
+
 def _extra(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {"unlabeled faces": list(facts["pretrain_images"].values())}
+    """Numbers of faces from other sources; the data set's own come first, and are compared by role."""
+    return {"unlabeled faces": list(facts["pretrain_images"].values())[1:]}
 
 
 def describe_reuse(found: Reuse) -> str:

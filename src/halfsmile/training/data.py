@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from halfsmile.data.copies import notes_on_test_faces, require_no_test_faces, without_copies
+from halfsmile.data.copies import Pixels, notes_on_test_faces, require_no_test_faces, without_copies
 from halfsmile.data.frames import Frames
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.data.manifest import Manifest
@@ -26,6 +26,33 @@ _FIELDS: dict[StageName, str] = {"semi": "semi.unlabeled", "tune": "tune.named.u
 
 
 @dataclass(frozen=True)
+class Unused:
+    """Unlabeled faces that no stage of a recipe learns from.
+
+    Args:
+        own: How many of the training split.
+        extra: How many of each other source.
+    """
+
+    own: int = 0
+    extra: Mapping[str, int] = field(default_factory=dict)
+
+    def describe(self, recipe: Recipe) -> str | None:
+        """One line for people, with what learns from them; None where all are used."""
+        own = f"{self.own:,} more training faces without their labels" if self.own else ""
+        parts = [own, *(f"{count:,} unlabeled faces of {source}" for source, count in self.extra.items())]
+        if not any(parts):
+            return None
+        way = "" if recipe.temporal is not None else " `halfsmile train ssfer` does."
+        if recipe.semi is not None:
+            way = " --set semi.unlabeled=all does."
+        return (
+            f"Not read, for no stage of {recipe.name} learns from them: "
+            f"{', '.join(filter(None, parts))}.{way}"
+        )
+
+
+@dataclass(frozen=True)
 class TrainingFaces:
     """Decoded faces of a run, by role.
 
@@ -39,6 +66,7 @@ class TrainingFaces:
         frames: Videos that train Stage IV; those that train it alone are in no other part.
         pseudo: Faces with the labels of a model, by source; they train with the labeled ones.
         pseudo_notes: Which of them were left out.
+        unused: What no stage learns from, which is not decoded.
     """
 
     labeled: DecodedFaces
@@ -50,6 +78,7 @@ class TrainingFaces:
     frames: Frames | None = None
     pseudo: dict[str, DecodedFaces] = field(default_factory=dict)
     pseudo_notes: tuple[str, ...] = ()
+    unused: Unused = Unused()
 
     @property
     def supervised(self) -> dict[str | None, DecodedFaces]:
@@ -138,10 +167,11 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
             f"No labeled face of {missing} could be read: {labeled.bad[:3]}. Mend or replace the files."
         )
     test = load(sets.test)
-    extra = {source: load(manifest) for source, manifest in sets.extra.items()}
+    unused = unused_faces(recipe, sets, len(roles["unlabeled"]))
+    extra = {source: load(manifest) for source, manifest in sets.extra.items() if source not in unused.extra}
     for source, faces in extra.items():
-        require_no_test_faces(source, faces, test)
-    unlabeled = load(roles["unlabeled"]) if len(roles["unlabeled"]) else None
+        require_no_test_faces(source, Pixels.of(faces), Pixels.of(test))
+    unlabeled = load(roles["unlabeled"]) if len(roles["unlabeled"]) > unused.own else None
     held_out = load(roles["held_out"]) if len(roles["held_out"]) else None
     own_share = recipe.temporal is not None and recipe.temporal.own_share
     stage_four = frames.faces if frames is not None and own_share else None
@@ -158,7 +188,7 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
         if not len(pseudo[source]):
             raise ValueError(f"No pseudo-labeled face of {source} is left. {' '.join(notes)}")
     return TrainingFaces(
-        labeled, unlabeled, held_out, test, extra, sets.taxonomy, frames, pseudo, tuple(notes)
+        labeled, unlabeled, held_out, test, extra, sets.taxonomy, frames, pseudo, tuple(notes), unused
     )
 
 
@@ -170,6 +200,21 @@ def wanted_unlabeled(recipe: Recipe) -> dict[StageName, Unlabeled]:
     if recipe.tune is not None and recipe.tune.named.batch_size:
         wanted["tune"] = recipe.tune.named.unlabeled
     return wanted
+
+
+def unused_faces(recipe: Recipe, sets: DataSets, own: int) -> Unused:
+    """Which unlabeled faces no stage learns from: Stage I learns from all, others from what they ask for.
+
+    Args:
+        recipe: It chooses.
+        sets: What was read.
+        own: Training faces whose label may not be used.
+    """
+    if recipe.pretrain is not None:
+        return Unused()
+    choices = set(wanted_unlabeled(recipe).values())
+    extra = {} if choices & {"extra", "all"} else {name: len(rows) for name, rows in sets.extra.items()}
+    return Unused(0 if choices & {"own", "all"} else own, extra)
 
 
 def unlabeled_faces(recipe: Recipe, stage: StageName, faces: TrainingFaces) -> list[DecodedFaces]:
@@ -210,7 +255,8 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
     protocol = recipe.resolved_protocol
     bad = dict.fromkeys(item for part in faces.parts for item in part.bad)
     temporal = faces.frames if recipe.temporal is not None and recipe.temporal.own_share else None
-    own = sum(len(part) for part in (faces.labeled, faces.unlabeled) if part is not None)
+    trained = [part for part in (faces.labeled, faces.unlabeled) if part is not None]
+    own = sum(map(len, trained))
     return {
         "data_set": protocol.data_set,
         "label_rule": protocol.label_rule,
@@ -227,18 +273,24 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "pseudo_labels": [
             {**sets.pseudo[source].facts, "faces": len(part)} for source, part in faces.pseudo.items()
         ],
+        "unused": {"own": faces.unused.own, "extra": dict(faces.unused.extra)},
         "pretrain_images": {str(data): own, **_counts(faces.pseudo), **_counts(faces.extra)},
         "notes": [
             *sets.train.notes,
             *(note for manifest in sets.extra.values() for note in manifest.notes),
             *faces.pseudo_notes,
-            *notes_on_test_faces([faces.labeled, faces.unlabeled], faces.test),
+            *notes_on_test_faces(list(map(Pixels.of, trained)), Pixels.of(faces.test)),
             *(f"Stage IV: {note}" for note in (faces.frames.notes if faces.frames is not None else ())),
         ],
         "bad_images": [list(item) for item in bad],
         "fingerprint": sets.train.fingerprint(),
         "test_fingerprint": sets.test.fingerprint(),
     }  # fmt: skip
+
+
+def _has_unused(facts: Mapping[str, Any]) -> bool:
+    """Whether ``data.json`` tells of unlabeled faces that no stage learns from."""
+    return bool(facts["unused"]["own"] or facts["unused"]["extra"])
 
 
 def _counts(parts: Mapping[str, DecodedFaces]) -> dict[str, int]:
@@ -262,6 +314,8 @@ def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
         "labeled", "held_out", "temporal", "unlabeled", "pseudo_labeled", "test", "test_fingerprint"
     )  # fmt: skip
     before = {"temporal": {}, "pseudo_labeled": {}, **before}  # older runs don't say
+    if "unused" not in before and _has_unused(facts):  # and counted what no stage learned from
+        before |= {name: facts[name] for name in ("unlabeled", "pretrain_images")}
     changed = [name for name in names if before[name] != facts[name]]
     if list(before["pretrain_images"].values()) != list(facts["pretrain_images"].values()):
         changed.append("pretrain_images")

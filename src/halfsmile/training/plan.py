@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from halfsmile.data.copies import look_for_test_faces
 from halfsmile.data.protocols.published import published
 from halfsmile.data.sets import DataSets, read_data
 from halfsmile.data.split import LabelBudget
@@ -26,7 +27,7 @@ from halfsmile.recipes.overrides import field_values
 from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import shrink
-from halfsmile.training.data import divide, draw_budget, unlabeled_parts
+from halfsmile.training.data import Unused, divide, draw_budget, unlabeled_parts, unused_faces
 from halfsmile.training.distributed import Processes
 from halfsmile.training.loop import split_batch
 from halfsmile.training.optim import make_optimizer
@@ -42,6 +43,8 @@ from halfsmile.utils.console import plain
 
 SECONDS = 1.0
 """Time that the steps of a stage are measured for."""
+LOOKING = 10.0
+"""Seconds that are spent at most on reading pictures, to tell of test faces among those that train."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,9 @@ class Plan:
     Args:
         recipe: Resolved.
         counts: Faces of each class by role: labeled, held out, test.
-        unlabeled: Training faces whose label may not be used.
-        extra: Unlabeled faces by source.
+        unlabeled: Training faces whose label may not be used, and that a stage learns from.
+        extra: Unlabeled faces by source, where a stage learns from them.
+        unused: Unlabeled faces that no stage learns from.
         pseudo: Pseudo-labeled faces by source; copies of test and labeled faces will be left out.
         notes: What the readers said.
         stages: In the order in which they run.
@@ -89,6 +93,7 @@ class Plan:
     counts: dict[str, dict[str, int]]
     unlabeled: int
     extra: dict[str, int]
+    unused: Unused
     pseudo: dict[str, int]
     notes: tuple[str, ...]
     stages: tuple[StagePlan, ...]
@@ -106,11 +111,14 @@ class Plan:
                 soft_wrap=True,
             )
         console.print(_count_table(self.counts))
-        console.print(
-            f"{self.unlabeled:,} more training faces without their labels; from other sources: "
-            + (", ".join(f"{count:,} of {source}" for source, count in self.extra.items()) or "none"),
-            soft_wrap=True,
-        )
+        learned = [] if self.unused.own else [f"{self.unlabeled:,} more training faces without their labels"]
+        if self.extra or not (self.unused.own or self.unused.extra):
+            others = ", ".join(f"{count:,} of {source}" for source, count in self.extra.items())
+            learned.append(f"from other sources: {others or 'none'}")
+        if learned:
+            console.print("; ".join(learned), soft_wrap=True)
+        if said := self.unused.describe(self.recipe):
+            console.print(said, soft_wrap=True)
         for source, count in self.pseudo.items():
             console.print(
                 f"{count:,} pseudo-labeled faces of {source}, less those that are copies of test, held-out "
@@ -160,7 +168,8 @@ def plan_run(
 ) -> Plan:
     """Read the lists of the data, draw the label budget, and time a few steps of each stage.
 
-    No face is decoded for training and nothing is written.
+    Pictures are read for some seconds at most, to tell of test faces among those that train; nothing is
+    written.
 
     Args:
         recipe: Resolved, see :func:`~halfsmile.recipes.resolve.resolve`.
@@ -175,7 +184,17 @@ def plan_run(
     """
     sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed, pseudo_labels=pseudo_labels)
     roles, _ = divide(recipe, sets, draw_budget(recipe, sets, budget))
-    extra = {source: len(manifest) for source, manifest in sets.extra.items()}
+    unused = unused_faces(recipe, sets, len(roles["unlabeled"]))
+    others = {source: manifest for source, manifest in sets.extra.items() if source not in unused.extra}
+    extra = {source: len(manifest) for source, manifest in others.items()}
+    copies = look_for_test_faces(
+        [roles["labeled"], *([] if unused.own else [roles["unlabeled"]])],
+        others,
+        sets.test,
+        size=recipe.encoder.image_size,
+        channels=recipe.encoder.channels,
+        seconds=LOOKING,
+    )
     pseudo = {source: len(found.manifest) for source, found in sets.pseudo.items()}
     precision = choose_precision(where.device).precision
     clock = _Clock(recipe, sets.taxonomy, where, precision)
@@ -214,13 +233,15 @@ def plan_run(
             "held out": roles["held_out"].counts(),
             "test": sets.test.counts(),
         },
-        unlabeled=len(roles["unlabeled"]),
+        unlabeled=len(roles["unlabeled"]) - unused.own,
         extra=extra,
+        unused=unused,
         pseudo=pseudo,
         notes=(
             *sets.train.notes,
             *(note for manifest in sets.extra.values() for note in manifest.notes),
             *(note for found in sets.pseudo.values() for note in found.manifest.notes),
+            *copies,
         ),
         stages=tuple(stages),
         precision=precision,

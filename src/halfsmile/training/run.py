@@ -186,11 +186,12 @@ def train_run(
         console.print(describe_reuse(taken), soft_wrap=True)
     console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     held_out = len(faces.held_out) if faces.held_out else 0
+    own, elsewhere = len(faces.unlabeled) if faces.unlabeled else 0, sum(map(len, faces.extra.values()))
     console.print(
         f"{len(faces.labeled):,} labeled faces (the label budget: {recipe.labels}), "
-        f"{len(faces.unlabeled) if faces.unlabeled else 0:,} more for training without their labels, "
+        f"{'' if faces.unused.own else f'{own:,} more for training without their labels, '}"
         f"{f'{held_out:,} held out (they train nothing; they watch and calibrate), ' if held_out else ''}"
-        f"{sum(map(len, faces.extra.values())):,} from other sources, {len(faces.test):,} test faces"
+        f"{'' if faces.unused.extra else f'{elsewhere:,} from other sources, '}{len(faces.test):,} test faces"
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
         f"({time.monotonic() - started:.0f} s to read)",
         soft_wrap=True,
@@ -202,6 +203,8 @@ def train_run(
             f"{sets.pseudo[source].describe}: {counts}",
             soft_wrap=True,
         )
+    if said := faces.unused.describe(recipe):
+        console.print(said, soft_wrap=True)
     for note in facts["notes"]:
         console.print(f"note: {note}", soft_wrap=True)
     run = Trainer(recipe, folder, faces, where, precision, tensorboard)

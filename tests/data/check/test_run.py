@@ -125,12 +125,14 @@ def test_people_in_two_splits_and_repeated_rows(tmp_path: Path) -> None:
          "person": "anna" if i < 6 else f"p{i}"}
         for i, name in enumerate(faces(tmp_path, 12))
     ]  # fmt: skip
-    found = quietly(table(tmp_path / "list.csv", [*rows, rows[3]]))
+    other = {**rows[3], "person": "p99"}
+    found = quietly(table(tmp_path / "list.csv", [*rows, rows[2], other]))
+    assert "1 rows of list.csv say only what another one says" in " ".join(found.manifest.notes)
     assert wrong(found) == [
         "Pictures listed more than once: 1.",
         "People in more than one split: 1.",
     ]
-    assert found.problems[1].examples == ("anna: 4 in train, 3 in test",)
+    assert found.problems[1].examples == ("anna: 4 in train, 2 in test",)
 
 
 def test_misspelt_classes(tree: Path) -> None:
@@ -277,3 +279,27 @@ def test_what_is_printed_and_the_page_hold_all(tree: Path, tmp_path: Path, is_pa
         assert "&lt;b&gt;bold.png" in text
         assert text.count("data:image/jpeg") > 8 * 6 + 2
         assert "http" not in text.replace("http-equiv", "")
+
+
+def test_several_faces_of_a_picture_are_no_copies(tmp_path: Path) -> None:
+    """They are told once, as faces to be cut out; the picture in two splits is a leak all the same."""
+    names = faces(tmp_path, 6)
+    rows: list[dict[str, object]] = [
+        {"image": name, "label": ("fear", "anger")[k], "x0": 24 * k, "y0": 0, "x1": 24 * k + 20, "y1": 20}
+        for name in names
+        for k in range(2)
+    ]
+    found = quietly(table(tmp_path / "faces.csv", rows))
+    said = [finding.what for finding in found.findings]
+    assert wrong(found) == []
+    assert "Pictures listed more than once: 6." in said
+    assert not [text for text in said if "copies" in text or "Equal pixels" in text]
+    (tmp_path / "again.png").write_bytes((tmp_path / names[0]).read_bytes())
+    copied = quietly(table(tmp_path / "faces.csv", [*rows, {**rows[0], "image": "again.png"}]))
+    assert "Exact copies: 2 pictures in 1 group." in [finding.what for finding in copied.findings]
+    torn = [{**row, "split": ("train", "test")[i % 2]} for i, row in enumerate(rows)]
+    assert [
+        text
+        for text in wrong(quietly(table(tmp_path / "faces.csv", torn)))
+        if "in more than one split" in text
+    ]

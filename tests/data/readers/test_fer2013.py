@@ -170,3 +170,14 @@ def test_copies_of_test_pictures_do_not_train(tmp_path: Path) -> None:
     assert manifest.column("image") == [f"fer2013.csv#{row}" for row in (0, 3, 4)]
     assert len(set(manifest.column("sha256"))) == 3
     assert any("2 training images were dropped" in note for note in manifest.notes)
+
+
+def test_contempt_beside_fer2013_s_own_is_named(tmp_path: Path) -> None:
+    """As in CK+'s ``ckextended.csv``, whose columns stand in any order."""
+    lines = ["Usage,pixels,emotion", "Training,1 1 1 1,0", "Training,2 2 2 2,7", "PublicTest,3 3 3 3,6"]
+    (tmp_path / "ckextended.csv").write_text("\n".join(lines))
+    with pytest.raises(UnreadLabelsError, match="7=contempt adds them, as CK"):
+        read_any(tmp_path)
+    manifest = read_any(tmp_path, labels={"7": "contempt"})
+    assert manifest.column("label") == ["anger", "contempt", "neutral"]
+    assert manifest.column("split") == ["train", "train", "valid"]

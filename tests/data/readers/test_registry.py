@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from halfsmile.data.manifest import Manifest, UnreadLabelsError
+from halfsmile.data.manifest import Fault, Manifest, UnreadLabelsError
 from halfsmile.data.readers import affectnet, rafdb
 from halfsmile.data.readers.registry import LAYOUTS, home_of, read_any, recognize
 
@@ -278,3 +278,39 @@ def test_labels_in_several_archives_are_never_left_in_silence(tmp_path: Path, ta
         assert sorted(zip(manifest.column("split"), manifest.column("label"), strict=True)) == [
             (split, label) for split in ("test", "train") for label in ("happy", "sad")
         ]
+
+
+def test_one_note_joins_all_classes_that_are_words_for_one(tmp_path: Path) -> None:
+    """What it says to type is what mends all of them."""
+    touch(tmp_path, "train/happy/1.png", "train/sad/2.png", "test/Happiness/3.png", "test/Sadness/4.png")
+    (fault,) = [note for note in read_any(tmp_path).notes if isinstance(note, Fault)]
+    renames = dict(pair.split("=") for pair in fault.split("--label-names ")[1].rstrip(".").split())
+    mended = read_any(tmp_path, labels=renames)
+    assert mended.taxonomy is not None
+    assert mended.taxonomy.labels == ("Happiness", "Sadness")
+    assert not [note for note in mended.notes if isinstance(note, Fault)]
+
+
+def test_classes_in_an_archive_go_before_a_table_that_has_no_labels(tmp_path: Path) -> None:
+    """The table is told of, and is read where its path is given, with the pictures in the archive."""
+    names = [
+        f"{split}/{label}/{split}_{label}.png" for split in ("train", "test") for label in ("happy", "sad")
+    ]
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"a picture")
+    rows = [f"{name.rpartition('/')[2]},P{i}" for i, name in enumerate(names)]
+    (tmp_path / "people.csv").write_text("\n".join(["image,person", *rows]))
+    found = read_any(tmp_path)
+    assert (found.column("label"), set(found.column("split"))) == (["happy", "sad"] * 2, {"train", "test"})
+    assert [note for note in found.notes if "people.csv lie beside and were not read" in note]
+    people = read_any(tmp_path / "people.csv")
+    assert people.column("person") == ["P0", "P1", "P2", "P3"]
+    assert people.column("image") == [f"faces.zip!{name}" for name in names]
+
+
+def test_texts_in_a_folder_of_annotations_are_told_of(tmp_path: Path) -> None:
+    """As a number in each line for a frame, which no reader takes."""
+    touch(tmp_path, "cropped/vid1/00001.jpg", "cropped/vid1/00002.jpg", "annotations/vid1.txt", text="0\n3\n")
+    with pytest.raises(UnreadLabelsError, match=r"annotations/vid1\.txt may hold labels"):
+        read_any(tmp_path)

@@ -700,3 +700,16 @@ def test_accents_that_macos_takes_apart(tmp_path: Path, in_table: Form, on_disk:
     assert sorted(manifest.column("image")) == sorted(
         normalize(on_disk, name) for name in ("Jürgen.png", "wütend/é.png")
     )
+
+
+def test_several_columns_are_joined_to_the_path_of_a_picture(tmp_path: Path) -> None:
+    """Names that lie in several folders are told with what to type, which works."""
+    rows = [("S0", "1.png", "fear"), ("S1", "1.png", "anger"), ("S0", "2.png", "anger")]
+    touch(tmp_path, *(f"{folder}/{name}" for folder, name, _ in rows))
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["folder,file,label", *map(",".join, rows)]))
+    assert any("--columns image=FOLDER,FILE joins two columns" in note for note in read(path).notes)
+    found = read(path, columns={"image": ["folder", "file"]})
+    assert found.column("image") == ["S0/1.png", "S1/1.png", "S0/2.png"]
+    assert found.column("label") == ["fear", "anger", "anger"]
+    assert not [note for note in found.notes if isinstance(note, Fault)]

@@ -6,10 +6,13 @@ from unicodedata import normalize
 
 import pytest
 
+from halfsmile.data.readers import words as words_module
 from halfsmile.data.readers.words import (
     NUMBERINGS,
+    SPLIT_NAMES,
     expression_of,
     how_to_name,
+    meaning_of,
     meaning_of_numbers,
     number_of,
     split_in,
@@ -126,3 +129,29 @@ def test_accents_may_be_apart() -> None:
     assert apart != "wütend"
     assert (expression_of(apart), word_in(f"x-{apart}-1")) == ("wütend", "wütend")
     assert split_of(normalize("NFD", "validación")) == "valid"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "radość smutek złość strach wstręt zaskoczenie neutralny pogarda",
+        "радость грусть злость страх отвращение удивление нейтральное презрение",
+        "기쁨 슬픔 분노 공포 혐오 놀람 중립 경멸",
+        "喜び 悲しみ 怒り 恐れ 嫌悪 驚き 無表情 軽蔑",
+        "blij verdrietig boos angst walging verrast neutraal minachting",
+        "mutlu üzgün kızgın korku iğrenme şaşkın nötr",
+        "fröhlich traurig wütend Angst Ekel überrascht neutral Verachtung",
+    ],
+)
+def test_words_of_a_language_mean_one_expression_each_and_are_found_behind_numbers(names: str) -> None:
+    order = ["happiness", "sadness", "anger", "fear", "disgust", "surprise", "neutral", "contempt"]
+    words = names.split()
+    assert [meaning_of(word) for word in words] == order[: len(words)]
+    assert [meaning_of(f"{number:02d}_{word}") for number, word in enumerate(words)] == order[: len(words)]
+
+
+def test_no_word_means_two_expressions() -> None:
+    """A later one would take the place of an earlier one in silence."""
+    words = [word for line in words_module._OTHER_WORDS.values() for word in line.split()]
+    assert len(words) == len(set(words))
+    assert not SPLIT_NAMES.keys() & set(words)

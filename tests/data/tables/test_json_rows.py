@@ -13,7 +13,7 @@ from tests.data.readers.test_registry import touch
 
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.registry import read_any, recognize
-from halfsmile.data.tables.json_rows import json_rows
+from halfsmile.data.tables.json_rows import flattened, json_rows
 
 WANTED = {"a.png": "happy", "b.png": "sad", "c.png": "sad"}
 RECORDS = [{"file": name, "emotion": label} for name, label in WANTED.items()]
@@ -153,3 +153,27 @@ def test_any_document_gives_rows_or_says_what_it_is(document: Any) -> None:
         return
     assert all(isinstance(row, dict) for row in rows)
     assert not any(isinstance(cell, dict) for row in rows for cell in row.values())
+
+
+@pytest.mark.parametrize("form", ["in an object", "beside each other"])
+def test_lists_with_something_of_each_face_are_a_row_each(form: str) -> None:
+    """As Hugging Face's ``objects``, or torchvision's targets."""
+    lists = {"bbox": [[1, 2, 3, 4], [5, 6, 7, 8]], "categories": ["happy", "sad"]}
+    record = (
+        {"file_name": "a.png", "objects": lists}
+        if form == "in an object"
+        else {"file_name": "a.png", **lists}
+    )
+    assert flattened(record) == [
+        {"file_name": "a.png", "bbox": [1, 2, 3, 4], "categories": "happy"},
+        {"file_name": "a.png", "bbox": [5, 6, 7, 8], "categories": "sad"},
+    ]
+
+
+def test_one_face_is_a_row_and_lists_without_boxes_stay() -> None:
+    one = {"file_name": "a.png", "objects": {"bbox": [[1, 2, 3, 4]], "categories": [3]}}
+    assert flattened(one) == [{"file_name": "a.png", "bbox": [1, 2, 3, 4], "categories": 3}]
+    votes = {"image": "a.png", "votes": [1, 2, 3, 4], "raters": ["a", "b"]}
+    assert flattened(votes) == [votes]
+    torn = {"image": "a.png", "boxes": [[1, 2, 3, 4], [5, 6, 7, 8]], "tags": ["a", "b", "c"]}
+    assert [row["tags"] for row in flattened(torn)] == [["a", "b", "c"]] * 2

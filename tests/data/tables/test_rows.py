@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -112,3 +116,24 @@ def test_the_head_is_the_beginning_of_a_table(tmp_path: Path, kind: str) -> None
     head = list(read_rows(path, only_head=True).rows)
     assert 100 < len(head) < count
     assert head == list(read_rows(path).rows)[: len(head)]
+
+
+@pytest.mark.parametrize("write", [json.dumps, repr])
+def test_objects_in_all_cells_of_a_column_are_columns(tmp_path: Path, write: Callable[[Any], str]) -> None:
+    """As VIA writes them into CSV, and pandas as Python does."""
+    rows = [
+        ["filename", "region", "said"],
+        ["a.png", write({"x": 1, "y": 2}), write({"emotion": "happy"})],
+        ["a.png", write({"x": 5, "y": 6}), write({"emotion": "sad"})],
+        ["b.png", write({}), ""],
+    ]
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    found = read_rows(tmp_path / "t.csv")
+    assert [{name: cell for name, cell in row.items() if cell} for row in found.rows] == [
+        {"filename": "a.png", "x": 1, "y": 2, "emotion": "happy"},
+        {"filename": "a.png", "x": 5, "y": 6, "emotion": "sad"},
+        {"filename": "b.png"},
+    ]
+    (tmp_path / "t.csv").write_text("filename,note\na.png,{x}\nb.png,{1: 2\n")
+    assert [row["note"] for row in read_rows(tmp_path / "t.csv").rows] == ["{x}", "{1: 2"]

@@ -42,7 +42,11 @@ def copies(subject: Subject) -> Iterator[Finding]:
         return
     manifest = subject.manifest
     has_splits = manifest.table["split"].null_count < len(manifest)
-    for kind, groups in (("Exact", subject.duplicates.exact), ("Near", subject.duplicates.near)):
+    exact, near = (
+        _of_pictures(manifest, subject.duplicates.exact),
+        _of_pictures(manifest, subject.duplicates.near),
+    )
+    for kind, groups in (("Exact", exact), ("Near", near)):
         leaks = across_splits(manifest, groups)
         if leaks:
             yield Finding(
@@ -63,9 +67,7 @@ def copies(subject: Subject) -> Iterator[Finding]:
                 is_problem=False,
             )
     labels = manifest.column("label")
-    differ = tuple(
-        group for group in subject.duplicates.exact if len({labels[row] for row in group} - {None}) > 1
-    )
+    differ = tuple(group for group in exact if len({labels[row] for row in group} - {None}) > 1)
     if differ:
         yield Finding(
             f"Equal pixels with different labels: {_pictures(differ)}.",
@@ -73,6 +75,19 @@ def copies(subject: Subject) -> Iterator[Finding]:
             _named(subject, differ),
             differ,
         )
+
+
+def _of_pictures(manifest: Manifest, groups: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    """Groups of pictures, of whose several faces in a split, each with its box, only the first counts."""
+    images, splits = manifest.column("image"), manifest.column("split")
+    has_box = manifest.table["box"].is_valid().to_pylist()
+    found = []
+    for group in groups:
+        first = {(images[row], splits[row]): row for row in reversed(group)}
+        rows = tuple(row for row in group if not has_box[row] or first[images[row], splits[row]] == row)
+        if len(rows) > 1:
+            found.append(rows)
+    return tuple(found)
 
 
 def places(subject: Subject) -> Iterator[Finding]:

@@ -34,6 +34,10 @@ _OF_PARQUET = (
 )
 
 
+_LEAVES = f" and leaves FER2013's 0 to {len(FER2013) - 1} what they are"
+_CONTEMPT = ", and 7=contempt adds them, as CK+'s ckextended.csv and FER2013's order with contempt have it"
+
+
 @dataclass(frozen=True)
 class _Table:
     """A table of pixels: row number, label and split of its rows, all as text."""
@@ -94,7 +98,8 @@ def read(
         raise UnreadLabelsError(
             f"{root}: the emotions {', '.join(unknown)} are not among those that have names.",
             f"--label-names {unknown[0]}=none drops those of one"
-            + (f" and leaves FER2013's 0 to {len(FER2013) - 1} what they are" if own else "")
+            + (_LEAVES if own else "")
+            + (_CONTEMPT if own and unknown == ["7"] else "")
             + f". {how_to_name(found)}",
             Manifest.from_rows(({**row, "label": None} for row in rows), folder, None, notes),
         )

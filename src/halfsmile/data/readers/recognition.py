@@ -143,6 +143,8 @@ def _way_out(folder: Path) -> str:
         )
     if labels_of_videos(folder):
         return f" {VIDEOS_WITH_LABELS}"
+    last = (".json", ".xml")  # of which many data sets have some beside what they are made of
+    files.sort(key=lambda path: path.suffix.lower() in last)
     return next((f" {text}" for path in files if (text := how_to_convert(path))), "")
 
 
@@ -295,11 +297,14 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
     if (pictures is None or not pictures.is_certain) and (layout := _annotated(Files(folder, files))):
         return layout
     near = [name for name in files if name.count("/") <= 2]
+    packed = _of_archives(folder, files) if pictures is None else None
+    if packed is not None and packed.is_certain and packed.name != "table":
+        return packed
     if layout := _with_tables(folder, near, images, pictures, "/"):
         return layout
     if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):
         return _of_file(folder / files[0])
-    return _of_archives(folder, files) if pictures is None else pictures
+    return pictures or packed
 
 
 def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
@@ -313,7 +318,10 @@ def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
         if name.lower().endswith(ARCHIVE_SUFFIXES) and not PurePosixPath(name).name.startswith(".")
     ]
     if len(archives) == 1:
-        alone = _of_file(folder / archives[0])
+        try:
+            alone = _of_file(folder / archives[0])
+        except ValueError:  # an archive without pictures, or a damaged one
+            return None
         is_told_beside = any(
             is_list_of_classes(folder, n, ()) or split_in(PurePosixPath(n).stem) for n in files
         )

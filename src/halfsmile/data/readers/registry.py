@@ -76,14 +76,14 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if found.name in _WITH_LISTS:
         manifest, used = with_listed_splits(manifest)
     manifest = replace(manifest, notes=(*manifest.notes, *_doubtful_classes(manifest)))
-    beside = tables_beside(found.root) if found.name == "class_folders" or found.tables else []
+    home = found.root.parent if path.is_dir() and found.root.is_file() else found.root
+    beside = tables_beside(home) if found.name == "class_folders" or found.tables else []
+    used.append(found.root.name)
     beside = [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]
     used += {member[0] for image in manifest.column("image") if (member := split_locator(image)) is not None}
     classes = manifest.taxonomy.labels if manifest.taxonomy else ()
-    if beside := [
-        name for name in beside if name not in used and not names_classes(found.root, name, classes)
-    ]:
-        place = found.root / beside[0]
+    if beside := [name for name in beside if name not in used and not names_classes(home, name, classes)]:
+        place = home / beside[0]
         bare = manifest.table["label"].null_count
         added = f"`halfsmile data import {path} {place} --out list.parquet`"
         note = LeftOut(
@@ -105,12 +105,18 @@ def _doubtful_classes(manifest: Manifest) -> list[str]:
         f"drop their rows: --label-names {dropped}."
     )
     notes: list[str] = [Fault(said)] if none else []
-    return notes + [
+    groups = same_expression(manifest.taxonomy.labels)
+    if not groups:
+        return notes
+    words = "; ".join(", ".join(group) for group in groups)
+    renames = " ".join(f"{name}={group[0]}" for group in groups for name in group[1:])
+    each, one = (" each", "one of each") if len(groups) > 1 else ("", "them one")
+    return [
+        *notes,
         Fault(
-            f"The classes {', '.join(group)} are words for one expression, and each is a class of its own. "
-            f"To make them one: --label-names {' '.join(f'{name}={group[0]}' for name in group[1:])}."
-        )
-        for group in same_expression(manifest.taxonomy.labels)
+            f"The classes {words} are words for one expression{each}, and each is a class of its own. To "
+            f"make {one}: --label-names {renames}."
+        ),
     ]
 
 

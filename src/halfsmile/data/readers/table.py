@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from halfsmile.data.containers.archive import split_locator
@@ -22,7 +21,9 @@ from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_in, s
 from halfsmile.data.tables.boxes import other_format, require_corners, require_pixels
 from halfsmile.data.tables.columns import Chosen, Columns, choose, with_frames
 from halfsmile.data.tables.labels import Classes, settle
+from halfsmile.data.tables.maybe_labels import how_to_take, is_measured, labels_of_captions
 from halfsmile.data.tables.pictures import left_beside, locate
+from halfsmile.data.tables.repeats import without_repeats
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, parse_row
 from halfsmile.taxonomy import Taxonomy
@@ -125,21 +126,18 @@ def read(
     rows, taxonomy = settle(first, base, rows, classes, notes)
     if not rows:
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
+    rows = without_repeats(rows, first.name, notes)
     notes += [*_several_answers(rows), *_several_expressions(rows)]
-    affects = {name.casefold() for part in parts for name in part.chosen.unused} & {"valence", "arousal"}
-    if affects and taxonomy is None:
-        notes.append(
-            LeftOut(
-                f"{first.name} has {', '.join(sorted(affects))} and no classes: only classes are learned."
-            )
-        )
+    measured = sorted({name for part in parts for name in part.chosen.unused if is_measured(name)})
+    if measured and taxonomy is None:
+        named = ", ".join(measured[:_FEW]) + (" …" if len(measured) > _FEW else "")
+        notes.append(LeftOut(f"{first.name} has {named} and no classes: only classes are learned."))
     manifest = Manifest.from_rows(rows, base, taxonomy, notes)
     maybe = parts[0].chosen.maybe_labels
     if maybe and taxonomy is None and all(not row.get("label") for row in rows):
         raise UnreadLabelsError(
             f"{first} has no column that is known to hold labels, but the columns {'; '.join(maybe)}.",
-            f"Name it: --columns {quote('label=' + maybe[0].split(' (')[0])}, or --columns label= where none "
-            "of them does.",
+            how_to_take(maybe),
             manifest,
         )
     return manifest
@@ -311,4 +309,5 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[s
         notes.append(
             Fault(f"{len(bad):,} rows of {path.name} can't be understood and were left out, first {bad[0]}.")
         )
+    notes += labels_of_captions(rows, path.name)
     return _Part(path, rows, chosen, notes)

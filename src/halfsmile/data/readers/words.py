@@ -36,10 +36,12 @@ SPLIT_NAMES = {
     word: split
     for split, words in {
         "train": "trainingsdaten trainingsset entraînement entrainement apprentissage entrenamiento "
-                 "treino treinamento addestramento 训练 训练集 訓練 訓練集 学習",
+                 "treino treinamento addestramento 训练 训练集 訓練 訓練集 学習 "
+                 "обучение тренировка 훈련 학습 eğitim treningowe",
         "valid": "validierung validierungsdaten validación validacion validação validacao validazione "
-                 "convalida 验证 验证集 驗證 驗證集 検証",
-        "test": "testdaten testmenge prueba pruebas teste 测试 测试集 測試 測試集 テスト",
+                 "convalida 验证 验证集 驗證 驗證集 検証 валидация 검증 doğrulama walidacyjne",
+        "test": "testdaten testmenge prueba pruebas teste 测试 测试集 測試 測試集 テスト "
+                "тест 테스트 시험 testowe",
     }.items()
     for word in words.split()
 }  # fmt: skip
@@ -47,17 +49,25 @@ SPLIT_NAMES = {
 
 _OTHER_WORDS = {
     "anger": "angry wut wütend wuetend zorn zornig ärger aerger verärgert colère colere fâché "
-             "enojo enojado enfado enfadado rabia rabbia arrabbiato raiva zangado 愤怒 生气",
-    "contempt": "contemptuous verachtung verächtlich mépris mepris desprecio disprezzo desprezo 轻蔑",
-    "disgust": "disgusted ekel angeekelt dégoût degout asco disgusto nojo 厌恶",
-    "fear": "afraid fearful scared angst ängstlich aengstlich furcht peur miedo temor paura medo 恐惧 害怕",
+             "enojo enojado enfado enfadado rabia rabbia arrabbiato raiva zangado 愤怒 生气 "
+             "boos boosheid złość zlosc gniew злость гнев kızgın kizgin öfke ofke 怒り 분노 화남",
+    "contempt": "contemptuous verachtung verächtlich mépris mepris desprecio disprezzo desprezo 轻蔑 "
+                "minachting pogarda презрение 軽蔑 경멸",
+    "disgust": "disgusted ekel angeekelt dégoût degout asco disgusto nojo 厌恶 "
+               "walging wstręt wstret obrzydzenie отвращение iğrenme igrenme 嫌悪 혐오",
+    "fear": "afraid fearful scared angst ängstlich aengstlich furcht peur miedo temor paura medo 恐惧 害怕 "
+            "strach страх korku korkmuş korkmus 恐れ 恐怖 공포 두려움",
     "happiness": "happy joy joyful smile smiling freude froh fröhlich froehlich glücklich gluecklich joie "
                  "heureux feliz felicidad alegría alegria gioia felicità felicita felicidade "
-                 "高兴 快乐",
-    "neutral": "natural neutre neutro neutra neutrale 中性 平静",
-    "sadness": "sad traurig trauer traurigkeit triste tristesse tristeza tristezza 悲伤 伤心",
+                 "高兴 快乐 blij blijdschap radość radosc szczęście szczescie радость счастье mutlu mutluluk "
+                 "喜び 幸福 기쁨 행복",
+    "neutral": "natural neutre neutro neutra neutrale 中性 平静 neutraal neutralny neutralna "
+               "neutralne нейтральное нейтральный нейтрально nötr notr 中立 無表情 중립 무표정",
+    "sadness": "sad traurig trauer traurigkeit triste tristesse tristeza tristezza 悲伤 伤心 "
+               "verdrietig verdriet smutek smutny грусть печаль üzgün uzgun 悲しみ 슬픔",
     "surprise": "surprised suprise suprised überraschung ueberraschung überrascht sorpresa sorprendido "
-                "surpris surpresa surpreso 惊讶 吃惊",
+                "surpris surpresa surpreso 惊讶 吃惊 "
+                "verrast verrassing zaskoczenie zdziwienie удивление şaşkın saskin 驚き 놀람",
 }  # fmt: skip
 SYNONYMS = {word: label for label, words in _OTHER_WORDS.items() for word in words.split()}
 """Other words for expressions, as people name folders in several languages; nothing is renamed by itself."""
@@ -101,7 +111,8 @@ _NEUTRAL = frozenset(
      "original", "fer", "ferplus", "fer2013", "raf", "rafdb", "db", "affectnet", "expression", "emotion")
 )  # fmt: skip
 _FER2013_TEST = re.compile(r"(public|private)[\s_-]*test", re.IGNORECASE)
-_TOKENS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+_TOKENS = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7F][^\W\d_]*|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+"""Words, numbers, and parts of ``CamelCase`` where all letters are of English."""
 _NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(\d{1,2})", re.IGNORECASE)
 _RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
 

@@ -10,8 +10,9 @@ from typing import Any, Literal
 from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
+from halfsmile.data.tables.maybe_labels import maybe_labels
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
-from halfsmile.data.tables.values import LENGTHS, YES_OR_NO, BoxFormat, cell_text, is_number
+from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number, is_vote
 
 Columns = Mapping[str, str | Sequence[str]]
 Names = tuple[str, ...]
@@ -26,7 +27,7 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
               "filepath", "file_path", "file", "file_name", "filename", "fname", "picture", "photo",
               "subdirectory_filepath"),
     "label": ("label", "labels", "expression", "emotion", "emotions", "class", "class_name",
-              "label_name", "category",
+              "label_name", "category", "categories",
               "target", "class_id", "label_id", "emotion_id", "expression_id"),
     "votes": ("votes",),
     "split": ("split", "usage", "subset", "set", "partition"),
@@ -40,7 +41,6 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
 }  # fmt: skip
 """Column names that are recognized, upper or lower case; the first that fits is taken."""
 _LOOSE = ("name", "id", "image_id", "img_id", "key")
-_MAX_VALUES = 64
 _MAX_FOLDS = 10
 _FOLDS = ("fold", "folds", "fold_id", "kfold", "k_fold", "phase", "split_id")
 _SHOWN = 4
@@ -260,7 +260,7 @@ def _given(path: Path, found: Sequence[str], columns: Columns) -> dict[str, Name
         names = (given,) if isinstance(given, str) else tuple(given)
         if missing := [name for name in names if name and name not in found]:
             raise ValueError(f"{path} lacks the columns {missing} for {part!r}; it has {list(found)}.")
-        wanted = len(names) if part == "votes" else LENGTHS.get(part, 1)
+        wanted = len(names) if part in ("votes", "image") else LENGTHS.get(part, 1)
         if len(names) not in (1, wanted):
             raise ValueError(f"{part!r} takes {wanted} columns, got {list(names)}.")
         if names[0]:
@@ -289,7 +289,7 @@ def _votes(
     """Class by the column of its votes; numbers in columns named after expressions are votes, too."""
     if "votes" not in parts and "votes" not in columns:
         own = tuple(name for name in free if name.startswith(VOTES) and len(name) > len(VOTES))
-        named = tuple(n for n in free if n.casefold() in EXPRESSIONS and _holds(rows, n, _is_share))
+        named = tuple(n for n in free if n.casefold() in EXPRESSIONS and _holds(rows, n, is_vote))
         if len(own) > 1:
             if any(row.get(name) not in (None, "") for row in rows for name in own):
                 take("votes", own)
@@ -309,7 +309,7 @@ def _marked_votes(rows: Sequence[Mapping[str, Any]], free: Sequence[str]) -> dic
     """Class by columns such as ``is_happy`` and ``is_sad``, which have the same words around expressions."""
     groups: dict[str, dict[str, str]] = {}
     for name in free:
-        if (word := word_in(name)) and _holds(rows, name, _is_share):
+        if (word := word_in(name)) and _holds(rows, name, is_vote):
             groups.setdefault(name.casefold().replace(word, "*"), {})[name] = word
     found = [group for group in groups.values() if len(set(group.values())) == len(group) > 2]
     return found[0] if len(found) == 1 else {}
@@ -358,19 +358,3 @@ def _holds(rows: Sequence[Mapping[str, Any]], name: str, test: Any, *, share: fl
 
 def _is_expression(cell: str) -> bool:
     return cell.casefold() in EXPRESSIONS
-
-
-def _is_share(cell: str) -> bool:
-    return cell.casefold() in YES_OR_NO or is_number(cell.replace(",", "."))
-
-
-def maybe_labels(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
-    """Columns with a few values that come again and again."""
-    found = []
-    for name in names:
-        cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
-        values = sorted(set(cells))
-        if 1 < len(values) <= min(_MAX_VALUES, len(cells) // 2):
-            shown = ", ".join(value[:20] for value in values[:8]) + (" …" if len(values) > 8 else "")
-            found.append(f"{name} ({shown})")
-    return found

@@ -54,6 +54,7 @@ def flattened(record: Mapping[str, Any]) -> list[Row]:
     """
     if any(_is_task(record.get(key)) for key in ("annotations", "completions")):
         raise ValueError(LABEL_STUDIO)
+    record = _by_face(record)
     lists = [key for key, value in record.items() if _is_list_of(value, dict)]
     row = _flat({key: value for key, value in record.items() if key not in lists[:1]})
     if not lists:
@@ -64,6 +65,38 @@ def flattened(record: Mapping[str, Any]) -> list[Row]:
             around = {f"{key} (of all)" if key in inner else key: cell for key, cell in row.items()}
             rows.append(around | inner)
     return rows
+
+
+def _by_face(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record whose lists tell something of each face, with a list of faces instead.
+
+    Example:
+        >>> _by_face({"image": "a.png", "objects": {"bbox": [[1, 2, 3, 4]], "label": ["sad"]}})
+        {'image': 'a.png', 'objects': [{'bbox': [1, 2, 3, 4], 'label': 'sad'}]}
+    """
+    found = {key: _faces_of(value) if isinstance(value, dict) else value for key, value in record.items()}
+    boxes = [value for value in found.values() if _are_boxes(value)]
+    if not boxes:
+        return found
+    names = [key for key, value in found.items() if isinstance(value, list) and len(value) == len(boxes[0])]
+    faces = [{name: found[name][i] for name in names} for i in range(len(boxes[0]))]
+    return {**{key: value for key, value in found.items() if key not in names}, "faces": faces}
+
+
+def _faces_of(columns: Mapping[str, Any]) -> Any:
+    """The faces of an object whose values are lists with something of each; other objects as they are."""
+    cells = list(columns.values())
+    are_lists = all(isinstance(cell, list) for cell in cells)
+    if not are_lists or not any(map(_are_boxes, cells)) or len({len(cell) for cell in cells}) > 1:
+        return columns
+    return [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+
+
+def _are_boxes(cell: Any) -> bool:
+    """Whether a cell is a list of four numbers for each face."""
+    return _is_list_of(cell, list) and all(
+        len(box) == 4 and all(isinstance(number, int | float) for number in box) for box in cell
+    )
 
 
 def _records(document: Any, depth: int) -> list[Row]:

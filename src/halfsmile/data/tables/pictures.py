@@ -69,7 +69,7 @@ def locate(
             if set(images) & set(names):
                 base = archives[0]
     names = _members(base) if base.is_file() else _files(base)
-    if base.is_dir() and len(archives := _archives(base)) > 1:
+    if base.is_dir() and (archives := _archives(base)):
         names = [*names, *members_below(base, [archive.name for archive in archives])[0]]
     return base, *_found(images, names, table, base, folders or [""] * len(images), videos)
 
@@ -184,7 +184,8 @@ def _found(
             name, ends = torn[0]
             note += (
                 f" {len(torn):,} of these names fit several pictures, {name} fits {', '.join(ends[:2])}: "
-                "name them with their folders, or put the table into the folder of those that are meant."
+                "name them with their folders (--columns image=FOLDER,FILE joins two columns), or put the "
+                "table into the folder of those that are meant."
             )
         elif names and len(missing) == len(images):
             note += (

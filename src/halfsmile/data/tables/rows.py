@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import json
@@ -205,8 +206,44 @@ def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Tab
         if ragged
         else []
     )
-    rows = [dict(zip(names, row, strict=True)) for row in whole]
+    rows: list[dict[str, Any]] = [dict(zip(names, row, strict=True)) for row in whole]
+    if unpacked := _unpacked(rows):
+        names, rows = list(dict.fromkeys(name for row in unpacked for name in row)), unpacked
     return Table(names, rows, notes, has_header, is_comma_decimal)
+
+
+def _unpacked(rows: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Rows whose objects, as VIA and pandas write them into cells, are columns; None where there are none.
+
+    A column has objects if all its cells that are not empty look like it.
+    """
+    names = [
+        name
+        for name in (rows[0] if rows else ())
+        if any(row[name].strip() for row in rows) and all(_begins_an_object(row[name]) for row in rows)
+    ]
+    if not any(len(row[name].strip()) > 2 for name in names for row in rows):
+        return None
+    return [
+        found for row in rows for found in flattened({**row, **{name: _object(row[name]) for name in names}})
+    ]
+
+
+def _begins_an_object(cell: str) -> bool:
+    return not cell.strip() or cell.strip()[0] + cell.strip()[-1] == "{}"
+
+
+def _object(cell: str) -> Any:
+    """What a cell has in JSON or as Python writes it, where that is an object; other cells as they are."""
+    text = cell.strip()
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, dict):
+            return {str(key): value for key, value in found.items()}
+    return cell
 
 
 def _begins_with_a_label(table: list[list[str]]) -> bool:

@@ -10,8 +10,8 @@ from halfsmile.data.readers.words import split_of
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 """Two corners; a corner and the size; the center and the size."""
-YES_OR_NO = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
-"""What columns of votes say in words."""
+YES_OR_NO = {"true": 1.0, "yes": 1.0, "x": 1.0, "✓": 1.0, "✔": 1.0, "false": 0.0, "no": 0.0}
+"""What columns of votes say in words and marks."""
 LENGTHS = {"box": 4, "landmarks": 10}
 
 
@@ -45,7 +45,7 @@ def parse_row(
         if part in ("box", "landmarks", "votes"):
             row[part] = _numbers(part, values, is_comma_decimal=is_comma_decimal)
         else:
-            row[part] = cell_text(values[0])
+            row[part] = "/".join(filter(None, map(cell_text, values))) or None
     if not row["image"]:
         raise ValueError("the image is empty")
     row["image"] = row["image"].replace("\\", "/")
@@ -134,7 +134,7 @@ def _numbers(part: str, values: list[Any], *, is_comma_decimal: bool) -> list[fl
     if all(value is None or (isinstance(value, str) and not value.strip()) for value in values):
         return None
     if part == "votes":
-        values = [YES_OR_NO.get(v.strip().casefold(), v) if isinstance(v, str) else v for v in values]
+        values = [_vote(value) for value in values]
     wanted = LENGTHS.get(part, len(values))
     try:
         numbers = [_number(value, is_comma_decimal=is_comma_decimal) for value in values]
@@ -146,6 +146,27 @@ def _numbers(part: str, values: list[Any], *, is_comma_decimal: bool) -> list[fl
         leave = f"; --columns {part}= leaves the column out" if part in LENGTHS else ""
         raise ValueError(f"{part} needs {wanted} numbers, found {str(values)[:60]}{leave}")
     return numbers
+
+
+def _vote(value: Any) -> Any:
+    """A cell of votes as a number where it is a word, a mark or a share in percent; 0 where it is empty."""
+    if value is None:
+        return 0.0
+    if not isinstance(value, str):
+        return value
+    text = value.strip().casefold()
+    return YES_OR_NO.get(text, text.removesuffix("%").strip() or 0.0)
+
+
+def is_vote(cell: str) -> bool:
+    """Whether a cell of votes can be understood: a number, a share in percent, a word or a mark.
+
+    Example:
+        >>> is_vote("12,5 %"), is_vote("yes"), is_vote("high")
+        (True, True, False)
+    """
+    found = _vote(cell)
+    return not isinstance(found, str) or is_number(found.replace(",", "."))
 
 
 def _separated(text: str, wanted: int, *, is_comma_decimal: bool) -> list[Any]:

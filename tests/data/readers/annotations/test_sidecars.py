@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,3 +205,40 @@ def test_names_that_all_folders_repeat_are_found_in_little_time() -> None:
         found = files_of(files)
         assert time.process_time() - start < 20, "a search through all files takes minutes"
         assert found == ({} if kind == "none alike" else dict(pairs))
+
+
+def test_numpy_files_with_one_value_are_labels(tmp_path: Path) -> None:
+    """As AffectNet's, which has others beside them; numbers need names."""
+    for i, number in enumerate("0130"):
+        touch(tmp_path, f"images/{i}.png")
+        (tmp_path / "annotations").mkdir(exist_ok=True)
+        np.save(tmp_path / f"annotations/{i}_exp.npy", np.array(number))
+        np.save(tmp_path / f"annotations/{i}_val.npy", np.array("0.5"))
+        np.save(tmp_path / f"annotations/{i}_lnd.npy", np.zeros(136))
+    with pytest.raises(UnreadLabelsError, match="0, 1, 3 are numbers"):
+        read_any(tmp_path)
+    found = read_any(tmp_path, labels=NUMBERINGS["affectnet8"])
+    assert found.column("label") == ["neutral", "happiness", "surprise", "neutral"]
+
+
+def test_numpy_files_of_objects_are_never_opened_as_such(tmp_path: Path) -> None:
+    for i in range(3):
+        touch(tmp_path, f"{i}.png")
+        np.save(tmp_path / f"{i}.npy", np.array([{"label": "happy"}], object), allow_pickle=True)
+    with pytest.raises(UnreadLabelsError, match="may hold labels"):
+        read_any(tmp_path)
+
+
+def test_json_with_a_list_of_faces_is_read(tmp_path: Path) -> None:
+    """As DeepFace's results."""
+    for i, label in enumerate(LABELS):
+        touch(tmp_path, f"{i}.jpg")
+        face = {
+            "emotion": {"happy": 97.0, "sad": 2.0},
+            "dominant_emotion": label,
+            "region": dict(zip("xywh", (5, 6, 60, 61), strict=True)),
+        }
+        (tmp_path / f"{i}.json").write_text(json.dumps([face]))
+    found = read_any(tmp_path)
+    assert found.column("label") == LABELS
+    assert found.table["box"].to_pylist() == [[5, 6, 65, 67]] * 3

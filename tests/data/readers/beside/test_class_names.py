@@ -214,3 +214,20 @@ def test_names_are_expressions_or_files_say_that_they_are_of_classes(
     touch(tmp_path, name, text=text)
     names = class_names_beside([tmp_path], ["0", "1", "2"]).names
     assert list(names.values()) in (["calm", "fear", "anger"], ["rose", "tulip", "oak"])
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("| 1 | Surprise | 1290 |\n| 2 | Fear | 281 |", {"1": "Surprise", "2": "Fear"}),
+        ("| Angry | 0 |\n| **Happy** | `1` |", {"0": "Angry", "1": "Happy"}),
+        ("| Angry | 1290 |\n| Happy | 281 |", None),
+        ("| Angry | 0 |\n| Happy | 2 |", None),
+    ],
+)
+def test_a_table_in_a_readme_names_classes_if_it_numbers_all(
+    tmp_path: Path, table: str, says: dict[str, str] | None
+) -> None:
+    (tmp_path / "README.md").write_text(f"# Faces\n\n| a | b |\n|---|---|\n{table}\n")
+    found = class_names_beside([tmp_path], list(says or {"1": "", "2": ""}), ["a.png"])
+    assert found.names == (says or {})

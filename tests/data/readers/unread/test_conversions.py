@@ -12,6 +12,8 @@ from tests.data.readers.test_registry import touch
 from halfsmile.data.manifest import UnreadLabelsError
 from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.unread.conversions import how_to_convert
+from halfsmile.data.readers.unread.signs import TABLES
+from halfsmile.data.tables.rows import TABLE_SUFFIXES
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,9 @@ def test_what_is_said_of_arrays_works(tmp_path: Path, monkeypatch: pytest.Monkey
 def typed(text: str) -> None:
     """Run the program that a message says."""
     program = text.split('python -c "')[1].split('"`')[0].split('" >')[0]
-    exec(compile(program, "typed", "exec"), {})  # noqa: S102
+    names: dict[str, object] = {}
+    exec(compile(program, "typed", "exec"), names)  # noqa: S102
+    names.clear()  # files that it opened are closed
 
 
 def test_arrays_by_their_own_names_with_splits_and_colors(
@@ -91,3 +95,50 @@ def test_a_folder_without_pictures_is_told_what_to_type(tmp_path: Path, kind: st
     names, way = WAYS[kind]
     with pytest.raises(ValueError, match=way):
         read_any(touch(tmp_path, *names))
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in TABLES if suffix not in TABLE_SUFFIXES])
+def test_every_kind_that_may_hold_labels_has_something_to_type(suffix: str) -> None:
+    said = how_to_convert(Path("some where/labels" + suffix))
+    assert "`" in said
+    assert "some where" in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["train-00000-of-00002.tfrecord", "fer-train.tfrecord-00000-of-00001", "data.mdb", "faces.pt"],
+)
+def test_a_folder_of_records_has_something_to_type_whatever_lies_beside(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, name, "dataset_info.json", text="{}")
+    with pytest.raises(ValueError, match=r"fits no reader.*`python -c") as caught:
+        read_any(tmp_path)
+    assert "Label Studio" not in str(caught.value)
+
+
+def test_one_hot_labels_are_numbered_by_their_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("X.npy", np.zeros((3, 8, 8), np.uint8))
+    np.save("Y.npy", np.eye(3)[[2, 0, 1]])
+    typed(how_to_convert(Path("X.npy")))
+    assert sorted(path.as_posix() for path in Path("faces").rglob("*.png")) == [
+        "faces/0/1.png",
+        "faces/1/2.png",
+        "faces/2/0.png",
+    ]
+
+
+def test_an_array_of_labels_beside_pictures_becomes_a_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touch(tmp_path / "in", "a/1.png", "a/2.png", "b/3.png")
+    np.save(tmp_path / "in/labels.npy", np.array(["happy", "sad", "happy"]))
+    with pytest.raises(UnreadLabelsError) as caught:
+        read_any(tmp_path / "in")
+    typed(str(caught.value))
+    (tmp_path / "in/labels.csv").write_text(capsys.readouterr().out)
+    found = read_any(tmp_path / "in")
+    assert dict(zip(found.column("image"), found.column("label"), strict=True)) == {
+        "a/1.png": "happy",
+        "a/2.png": "sad",
+        "b/3.png": "happy",
+    }

@@ -1,12 +1,14 @@
-"""A file with the label for each picture: text with one word or number, WebDataset's ``.cls``, or JSON.
+"""A file with the label for each picture: text with one word or number, WebDataset's ``.cls``, JSON, NumPy's.
 
-``1.txt`` beside ``1.jpg`` or in another folder, also as ``1_emotion.txt`` (CK+) or ``1.jpg.json``. JSON tells
+``1.txt`` beside ``1.jpg`` or in another folder, also as ``1_emotion.txt`` (CK+), ``1_exp.npy`` (AffectNet) or
+``1.jpg.json``. JSON tells
 the label by its words of expressions or by a usual name, and boxes as the points of LabelMe and Supervisely
 or by usual names; a list of faces gives a row for each.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -14,6 +16,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+import numpy as np
 
 from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.annotations.files import Files, manifest_of, split_of_path
@@ -27,7 +31,7 @@ from halfsmile.data.tables.values import cell_text, is_number, parse_row
 
 Row = dict[str, Any]
 
-TEXTS = (".txt", ".cls", ".label", ".lab", ".cat", ".emotion", ".emo")
+TEXTS = (".txt", ".cls", ".label", ".lab", ".cat", ".emotion", ".emo", ".npy")
 ENDING = re.compile(r"[_.-](emotions?|labels?|expressions?|expr?|facs|annotations?)$", re.IGNORECASE)
 """What the name of such a file may have behind that of the picture."""
 _LABELS = {name for name in NAMES["label"] if isinstance(name, str)}
@@ -166,13 +170,21 @@ def _says_so(name: str) -> bool:
 def _rows(files: Files, name: str) -> list[Row]:
     """What a file tells: label and box of each face."""
     try:
-        text = files.read(name).decode("utf-8-sig").strip()
+        data = files.read(name)
+        text = _in_array(data) if name.lower().endswith(".npy") else data.decode("utf-8-sig").strip()
         if not name.lower().endswith(".json"):
             return [{"label": label}] if (label := _label(text)) else []
         document = json.loads(text)
-        return [_row(row) for row in flattened(document)] if isinstance(document, dict) else []
+        faces = document if isinstance(document, list) else [document]
+        return [_row(row) for face in faces if isinstance(face, dict) for row in flattened(face)]
     except (ValueError, RecursionError):
         return []
+
+
+def _in_array(data: bytes) -> str:
+    """The one value of NumPy's file; nothing for several."""
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    return str(array.item()).strip() if array.size == 1 else ""
 
 
 def _label(text: str) -> str | None:

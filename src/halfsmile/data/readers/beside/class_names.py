@@ -150,7 +150,7 @@ def _in_file(root: Path, name: str, *, alone: bool = False) -> Sequence[str] | d
     ):
         return None
     if is_readme:
-        return _in_prose(text)
+        return _in_markdown(text) or _in_prose(text)
     if path.suffix.lower() in (".yaml", ".yml"):
         return names_in_yaml(text) or None
     said = _in_text(path, text, alone=alone)
@@ -175,6 +175,20 @@ def _in_text(path: PurePosixPath, text: str, *, alone: bool) -> Sequence[str] | 
     if len(lines) == 1 and lines[0].count(",") > 1:
         lines = lines[0].split(",")
     return _in_lines(lines)
+
+
+def _in_markdown(text: str) -> dict[str, str] | None:
+    """Expressions by the number beside them in a table of Markdown, where these count from 0 or 1 on."""
+    names: dict[str, str] = {}
+    for line in text.splitlines():
+        cells = [cell.strip(" *`_") for cell in line.strip().strip("|").split("|")]
+        words = [cell for cell in cells if expression_of(cell)]
+        numbers = [cell for cell in cells if cell.isdecimal()]
+        if len(words) == 1 and numbers and names.setdefault(str(int(numbers[0])), words[0]) != words[0]:
+            return None
+    count = len(names)
+    is_whole = sorted(map(int, names)) in (list(range(count)), list(range(1, count + 1)))
+    return names if count > 1 and is_whole and len(set(names.values())) == count else None
 
 
 def _in_prose(text: str) -> dict[str, str] | None:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from shlex import quote
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
 
 _ARRAYS = (
     'write the pictures into a folder for each label: `python -c "import cv2, {module}, pathlib; d = {load}; '
-    "[(pathlib.Path('faces', {folder}str(c)).mkdir(parents=True, exist_ok=True), cv2.imwrite(f'faces/{path}"
-    "{{c}}/{{i}}.png', (x if x.ndim < 3 else x[..., ::-1]) * (255 if x.max() <= 1 else 1))) for {each}i, (x, "
-    'c) in enumerate(zip(d[{x}], d[{y}]))]"` for pictures in RGB, and give faces'
+    "of = lambda c: c.argmax() if getattr(c, 'size', 1) > 1 else c.decode() if isinstance(c, bytes) else c; "
+    "[(pathlib.Path('faces', {folder}str(of(c))).mkdir(parents=True, exist_ok=True), "
+    "cv2.imwrite(f'faces/{path}{{of(c)}}/{{i}}.png', (x if x.ndim < 3 else x[..., ::-1]) * (255 if x.max() "
+    '<= 1 else 1))) for {each}i, (x, c) in enumerate(zip(d[{x}], d[{y}]))]"` for pictures in RGB, and give '
+    "faces"
 )
 _FLAT = {"folder": "", "path": "", "each": ""}
+_PANDAS = (
+    "It is not read as it is: `python -c \"import pandas; pandas.{read}('{{path}}').to_csv('labels.csv')\"` "
+    "makes a table of it; give the path of that."
+)
 _CONVERT = {
-    (".xlsx", ".xls", ".ods", ".numbers"): "Spreadsheets are not read: save it as CSV, in its program or by "
+    (
+        ".xlsx",
+        ".xlsm",
+        ".xls",
+        ".ods",
+        ".numbers",
+    ): "Spreadsheets are not read: save it as CSV, in its program or by "
     "`libreoffice --headless --convert-to csv '{path}'`, and give the path of that.",
     (".json",): "If Label Studio wrote it: `halfsmile data import PICTURES '{path}' --layout folder --out "
     "list.parquet`. Of other JSON make a table: `python -c \"import pandas; pandas.read_json('{path}')"
@@ -31,6 +44,27 @@ _CONVERT = {
     "holds.",
     (".arrow",): "Write Parquet from it: `python -c \"import datasets; datasets.load_from_disk('{folder}')"
     "['train'].to_parquet('train.parquet')\"`, and give the path of that.",
+    (".tfrecord",): "TensorFlow's records are not read: write their pictures into a folder for each label. "
+    'What a record holds is shown by `python -c "import tensorflow as tf; print(list(tf.train.Example'
+    ".FromString(next(iter(tf.data.TFRecordDataset('{path}'))).numpy()).features.feature))\"`, the picture "
+    "mostly as image/encoded, whose bytes are those of the file.",
+    (".mdb",): "LMDB is not read: what its keys and values are, only the program that wrote it knows. With "
+    'it, write the pictures into a folder for each label (`python -c "import lmdb; '
+    "print(next(iter(lmdb.open('{folder}', readonly=True).begin().cursor()))[0])\"` shows the first key).",
+    (".feather",): _PANDAS.format(read="read_feather"),
+    (".sav",): _PANDAS.format(read="read_spss"),
+    (".dta",): _PANDAS.format(read="read_stata"),
+    (".rds",): "R's files are not read: `Rscript -e \"write.csv(readRDS('{path}'), 'labels.csv', "
+    'row.names=FALSE)"` makes a table of it; give the path of that.',
+    (".arff",): "Weka's files are not read: `python -c \"import pandas, scipy.io.arff; "
+    "pandas.DataFrame(scipy.io.arff.loadarff('{path}')[0]).to_csv('labels.csv')\"` makes a table of it; give "
+    "the path of that.",
+    (".sqlite", ".sqlite3"): "Databases are not read: `sqlite3 '{path}' .tables` lists what it has, and "
+    "`sqlite3 -header -csv '{path}' 'select * from TABLE' > labels.csv` makes a table of one; give the path "
+    "of that.",
+    (".pt", ".pth"): "Opening PyTorch's files can run any program, so none is read; where you trust it, see "
+    "what it holds: `python -c \"import torch; print(torch.load('{path}', weights_only=True))\"`, and write "
+    "its pictures into a folder for each label.",
     (".rar", ".7z"): "Unpack it, and give the folder.",
     (".gz", ".bz2", ".xz"): "Unpack it (`gunzip -k '{path}'` for .gz), and give the path of that.",
     (
@@ -50,7 +84,7 @@ def how_to_convert(path: Path) -> str:
         >>> print(how_to_convert(Path("a/labels.rar")))
         Unpack it, and give the folder.
     """
-    suffix = path.suffix.lower()
+    suffix = _suffix(path)
     if suffix in (".npz", ".npy"):
         return f"Arrays are not read: {_of_arrays(path)}."
     if suffix in (".h5", ".hdf5"):
@@ -60,6 +94,11 @@ def how_to_convert(path: Path) -> str:
         if suffix in suffixes:
             return text.format(path=path, folder=path.parent)
     return ""
+
+
+def _suffix(path: Path) -> str:
+    """The suffix that tells the kind; TensorFlow's records may have their number behind it."""
+    return ".tfrecord" if ".tfrecord" in path.name.lower() else path.suffix.lower()
 
 
 def how_to_unpack(path: Path) -> str:
@@ -73,6 +112,24 @@ def how_to_unpack(path: Path) -> str:
     ending = next((end for end in ARCHIVE_SUFFIXES if path.name.lower().endswith(end)), path.suffix)
     folder = path.with_name(path.name[: -len(ending)] if ending else path.name)
     return f"`python -m {module} -e {quote(str(path))} {quote(str(folder))}`"
+
+
+def labels_in_order(root: Path, name: str, images: Sequence[str]) -> str:
+    """What to type where an array may hold the labels of the pictures that it lies beside.
+
+    Args:
+        root: A folder.
+        name: The file below it.
+        images: The pictures below it.
+    """
+    suffix = PurePosixPath(images[0]).suffix
+    return (
+        f"If {name} holds only labels, in the order of the pictures' names: `python -c \"import numpy, "
+        f"pathlib; print('image,label'); [print(p.relative_to('{root}'), c.argmax() if c.size > 1 else c, "
+        f"sep=',') for p, c in zip(sorted(pathlib.Path('{root}').rglob('*{suffix}')), "
+        f"numpy.load('{root / name}'))]\" > labels.csv`, and put it into {root}. If it holds the "
+        "pictures, too: "
+    )
 
 
 def table_of_files(root: Path, suffix: str) -> str:
@@ -94,7 +151,8 @@ def _of_arrays(path: Path) -> str:
         names = {name: f"numpy.load('{path.parent / name}')" for name in beside}
         x = next((name for name in beside if name.lower().startswith(("x", "im", "fac", "dat"))), path.name)
         y = next((name for name in beside if name.lower().startswith(("y", "lab", "emo", "tar"))), "y.npy")
-        names.setdefault(y, f"numpy.load('{path.parent / y}')")
+        for name in (x, y):
+            names.setdefault(name, f"numpy.load('{path.parent / name}')")
         load = f"{{'x': {names[x]}, 'y': {names[y]}}}"
         return _ARRAYS.format(module="numpy", load=load, x="'x'", y="'y'", **_FLAT)
     load = f"numpy.load('{path}')"

@@ -12,7 +12,12 @@ from halfsmile.data.readers.annotations.sidecars import ENDING
 from halfsmile.data.readers.folder import is_image, walk, with_members
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
 from halfsmile.data.readers.picture_names import CODES, code_of, pattern_of, proposal
-from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack, table_of_files
+from halfsmile.data.readers.unread.conversions import (
+    how_to_convert,
+    how_to_unpack,
+    labels_in_order,
+    table_of_files,
+)
 from halfsmile.data.readers.words import expression_of, is_unlabeled, misspelt, split_in, split_of, word_in
 from halfsmile.data.tables.columns import looks_like
 
@@ -28,6 +33,7 @@ _OTHERS = (".py", ".ipynb", ".m", ".sh", ".md", ".html", ".pdf", ".docx", ".log"
            ".safetensors", ".mp4", ".avi", ".mov", ".wav", *ARCHIVE_SUFFIXES)  # fmt: skip
 """Files that hold none, whatever they are called."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
+_FOLDERS_SAY_SO = ("label", "annot", "emotion", "expression")
 _SHOWN = 6
 _ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
 
@@ -165,9 +171,11 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
                 f"Unpack each archive into a folder of its name, {how_to_unpack(Path(root, member[0]))} …, "
                 "and give a folder that has them all.",
             )
+        beside = tables[0].lower().endswith(".npy") and root.is_dir()
         return (
             f"{_list(tables)} may hold labels",
-            how_to_convert(Path(root, tables[0]))
+            (labels_in_order(root, tables[0], images) if beside else "")
+            + how_to_convert(Path(root, tables[0]))
             or "A table needs the name of a picture and its label in each row, as CSV, JSON Lines or "
             "Parquet: give its path, and name its columns by --columns image=COLUMN label=COLUMN if they are "
             "not recognized.",
@@ -218,6 +226,7 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
     says_so = any(word in path.stem.casefold() for word in _SAY_SO)
     if suffix not in DOCUMENTS:
         return says_so and not name.lower().endswith(_OTHERS)
+    says_so |= any(word in path.parent.name.casefold() for word in _FOLDERS_SAY_SO)
     return says_so or (suffix == ".txt" and root.is_dir() and looks_like(root / name) is not None)
 
 
