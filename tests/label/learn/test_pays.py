@@ -37,9 +37,7 @@ def test_the_measured_gains_are_those_of_the_lab_book() -> None:
     book = (Path(__file__).parents[3] / "docs" / "experiments.md").read_text(encoding="utf-8")
     entry = book.partition("Which gain does the page promise of the recipe?")[2].partition("\n## ")[0]
     rows = [line.split("|")[1:-1] for line in entry.splitlines() if line.startswith("| **")]
-    found = [
-        (int(taught.strip(" *").replace(",", "")), float(gain)) for _, taught, _, _, _, gain in rows
-    ]
+    found = [(int(taught.strip(" *").replace(",", "")), float(gain)) for _, taught, _, _, _, gain in rows]
     assert found == [(labels, pytest.approx(100 * gain)) for labels, gain in MEASURED]
     assert [float(tuned) - float(head) for _, _, _, head, tuned, _ in rows] == pytest.approx(
         [gain for _, gain in found], abs=0.1

@@ -26,7 +26,8 @@ MEASURED: tuple[tuple[int, float], ...] = (
 )
 """Labels that were learned from, and accuracy of Stage II less that of the head on frozen features.
 
-85, 340 and 2,295 by chance, the others asked by the default rule; one session up to 340, the mean of two beyond.
+85, 340 and 2,295 by chance, the others asked by the default rule; one session up to 340,
+the mean of two beyond.
 """
 AGAIN = 1.5
 """A recipe that was trained pays again when labels have grown by this."""
@@ -64,9 +65,8 @@ def recipe_advice(points: Sequence[Point]) -> dict[str, Any]:
             "reason": f"The recipe pays later: it was measured with {least} labels and more, here are {now}.",
         }
     gain, ahead = recipe_gain(now), expected_gain(points)
-    told = (
-        f"with {min(now, most):,} labels it brought {100 * gain:.1f} points of accuracy over the quick model on FERPlus"
-    )
+    brought = f"{100 * gain:.1f} points of accuracy over the quick model on FERPlus"
+    told = f"with {min(now, most):,} labels it brought {brought}"
     if ahead is None:
         return {
             "advised": False,
