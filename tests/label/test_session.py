@@ -100,7 +100,7 @@ def test_kill_9_in_the_middle(drawn: Drawn, tmp_path: Path) -> None:
     ]
     assert kept[: len(told)] == told
     assert len(kept) - len(told) <= 1  # one may be on the disk and not told
-    with Labeling.open(drawn[0], out=tmp_path / "out", aligned=True, extractor=None) as labeling:
+    with Labeling.open(drawn[0], out=tmp_path / "out", aligned=True, extractor=Pixels) as labeling:
         assert labeling.state.answered == len(kept)
 
 
