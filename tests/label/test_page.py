@@ -538,6 +538,23 @@ def test_three_hundred_classes_and_odd_names(page: Page, tmp_path: Path) -> None
         assert box["height"] < 820
 
 
+def test_classes_of_ones_own_have_colors_of_their_own(page: Page, tmp_path: Path) -> None:
+    labels = Labels(tmp_path, 20, classes=("calm", "glad", "other", "bored", "happiness", "proud"))
+    colors = (
+        "[...document.querySelectorAll('.classes .dot')].map((dot) => getComputedStyle(dot).backgroundColor)"
+    )
+    with serving(labels) as url:
+        start(page, url, "#project")
+        before = page.evaluate(colors)
+        assert len(set(before)) == len(before) == 6
+        page.fill("#class-new", "tired")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[aria-label='Name of the class tired']")
+        after = page.evaluate(colors)
+        assert after[:6] == before
+        assert len(set(after)) == 7
+
+
 def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_path: Path) -> None:
     labels.count = 1
     labels.project = {"preparing": {"done": 10, "total": 500}, "faces": 0}
