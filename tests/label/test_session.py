@@ -280,6 +280,18 @@ def test_labels_that_exist_are_a_start(opened: Opened, drawn: Drawn, tmp_path: P
     assert sum(event["event"] == "answer" for event in read_events(again.journal.path)) == 30
 
 
+def test_labels_of_other_classes_say_which_classes_to_start_with(opened: Opened, tmp_path: Path) -> None:
+    table = tmp_path / "known.csv"
+    table.write_text("image,label\n0000.png,bored\n0001.png,glad\n0002.png,neutral\n")
+    with pytest.raises(ValueError, match="--classes neutral,happiness,surprise,bored,glad, or"):
+        opened(labels=[table])
+    labeling = opened(labels=[table], classes="neutral,happiness,surprise,bored,glad")  # as it was told
+    assert labeling.classes == [*NAMES, "bored", "glad"]
+    assert labeling.state.answered == 3
+    labeling.close()
+    assert opened(classes="calm,sad").classes == [*NAMES, "bored", "glad"]  # there are answers by now
+
+
 def test_a_label_file_of_other_faces_is_refused(opened: Opened, tmp_path: Path) -> None:
     table = tmp_path / "known.csv"
     table.write_text("image,label\nmy/cat.png,neutral\n")
