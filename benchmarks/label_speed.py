@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ SOURCE = 1000
 DISTINCT = 2000
 AHEAD = 8
 """Faces that the page asks for at once."""
+NEXT_FACE = "answer to the next face"
+"""An answer, and all that is asked until the next picture is there; every eighth time the next faces."""
 TOLD = (500, 1000, 2000, 3000, 4000)
 SCROLLED = 20
 """Pages of a list."""
@@ -104,9 +106,11 @@ def serve(store: Path, out: Path) -> None:
     import uvicorn
 
     from halfsmile.label.http.app import LIMITS, create_app
+    from halfsmile.label.http.run import use_plain_memory
     from halfsmile.serve.run import PatientProtocol, address_of, listen
 
     listener = listen("127.0.0.1", 0)
+    use_plain_memory()
     begin = time.monotonic()
     labeling = Labeling.open(store, out=out, extractor=Pixels)
     print(f"{address_of(listener)} {time.monotonic() - begin}", flush=True)
@@ -142,13 +146,22 @@ class Client:
 
     def ask(self, kind: str, path: str, body: Any = None) -> Any:
         """The answer to a request, JSON or bytes."""
+        with self.timed(kind):
+            return self._ask(path, body)
+
+    @contextmanager
+    def timed(self, kind: str) -> Iterator[None]:
+        """Count what is done here as one of a kind."""
         begin, computed = time.monotonic(), self.computed()
+        yield
+        spent = 1000 * (time.monotonic() - begin), self.computed() - computed
+        self.times.setdefault(kind, []).append(spent)
+
+    def _ask(self, path: str, body: Any) -> Any:
         data = None if body is None else json.dumps(body)
         self._connection.request("POST" if data else "GET", path, data, {"Content-Type": "application/json"})
         response = self._connection.getresponse()
         found = response.read()
-        spent = 1000 * (time.monotonic() - begin), self.computed() - computed
-        self.times.setdefault(kind, []).append(spent)
         if response.status >= 400:
             raise SystemExit(f"{path}: {response.status} {found.decode()[:300]}")
         is_json = response.headers["content-type"].startswith("application/json")
@@ -169,18 +182,18 @@ class Client:
 
     def table(self) -> Table:
         """The times of each kind of request, in ms."""
-        table = Table("request", "number", "computed", "went by", "99 % below", "longest", title="ms, median")
+        table = Table("request", "number", "computed, p50", "p50", "p95", "longest", title="ms")
         for column in table.columns[1:]:
             column.justify = "right"
         for kind, values in self.times.items():
             went, computed = np.array(values).T
-            middle, high, worst = np.percentile(went, [50, 99, 100])
+            middle, high, worst = np.percentile(went, [50, 95, 100])
             table.add_row(
                 kind,
                 f"{len(values):,}",
                 f"{np.median(computed):.1f}",
                 f"{middle:.1f}",
-                f"{high:.0f}",
+                f"{high:.1f}",
                 f"{worst:.0f}",
             )
         return table
@@ -211,13 +224,22 @@ def wait_for_features(client: Client, file: Path, faces: int, until: float) -> f
 def answer(client: Client, truth: list[str | None], count: int, until: float, console: Console) -> None:
     """Answer so many faces as the page does: the next eight ahead, one picture and one answer at a time."""
     given, polled, waiting = 0, 0.0, list[Any]()
-    while given < count and time.monotonic() < until:
+
+    def next_face() -> str:
         if not waiting:
-            waiting = client.ask(f"next {AHEAD} faces", f"/v1/next?count={AHEAD}")["faces"]
-        face = waiting.pop(0)["id"]
+            waiting.extend(client.ask(f"next {AHEAD} faces", f"/v1/next?count={AHEAD}")["faces"])
+        if not waiting:
+            raise SystemExit(f"No face is left to ask: give many more --faces than {count:,}.")
+        face = str(waiting.pop(0)["id"])
         client.ask("picture", f"/v1/faces/{face}/image")
+        return face
+
+    face = next_face()
+    while given < count and time.monotonic() < until:
         said = {"face": face, "kind": "label", "labels": [truth[int(face)]], "token": f"t{given}"}
-        client.ask("answer", "/v1/answers", {"answers": [said]})
+        with client.timed(NEXT_FACE):
+            client.ask("answer", "/v1/answers", {"answers": [said]})
+            face = next_face()
         given += 1
         if time.monotonic() - polled > 2:
             client.ask("state", "/v1/project")

@@ -226,6 +226,13 @@ def make_app(labels: Labels, api_key: str | None = None) -> FastAPI:
         labels.add(*(one | more for one in body["answers"]))
         return {"answered": len(labels.answers())}
 
+    @app.post("/v1/release")
+    def release(body: Asked) -> Json:
+        held = [face for face in body["faces"] if labels.leases.get(face) == body["annotator"]]
+        for face in held:
+            del labels.leases[face]
+        return {"released": len(held)}
+
     @app.post("/v1/undo", response_model=None)
     def undo(body: Asked) -> Json | Response:
         given = [a for said in labels.answers().values() for a in said.values()]

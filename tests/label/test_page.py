@@ -182,9 +182,11 @@ def test_every_rule_is_chosen_on_the_page_and_says_what_it_does(page: Page, tmp_
     from playwright.sync_api import expect
 
     (tmp_path / "faces").mkdir()
-    for i, image in enumerate(generate(80, size=24, seed=3, people=80).images):
+    for i, image in enumerate(generate(20, size=24, seed=3, people=20).images):
         (tmp_path / "faces" / f"{i:02d}.png").write_bytes(encode_png(image))
-    labeling = Labeling.open(tmp_path / "faces", out=tmp_path / "labels", aligned=True, extractor=None)
+    labeling = Labeling.open(
+        tmp_path / "faces", out=tmp_path / "labels", aligned=True, extractor=Pixels, trains=False
+    )
     with running(create_app(labeling)) as url:
         start(page, url, "#project")
         field = page.get_by_label("What picks the faces to ask, for everybody")
@@ -205,6 +207,21 @@ def test_every_rule_is_chosen_on_the_page_and_says_what_it_does(page: Page, tmp_
             page.click("nav a[href='#project']")
             expect(field).to_have_value(rule)
         page.goto("about:blank")
+
+
+def test_who_says_their_name_is_asked_the_same_few_faces(page: Page, tmp_path: Path) -> None:
+    labels = Labels(tmp_path, 5)
+    with serving(labels) as url:
+        start(page, url)
+        holds(page, "document.getElementById('next-face').textContent === 'Face 0.'")
+        page.click("nav a[href='#project']")
+        page.fill("text=Your name", "Ann")
+        page.keyboard.press("Enter")
+        page.click("nav a[href='#label']")
+        press(page, "1 2")
+        holds(page, ALL_SAVED)
+        assert set(labels.leases.values()) == {"Ann"}
+        assert {who for said in labels.answers().values() for who in said} == {"Ann"}
 
 
 def test_no_key_is_lost_at_twice_the_pace(labels: Labels, page: Page) -> None:
@@ -519,6 +536,23 @@ def test_three_hundred_classes_and_odd_names(page: Page, tmp_path: Path) -> None
         box = page.locator("#choices").bounding_box()
         assert box is not None
         assert box["height"] < 820
+
+
+def test_classes_of_ones_own_have_colors_of_their_own(page: Page, tmp_path: Path) -> None:
+    labels = Labels(tmp_path, 20, classes=("calm", "glad", "other", "bored", "happiness", "proud"))
+    colors = (
+        "[...document.querySelectorAll('.classes .dot')].map((dot) => getComputedStyle(dot).backgroundColor)"
+    )
+    with serving(labels) as url:
+        start(page, url, "#project")
+        before = page.evaluate(colors)
+        assert len(set(before)) == len(before) == 6
+        page.fill("#class-new", "tired")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[aria-label='Name of the class tired']")
+        after = page.evaluate(colors)
+        assert after[:6] == before
+        assert len(set(after)) == 7
 
 
 def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_kill_9_in_the_middle(drawn: Drawn, tmp_path: Path) -> None:
     ]
     assert kept[: len(told)] == told
     assert len(kept) - len(told) <= 1  # one may be on the disk and not told
-    with Labeling.open(drawn[0], out=tmp_path / "out", aligned=True, extractor=None) as labeling:
+    with Labeling.open(drawn[0], out=tmp_path / "out", aligned=True, extractor=Pixels) as labeling:
         assert labeling.state.answered == len(kept)
 
 
@@ -278,6 +278,18 @@ def test_labels_that_exist_are_a_start(opened: Opened, drawn: Drawn, tmp_path: P
     again = opened(labels=[table])
     assert again.state.answered == 30
     assert sum(event["event"] == "answer" for event in read_events(again.journal.path)) == 30
+
+
+def test_labels_of_other_classes_say_which_classes_to_start_with(opened: Opened, tmp_path: Path) -> None:
+    table = tmp_path / "known.csv"
+    table.write_text("image,label\n0000.png,bored\n0001.png,glad\n0002.png,neutral\n")
+    with pytest.raises(ValueError, match="--classes neutral,happiness,surprise,bored,glad, or"):
+        opened(labels=[table])
+    labeling = opened(labels=[table], classes="neutral,happiness,surprise,bored,glad")  # as it was told
+    assert labeling.classes == [*NAMES, "bored", "glad"]
+    assert labeling.state.answered == 3
+    labeling.close()
+    assert opened(classes="calm,sad").classes == [*NAMES, "bored", "glad"]  # there are answers by now
 
 
 def test_a_label_file_of_other_faces_is_refused(opened: Opened, tmp_path: Path) -> None:

@@ -56,8 +56,7 @@ class Asking:
         self._leases: dict[int, tuple[str, float]] = {}
         self._handed_random: set[int] = set()
         self._ranked: list[tuple[int, str]] = []
-        self._done_groups: set[int] = set()
-        self._done: set[int] = set()
+        self._done = np.zeros(self.count, np.bool_)
         self._skipped: dict[str, set[int]] = {}
         self._chance_at = self._reserve_at = 0
         self._asked = [0, 0]
@@ -82,7 +81,9 @@ class Asking:
         first = self.order[:wanted]
         self._reserve_order = first
         self._reserve = set(np.flatnonzero(np.isin(groups, groups[first])).tolist())
-        self._done_groups = {int(groups[row]) for row in self._done}
+        self._closed = np.zeros(self.count, np.bool_)
+        for row in np.flatnonzero(self._done).tolist():
+            self._closed[self.alike(row)] = True
         self._chance_at = self._reserve_at = 0
 
     @property
@@ -102,13 +103,11 @@ class Asking:
         """A face was answered, or its last answer taken back."""
         self._leases.pop(row, None)
         if is_answered:
-            self._done.add(row)
-            self._done_groups.add(int(self.groups[row]))
-        elif row in self._done:
-            self._done.discard(row)
-            group = int(self.groups[row])
-            if not any(other in self._done for other in self.alike(row)):
-                self._done_groups.discard(group)
+            self._done[row] = self._closed[self.alike(row)] = True
+        elif self._done[row]:
+            self._done[row] = False
+            alike = self.alike(row)
+            self._closed[alike] = self._done[alike].any()
             self._chance_at = self._reserve_at = 0
 
     def mark_skipped(self, row: int, annotator: str) -> None:
@@ -128,12 +127,17 @@ class Asking:
         """Keep a face from others for a while."""
         self._leases[row] = annotator, self.clock() + LEASE_SECONDS
 
+    def release(self, row: int, annotator: str) -> bool:
+        """Let others have a face that is kept for this person; whether it was."""
+        if self._leases.get(row, ("", 0.0))[0] != annotator:
+            return False
+        del self._leases[row]
+        return True
+
     def open_rows(self) -> Rows:
         """Rows that a rule may pick: one of each question that is open and not of the reserve."""
-        allowed = np.ones(self.count, np.bool_)
+        allowed = ~self._closed
         allowed[list(self._reserve)] = False
-        if self._done_groups:
-            allowed &= ~np.isin(self.groups, np.fromiter(self._done_groups, np.int64))
         if self.unreadable:
             allowed[list(self.unreadable)] = False
         rows = np.flatnonzero(allowed)
@@ -183,7 +187,7 @@ class Asking:
         order = self._reserve_order
         while self._reserve_at < len(order) and self._is_closed(int(order[self._reserve_at])):
             self._reserve_at += 1
-        for row in order[self._reserve_at :].tolist():
+        for row in map(int, order[self._reserve_at :]):
             if self._is_free(row) and row not in skipped:
                 self._handed_random.add(row)
                 return row, "picked by chance: kept apart to measure"
@@ -219,7 +223,7 @@ class Asking:
             yield int(self.order[place])
 
     def _is_closed(self, row: int) -> bool:
-        return row in self.unreadable or int(self.groups[row]) in self._done_groups
+        return bool(self._closed[row]) or row in self.unreadable
 
     def _is_free(self, row: int) -> bool:
         return not self._is_closed(row) and not any(other in self._leases for other in self.alike(row))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from halfsmile.data.exchange.import_labels import import_labels
+from halfsmile.data.exchange.import_labels import UnknownLabelsError, import_labels
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.registry import recognize
 from halfsmile.data.store.read import is_store
@@ -78,7 +78,15 @@ def import_answers(labeling: Parts, path: Path) -> int:
         labeled = _own_labels(pool, path)
     else:
         bare = Manifest(pool.manifest.without_labels().table, pool.root, from_labels(state.classes))
-        labeled = import_labels(bare, path)
+        try:
+            labeled = import_labels(bare, path)
+        except UnknownLabelsError as error:
+            every = ",".join([*state.classes, *error.labels])
+            raise ValueError(
+                f"{path} has the labels {', '.join(error.labels)}, which are no classes here; those are "
+                f"{', '.join(state.classes)}. Start with all of them, --classes {every}, or, where faces "
+                "were answered already, add them on the page first; what belongs together is merged there."
+            ) from error
     who = f"file {path.name}"[:60]
     names = labeled.taxonomy.labels if labeled.taxonomy else ()
     events: list[dict[str, Any]] = []

@@ -91,7 +91,9 @@ class Parts:
             self._problem = problem
 
     def _begin(self, pool: Pool) -> None:
-        if not self.state.classes:
+        is_empty = not self.state.by_face and not self.state.class_changes
+        is_other = self._classes is not None and list(self._classes) != self.state.classes
+        if not self.state.classes or (is_empty and is_other):
             names = self._classes or first_classes(pool)
             event = {
                 "event": "begin",

@@ -178,6 +178,24 @@ class Labeling(Parts):
                 self.learning.wake()
             return self._told(name)
 
+    def release(self, annotator: str, faces: Sequence[str]) -> int:
+        """Let others be asked faces that were handed to somebody who will not answer them now.
+
+        Args:
+            annotator: Who was asked.
+            faces: Their ids.
+
+        Returns:
+            How many of them had been kept for this person.
+
+        Raises:
+            UnknownFaceError: If there is no such face.
+            NotReadyError: While faces are being prepared.
+        """
+        with self.guard:
+            rows = [self.row(face) for face in faces]
+            return sum(self.asking.release(row, annotator) for row in rows)
+
     def undo(self, annotator: str = ME, token: str | None = None) -> dict[str, Any]:
         """Take back what somebody sent last, all of it, or the one answer of a token.
 

@@ -16,6 +16,7 @@ were written with, and :meth:`State.resolve` still understands an old name.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -224,17 +225,18 @@ class State:
     def _answer(self, event: Event) -> None:
         votes: dict[str, float] = {}
         for name, weight in (event.get("votes") or dict.fromkeys(event.get("labels", ()), 1.0)).items():
-            now = self.resolve(name)
+            now = sys.intern(self.resolve(name))
             votes[now] = votes.get(now, 0.0) + weight
+        seq, batch = event["seq"], int(event.get("batch") or 0)
         answer = Answer(
-            seq=event["seq"],
+            seq=seq,
             face=int(event["face"]),
-            annotator=event["annotator"],
+            annotator=sys.intern(event["annotator"]),  # one string for all answers, not one each
             kind=event["kind"],
             votes=votes,
             is_random=bool(event.get("random")),
             time=event["time"],
-            batch=int(event.get("batch") or event["seq"]),
+            batch=seq if batch in (0, seq) else batch,
             token=event.get("token"),
         )
         if event.get("token"):

@@ -30,7 +30,8 @@ def face_of(labeling: Labeling, row: int, why: str | None = None) -> dict[str, A
         why: Why it is asked.
     """
     pool, state, learning = labeling.pool, labeling.state, labeling.learning
-    doubt, missing = learning.doubts().get(row), pool.missing_context(row)
+    label, missing = state.label(row), pool.missing_context(row)
+    doubt = None if label is None else learning.doubts().get(row)
     return {
         "id": str(row),
         "image": f"/v1/faces/{row}/image",
@@ -41,7 +42,7 @@ def face_of(labeling: Labeling, row: int, why: str | None = None) -> dict[str, A
         "is_random": labeling.asking.is_random(row),
         "person": pool.people[row],
         "answers": {name: _told(answer) for name, answer in state.by_face.get(row, {}).items()},
-        "label": state.label(row),
+        "label": label,
         "doubt": None if doubt is None else 1 - doubt[1],
         "suggested": None if doubt is None else doubt[0],
         "disputed": state.is_disputed(row),

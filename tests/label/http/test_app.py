@@ -146,6 +146,25 @@ def test_when_nothing_is_left_it_says_so(client: TestClient) -> None:
     assert client.get("/v1/next").json() == {"faces": [], "finished": "No face is left to ask you."}
 
 
+def test_faces_that_are_given_back_are_asked_again_at_once(client: TestClient) -> None:
+    def ask(who: str) -> set[str]:
+        return {
+            face["id"]
+            for face in client.get("/v1/next", params={"annotator": who, "count": 60}).json()["faces"]
+        }
+
+    mine = ask("me") | ask("me") | ask("me")
+    assert len(mine) > 100
+    assert ask("ann") == set()
+    body = {"annotator": "ann", "faces": sorted(mine)}
+    assert client.post("/v1/release", json=body).json() == {"released": 0}  # they are not hers to give
+    body["annotator"] = "me"
+    assert client.post("/v1/release", json=body).json() == {"released": len(mine)}
+    assert client.post("/v1/release", json=body).json() == {"released": 0}
+    assert ask("ann") | ask("ann") | ask("ann") == mine
+    assert client.post("/v1/release", json={"faces": ["x"]}).status_code == 404
+
+
 def test_votes_and_classes(client: TestClient) -> None:
     votes = {"face": "1", "kind": "votes", "votes": {"neutral": 1, "happiness": 3}}
     client.post("/v1/answers", json={"answers": [votes]}).raise_for_status()

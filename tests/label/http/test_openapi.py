@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 schemathesis = pytest.importorskip("schemathesis", reason="needs schemathesis")
 pytest.importorskip("fastapi", reason="needs halfsmile[serve]")
 
+from tests.label.conftest import Pixels  # noqa: E402
+
 from halfsmile.label.http.app import create_app  # noqa: E402
 from halfsmile.label.session import Labeling  # noqa: E402
 
@@ -25,7 +27,9 @@ def application() -> Any:
     faces.mkdir()
     for i in range(6):
         cv2.imwrite(str(faces / f"{i}.png"), np.full((24, 24, 3), 40 * i, np.uint8))
-    labeling = Labeling.open(faces, out=Path(FOLDER.name) / "out", aligned=True, extractor=None, trains=False)
+    labeling = Labeling.open(
+        faces, out=Path(FOLDER.name) / "out", aligned=True, extractor=Pixels, trains=False
+    )
     return create_app(labeling, allowed_hosts=["*"], closes=False)
 
 

@@ -25,6 +25,19 @@ from halfsmile.utils.files import read_json
 _SHOWN = 6
 
 
+class UnknownLabelsError(ValueError):
+    """Labels that the taxonomy lacks.
+
+    Args:
+        message: What is said of them.
+        labels: They themselves.
+    """
+
+    def __init__(self, message: str, labels: Sequence[str]) -> None:
+        super().__init__(message)
+        self.labels = list(labels)
+
+
 def import_labels(
     manifest: Manifest,
     path: Path,
@@ -262,10 +275,11 @@ def _targets(
     targets = {label: renames.get(label, label) for label in found}
     unknown = sorted({t for t in targets.values() if t is not None and t.casefold() not in by_name})
     if unknown:
-        raise ValueError(
+        raise UnknownLabelsError(
             f"{path} has the labels {json.dumps(unknown, ensure_ascii=False)}, which taxonomy "
             f"{taxonomy.name!r} {list(taxonomy.labels)} lacks. Say what becomes of each: "
-            f"--rename {unknown[0]}=another, or =none."
+            f"--rename {unknown[0]}=another, or =none.",
+            unknown,
         )
     return {
         label: None if target is None else by_name[target.casefold()] for label, target in targets.items()

@@ -92,6 +92,11 @@ def _add_questions(app: FastAPI, labeling: Labeling) -> None:
         """Take answers, all or none; they are on the disk when this returns."""
         return labeling.answer(body.annotator, [one.model_dump() for one in body.answers])
 
+    @app.post("/v1/release", response_model=schema.Released, responses=schema.answers(404, 503))
+    def release(body: schema.Release) -> dict[str, int]:
+        """Give faces back that were asked, so that others are asked them at once."""
+        return {"released": labeling.release(body.annotator, body.faces)}
+
     @app.post("/v1/undo", response_model=schema.Undone, responses=schema.answers(409, 503, 507))
     def undo(body: schema.Undo) -> dict[str, Any]:
         """Take back what this person sent last, all of it, or the answer of a token, once."""

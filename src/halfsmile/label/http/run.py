@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
 import uvicorn
 
 from halfsmile.label.http.app import LIMITS, create_app
@@ -69,6 +70,7 @@ def label(
     api_key = api_key or os.environ.get(KEY_VARIABLE) or None
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
+    use_plain_memory()
     try:
         labeling = Labeling.open(
             faces,
@@ -112,3 +114,12 @@ def label(
             labeling.close()
     finally:
         listener.close()
+
+
+def use_plain_memory() -> None:
+    """Let Arrow take memory as everything else in this process does.
+
+    Its own allocator holds on to some 25 MB that nothing lies in, and to a little more with each table of
+    labels, which is written anew after each training.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())

@@ -37,6 +37,13 @@ class GivenAnswers(Asked):
     answers: Annotated[list[GivenAnswer], Field(min_length=1, max_length=MOST_AT_ONCE)]
 
 
+class Release(Asked):
+    """Faces that this person was asked and will not answer now."""
+
+    annotator: Name = "me"
+    faces: Annotated[list[Annotated[StrictStr, Field(max_length=12)]], Field(max_length=MOST_AT_ONCE)]
+
+
 class Undo(Asked):
     """Whose answer is taken back, and which."""
 
@@ -146,6 +153,12 @@ class Counted(Told):
 
     answered: int
     mine: int
+
+
+class Released(Told):
+    """How many faces others may be asked again."""
+
+    released: int
 
 
 class Undone(Counted):

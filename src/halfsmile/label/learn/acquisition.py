@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 Rows = npt.NDArray[np.int64]
 DEFAULT = "diverse"
 PREFILTER = 10
@@ -37,14 +38,15 @@ class Situation:
 
     Args:
         probabilities: (M, K) of the faces that may be asked, calibrated.
-        embeddings: (M, D) of the same faces; distances between them say how unlike they are.
+        embeddings: (M, D) of the same faces, of either precision; distances between them, computed in single
+            precision of those that a rule looks at, say how unlike they are.
         labeled: (L, D) embeddings of the faces that have been asked.
         counts: (K,), number of labels of each class so far.
     """
 
     probabilities: Floats
-    embeddings: Floats
-    labeled: Floats
+    embeddings: Halves | Floats
+    labeled: Halves | Floats
     counts: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -71,10 +73,11 @@ def entropy(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
 
 def core_set(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
     """Each the farthest from all that were asked or picked (greedy k-center)."""
-    points = situation.embeddings
+    points = situation.embeddings.astype(np.float32)
     nearest = np.full(len(points), np.inf, np.float32)
     for start in range(0, len(situation.labeled), 256):
-        nearest = np.minimum(nearest, _squares(points, situation.labeled[start : start + 256]).min(axis=1))
+        labeled = situation.labeled[start : start + 256].astype(np.float32)
+        nearest = np.minimum(nearest, _squares(points, labeled).min(axis=1))
     picked: list[int] = []
     for _ in range(min(count, len(points))):
         best = int(nearest.argmax()) if picked or len(situation.labeled) else int(rng.integers(len(points)))
@@ -86,7 +89,8 @@ def core_set(situation: Situation, count: int, rng: np.random.Generator) -> Rows
 
 def badge(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
     """k-means++ over the gradients that each face would give if its most probable class were true."""
-    return _plus_plus(_errors(situation.probabilities), situation.embeddings, count, rng)
+    errors = _errors(situation.probabilities)
+    return _plus_plus(errors, situation.embeddings.astype(np.float32), count, rng)
 
 
 def diverse(situation: Situation, count: int, rng: np.random.Generator) -> Rows:
@@ -119,7 +123,7 @@ def _spread(situation: Situation, scores: Floats, count: int, rng: np.random.Gen
     """Unlike ones among the faces of the best scores."""
     best = _best(scores, PREFILTER * count)
     errors = _errors(situation.probabilities[best])
-    return best[_plus_plus(errors, situation.embeddings[best], count, rng)]
+    return best[_plus_plus(errors, situation.embeddings[best].astype(np.float32), count, rng)]
 
 
 RULES: dict[str, Rule] = {

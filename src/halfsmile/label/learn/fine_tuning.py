@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -279,8 +280,16 @@ class FineTuning(Looking):
         """Whether enough labels are there that the present features were not learned from."""
         if not len(self.taught):
             return True
-        rows = self._training_set()[0]
-        return int((~np.isin(rows, self.taught)).sum()) >= LEAST_JUDGED
+        state, groups, taught = self._labeling.state, self._asking.groups, set(self.taught.tolist())
+        kept_apart = {int(groups[row]) for row in state.random_faces}
+        known = self._seen().known
+        fresh = (
+            row
+            for row in reversed(state.by_face)  # the newest come last
+            if row not in taught and known[row] and int(groups[row]) not in kept_apart
+            if state.votes(row) and not state.is_left_out(row)
+        )
+        return len(list(islice(fresh, LEAST_JUDGED))) == LEAST_JUDGED
 
     def _lead_with(self, past: PastHead, features: Features) -> None:
         """A head that is there becomes the newest model."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ from halfsmile.metrics.label_errors import find_label_errors
 if TYPE_CHECKING:
     from halfsmile.label.parts import Parts
 
+MOST_HEADS = 64
+"""Models that the curve shows."""
 AGREED = 100
 """Newest answers that the agreement with the model is told of."""
 
@@ -52,6 +56,25 @@ class PastHead:
     values: Halves
     name: str
     what: str = "head"
+
+
+def thinned(heads: Sequence[PastHead]) -> list[PastHead]:
+    """At most :data:`MOST_HEADS` models, so that neither memory nor the curve grows with each training.
+
+    Of more, the head whose neighbors are closest over the logarithm of labels is left out, again and again;
+    never the first, the newest or a recipe's own.
+
+    Args:
+        heads: Oldest first.
+    """
+    kept = list(heads)
+    while len(kept) > MOST_HEADS:
+        places = [i for i in range(1, len(kept) - 1) if kept[i].what == "head"]
+        if not places:
+            break
+        labels = [max(1, past.labels) for past in kept]
+        del kept[min(places, key=lambda i: abs(math.log(labels[i + 1] / labels[i - 1])))]
+    return kept
 
 
 class Knowledge:
@@ -255,7 +278,7 @@ class Knowledge:
         """The curve anew: every head on all faces that measure by now."""
         rows, labels = self._tested()
         state = self._labeling.state
-        self._points = []
+        self._heads, self._points = thinned(self._heads), []
         read: dict[int, npt.NDArray[Any]] = {}
         for past in self._heads:
             if id(past.values) not in read:

@@ -350,8 +350,8 @@ class Learning(FineTuning):
             rows = np.sort(rng.choice(rows, CANDIDATES, replace=False))
         situation = Situation(
             learned.probabilities[rows],
-            features.reduced[rows].astype(np.float32),
-            features.reduced[labeled].astype(np.float32),
+            features.reduced[rows],
+            features.reduced[labeled],
             counts,
         )
         picked = RULES[rule](situation, RANKED, rng)

@@ -16,7 +16,7 @@ from halfsmile.data.preprocess import Image
 from halfsmile.label.asking import Asking
 from halfsmile.label.learn.extractors import RecipeFeatures
 from halfsmile.label.learn.features import Extractor, FeatureFile, Features, Halves
-from halfsmile.label.learn.knowledge import Knowledge, PastHead
+from halfsmile.label.learn.knowledge import Knowledge, PastHead, thinned
 from halfsmile.label.learn.recipe import Prepared, newest_finished
 from halfsmile.label.learn.trainer import load_head
 from halfsmile.label.output import write_table
@@ -187,7 +187,7 @@ class Looking(Knowledge):
             (past.name, past.what, past.labels): past
             for past in sorted(self._heads, key=lambda past: past.number)
         }
-        self._heads = sorted(last.values(), key=lambda past: past.number)
+        self._heads = thinned(sorted(last.values(), key=lambda past: past.number))
         self._name = name
 
     def _earlier(self, name: str) -> Halves:

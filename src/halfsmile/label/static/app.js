@@ -52,7 +52,7 @@ function drawSaved() {
   $("saved").classList.toggle("bad", isStuck);
   $("saved").classList.toggle("busy", waiting.length > 0 && !isStuck);
   const words = [];
-  if (isStuck) words.push(`${some(count, "answer is", "answers are")} not saved yet. ${problem} They are kept here and sent again by themselves.`);
+  if (isStuck) words.push(`${some(count, "answer is", "answers are")} not saved yet. ${problem} ${count === 1 ? "It is kept here and sent again by itself" : "They are kept here and sent again by themselves"}.`);
   else if (state.error) words.push(state.error);
   if (refused.length) words.push(`${some(refused.length, "answer was", "answers were")} refused: ${refused[0].reason}`);
   const said = words.join(" ");

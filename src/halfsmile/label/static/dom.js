@@ -22,11 +22,24 @@ const COLORS = {
 };
 const OTHERS = ["#4aa3a0", "#c2689b", "#7d8f2e", "#5b7fd0", "#b5793a", "#8470c9"];
 
-/** The color of a class; the same for the same name. */
-export function color(label) {
-  const sum = [...label].reduce((total, letter) => total + letter.codePointAt(0), 0);
-  return COLORS[label] ?? OTHERS[sum % OTHERS.length];
+const given = new Map(); // class to color, where the name has none of its own
+
+const place = (label) => [...label].reduce((total, letter) => total + letter.codePointAt(0), 0) % OTHERS.length;
+
+/** Give each class a color that no other has, as long as there are enough; what comes later changes none before. */
+export function giveColors(labels) {
+  given.clear();
+  const taken = new Set(labels.map((label) => COLORS[label]));
+  for (const label of labels.filter((one) => !COLORS[one])) {
+    const first = place(label);
+    const free = [...OTHERS.slice(first), ...OTHERS.slice(0, first)].find((one) => !taken.has(one)) ?? OTHERS[first];
+    given.set(label, free);
+    taken.add(free);
+  }
 }
+
+/** The color of a class. */
+export const color = (label) => COLORS[label] ?? given.get(label) ?? OTHERS[place(label)];
 
 /** What a person said of a face, in words. */
 export function told(answer) {

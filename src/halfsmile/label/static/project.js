@@ -1,7 +1,7 @@
 // The project: who labels and how, the classes, files to take away, and where everything lies.
 import { $, color, element, some } from "./dom.js";
 import { download, tell } from "./server.js";
-import { changed, classes, prefer, refresh, state } from "./state.js";
+import { changed, classes, prefer, refresh, state, take } from "./state.js";
 import { restart } from "./supply.js";
 
 const EXPORTS = [
@@ -61,7 +61,7 @@ function ruleField() {
 
 async function change(address, body) {
   try {
-    state.project = await tell(address, body);
+    take(await tell(address, body));
     note = "";
   } catch (error) { note = error.message; }
   said = null;

@@ -1,4 +1,5 @@
 // What the whole page knows: the project, the person who labels, and what this person prefers.
+import { giveColors } from "./dom.js";
 import { Queue } from "./queue.js";
 import { ask, tell } from "./server.js";
 import { read, write } from "./storage.js";
@@ -60,10 +61,16 @@ export async function begin() {
   state.queue.adopt();
 }
 
+/** What the server says of the project now. */
+export function take(project) {
+  state.project = project;
+  giveColors(project.classes.map((one) => one.name));
+}
+
 /** Read the project. */
 export async function refresh() {
   try {
-    state.project = await ask("v1/project", { annotator: state.me });
+    take(await ask("v1/project", { annotator: state.me }));
     state.error = "";
   } catch (error) {
     state.error = error.message;

@@ -1,5 +1,5 @@
 // The faces to ask next: fetched and decoded before they are needed, so that the next one is there at once.
-import { ask, decoded } from "./server.js";
+import { ask, decoded, tell } from "./server.js";
 import { changed, state } from "./state.js";
 import { readObject, write } from "./storage.js";
 
@@ -17,6 +17,7 @@ const answered = new Set(); // in this tab
 let asking = null;
 let timer = 0;
 let generation = 0;
+let holder = ""; // for whom the server keeps the faces
 
 /** Decode a face's picture ahead; `face.picture` is the image once it can be shown, `face.lost` why it can’t. */
 export function prepare(face) {
@@ -39,12 +40,14 @@ const isKnown = (face) => answered.has(face.id) || supply.faces.some((one) => on
 export async function fill() {
   if (asking || timer || supply.faces.length >= REFILL) return;
   const mine = generation;
+  const who = state.me;
   const count = state.second ? AHEAD : AHEAD - supply.faces.length; // those answered by others are not kept for anybody
   asking = ask("v1/next", { annotator: state.me, count, second: state.second ? "true" : "" });
   changed();
   try {
     const said = await asking;
-    if (mine !== generation) return;
+    if (mine !== generation) { giveBack(said.faces, who); return; }
+    holder = who;
     const fresh = said.faces.filter((face) => !isKnown(face));
     supply.faces.push(...fresh);
     supply.problem = "";
@@ -89,14 +92,22 @@ export function putBack(...faces) {
   faces.slice(0, AHEAD).forEach(prepare);
 }
 
+/** Faces that are not answered now: others may be asked them, and this person under another name. */
+const giveBack = (faces, who) => faces.length && tell("v1/release", { annotator: who, faces: faces.map((face) => face.id) })
+  .catch(() => undefined); // in two minutes they are free anyway
+
 /** Begin anew: another person, another rule. */
-export function restart() {
-  generation += 1;
-  asking = null;
+export async function restart() {
+  const { faces } = supply;
+  const mine = generation += 1;
   clearTimeout(timer);
   timer = 0;
   Object.assign(supply, { faces: [], finished: "", problem: "" });
   answered.clear();
+  asking = giveBack(faces, holder);
+  await asking;
+  if (mine !== generation) return;
+  asking = null;
   fill();
 }
 
@@ -112,6 +123,7 @@ export function restore() {
   const kept = readObject("tab", SHELF);
   write("tab", SHELF, null);
   if (kept.owner !== owner()) return;
+  holder = state.me;
   supply.faces = kept.faces.filter((face) => !isKnown(face));
   supply.faces.forEach(prepare);
 }
