@@ -63,6 +63,19 @@ def test_a_signal_ends_the_server_and_leaves_nothing(
     assert not list(tmp_path.glob("halfsmile-*"))
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_no_part_of_an_answer_waits_for_an_acknowledgment(host: str) -> None:
+    try:
+        listener = listen(host, 0)
+    except ValueError:
+        pytest.skip(f"this machine has no {host}")
+    with listener, socket.create_connection(listener.getsockname()[:2]) as client:
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert client.recv(1) == b""
+
+
 def test_a_port_in_use_is_one_sentence() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
