@@ -63,6 +63,7 @@ def trained(generated_data: Path, tmp_path_factory: pytest.TempPathFactory) -> R
         epochs=16,
         batch_size=16,
         mixing="none",
+        sampling="natural",
         drop_path=0.0,
         ema_decay=None,
         optim=optim,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -78,9 +79,13 @@ def test_the_choice_fits_the_held_out_faces_best(run: RunFolder, faces: RunFaces
     assert 0.1 < choice.temperature < 10
     assert choice.mirror
     assert not calibrate_run(run, faces=faces, mirror=False).mirror
-    best = calibration_errors(Temperature(choice.temperature)(logits), targets).nll
+
+    def loss(temperature: float) -> float:
+        prior = math.log(temperature) ** 2 / (2 * len(targets))  # weighs as much as one face
+        return calibration_errors(Temperature(temperature)(logits), targets).nll + prior
+
     for factor in (0.9, 1.1):
-        assert best < calibration_errors(Temperature(choice.temperature * factor)(logits), targets).nll
+        assert loss(choice.temperature) < loss(choice.temperature * factor)
     assert choice.sets == ConformalSets.fit(Temperature(choice.temperature)(logits), targets, 0.9)
     assert choice.curve == risk_coverage(Temperature(choice.temperature)(logits), targets).points()
     assert choice.count == len(targets) == sum(run_facts(run)["held_out"].values())

@@ -545,6 +545,7 @@ def test_classes_of_ones_own_have_colors_of_their_own(page: Page, tmp_path: Path
     )
     with serving(labels) as url:
         start(page, url, "#project")
+        page.wait_for_function("document.querySelectorAll('.classes .dot').length === 6")
         before = page.evaluate(colors)
         assert len(set(before)) == len(before) == 6
         page.fill("#class-new", "tired")

@@ -29,7 +29,7 @@ from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.evaluation.trained import trained_classifier
 from halfsmile.models.temporal import TemporalConfig
 from halfsmile.models.vit_config import VitConfig
-from halfsmile.recipes import abaw6
+from halfsmile.recipes import abaw6, ssfer
 from halfsmile.recipes import temporal as temporal_recipe
 from halfsmile.recipes.config import Recipe
 from halfsmile.report.report import write_report
@@ -270,7 +270,7 @@ def test_a_class_that_only_test_people_show_is_refused(tree: Path, tmp_path: Pat
 def test_stage_four_gets_all_frames_of_its_videos_and_no_label_outside_the_budget(
     tree: Path, tmp_path: Path
 ) -> None:
-    recipe = tiny(seed=seed_that(False), labels="60%")
+    recipe = replace(tiny(seed=seed_that(False), labels="60%"), semi=ssfer("tiny").semi)
     sets = read_data(recipe.resolved_protocol, tree, seed=recipe.seed)
     budget = LabelBudget.draw(sets.train, "60%", seed=0, held_out=0.1, group=recipe.resolved_protocol.group)
     faces = load_roles(recipe, sets, budget, cache=tmp_path)

@@ -261,7 +261,7 @@ def test_unlabeled_faces_that_are_not_there_are_named(data: Path, tmp_path: Path
         unlabeled_faces(with_semi(RECIPE, unlabeled="extra"), "semi", without)
 
 
-LABELS_ALONE = replace(RECIPE, pretrain=None, semi=None)
+LABELS_ALONE = replace(RECIPE, pretrain=None, semi=None, tune=None)
 
 
 @pytest.mark.parametrize(

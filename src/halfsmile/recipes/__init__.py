@@ -2,7 +2,7 @@
 
 >>> from halfsmile import recipes
 >>> recipes.ssfer("cpu").finetune.epochs
-32
+40
 """
 
 from __future__ import annotations
