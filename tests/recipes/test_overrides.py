@@ -63,6 +63,31 @@ def test_a_student_without_labels_gets_its_last_fine_tuning() -> None:
     assert override(abaw6(), "semi.method=fixmatch").tune is None
 
 
+def test_the_last_fine_tuning_follows_stage_three() -> None:
+    for choice in ("own", "extra", "all"):
+        tune = override(ssfer(), f"semi.unlabeled={choice}").tune
+        assert tune is not None
+        assert tune.named.unlabeled == choice
+    for settings in (
+        ("semi.unlabeled=extra", "tune.named.unlabeled=own"),
+        ("tune.named.unlabeled=own", "semi.unlabeled=extra"),
+    ):
+        own = override(ssfer(), *settings).tune
+        assert own is not None
+        assert own.named.unlabeled == "own"
+    assert override(ssfer(), "semi=none").tune is None
+    plain = override(ssfer("tiny"), "tune=yes", "semi=none").tune
+    assert plain == override(ssfer("tiny"), "tune=yes").tune
+    drawn = override(ssfer(), "semi.method=feedback", "semi.sampling=balanced").tune
+    assert drawn is not None
+    assert drawn.sampling == "balanced"
+    kept = override(ssfer(), "semi.method=feedback", "semi.sampling=balanced", "tune.sampling=sqrt").tune
+    assert kept is not None
+    assert kept.sampling == "sqrt"
+    untouched = override(ssfer(), "semi.sampling=balanced").tune
+    assert untouched == ssfer().tune
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

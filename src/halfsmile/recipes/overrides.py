@@ -54,6 +54,7 @@ def override(recipe: Recipe, *settings: str) -> Recipe:
             before = recipe
             recipe = _replaced(recipe, name.split("."), value.strip(), name, recipe)
             recipe = _as_many_epochs_as_asked(recipe, before, settings)
+            recipe = _tuned_alike(recipe, before, settings)
     return recipe
 
 
@@ -66,6 +67,25 @@ def _as_many_epochs_as_asked(recipe: Recipe, before: Recipe, settings: tuple[str
         if not any(text.strip().startswith(f"{stage}.least_steps") for text in settings):
             recipe = dataclasses.replace(recipe, **{stage: dataclasses.replace(new, least_steps=0)})
     return recipe
+
+
+def _tuned_alike(recipe: Recipe, before: Recipe, settings: tuple[str, ...]) -> Recipe:
+    """The last fine-tuning follows a change of Stage III, whose faces it learns, unless it is set itself.
+
+    Without Stage III there is none that learns what Stage III said; after ``feedback`` classes are drawn as
+    in that stage.
+    """
+    tune, old, new = recipe.tune, before.semi, recipe.semi
+    if tune is None or old is None or old == new:
+        return recipe
+    if new is None:
+        return dataclasses.replace(recipe, tune=None) if tune.named.batch_size else recipe
+    set_itself = {text.partition("=")[0].strip() for text in settings}
+    if tune.named.unlabeled == old.unlabeled and "tune.named.unlabeled" not in set_itself:
+        tune = dataclasses.replace(tune, named=dataclasses.replace(tune.named, unlabeled=new.unlabeled))
+    if new.method.name == "feedback" and "tune.sampling" not in set_itself:
+        tune = dataclasses.replace(tune, sampling=new.sampling)
+    return dataclasses.replace(recipe, tune=tune)
 
 
 def field_values(recipe: Recipe) -> list[tuple[str, str]]:
