@@ -1,6 +1,6 @@
 """Faces listed in a table: CSV, Parquet, JSON or JSON Lines, one row a face.
 
-The columns are given by name, or recognized by the usual names (:data:`~halfsmile.data.tables.columns.NAMES`)
+The columns are given by name, or recognized by the usual names (:data:`~halfsmile.data.tables.names.NAMES`)
 or by what they hold. CSV may be separated by commas, semicolons, tabs or bars, lists such as ``a.jpg 3`` by
 blanks, encoded as UTF-8 (with or without a mark), UTF-16 or Windows-1252; see
 :mod:`halfsmile.data.tables.rows`.

@@ -24,9 +24,9 @@ from halfsmile.data.readers.annotations.files import Files, manifest_of, split_o
 from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.words import expression_of
 from halfsmile.data.tables.boxes import box_of
-from halfsmile.data.tables.columns import NAMES
 from halfsmile.data.tables.json_rows import flattened
 from halfsmile.data.tables.labels import whole
+from halfsmile.data.tables.names import NAMES
 from halfsmile.data.tables.values import cell_text, is_number, parse_row
 
 Row = dict[str, Any]
