@@ -309,6 +309,22 @@ def test_classes_in_an_archive_go_before_a_table_that_has_no_labels(tmp_path: Pa
     assert people.column("image") == [f"faces.zip!{name}" for name in names]
 
 
+@pytest.mark.parametrize("folders", [("Ann_Lee", "Bo_Ek"), ("happy", "sad")])
+def test_a_table_of_labels_goes_before_the_archive_beside_it(
+    tmp_path: Path, folders: tuple[str, str]
+) -> None:
+    """Also where the archive would be read as people, or has other classes than the table."""
+    names = [f"{folder}/{folder}_000{i}.jpg" for folder in folders for i in (1, 2)]
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"a picture")
+    told = [("joy", "train"), ("anger", "train"), ("joy", "test"), ("anger", "test")]
+    rows = [f"{name},{label},{split}" for name, (label, split) in zip(names, told, strict=True)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label,split", *rows]))
+    found = read_any(tmp_path)
+    assert list(zip(found.column("label"), found.column("split"), strict=True)) == told
+
+
 def test_texts_in_a_folder_of_annotations_are_told_of(tmp_path: Path) -> None:
     """As a number in each line for a frame, which no reader takes."""
     touch(tmp_path, "cropped/vid1/00001.jpg", "cropped/vid1/00002.jpg", "annotations/vid1.txt", text="0\n3\n")

@@ -39,7 +39,39 @@ def test_the_word_of_a_sentence_is_the_label_where_its_column_is_named(tmp_path:
         read(path)
     found = read(path, columns={"label": "text"})
     assert found.column("label") == ["happy", "sad", "happy", "sad"] * 5 + [None]
-    assert [note for note in found.notes if "sentences" in note and "1 rows have none or several" in note]
+    assert [
+        note
+        for note in found.notes
+        if "sentences" in note and "1 rows have none or several, or say no" in note
+    ]
+
+
+def test_sentences_in_a_column_of_labels_stay_where_nobody_named_it(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "label", CAPTIONS)
+    assert read(path).column("label") == CAPTIONS
+    assert read(path, columns={"label": "label"}).column("label") == ["happy", "sad", "happy", "sad"]
+
+
+def test_names_given_for_sentences_go_before_their_words(tmp_path: Path) -> None:
+    path = table(tmp_path / "t.csv", "text", CAPTIONS)
+    names = {caption: "one" if i < 2 else "two" for i, caption in enumerate(CAPTIONS)}
+    found = read(path, columns={"label": "text"}, labels=names)
+    assert found.column("label") == ["one", "one", "two", "two"]
+
+
+@pytest.mark.parametrize("no", ["this man is not happy", "he is never happy here", "she isn't happy at all"])
+def test_sentences_that_say_no_have_no_label(tmp_path: Path, no: str) -> None:
+    path = table(tmp_path / "t.csv", "text", [*CAPTIONS, no])
+    assert read(path, columns={"label": "text"}).column("label") == ["happy", "sad", "happy", "sad", None]
+
+
+def test_sentences_of_all_tables_are_read_alike(tmp_path: Path) -> None:
+    """Also where those of one alone would all have the same word."""
+    table(tmp_path / "train.csv", "text", CAPTIONS)
+    table(tmp_path / "test.csv", "text", ["a photo of a happy baby"])
+    tables = [tmp_path / "train.csv", tmp_path / "test.csv"]
+    found = read(tmp_path, tables=tables, columns={"label": "text"})
+    assert found.column("label") == ["happy", "sad", "happy", "sad", "happy"]
 
 
 def test_words_that_qualify_an_expression_are_no_sentence(tmp_path: Path) -> None:

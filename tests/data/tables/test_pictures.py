@@ -133,3 +133,16 @@ def test_pictures_of_archives_that_no_row_names_are_told(tmp_path: Path) -> None
     assert note == "1 picture is in no row that was read of t.csv, first two.zip!1.png."
     (note,) = left_beside(tmp_path / "one.zip", ["2.png"], "t.csv")
     assert note == "1 picture is in no row that was read of t.csv, first 1.png."
+
+
+def test_unpacked_pictures_go_before_the_archive_they_came_from(tmp_path: Path) -> None:
+    """The table names them without their folder, so that each fits both."""
+    names = [f"faces/{i}.png" for i in range(3)]
+    (tmp_path / "faces").mkdir()
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"a picture")
+            (tmp_path / name).write_bytes(b"a picture")
+    base, found, notes = locate(tmp_path, ["0.png", "1.png", "2.png"], "t.csv")
+    assert (base, found) == (tmp_path, names)
+    assert not any(isinstance(note, Fault) for note in notes)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from halfsmile.data.manifest import Fault
+from halfsmile.data.readers.table import read
 from halfsmile.data.tables.rows import read_rows
 
 
@@ -137,3 +138,46 @@ def test_objects_in_all_cells_of_a_column_are_columns(tmp_path: Path, write: Cal
     ]
     (tmp_path / "t.csv").write_text("filename,note\na.png,{x}\nb.png,{1: 2\n")
     assert [row["note"] for row in read_rows(tmp_path / "t.csv").rows] == ["{x}", "{1: 2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "outer", "inner"),
+    [
+        (
+            ["ausdruck", "meta"],
+            [["happy"], ["sad"]],
+            [{"class": "male", "set": "train"}, {"class": "female"}],
+        ),
+        (["label", "deepface"], [["sad"], ["happy"]], [{"happy": 1, "sad": 0, "fear": 0}] * 2),
+        (["happy", "sad", "meta"], [["1", "0"], ["0", "1"]], [{"emotion": "fear"}] * 2),
+    ],
+)
+def test_objects_in_cells_never_contradict_the_labels_beside_them(
+    tmp_path: Path, names: list[str], outer: list[list[str]], inner: list[dict[str, Any]]
+) -> None:
+    rows = [
+        [f"{i}.png", *cells, json.dumps(told)]
+        for i, (cells, told) in enumerate(zip(outer, inner, strict=True))
+    ]
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["image", *names], *rows])
+    assert read_rows(tmp_path / "t.csv").names == ["image", *names]
+    found = read(tmp_path / "t.csv", columns={"votes": ["happy", "sad"]} if len(names) > 2 else None)
+    expected = ["happy", "sad"] if len(names) > 2 else [cells[0] for cells in outer]
+    assert found.column("label") == expected
+    assert found.taxonomy is not None
+    assert set(found.taxonomy.labels) == {"happy", "sad"}
+
+
+def test_objects_that_differ_in_what_they_have_are_columns(tmp_path: Path) -> None:
+    inner = [
+        {"emotion": "sad"},
+        {"emotion": "happy", "part_of": "train"},
+        {"emotion": "sad", "part_of": "test"},
+    ]
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        rows = [[f"{i}.png", json.dumps(told)] for i, told in enumerate(inner)]
+        csv.writer(file).writerows([["image", "meta"], *rows])
+    found = read(tmp_path / "t.csv")
+    assert found.column("label") == ["sad", "happy", "sad"]
+    assert found.column("split") == [None, "train", "test"]

@@ -21,8 +21,8 @@ from halfsmile.data.decode import pixel_columns
 from halfsmile.data.images import hash_images
 from halfsmile.data.manifest import SPLITS, Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.words import NUMBERINGS, how_to_name, split_in, split_of
-from halfsmile.data.tables.columns import NAMES
 from halfsmile.data.tables.labels import whole
+from halfsmile.data.tables.names import NAMES
 from halfsmile.data.tables.values import is_number
 from halfsmile.taxonomy import FER2013, from_names
 

@@ -22,8 +22,9 @@ from halfsmile.data.containers.parquet import ImageTable, open_image_table
 from halfsmile.data.manifest import Manifest, UnreadLabelsError
 from halfsmile.data.readers.beside.class_names import class_names_beside
 from halfsmile.data.readers.words import EXPRESSIONS, how_to_name, split_in, split_of
-from halfsmile.data.tables.columns import NAMES, Columns
+from halfsmile.data.tables.columns import Columns
 from halfsmile.data.tables.maybe_labels import maybe_labels
+from halfsmile.data.tables.names import NAMES
 from halfsmile.taxonomy import Taxonomy, from_names
 from halfsmile.utils.progress import Progress
 

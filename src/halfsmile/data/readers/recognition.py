@@ -299,7 +299,9 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
     near = [name for name in files if name.count("/") <= 2]
     packed = _of_archives(folder, files) if pictures is None else None
     if packed is not None and packed.is_certain and packed.name != "table":
-        return packed
+        beside = tables_of_faces(folder, near, images, "/")
+        if beside is None or beside.holds == "names":
+            return packed
     if layout := _with_tables(folder, near, images, pictures, "/"):
         return layout
     if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):

@@ -1,6 +1,6 @@
 """Faces listed in a table: CSV, Parquet, JSON or JSON Lines, one row a face.
 
-The columns are given by name, or recognized by the usual names (:data:`~halfsmile.data.tables.columns.NAMES`)
+The columns are given by name, or recognized by the usual names (:data:`~halfsmile.data.tables.names.NAMES`)
 or by what they hold. CSV may be separated by commas, semicolons, tabs or bars, lists such as ``a.jpg 3`` by
 blanks, encoded as UTF-8 (with or without a mark), UTF-16 or Windows-1252; see
 :mod:`halfsmile.data.tables.rows`.
@@ -106,6 +106,8 @@ def read(
     rows = [row for part in parts for row in part.rows]
     notes = [note for part in parts for note in part.notes]
     first = parts[0].path
+    if "label" in (columns or {}):
+        notes += labels_of_captions(rows, first.name, labels or {})
     if not rows:
         raise ValueError(f"{first} has no usable row. {' '.join(notes)}")
     base = images or _base(root, first, tables)
@@ -309,5 +311,4 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[s
         notes.append(
             Fault(f"{len(bad):,} rows of {path.name} can't be understood and were left out, first {bad[0]}.")
         )
-    notes += labels_of_captions(rows, path.name)
     return _Part(path, rows, chosen, notes)

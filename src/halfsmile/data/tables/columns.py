@@ -11,35 +11,12 @@ from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.maybe_labels import maybe_labels
+from halfsmile.data.tables.names import NAMES, VOTES, Names
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
 from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number, is_vote
 
 Columns = Mapping[str, str | Sequence[str]]
-Names = tuple[str, ...]
 
-VOTES = "votes_"
-"""What the columns of votes begin with in tables that halfsmile wrote; behind it stands the class."""
-_XY = ("eye_l", "eye_r", "nose", "mouth_l", "mouth_r")
-_OWN_POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
-NAMES: dict[str, tuple[str | Names, ...]] = {
-    "image": ("image", "image_path", "image_name", "image_file", "img", "img_path", "img_name",
-              "path", "paths", "pth",
-              "filepath", "file_path", "file", "file_name", "filename", "fname", "picture", "photo",
-              "subdirectory_filepath"),
-    "label": ("label", "labels", "expression", "emotion", "emotions", "class", "class_name",
-              "label_name", "category", "categories",
-              "target", "class_id", "label_id", "emotion_id", "expression_id"),
-    "votes": ("votes",),
-    "split": ("split", "usage", "subset", "set", "partition"),
-    "person": ("person", "person_id", "identity", "subject", "subject_id"),
-    "video": ("video", "video_id", "sequence", "clip"),
-    "frame": ("frame", "frame_id", "frame_number"),
-    "box": (),
-    "landmarks": ("landmarks", *(tuple(f"{point}_{axis}" for point in points for axis in "xy")
-                                 for points in (_XY, _OWN_POINTS))),
-    "sha256": ("pixel_sha256",),
-}  # fmt: skip
-"""Column names that are recognized, upper or lower case; the first that fits is taken."""
 _LOOSE = ("name", "id", "image_id", "img_id", "key")
 _MAX_FOLDS = 10
 _FOLDS = ("fold", "folds", "fold_id", "kfold", "k_fold", "phase", "split_id")
@@ -131,7 +108,7 @@ def choose(
     _label(parts, columns, rows, free, take, has_header=table.has_header, has_votes=bool(votes))
     if "split" not in parts and "split" not in columns:
         of_splits = [name for name in free if _holds(rows, name, split_of, share=0.99)]
-        if len(of_splits) == 1 and len({split_of(str(row[of_splits[0]])) for row in rows}) > 1:
+        if len(of_splits) == 1 and len({split_of(str(row.get(of_splits[0]) or "")) for row in rows}) > 1:
             take("split", (of_splits[0],), "it names splits")
         else:
             notes += _maybe_splits(path, rows, free)

@@ -12,6 +12,7 @@ from halfsmile.data.readers.words import EXPRESSIONS, word_in
 Cells = Sequence[Mapping[str, Any]]
 
 _ACTION_UNIT = re.compile(r"AU[\s_-]*\d+([_\s-]?[a-z]+)?", re.IGNORECASE)
+_SAYS_NO = re.compile(r"\b(not|no|never|without)\b|n['’]t\b", re.IGNORECASE)
 _MAX_VALUES = 64
 _SHOWN = 8
 _LONGEST = 20
@@ -71,19 +72,21 @@ def are_captions(cells: Sequence[str]) -> bool:
     return len(set(told)) > 1 and len(told) >= _ENOUGH * len(cells)
 
 
-def labels_of_captions(rows: list[dict[str, Any]], table: str) -> list[str]:
+def labels_of_captions(rows: list[dict[str, Any]], table: str, names: Mapping[str, Any]) -> list[str]:
     """Put the word for an expression in place of the sentence that is a row's label; a note on it.
 
-    Nothing is changed where labels are no sentences, see :func:`are_captions`.
+    Sentences that say no lose their label. Nothing is changed where labels are no sentences, see
+    :func:`are_captions`, or ``names``, which are given by label, has one of them.
     """
-    if not are_captions([row["label"] for row in rows if row.get("label")]):
+    told = [row["label"] for row in rows if row.get("label")]
+    if not are_captions(told) or names.keys() & set(told):
         return []
     bare = 0
     for row in rows:
         if row.get("label"):
-            row["label"] = word_in(row["label"])
+            row["label"] = None if _SAYS_NO.search(row["label"]) else word_in(row["label"])
             bare += row["label"] is None
-    left = f"; {bare:,} rows have none or several, and no label" if bare else ""
+    left = f"; {bare:,} rows have none or several, or say no, and have no label" if bare else ""
     return [f"The labels of {table} are sentences, of which the one word for an expression is taken{left}."]
 
 

@@ -156,6 +156,8 @@ def _found(
                 ends = by_number.get(last.name.lstrip("0"), [])
             if video is not None:
                 ends = [name for name in ends if _is_of_video(name, video)]
+            if plain := [name for name in ends if split_locator(name) is None]:
+                ends = plain  # an archive beside may be what the files were unpacked from
             near = [name for name in ends if name.startswith(folder)]
             found = wanted if wanted in there else _best(wanted, near or ends)
             if found is None:

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from halfsmile.data.containers.archive import open_archive, split_locator
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.folder import has_image_suffix
-from halfsmile.data.readers.words import EXPRESSIONS
+from halfsmile.data.readers.words import EXPRESSIONS, word_in
 from halfsmile.data.tables.json_rows import flattened, json_rows
+from halfsmile.data.tables.names import NAMES, VOTES
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".lst", ".parquet", ".jsonl", ".ndjson", ".json")
 DELIMITERS = ",;\t|"
@@ -215,18 +216,33 @@ def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Tab
 def _unpacked(rows: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     """Rows whose objects, as VIA and pandas write them into cells, are columns; None where there are none.
 
-    A column has objects if all its cells that are not empty look like it.
+    A column has objects if all its cells that are not empty look like it. They stay as they are where other
+    columns tell labels, which what is in them could contradict.
     """
     names = [
         name
         for name in (rows[0] if rows else ())
         if any(row[name].strip() for row in rows) and all(_begins_an_object(row[name]) for row in rows)
     ]
-    if not any(len(row[name].strip()) > 2 for name in names for row in rows):
+    if not any(len(row[name].strip()) > 2 for name in names for row in rows) or _tell_labels(rows, names):
         return None
     return [
         found for row in rows for found in flattened({**row, **{name: _object(row[name]) for name in names}})
     ]
+
+
+def _tell_labels(rows: list[dict[str, Any]], but: list[str]) -> bool:
+    """Whether columns tell labels or votes, by their names or by words for expressions in their cells."""
+    of_votes = 0
+    for name in rows[0].keys() - set(but):
+        called = name.casefold()
+        cells = [text for row in rows if (text := row[name].strip().casefold())]
+        if not cells:
+            continue
+        if called in NAMES["label"] or called in NAMES["votes"] or 2 * sum(map(_is_word, cells)) > len(cells):
+            return True
+        of_votes += called.startswith(VOTES) or word_in(called) is not None
+    return of_votes > 1
 
 
 def _begins_an_object(cell: str) -> bool:

@@ -224,9 +224,50 @@ def test_numpy_files_with_one_value_are_labels(tmp_path: Path) -> None:
 def test_numpy_files_of_objects_are_never_opened_as_such(tmp_path: Path) -> None:
     for i in range(3):
         touch(tmp_path, f"{i}.png")
-        np.save(tmp_path / f"{i}.npy", np.array([{"label": "happy"}], object), allow_pickle=True)
+        np.save(tmp_path / f"{i}.npy", np.array(["happy"], dtype=object), allow_pickle=True)
     with pytest.raises(UnreadLabelsError, match="may hold labels"):
         read_any(tmp_path)
+
+
+def _damaged_arrays() -> dict[str, bytes]:
+    whole, several, huge = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    np.save(whole, np.array(1))
+    np.savez(several, np.array(1))
+    header = {"descr": "<f8", "fortran_order": False, "shape": (1 << 50,)}
+    np.lib.format.write_array_header_1_0(huge, header)
+    return {
+        "empty": b"",
+        "several arrays": several.getvalue(),
+        "the start of a ZIP": b"PK\x03\x04" + bytes(60),
+        "a huge shape": huge.getvalue() + bytes(8),
+        "cut in its header": whole.getvalue()[:40],
+        "cut in its value": whole.getvalue()[:-4],
+        "a mark alone": b"\x93NUMPY",
+        "text": b"happy",
+    }
+
+
+@pytest.mark.parametrize("damage", _damaged_arrays())
+def test_damaged_numpy_files_tell_no_label(tmp_path: Path, damage: str) -> None:
+    for i, word in enumerate(["happy", b"happy", "sad"]):
+        touch(tmp_path, f"{i}.png")
+        np.save(tmp_path / f"{i}.npy", np.array(word))
+    touch(tmp_path, "3.png")
+    (tmp_path / "3.npy").write_bytes(_damaged_arrays()[damage])
+    found = read_any(tmp_path, layout="sidecars")
+    assert found.column("label") == ["happy", "happy", "sad", None]
+    assert any(
+        isinstance(note, Fault) and "1 files beside pictures tell no label" in note for note in found.notes
+    )
+
+
+def test_fractions_in_numpy_files_are_no_labels(tmp_path: Path) -> None:
+    """As a score beside each picture; the table has the labels."""
+    for i in range(3):
+        touch(tmp_path, f"{i}.png")
+        np.save(tmp_path / f"{i}.npy", np.array(0.37 + i / 10))
+    (tmp_path / "labels.csv").write_text("image,label\n0.png,happy\n1.png,sad\n2.png,happy\n")
+    assert read_any(tmp_path).column("label") == ["happy", "sad", "happy"]
 
 
 def test_json_with_a_list_of_faces_is_read(tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ from halfsmile.data.readers.annotations.files import Files, manifest_of, split_o
 from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.words import expression_of
 from halfsmile.data.tables.boxes import box_of
-from halfsmile.data.tables.columns import NAMES
 from halfsmile.data.tables.json_rows import flattened
 from halfsmile.data.tables.labels import whole
+from halfsmile.data.tables.names import NAMES
 from halfsmile.data.tables.values import cell_text, is_number, parse_row
 
 Row = dict[str, Any]
@@ -39,6 +39,8 @@ _POINTS = ("points", "exterior")
 _SAMPLE = 50
 _ENOUGH = 0.9
 _LONGEST = 40
+_NUMPY = b"\x93NUMPY"
+_LONGEST_ARRAY = 4096
 
 
 def is_sidecars(files: Files) -> bool:
@@ -171,7 +173,7 @@ def _rows(files: Files, name: str) -> list[Row]:
     """What a file tells: label and box of each face."""
     try:
         data = files.read(name)
-        text = _in_array(data) if name.lower().endswith(".npy") else data.decode("utf-8-sig").strip()
+        text = _in_array(data, name) if name.lower().endswith(".npy") else data.decode("utf-8-sig").strip()
         if not name.lower().endswith(".json"):
             return [{"label": label}] if (label := _label(text)) else []
         document = json.loads(text)
@@ -181,10 +183,23 @@ def _rows(files: Files, name: str) -> list[Row]:
         return []
 
 
-def _in_array(data: bytes) -> str:
-    """The one value of NumPy's file; nothing for several."""
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    return str(array.item()).strip() if array.size == 1 else ""
+def _in_array(data: bytes, name: str) -> str:
+    """The one value of NumPy's file; nothing for several, or for a fraction unless it is called after labels.
+
+    Objects are never unpickled, and nothing is read of files that are too long for one value.
+    """
+    if not data.startswith(_NUMPY) or len(data) > _LONGEST_ARRAY:
+        return ""
+    try:
+        array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (EOFError, MemoryError) as error:
+        raise ValueError(f"{name} is damaged.") from error
+    if array.size != 1:
+        return ""
+    value = array.item()
+    text = value.decode("utf-8-sig").strip() if isinstance(value, bytes) else str(value).strip()
+    is_fraction = is_number(text) and not whole(text).removeprefix("-").isdecimal()
+    return "" if is_fraction and ENDING.search(PurePosixPath(name).stem) is None else text
 
 
 def _label(text: str) -> str | None:
