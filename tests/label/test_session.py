@@ -292,6 +292,26 @@ def test_labels_of_other_classes_say_which_classes_to_start_with(opened: Opened,
     assert opened(classes="calm,sad").classes == [*NAMES, "bored", "glad"]  # there are answers by now
 
 
+def test_classes_that_a_model_learned_stay_though_all_is_taken_back(opened: Opened) -> None:
+    first = opened(classes="calm,glad")
+    assert first.learning.wait()
+    for row in range(40):
+        say(first, row, ("calm", "glad")[row % 2])
+    assert first.learning.wait()
+    assert first.learning.learned is not None
+    for _ in range(40):
+        first.undo("me")
+    assert not first.state.by_face
+    first.close()
+    again = opened(classes="sad,mad")
+    assert again.classes == ["calm", "glad"]
+    for row in range(40):
+        say(again, row, ("calm", "glad")[row % 2])
+    assert again.learning.wait()
+    assert again.learning.problems() == []
+    assert again.learning.curve()["points"]
+
+
 def test_a_label_file_of_other_faces_is_refused(opened: Opened, tmp_path: Path) -> None:
     table = tmp_path / "known.csv"
     table.write_text("image,label\nmy/cat.png,neutral\n")
