@@ -61,9 +61,9 @@ class PastHead:
 def thinned(heads: Sequence[PastHead]) -> list[PastHead]:
     """At most :data:`MOST_HEADS` models, so that neither memory nor the curve grows with each training.
 
-    Of more, the head whose neighbors of its series are closest over the logarithm of labels is left out, again
-    and again; never the first and the last of a series, a recipe's own, or the :data:`LEAST_POINTS` newest of
-    the newest series, which the expected gain needs.
+    Of more, the head whose neighbors of its series are closest over the logarithm of labels is left out,
+    again and again; never the first or last of a series, a recipe's own, or the :data:`LEAST_POINTS` newest of the
+    newest series, which the expected gain needs.
 
     Args:
         heads: Oldest first.
