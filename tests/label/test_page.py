@@ -28,7 +28,7 @@ from halfsmile.label.session import Labeling
 from halfsmile.taxonomy import FERPLUS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 pytestmark = needs_chromium
 CLASSES = FERPLUS.labels
@@ -222,6 +222,30 @@ def test_who_says_their_name_is_asked_the_same_few_faces(page: Page, tmp_path: P
         holds(page, ALL_SAVED)
         assert set(labels.leases.values()) == {"Ann"}
         assert {who for said in labels.answers().values() for who in said} == {"Ann"}
+
+
+def test_who_says_their_name_while_faces_are_fetched_is_asked_them(page: Page, tmp_path: Path) -> None:
+    labels = Labels(tmp_path, 5)
+    asked: list[str] = []
+
+    def slowly(route: Route) -> None:
+        """The answer to the first question comes late."""
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            answer = route.fetch()
+            page.fill("text=Your name", "Ann")
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(300)
+            route.fulfill(response=answer)
+        else:
+            route.continue_()
+
+    page.route("**/v1/next*", slowly)
+    with serving(labels) as url:
+        start(page, url, "#project")
+        page.wait_for_timeout(1500)
+        assert set(labels.leases.values()) == {"Ann"}
+        assert len(asked) == 2
 
 
 def test_no_key_is_lost_at_twice_the_pace(labels: Labels, page: Page) -> None:
