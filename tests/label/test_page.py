@@ -580,6 +580,26 @@ def test_classes_of_ones_own_have_colors_of_their_own(page: Page, tmp_path: Path
         assert len(set(after)) == 7
 
 
+def test_a_class_called_other_changes_no_color(page: Page, tmp_path: Path) -> None:
+    classes = ("calm", "glad", "bored", "proud", "constructor")
+    labels = Labels(tmp_path, 20, classes=classes)
+    colors = (
+        "[...document.querySelectorAll('.classes .dot')].map((dot) => getComputedStyle(dot).backgroundColor)"
+    )
+    with serving(labels) as url:
+        start(page, url, "#project")
+        page.wait_for_function("document.querySelectorAll('.classes .dot').length === 5")
+        before = page.evaluate(colors)
+        assert all(color.startswith("rgb(") for color in before)  # none is without
+        assert len(set(before)) == 5
+        page.fill("#class-new", "other")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[aria-label='Name of the class other']")
+        after = page.evaluate(colors)
+        assert after[:5] == before
+        assert len(set(after)) == 6
+
+
 def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_path: Path) -> None:
     labels.count = 1
     labels.project = {"preparing": {"done": 10, "total": 500}, "faces": 0}

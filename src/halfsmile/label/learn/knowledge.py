@@ -62,8 +62,8 @@ def thinned(heads: Sequence[PastHead]) -> list[PastHead]:
     """At most :data:`MOST_HEADS` models, so that neither memory nor the curve grows with each training.
 
     Of more, the head whose neighbors of its series are closest over the logarithm of labels is left out,
-    again and again; never the first or last of a series, a recipe's own, or the :data:`LEAST_POINTS` newest of
-    the newest series, which the expected gain needs.
+    again and again; never the first or last of a series, a recipe's own, or the :data:`LEAST_POINTS` newest
+    of the newest series, which the expected gain needs.
 
     Args:
         heads: Oldest first.
