@@ -78,6 +78,41 @@ def test_the_ranking_is_followed() -> None:
     assert asking.next("me", 2) == [(7, "best"), (3, "next")]
 
 
+def test_released_faces_come_back_as_they_were_ranked() -> None:
+    asking = Asking(100, share=0.0)
+    asking.rank([(5, "best"), (6, "next"), (7, "last")])
+    assert asking.next("me", 2) == [(5, "best"), (6, "next")]
+    assert all(asking.release(row, "me") for row in (5, 6))
+    assert asking.next("ann", 3) == [(5, "best"), (6, "next"), (7, "last")]
+
+
+def test_a_newer_ranking_says_where_released_faces_come() -> None:
+    asking = Asking(100, share=0.0)
+    asking.rank([(5, "best"), (6, "next")])
+    assert [row for row, _ in asking.next("me", 2)] == [5, 6]
+    asking.rank([(8, "new"), (6, "new")])
+    assert all(asking.release(row, "me") for row in (5, 6))
+    assert asking.next("ann", 2) == [(8, "new"), (6, "new")]
+    assert asking.next("ann", 1)[0][1] == "picked by chance"
+
+
+def test_what_measures_is_released_and_still_measures() -> None:
+    asking = Asking(10, share=0.5)
+    rows = [row for row, _ in asking.next("me", 10)]
+    assert all(asking.release(row, "me") for row in rows)
+    again = asking.next("ann", 10)
+    assert {row for row, why in again if "measure" in why} == asking.reserve
+
+
+def test_only_who_holds_a_face_releases_it() -> None:
+    asking = Asking(10, share=0.0)
+    (row, _), *_ = asking.next("me", 1)
+    assert not asking.release(row, "ann")
+    assert not asking.release((row + 1) % 10, "")  # held by nobody
+    assert asking.release(row, "me")
+    assert not asking.release(row, "me")
+
+
 def test_near_copies_are_one_question() -> None:
     asking = Asking(6, share=0.0)
     asking.set_groups(np.array([0, 0, 0, 3, 3, 5]))

@@ -28,7 +28,7 @@ from halfsmile.label.session import Labeling
 from halfsmile.taxonomy import FERPLUS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 pytestmark = needs_chromium
 CLASSES = FERPLUS.labels
@@ -222,6 +222,30 @@ def test_who_says_their_name_is_asked_the_same_few_faces(page: Page, tmp_path: P
         holds(page, ALL_SAVED)
         assert set(labels.leases.values()) == {"Ann"}
         assert {who for said in labels.answers().values() for who in said} == {"Ann"}
+
+
+def test_who_says_their_name_while_faces_are_fetched_is_asked_them(page: Page, tmp_path: Path) -> None:
+    labels = Labels(tmp_path, 5)
+    asked: list[str] = []
+
+    def slowly(route: Route) -> None:
+        """The answer to the first question comes late."""
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            answer = route.fetch()
+            page.fill("text=Your name", "Ann")
+            page.keyboard.press("Enter")
+            page.wait_for_timeout(300)
+            route.fulfill(response=answer)
+        else:
+            route.continue_()
+
+    page.route("**/v1/next*", slowly)
+    with serving(labels) as url:
+        start(page, url, "#project")
+        page.wait_for_timeout(1500)
+        assert set(labels.leases.values()) == {"Ann"}
+        assert len(asked) == 2
 
 
 def test_no_key_is_lost_at_twice_the_pace(labels: Labels, page: Page) -> None:
@@ -554,6 +578,26 @@ def test_classes_of_ones_own_have_colors_of_their_own(page: Page, tmp_path: Path
         after = page.evaluate(colors)
         assert after[:6] == before
         assert len(set(after)) == 7
+
+
+def test_a_class_called_other_changes_no_color(page: Page, tmp_path: Path) -> None:
+    classes = ("calm", "glad", "bored", "proud", "constructor")
+    labels = Labels(tmp_path, 20, classes=classes)
+    colors = (
+        "[...document.querySelectorAll('.classes .dot')].map((dot) => getComputedStyle(dot).backgroundColor)"
+    )
+    with serving(labels) as url:
+        start(page, url, "#project")
+        page.wait_for_function("document.querySelectorAll('.classes .dot').length === 5")
+        before = page.evaluate(colors)
+        assert all(color.startswith("rgb(") for color in before)  # none is without
+        assert len(set(before)) == 5
+        page.fill("#class-new", "other")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[aria-label='Name of the class other']")
+        after = page.evaluate(colors)
+        assert after[:5] == before
+        assert len(set(after)) == 6
 
 
 def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_path: Path) -> None:

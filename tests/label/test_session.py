@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -290,6 +291,45 @@ def test_labels_of_other_classes_say_which_classes_to_start_with(opened: Opened,
     assert labeling.state.answered == 3
     labeling.close()
     assert opened(classes="calm,sad").classes == [*NAMES, "bored", "glad"]  # there are answers by now
+
+
+def test_the_classes_that_are_told_can_be_typed(opened: Opened, tmp_path: Path) -> None:
+    table = tmp_path / "known.csv"
+    table.write_text("image,label\n0000.png,Bored\n0001.png,bored\n0002.png,very happy\n")
+    with pytest.raises(ValueError, match="Start with all of them") as told:
+        opened(labels=[table])
+    words = shlex.split(str(told.value).partition("Start with all of them, ")[2].partition(", or,")[0])
+    assert words == ["--classes", "neutral,happiness,surprise,Bored,very happy"]
+    labeling = opened(labels=[table], classes=words[1])
+    assert labeling.state.per_class() == dict.fromkeys(NAMES, 0) | {"Bored": 2, "very happy": 1}
+
+
+def test_a_label_that_can_be_no_class_is_to_be_renamed(opened: Opened, tmp_path: Path) -> None:
+    table = tmp_path / "known.csv"
+    table.write_text("image,label\n0000.png,on/off\n0001.png,bored\n")
+    with pytest.raises(ValueError, match=r"'on/off' can't be a class: .* Rename it in the file\.$") as told:
+        opened(labels=[table])
+    assert "--classes" not in str(told.value)
+
+
+def test_classes_that_a_model_learned_stay_though_all_is_taken_back(opened: Opened) -> None:
+    first = opened(classes="calm,glad")
+    assert first.learning.wait()
+    for row in range(40):
+        say(first, row, ("calm", "glad")[row % 2])
+    assert first.learning.wait()
+    assert first.learning.learned is not None
+    for _ in range(40):
+        first.undo("me")
+    assert not first.state.by_face
+    first.close()
+    again = opened(classes="sad,mad")
+    assert again.classes == ["calm", "glad"]
+    for row in range(40):
+        say(again, row, ("calm", "glad")[row % 2])
+    assert again.learning.wait()
+    assert again.learning.problems() == []
+    assert again.learning.curve()["points"]
 
 
 def test_a_label_file_of_other_faces_is_refused(opened: Opened, tmp_path: Path) -> None:

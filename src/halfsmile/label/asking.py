@@ -9,6 +9,7 @@ asked. Faces of one group (near copies, one person in neighboring frames) are on
 from __future__ import annotations
 
 import time
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -55,7 +56,7 @@ class Asking:
         self.order = np.random.default_rng([self.seed, 1]).permutation(self.count).astype(np.int64)
         self._leases: dict[int, tuple[str, float]] = {}
         self._handed_random: set[int] = set()
-        self._ranked: list[tuple[int, str]] = []
+        self.rank([])
         self._done = np.zeros(self.count, np.bool_)
         self._skipped: dict[str, set[int]] = {}
         self._chance_at = self._reserve_at = 0
@@ -98,6 +99,8 @@ class Asking:
     def rank(self, ranked: Iterable[tuple[int, str]]) -> None:
         """Take a new ranking, (row, why) best first."""
         self._ranked = list(ranked)[::-1]
+        self._places = {row: place for place, (row, _) in enumerate(self._ranked)}
+        self._taken: dict[int, str] = {}  # rows handed out of this ranking, and why
 
     def mark(self, row: int, *, is_answered: bool) -> None:
         """A face was answered, or its last answer taken back."""
@@ -128,10 +131,14 @@ class Asking:
         self._leases[row] = annotator, self.clock() + LEASE_SECONDS
 
     def release(self, row: int, annotator: str) -> bool:
-        """Let others have a face that is kept for this person; whether it was."""
-        if self._leases.get(row, ("", 0.0))[0] != annotator:
+        """Let others have a face that is kept for this person, as early as it was ranked; whether it was."""
+        lease = self._leases.get(row)
+        if lease is None or lease[0] != annotator:
             return False
         del self._leases[row]
+        why = self._taken.pop(row, None)
+        if why is not None:
+            insort(self._ranked, (row, why), key=lambda one: self._places[one[0]])
         return True
 
     def open_rows(self) -> Rows:
@@ -204,6 +211,7 @@ class Asking:
                 continue
             if self._is_free(row):
                 picked = row, why
+                self._taken[row] = why
             else:
                 later.append((row, why))
         self._ranked += later[::-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from halfsmile.data.exchange.import_labels import UnknownLabelsError, import_lab
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.registry import recognize
 from halfsmile.data.store.read import is_store
-from halfsmile.label.names import AnswerError
+from halfsmile.label.names import AnswerError, require_class_names
 from halfsmile.label.pool import Pool
 from halfsmile.label.preparing import Preparing
 from halfsmile.label.state import KINDS
@@ -81,12 +82,7 @@ def import_answers(labeling: Parts, path: Path) -> int:
         try:
             labeled = import_labels(bare, path)
         except UnknownLabelsError as error:
-            every = ",".join([*state.classes, *error.labels])
-            raise ValueError(
-                f"{path} has the labels {', '.join(error.labels)}, which are no classes here; those are "
-                f"{', '.join(state.classes)}. Start with all of them, --classes {every}, or, where faces "
-                "were answered already, add them on the page first; what belongs together is merged there."
-            ) from error
+            raise ValueError(_what_to_start_with(path, state.classes, error.labels)) from error
     who = f"file {path.name}"[:60]
     names = labeled.taxonomy.labels if labeled.taxonomy else ()
     events: list[dict[str, Any]] = []
@@ -109,6 +105,25 @@ def import_answers(labeling: Parts, path: Path) -> int:
         labeling.record([{**event, "batch": batch} for event in events])
         labeling.mark([event["face"] for event in events])
     return len(events)
+
+
+def _what_to_start_with(path: Path, classes: Sequence[str], labels: Sequence[str]) -> str:
+    """What to do where a file has labels that are no classes, as it can be typed."""
+    said = (
+        f"{path} has the labels {', '.join(labels)}, which are no classes here; those are "
+        f"{', '.join(classes)}."
+    )
+    every: dict[str, str] = {}
+    for name in [*classes, *labels]:
+        every.setdefault(name.casefold(), name)
+    try:
+        require_class_names(list(every.values()))
+    except ValueError as error:
+        return f"{said} {error} Rename it in the file."
+    return (
+        f"{said} Start with all of them, --classes {shlex.quote(','.join(every.values()))}, or, where faces "
+        "were answered already, add them on the page first; what belongs together is merged there."
+    )
 
 
 def _own_labels(pool: Pool, path: Path) -> Manifest:

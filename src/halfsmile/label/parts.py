@@ -91,7 +91,8 @@ class Parts:
             self._problem = problem
 
     def _begin(self, pool: Pool) -> None:
-        is_empty = not self.state.by_face and not self.state.class_changes
+        is_learned = any((self.out / "models").glob("head-*.npz"))
+        is_empty = not self.state.by_face and not self.state.class_changes and not is_learned
         is_other = self._classes is not None and list(self._classes) != self.state.classes
         if not self.state.classes or (is_empty and is_other):
             names = self._classes or first_classes(pool)

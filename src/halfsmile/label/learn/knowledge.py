@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from halfsmile.label.asking import Asking
-from halfsmile.label.learn.curve import Point, expected_gain, stop_advice
+from halfsmile.label.learn.curve import LEAST_POINTS, Point, expected_gain, stop_advice
 from halfsmile.label.learn.features import Features, Halves
 from halfsmile.label.learn.head import Head
 from halfsmile.label.learn.pays import recipe_advice
@@ -61,19 +61,26 @@ class PastHead:
 def thinned(heads: Sequence[PastHead]) -> list[PastHead]:
     """At most :data:`MOST_HEADS` models, so that neither memory nor the curve grows with each training.
 
-    Of more, the head whose neighbors are closest over the logarithm of labels is left out, again and again;
-    never the first, the newest or a recipe's own.
+    Of more, the head whose neighbors of its series are closest over the logarithm of labels is left out,
+    again and again; never the first or last of a series, a recipe's own, or the :data:`LEAST_POINTS` newest
+    of the newest series, which the expected gain needs.
 
     Args:
         heads: Oldest first.
     """
     kept = list(heads)
+    newest = {id(past) for past in [past for past in kept if past.name == kept[-1].name][-LEAST_POINTS:]}
     while len(kept) > MOST_HEADS:
-        places = [i for i in range(1, len(kept) - 1) if kept[i].what == "head"]
-        if not places:
+        steps: dict[int, float] = {}
+        for name in {past.name for past in kept}:
+            series = [i for i, past in enumerate(kept) if past.name == name]
+            for before, i, after in zip(series, series[1:], series[2:], strict=False):
+                if kept[i].what == "head" and id(kept[i]) not in newest:
+                    labels = max(1, kept[before].labels), max(1, kept[after].labels)
+                    steps[i] = abs(math.log(labels[1] / labels[0]))
+        if not steps:
             break
-        labels = [max(1, past.labels) for past in kept]
-        del kept[min(places, key=lambda i: abs(math.log(labels[i + 1] / labels[i - 1])))]
+        del kept[min(steps, key=lambda i: (steps[i], i))]
     return kept
 
 

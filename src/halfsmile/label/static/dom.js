@@ -20,7 +20,9 @@ const COLORS = {
   neutral: "#8a8f98", happiness: "#f2b134", surprise: "#2f9bd6", sadness: "#4464b8", anger: "#cf3f52",
   disgust: "#5f9440", fear: "#8a56a8", contempt: "#a5703f", other: "#4aa3a0",
 };
-const OTHERS = ["#4aa3a0", "#c2689b", "#7d8f2e", "#5b7fd0", "#b5793a", "#8470c9"];
+const OTHERS = ["#c2689b", "#7d8f2e", "#5b7fd0", "#b5793a", "#8470c9"];
+
+const own = (label) => (Object.hasOwn(COLORS, label) ? COLORS[label] : undefined);
 
 const given = new Map(); // class to color, where the name has none of its own
 
@@ -29,8 +31,8 @@ const place = (label) => [...label].reduce((total, letter) => total + letter.cod
 /** Give each class a color that no other has, as long as there are enough; what comes later changes none before. */
 export function giveColors(labels) {
   given.clear();
-  const taken = new Set(labels.map((label) => COLORS[label]));
-  for (const label of labels.filter((one) => !COLORS[one])) {
+  const taken = new Set(labels.map(own));
+  for (const label of labels.filter((one) => !own(one))) {
     const first = place(label);
     const free = [...OTHERS.slice(first), ...OTHERS.slice(0, first)].find((one) => !taken.has(one)) ?? OTHERS[first];
     given.set(label, free);
@@ -39,7 +41,7 @@ export function giveColors(labels) {
 }
 
 /** The color of a class. */
-export const color = (label) => COLORS[label] ?? given.get(label) ?? OTHERS[place(label)];
+export const color = (label) => own(label) ?? given.get(label) ?? OTHERS[place(label)];
 
 /** What a person said of a face, in words. */
 export function told(answer) {

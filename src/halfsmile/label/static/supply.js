@@ -42,11 +42,15 @@ export async function fill() {
   const mine = generation;
   const who = state.me;
   const count = state.second ? AHEAD : AHEAD - supply.faces.length; // those answered by others are not kept for anybody
-  asking = ask("v1/next", { annotator: state.me, count, second: state.second ? "true" : "" });
+  asking = (async () => {
+    const said = await ask("v1/next", { annotator: who, count, second: state.second ? "true" : "" });
+    if (mine !== generation) await giveBack(said.faces, who); // before anything is asked anew
+    return said;
+  })();
   changed();
   try {
     const said = await asking;
-    if (mine !== generation) { giveBack(said.faces, who); return; }
+    if (mine !== generation) return;
     holder = who;
     const fresh = said.faces.filter((face) => !isKnown(face));
     supply.faces.push(...fresh);
@@ -99,12 +103,16 @@ const giveBack = (faces, who) => faces.length && tell("v1/release", { annotator:
 /** Begin anew: another person, another rule. */
 export async function restart() {
   const { faces } = supply;
+  const before = asking;
   const mine = generation += 1;
   clearTimeout(timer);
   timer = 0;
   Object.assign(supply, { faces: [], finished: "", problem: "" });
   answered.clear();
-  asking = giveBack(faces, holder);
+  asking = (async () => {
+    await before?.catch(() => undefined); // what it brings is given back first
+    await giveBack(faces, holder);
+  })();
   await asking;
   if (mine !== generation) return;
   asking = null;
