@@ -4,8 +4,9 @@
 
 The store is made once: generated faces, each many times with another turn, size, light and noise, so that few
 are near copies. Pixels are the features, since those of the face network take minutes that say nothing about
-the page. The server is a process of its own, asked over a socket as the page asks it: the next faces, their
-pictures, answers one by one, the state every two seconds; then lists, page after page, as somebody scrolls.
+the page. The server is a process of its own, asked over a socket: the next eight faces whenever none is left,
+their pictures, answers one by one, the state every two seconds; then lists, page after page, as somebody
+scrolls. The page itself asks for more faces at once, and before none is left.
 With ``--browser`` headless Chromium opens the page as well. Shows times, and the memory of the server.
 """
 
@@ -46,7 +47,7 @@ SOURCE = 1000
 """Faces of one source of the store."""
 DISTINCT = 2000
 AHEAD = 8
-"""Faces that the page asks for at once."""
+"""Faces that are asked for at once; the page asks for up to 16, and again when fewer than 14 are left."""
 NEXT_FACE = "answer to the next face"
 """An answer, and all that is asked until the next picture is there; every eighth time the next faces."""
 TOLD = (500, 1000, 2000, 3000, 4000)
@@ -222,7 +223,7 @@ def wait_for_features(client: Client, file: Path, faces: int, until: float) -> f
 
 
 def answer(client: Client, truth: list[str | None], count: int, until: float, console: Console) -> None:
-    """Answer so many faces as the page does: the next eight ahead, one picture and one answer at a time."""
+    """Answer so many faces: eight are asked for when none is left, one picture and one answer at a time."""
     given, polled, waiting = 0, 0.0, list[Any]()
 
     def next_face() -> str:

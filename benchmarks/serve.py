@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -169,6 +169,13 @@ def port_of(line: str) -> int | None:
     return found and int(found[1] or found[2])
 
 
+def _drain(said: Iterable[str]) -> None:
+    """Read what nobody needs: a pipe that is full stops who writes into it."""
+    with suppress(ValueError):  # closed, once the server has ended
+        for _ in said:
+            pass
+
+
 @contextmanager
 def server(side: Side) -> Iterator[tuple[int, int]]:
     """Port and process of a server.
@@ -190,6 +197,7 @@ def server(side: Side) -> Iterator[tuple[int, int]]:
                 said.append(line)
             else:
                 raise SystemExit(f"The server ({', '.join(side.names)}) did not start: {''.join(said)}")
+            threading.Thread(target=_drain, args=(process.stdout or (),), daemon=True).start()
             yield port, process.pid
         finally:
             process.send_signal(signal.SIGINT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,19 @@ def test_answers_and_failures_of_a_server_are_counted() -> None:
     assert found["failures"] == refused + wrong
     assert found["rate"] == pytest.approx(good / 0.5, abs=2.1)
     assert found["model"] == "stand-in, detector not told"
+
+
+def test_a_server_that_says_much_is_not_stopped_by_it(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    talks = (
+        "import pathlib, sys, time; print(8001, flush=True); print('warning ' * 50_000, flush=True); "
+        f"pathlib.Path({str(done)!r}).touch(); time.sleep(60)"
+    )
+    with server(Side(("talker",), ("-c", talks))):
+        until = time.monotonic() + 20
+        while not done.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        assert done.exists()
 
 
 def test_all_sides_are_set_beside_each_other(

@@ -44,6 +44,31 @@ def test_a_file_that_looks_like_an_option_is_told_how_to_be_named(
     )
 
 
+@pytest.mark.parametrize("name", ["--out", "-h"])
+def test_a_file_called_like_an_option_does_not_stop_the_option(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_bytes(b"x")
+    if name == "-h":
+        with pytest.raises(SystemExit) as stopped:
+            main(["predict", "-h"])
+        assert stopped.value.code == 0
+    else:
+        message = fails(capsys, "predict", "gone.png", "--out", "t.csv")
+        assert "gone.png" in message
+        assert "taken for an option" not in message
+
+
+def test_names_behind_two_dashes_are_those_of_files(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite(str(tmp_path / "-a.png"), np.full((64, 64, 3), 128, np.uint8))
+    main(["predict", "--out", "t.csv", "--", "-a.png"])
+    assert "-a.png" in (tmp_path / "t.csv").read_text()
+
+
 @pytest.mark.parametrize("name", ["cut.png", "cut.gif"])
 def test_opencv_says_nothing_of_its_own(name: str, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)

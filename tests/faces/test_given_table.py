@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
 
 from halfsmile.faces.align import template
 from halfsmile.faces.given_table import GivenTable, faces_in
+from halfsmile.faces.sources import MediaSource
 from halfsmile.faces.yunet import YuNet
 
 IMAGE = np.zeros((200, 300, 3), np.uint8)
@@ -61,6 +62,22 @@ def test_what_can_not_be_used_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="give files, not pixels"):
         given.detect([IMAGE])
     assert given.detect([]) == []
+
+
+def test_pictures_that_are_told_to_have_no_face_are_named_by_the_table(tmp_path: Path) -> None:
+    given = table(tmp_path, "source,x0,y0,x1,y1,reason\np/a.png,,,,,no face\np/b.png,1,2,3,4,\n")
+    pictures = {
+        name: MediaSource("picture", name, PurePosixPath(name)) for name in ("p/a.png", "a.png", "c.png")
+    }
+    for name in ("p/a.png", "a.png"):
+        assert given.notes_on([pictures[name]]) == [
+            f"{tmp_path}/boxes.csv has no face for 1 of 1 pictures, as {name}."
+        ]
+    with pytest.raises(ValueError, match=r"names none of the pictures, as c.png; its first is p/b.png"):
+        given.notes_on([pictures["c.png"]])
+    faceless = table(tmp_path, "source,x0,y0,x1,y1,reason\na.png,,,,,no face\n")
+    assert faceless.notes_on([pictures["a.png"]]) != []
+    assert faceless.detect_named([IMAGE], ["a.png"]) == [[]]
 
 
 def test_other_detectors_need_no_names() -> None:

@@ -156,6 +156,21 @@ def test_images_of_pil_of_which_nothing_tells_what_is_white_are_refused(values: 
         read_picture(image)
 
 
+@pytest.mark.parametrize("name", ["a.pgm", "a.png", "turned.png"])
+def test_pictures_of_16_bits_that_pil_opened_are_read_as_their_files(name: str, tmp_path: Path) -> None:
+    pil = pytest.importorskip("PIL.Image")
+    deep = PICTURE[:40, :, 0].astype(np.uint16) * 257
+    cv2.imwrite(str(tmp_path / name), deep)
+    with pil.open(tmp_path / name) as image:
+        opened = image.convert("I") if name != "a.pgm" else image
+        opened.format = image.format
+        if name == "turned.png":
+            opened.getexif()[0x0112] = 3
+        seen = read_picture(opened)[0]
+    expected = PICTURE[:40, :, :1]
+    np.testing.assert_array_equal(seen, expected[::-1, ::-1] if name == "turned.png" else expected)
+
+
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(BadImageError, match=r"none\.png does not exist\.$"):
         read_picture(tmp_path / "none.png")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from tests.predict.conftest import FramedSquares, expected, film, scene
@@ -44,6 +46,8 @@ def faces_of(rows: Iterator[Face | NoFace]) -> list[Face]:
         ("", "name of the video is empty"),
         (b"abc", "bytes of a file: save them"),
         (io.BytesIO(b"abc"), "bytes of a file: save them"),
+        (tempfile.NamedTemporaryFile(), "bytes of a file: save them"),  # noqa: SIM115 # deleted with the last reference
+        (cv2.VideoCapture(), "Found VideoCapture; video takes"),
         (np.zeros((48, 64, 3), np.uint8), "Found ndarray"),
         (
             [np.zeros((48, 64, 3), np.uint8)],
@@ -59,6 +63,17 @@ def faces_of(rows: Iterator[Face | NoFace]) -> list[Face]:
 def test_what_gives_no_frames_is_told_with_what_does(model: ExpressionModel, source: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         list(Predictor(model, detector=FramedSquares()).video(source))
+
+
+def test_a_camera_that_is_gone_through_gives_frames_though_it_has_read(predictor: Predictor) -> None:
+    class Camera:
+        def read(self) -> VideoFrame:
+            raise AssertionError("its frames come by iteration")
+
+        def __iter__(self) -> Iterator[VideoFrame]:
+            return iter(film(lambda i: [(10 + 3 * i, 20, 40)], 4))
+
+    assert [face.frame for face in faces_of(predictor.video(Camera()))] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("detect_every", [1, 2, 3, 5])

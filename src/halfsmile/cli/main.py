@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import io
+import itertools
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -75,9 +77,9 @@ def _require_each_option_once(arguments: Sequence[str]) -> None:
 
 
 def _require_no_file_like_an_option(arguments: Sequence[str]) -> None:
-    """Refuse the name of a file that the parser would take for an option."""
-    for word in arguments:
-        if len(word) > 1 and word.startswith("-") and os.path.exists(word):
+    """Refuse the name of a file that the parser would take for an option, as ``-a.jpg``; options are none."""
+    for word in itertools.takewhile(lambda word: word != "--", arguments):
+        if word.startswith("-") and not _OPTION.fullmatch(word) and os.path.exists(word):
             make_console(stderr=True).print(
                 f"error: {word} is taken for an option. If the file of that name is meant, write ./{word}",
                 style="red",
@@ -109,6 +111,7 @@ def _parse(given: Sequence[str]) -> Any:
     return tyro.cli(one, prog=name, description=about, args=rest or ["--help"], config=_OPTIONS)
 
 
+_OPTION = re.compile(r"-|-h|--[a-z][a-z0-9-]*(=.*)?", re.DOTALL)
 _OPTIONS = (tyro.conf.FlagCreatePairsOff,)
 """``--resume`` alone, without a ``--no-resume`` that changes nothing."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,8 @@ class GivenTable:
 
         self.path = Path(path)
         table = read_rows(self.path)
-        records = [record for record in table.rows if not record.get("reason")]
+        rows = list(table.rows)
+        records = [record for record in rows if not record.get("reason")]
         named = dict(columns or {})
         if "image" not in named and _SOURCE in table.names:
             named["image"] = _SOURCE
@@ -56,6 +57,7 @@ class GivenTable:
                 f"{', '.join(table.names)}. Name the box's x0, y0, x1, y1 or x, y, width, height."
             )
         self._faces: dict[str, list[Detection]] = defaultdict(list)
+        self._named = self._names_in(rows, chosen.get("image", ()))
         for number, record in enumerate(records, start=1):
             try:
                 row = parse_row(record, chosen, parts.box or "xyxy", is_comma_decimal=table.is_comma_decimal)
@@ -108,7 +110,7 @@ class GivenTable:
         unnamed = [source.name for source in sources if not self._of(source.name)]
         if not unnamed:
             return []
-        if len(unnamed) == len(sources):
+        if not any(self._is_named(source.name) for source in sources):
             known = next(iter(self._faces), None)
             theirs = f"its first is {known}" if known else "it has no face"
             raise ValueError(f"{self.path} names none of the pictures, as {unnamed[0]}; {theirs}.")
@@ -116,13 +118,28 @@ class GivenTable:
             f"{self.path} has no face for {len(unnamed):,} of {len(sources):,} pictures, as {unnamed[0]}."
         ]
 
+    @staticmethod
+    def _names_in(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> frozenset[str]:
+        """The pictures of all rows, also those without a face, and the last parts of their paths."""
+        paths = [PurePosixPath(str(row.get(column) or "")) for row in rows for column in columns]
+        return frozenset(name for path in paths for name in (str(path), path.name) if path.name)
+
+    def _is_named(self, name: str) -> bool:
+        return any(end in self._named for end in _ends(name))
+
     def _of(self, name: str) -> list[Detection]:
-        parts = PurePosixPath(name.replace("\\", "/").replace("!", "/")).parts
-        for start in range(len(parts)):
-            found = self._faces.get(str(PurePosixPath(*parts[start:])))
+        ends = _ends(name)
+        for end in ends:
+            found = self._faces.get(end)
             if found:
                 return found
-        return self._faces.get(self._by_end.get(parts[-1] if parts else "", ""), [])
+        return self._faces.get(self._by_end.get(ends[-1] if ends else "", ""), [])
+
+
+def _ends(name: str) -> list[str]:
+    """The path of a picture and all its ends, the last part last."""
+    parts = PurePosixPath(name.replace("\\", "/").replace("!", "/")).parts
+    return [str(PurePosixPath(*parts[start:])) for start in range(len(parts))]
 
 
 class NameWithFaces(str):

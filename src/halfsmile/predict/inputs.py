@@ -223,8 +223,9 @@ def _of_pil(image: Any) -> Image:
     from PIL import ImageOps
 
     try:
+        kind = image.format  # a turned image has none
         image = ImageOps.exif_transpose(image)
-        if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+        if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):
             raise ValueError(
                 f"The image of PIL has samples of 32 bits (mode {image.mode}), and nothing tells which are "
                 "black and white: give its pixels, numpy.asarray(image), with value_range=(black, white)."

@@ -6,6 +6,7 @@ window is. Detections that no person is made of yet are kept beside the faces: p
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -186,7 +187,8 @@ def _require_source(source: object) -> None:
     """Refuse what no frames come from; see :meth:`Predictor.video`."""
     if isinstance(source, str) and not source.strip():
         raise ValueError(f"The name of the video is empty; {_SOURCES}.")
-    if isinstance(source, bytes | bytearray | memoryview) or hasattr(source, "read"):
+    is_file = isinstance(source, io.IOBase) or hasattr(source, "readline")  # cameras have read(), too
+    if is_file or isinstance(source, bytes | bytearray | memoryview):
         raise ValueError(f"Found the bytes of a file: save them as one and name it; {_SOURCES}.")
     if isinstance(source, bool | np.ndarray) or not isinstance(source, str | Path | int | Iterable):
         raise ValueError(f"Found {type(source).__name__}; {_SOURCES}.")

@@ -26,7 +26,9 @@ def pq(colors: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return np.asarray(((0.8359375 + 18.8515625 * y) / (1 + 18.6875 * y)) ** 78.84375)
 
 
-def png(signal: npt.NDArray[np.float64], transfer: int | None) -> bytes:
+def png(
+    signal: npt.NDArray[np.float64], transfer: int | None, *, primaries: int = 9, full_range: int = 1
+) -> bytes:
     """A PNG file of 16 bits, with or without the chunk that tells its curve."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
@@ -35,7 +37,7 @@ def png(signal: npt.NDArray[np.float64], transfer: int | None) -> bytes:
     samples = np.rint(signal * 65535).astype(">u2")
     height, width = samples.shape[:2]
     rows = b"".join(b"\0" + row.tobytes() for row in samples)
-    told = b"" if transfer is None else chunk(b"cICP", bytes([9, transfer, 0, 1]))
+    told = b"" if transfer is None else chunk(b"cICP", bytes([primaries, transfer, 0, full_range]))
     header = struct.pack(">IIBBBBB", width, height, 16, 2 if samples.ndim == 3 else 0, 0, 0, 0)
     pixels = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + told + pixels + chunk(b"IEND", b"")
@@ -59,9 +61,18 @@ def test_pictures_of_standard_range_stay_as_they_are() -> None:
         np.testing.assert_array_equal(decode(png(sheet / 255, transfer), "a.png"), sheet)
 
 
-def boxes(*transfers: int, more: bytes = b"") -> bytes:
+@pytest.mark.parametrize("told", [{"primaries": 1}, {"primaries": 12}, {"full_range": 0}])
+def test_pictures_of_other_colors_or_narrow_range_stay_as_they_are(told: dict[str, int]) -> None:
+    sheet = np.repeat(np.repeat(COLORS[None], 8, 0), 8, 1)
+    problems: list[str] = []
+    seen = decode(png(sheet / 255, 16, **told), "a.png", problems=problems)
+    np.testing.assert_array_equal(seen, sheet)
+    assert problems == []
+
+
+def boxes(*transfers: int, more: bytes = b"", primaries: int = 9) -> bytes:
     """The head of a HEIC file with boxes of color."""
-    colors = b"".join(b"\0\0\0\x13colrnclx" + struct.pack(">HHHB", 9, t, 9, 128) for t in transfers)
+    colors = b"".join(b"\0\0\0\x13colrnclx" + struct.pack(">HHHB", primaries, t, 9, 128) for t in transfers)
     return b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + more + colors
 
 
@@ -74,6 +85,12 @@ def boxes(*transfers: int, more: bytes = b"") -> bytes:
         (boxes(), None),
         (boxes(13, 16), None),  # which of them is the picture's is not told
         (boxes(16, more=b"\0\0\0\x15infe\2\0\0\0\0\2\0\0tmap\0"), None),  # that of a gain map's result
+        (boxes(16, more=b"\0\0\0\x17infe\3\0\0\0\0\0\0\2\0\0tmap\0"), None),
+        (boxes(16).replace(b"heic\0\0\0\0mif1heic", b"heic\0\0\0\0mif1tmap"), None),
+        (boxes(16, more=b"<rdf:li>bitmap</rdf:li>"), "PQ"),
+        (boxes(16, more=b"\0\0\0\x15infe\2\0\0\0\0\2\0\0mimebitmap\0"), "PQ"),
+        (boxes(16, primaries=12), None),
+        (boxes(18, primaries=1), None),
         (boxes(16, more=b"\0\0\2\x18colrprof"), None),
         (boxes(16)[:-7], None),
         (b"colrnclx" + bytes([0, 9, 0, 16, 0, 9, 128]), None),

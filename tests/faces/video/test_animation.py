@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -71,3 +72,16 @@ def test_an_animated_avif_gives_all_its_frames(tmp_path: Path) -> None:
     seen = [int(np.median(frame.image)) for frame in frames(path)]
     assert len(seen) == 3
     np.testing.assert_allclose(seen, (20, 120, 220), atol=4)
+
+
+def test_the_transparency_of_an_animated_avif_is_no_film_of_its_own(tmp_path: Path) -> None:
+    pillow = pytest.importorskip("PIL.Image")
+    sheets = [np.full((48, 64, 4), shade, np.uint8) for shade in (20, 120, 220)]
+    path = tmp_path / "a.avif"
+    first, *others = map(pillow.fromarray, sheets)
+    first.save(path, save_all=True, append_images=others, duration=100)
+    with av.open(str(path)) as file:
+        assert sum(stream.frames == 3 for stream in file.streams.video) == 2
+    problems: list[str] = []
+    assert len(list(frames(path, problems=problems))) == 3
+    assert problems == []

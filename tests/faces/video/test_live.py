@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -205,3 +206,24 @@ def _quiet() -> type:
 
 
 _Quiet = _quiet()
+
+
+def test_qualities_side_by_side_at_an_address_are_no_other_films(tmp_path: Path) -> None:
+    path = tmp_path / "two.ts"
+    with av.open(str(path), "w") as file:
+        streams = [file.add_stream("mpeg4", rate=RATE) for _ in range(2)]
+        for stream in streams:
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for shade in range(RATE):
+            image = np.full((48, 64, 3), 100 + shade, np.uint8)
+            for stream in streams:
+                file.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for stream in streams:
+            file.mux(stream.encode(None))
+    at_file: list[str] = []
+    assert list(frames(path, problems=at_file))
+    assert "2 films side by side" in at_file[0]
+    problems: list[str] = []
+    with served(lambda connection: connection.sendall(path.read_bytes())) as address:
+        assert list(frames(address, retries=0, problems=problems))
+    assert "films" not in " ".join(problems)

@@ -24,8 +24,8 @@ from halfsmile.faces.video.side_data import display_matrix
 from halfsmile.faces.video.source import (
     MAX_PIXELS,
     BadVideoError,
+    count_films,
     is_address,
-    moving_pictures,
     open_container,
     origin,
     seconds,
@@ -64,7 +64,7 @@ class VideoDecoder:
         self._zero = 0.0  # time stamp in seconds of the beginning
         self._stopped: FFmpegError | None = None
         self._curve: Curve | None = None  # of frames of high dynamic range
-        self._streams = 1  # of moving pictures, of which the first is read
+        self._streams = 1  # films side by side in a file, of which the first is read
 
     def pictures(self) -> Iterator[Picture]:
         """Index, time in seconds, and a function that gives the pixels of each frame, in order of time.
@@ -78,7 +78,8 @@ class VideoDecoder:
         index = -1
         with open_container(self.source, self.max_pixels) as container:
             stream = video_stream(container, self.source, self.max_pixels)
-            self._streams = sum(one.frames != 1 for one in moving_pictures(container))
+            if not is_address(self.source):  # qualities of one film stand side by side there
+                self._streams = count_films(container)
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"max_pixels": str(self.max_pixels)}
             self._zero = origin(container, stream)

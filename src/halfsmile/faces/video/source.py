@@ -38,7 +38,7 @@ _FORMATS = (  # no playlists, which open other files; no still pictures; no text
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,"
     "gif,apng,dv,mxf,nut,rm,wtv,yuv4mpegpipe"
 )
-
+_ANIMATIONS = ("avis", "hevc", "hevx", "msf1")  # brands of files whose gray streams are transparency
 
 _WORDS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (InvalidDataError, "its data are damaged or of no known format"),
@@ -148,6 +148,14 @@ def moving_pictures(container: InputContainer) -> list[VideoStream]:
     """The streams of pictures without cover art and the tiles of a HEIC picture."""
     pieces = Disposition.attached_pic | Disposition.dependent
     return [stream for stream in container.streams.video if not stream.disposition & pieces]
+
+
+def count_films(container: InputContainer) -> int:
+    """How many films a file holds side by side; the transparency of an animated picture is none."""
+    films = [stream for stream in moving_pictures(container) if stream.frames != 1]
+    if container.metadata.get("major_brand") in _ANIMATIONS:
+        films = [film for film in films if not str(film.format and film.format.name).startswith("gray")]
+    return len(films)
 
 
 def stream_duration(stream: VideoStream) -> float | None:
