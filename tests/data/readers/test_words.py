@@ -124,6 +124,16 @@ def test_splits_in_other_languages() -> None:
         assert [split_of(word) for word in words.split()] == [split] * len(words.split())
 
 
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("test测试集", "test"), ("测试集test", "test"), ("train训练", "train"), ("val验证", "valid"),
+     ("train数据", "train"), ("数据test", "test"), ("testтест", "test"), ("テストtest", "test")],
+)  # fmt: skip
+def test_english_beside_another_script_is_a_word_of_its_own(name: str, split: str) -> None:
+    assert split_in(name) == split
+    assert split_of(name) == (None if "数据" in name else split)
+
+
 def test_accents_may_be_apart() -> None:
     apart = normalize("NFD", "wütend")
     assert apart != "wütend"

@@ -111,8 +111,11 @@ _NEUTRAL = frozenset(
      "original", "fer", "ferplus", "fer2013", "raf", "rafdb", "db", "affectnet", "expression", "emotion")
 )  # fmt: skip
 _FER2013_TEST = re.compile(r"(public|private)[\s_-]*test", re.IGNORECASE)
-_TOKENS = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7F][^\W\d_]*|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-"""Words, numbers, and parts of ``CamelCase`` where all letters are of English."""
+_LATIN = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
+_TOKENS = re.compile(
+    rf"[{_LATIN}]*(?![A-Za-z])[{_LATIN}][{_LATIN}]*|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_{_LATIN}]+"
+)
+"""Words, numbers, and parts of ``CamelCase`` where all letters are of English; scripts are words apart."""
 _NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(\d{1,2})", re.IGNORECASE)
 _RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
 
