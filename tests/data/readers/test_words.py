@@ -14,7 +14,9 @@ from halfsmile.data.readers.words import (
     how_to_name,
     meaning_of,
     meaning_of_numbers,
+    misspelt,
     number_of,
+    same_expression,
     split_in,
     split_of,
     word_in,
@@ -132,6 +134,12 @@ def test_splits_in_other_languages() -> None:
 def test_english_beside_another_script_is_a_word_of_its_own(name: str, split: str) -> None:
     assert split_in(name) == split
     assert split_of(name) == (None if "数据" in name else split)
+
+
+@pytest.mark.parametrize("name", ["boys", "books", "boots", "boss", "walking", "skin", "not", "note"])
+def test_usual_words_are_not_misspelt_ones_of_other_languages(name: str) -> None:
+    assert misspelt(name) is None
+    assert same_expression([name, *RAFDB.labels]) == []
 
 
 def test_accents_may_be_apart() -> None:

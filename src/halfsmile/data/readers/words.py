@@ -76,6 +76,11 @@ EXPRESSIONS = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.l
     "annoyed", "calm",
 }  # fmt: skip
 """Words that a label is known by, in English and in the languages of :data:`SYNONYMS`."""
+_ENGLISH = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.labels} | frozenset(
+    ("angry", "contemptuous", "disgusted", "afraid", "fearful", "scared", "happy", "joy", "joyful", "smile",
+     "smiling", "natural", "sad", "surprised", "annoyed", "calm")
+)  # fmt: skip
+"""Words that misspelt ones are looked for among: short ones of many languages are near to anything."""
 NO_EXPRESSION = frozenset(
     ("none", "unknown", "undefined", "unclear", "unsure", "not sure", "uncertain", "no face", "no_face",
      "noface", "nf", "invalid")
@@ -191,7 +196,7 @@ def meaning_of(name: str) -> str | None:
 
 
 def misspelt(name: str) -> str | None:
-    """The word for an expression that a name is nearly, as ``hapiness``; None where it is one, or is none.
+    """The English word for an expression that a name is nearly; None where it is a word for one, or is none.
 
     Example:
         >>> misspelt("hapiness"), misspelt("Fera"), misspelt("happy"), misspelt("nosmile")
@@ -200,7 +205,7 @@ def misspelt(name: str) -> str | None:
     word = name.strip().casefold()
     if not word.isalpha() or not word.isascii() or word in EXPRESSIONS:
         return None
-    known = [other for other in EXPRESSIONS if other[0] == word[0] and other.isascii()]
+    known = [other for other in sorted(_ENGLISH) if other[0] == word[0]]
     return next(iter(get_close_matches(word, known, 1, _NEAR)), None)
 
 
