@@ -27,8 +27,8 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
               "filepath", "file_path", "file", "file_name", "filename", "fname", "picture", "photo",
               "subdirectory_filepath"),
     "label": ("label", "labels", "expression", "emotion", "emotions", "class", "class_name",
-              "label_name", "category", "categories",
-              "target", "class_id", "label_id", "emotion_id", "expression_id"),
+              "label_name", "category",
+              "target", "class_id", "label_id", "emotion_id", "expression_id", "categories"),
     "votes": ("votes",),
     "split": ("split", "usage", "subset", "set", "partition"),
     "person": ("person", "person_id", "identity", "subject", "subject_id"),
@@ -329,7 +329,10 @@ def _label(
     if "label" in columns:
         return
     chosen = parts.get("label")
-    if chosen and not _holds(rows, chosen[0], is_number):
+    is_loose = chosen is not None and chosen[0].casefold() == "categories"  # of anything, as of places
+    if chosen and not _holds(rows, chosen[0], is_number) and not is_loose:
+        return
+    if chosen and is_loose and _holds(rows, chosen[0], _is_expression, share=0.0):
         return
     words = [name for name in free if _holds(rows, name, _is_expression)]
     if len(words) == 1:
