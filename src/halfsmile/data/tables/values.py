@@ -45,10 +45,8 @@ def parse_row(
         if part in ("box", "landmarks", "votes"):
             row[part] = _numbers(part, values, is_comma_decimal=is_comma_decimal)
         else:
-            row[part] = "/".join(filter(None, map(cell_text, values))) or None
-    if not row["image"]:
-        raise ValueError("the image is empty")
-    row["image"] = row["image"].replace("\\", "/")
+            row[part] = cell_text(values[0])
+    row["image"] = _path([record.get(name) for name in chosen["image"]])
     if row.get("frame") is not None:
         row["frame"] = _whole(row["frame"])
     if row.get("split") is not None:
@@ -65,6 +63,20 @@ def parse_row(
             raise EmptyBoxError(f"the box {row['box']} is empty")
         row["box"] = [x0, y0, x1, y1]
     return row
+
+
+def _path(values: Sequence[Any]) -> str:
+    """A picture's path out of one cell, or of cells for folders and the file.
+
+    Raises:
+        ValueError: If one is empty.
+    """
+    parts = [(cell_text(value) or "").replace("\\", "/") for value in values]
+    first, *others = parts
+    joined = "/".join([first.rstrip("/") if others else first, *(part.strip("/") for part in others)])
+    if not all(part.strip("/") for part in others) or not first:
+        raise ValueError("the image is empty")
+    return joined
 
 
 def _split(text: str, splits: Mapping[str, str | None]) -> str | None:
