@@ -150,3 +150,17 @@ def test_several_faces_of_a_picture_stay_together() -> None:
     assert set(splits) == {"train", "test"}
     folds = draw_folds(manifest, 4)
     np.testing.assert_array_equal(folds[::3], folds[2::3])
+
+
+def test_a_face_without_a_person_goes_with_the_person_of_its_picture() -> None:
+    rows = faces({"a": 60, "b": 60, "c": 60}).table.to_pylist()
+    rows = [
+        {**row, "image": f"{i // 2}.png", "box": [i % 2, 0, 9, 9], "person": None if i % 2 else str(i % 20)}
+        for i, row in enumerate(rows)
+    ]
+    manifest = Manifest.from_rows(rows, Path("root"), THREE)
+    splits = draw_splits(manifest, test=0.3, by="person").column("split")
+    assert splits[::2] == splits[1::2]
+    assert set(splits) == {"train", "test"}
+    folds = draw_folds(manifest, 4, by="person")
+    np.testing.assert_array_equal(folds[::2], folds[1::2])

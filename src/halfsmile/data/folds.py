@@ -38,7 +38,7 @@ def draw_splits(
         test: Share of each class.
         valid: Share of each class.
         seed: Decides the draw, together with the manifest's order.
-        by: Give all rows of a person or a video one split; pictures without a value stand alone.
+        by: Give all rows of a person or a video one split; rows without a value go with their picture.
         again: Draw anew where there are splits already.
 
     Raises:
@@ -87,7 +87,7 @@ def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | Non
         manifest: Labeled rows.
         count: Number of folds, at least 2.
         seed: Decides the draw, together with the manifest's order.
-        by: Give all rows of a person or a video one fold; pictures without a value stand alone.
+        by: Give all rows of a person or a video one fold; rows without a value go with their picture.
 
     Raises:
         ValueError: If nothing is labeled, or a class has rows in fewer than two folds.
@@ -147,7 +147,8 @@ def _groups(
         raise ValueError(f"No row of {manifest.root} says its {by}: draw without --by.")
     classes = np.where(free, manifest.class_indices(), -1)
     pictures = manifest.column("image")  # several faces of one stay together
-    names = [picture if name is None else name for name, picture in zip(names, pictures, strict=True)]
+    said = {picture: name for name, picture in zip(names, pictures, strict=True) if name is not None}
+    names = [said.get(p, p) if name is None else name for name, p in zip(names, pictures, strict=True)]
     of_row, counts = group_counts(names, classes, len(manifest.taxonomy))
     return manifest.taxonomy.labels, of_row, counts
 

@@ -183,6 +183,13 @@ def test_an_archive_in_an_archive_is_to_be_unpacked(tmp_path: Path, inner: str) 
             recognize(place)
 
 
+@pytest.mark.parametrize("name", ["faces.zip", "deep/faces.tar.gz"])
+def test_a_damaged_archive_is_told_whatever_lies_beside(tmp_path: Path, name: str) -> None:
+    touch(tmp_path, name, "README.md", text="PK, and no archive")
+    with pytest.raises(ValueError, match=r"faces.* is not a readable zip or tar archive"):
+        recognize(tmp_path)
+
+
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_several_archives_in_a_folder_are_one_data_set(tmp_path: Path, kind: str) -> None:
     def pack(path: Path, names: list[str]) -> None:

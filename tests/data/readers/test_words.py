@@ -14,7 +14,9 @@ from halfsmile.data.readers.words import (
     how_to_name,
     meaning_of,
     meaning_of_numbers,
+    misspelt,
     number_of,
+    same_expression,
     split_in,
     split_of,
     word_in,
@@ -122,6 +124,22 @@ def test_splits_in_other_languages() -> None:
         ("测试集 Testdaten prueba テスト", "test"),
     ):
         assert [split_of(word) for word in words.split()] == [split] * len(words.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("test测试集", "test"), ("测试集test", "test"), ("train训练", "train"), ("val验证", "valid"),
+     ("train数据", "train"), ("数据test", "test"), ("testтест", "test"), ("テストtest", "test")],
+)  # fmt: skip
+def test_english_beside_another_script_is_a_word_of_its_own(name: str, split: str) -> None:
+    assert split_in(name) == split
+    assert split_of(name) == (None if "数据" in name else split)
+
+
+@pytest.mark.parametrize("name", ["boys", "books", "boots", "boss", "walking", "skin", "not", "note"])
+def test_usual_words_are_not_misspelt_ones_of_other_languages(name: str) -> None:
+    assert misspelt(name) is None
+    assert same_expression([name, *RAFDB.labels]) == []
 
 
 def test_accents_may_be_apart() -> None:

@@ -32,6 +32,20 @@ def test_usual_names_in_any_case(tmp_path: Path) -> None:
     assert not found.unused
 
 
+def test_categories_are_labels_where_no_other_column_is(tmp_path: Path) -> None:
+    rows = "a.png,{0},{2}\nb.png,{1},{3}\n"
+    for names, cells, label in (
+        ("categories,mood", ("indoor", "outdoor", "happy", "sad"), "mood"),
+        ("categories,target", ("indoor", "outdoor", "happy", "sad"), "target"),
+        ("categories,emotion_id", ("indoor", "outdoor", "3", "4"), "emotion_id"),
+        ("categories,mood", ("happy", "sad", "sad", "happy"), "categories"),
+        ("categories,mood", ("calm", "cross", "loud", "low"), "categories"),
+        ("categories,room", ("1", "2", "indoor", "outdoor"), "categories"),
+    ):
+        found = chosen(tmp_path, f"image,{names}\n{rows.format(*cells)}")
+        assert found.parts["label"] == (label,)
+
+
 def test_other_names_by_what_the_columns_hold(tmp_path: Path) -> None:
     found = chosen(tmp_path, "Nr;Datei;Ausdruck;Alter\n1;a.png;Happy;30\n2;b.png;sad;31\n3;c.png;fear;30\n")
     assert found.parts == {"image": ("Datei",), "label": ("Ausdruck",)}

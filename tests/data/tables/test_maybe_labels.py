@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from halfsmile.data.manifest import UnreadLabelsError
+from halfsmile.data.readers.registry import read_any
 from halfsmile.data.readers.table import read
 from halfsmile.data.tables.maybe_labels import maybe_labels
 
@@ -113,3 +114,41 @@ def test_what_is_measured_is_no_class(tmp_path: Path, names: str) -> None:
     found = read(path)
     assert found.taxonomy is None
     assert [note for note in found.notes if "no classes: only classes are learned" in note]
+
+
+@pytest.mark.parametrize("form", ["{}", "is_{}"])
+def test_a_class_that_one_table_never_crosses_is_one(tmp_path: Path, form: str) -> None:
+    def write(name: str, words: list[str], crossed: list[str]) -> None:
+        lines = [f"image,{','.join(map(form.format, words))}"]
+        lines += [f"{name}{i}.png,{','.join('x' * (w == c) for w in words)}" for i, c in enumerate(crossed)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+        for i in range(len(crossed)):
+            (tmp_path / f"{name}{i}.png").touch()
+
+    words = ["happy", "sad", "fear", "anger"]
+    write("train", words, words)
+    write("test", words[::-1], ["happy", "sad", "fear"])
+    found = read_any(tmp_path)
+    assert found.taxonomy is not None
+    assert set(found.taxonomy.labels) == set(words)
+    assert found.column("label") == ["happy", "sad", "fear", *words] or found.column("label") == [
+        *words, "happy", "sad", "fear",
+    ]  # fmt: skip
+    (tmp_path / "train.csv").unlink()
+    alone = read(tmp_path / "test.csv")
+    assert alone.taxonomy is not None
+    assert set(alone.taxonomy.labels) == set(words)
+
+
+def test_shares_with_commas_in_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('image,happy,sad,fear\na.png,"12,5%","75,5 %",12%\nb.png,0%,0%,100%\n')
+    assert read(path).column("votes")[0] == pytest.approx([0.125, 0.755, 0.12])
+
+
+def test_what_was_not_rated_is_not_zero(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("image,label,happy,sad,fear\na.png,happy,,1,\nb.png,sad,1,5,2\nc.png,fear,,,\n")
+    found = read(path)
+    assert found.column("image") == ["b.png", "c.png"]
+    assert found.column("votes")[1] is None

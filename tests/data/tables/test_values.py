@@ -57,3 +57,20 @@ def test_numbers_as_text() -> None:
         "-2",
         "1e3",
     ]
+
+
+@pytest.mark.parametrize(
+    ("folder", "file", "image"),
+    [("a", "1.png", "a/1.png"), ("a/", "1.png", "a/1.png"), ("a", "/1.png", "a/1.png"),
+     ("a\\", "1.png", "a/1.png"),
+     ("/x/a/", "b/1.png", "/x/a/b/1.png"),
+     ("https://x/a/", "1.png", "https://x/a/1.png"), (3.0, "1.png", "3/1.png")],
+)  # fmt: skip
+def test_a_folder_and_a_file_are_a_path(folder: Any, file: str, image: str) -> None:
+    assert parse_row({"d": folder, "f": file}, {"image": ("d", "f")}, "xyxy")["image"] == image
+
+
+@pytest.mark.parametrize("cells", [("b", ""), ("", "1.png"), ("b", None), ("b", "/"), (None, None)])
+def test_a_path_needs_all_its_parts(cells: tuple[Any, Any]) -> None:
+    with pytest.raises(ValueError, match="the image is empty"):
+        parse_row(dict(zip("df", cells, strict=True)), {"image": ("d", "f")}, "xyxy")

@@ -304,8 +304,9 @@ def _by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
             return packed
     if layout := _with_tables(folder, near, images, pictures, "/"):
         return layout
-    if pictures is None and len(tree) == 1 and files and files[0].lower().endswith(ARCHIVE_SUFFIXES):
-        return _of_file(folder / files[0])
+    archives = [name for name in files if _is_archive(name)]
+    if pictures is None and packed is None and len(archives) == 1:
+        return _of_file(folder / archives[0])  # which says what is wrong with it
     return pictures or packed
 
 
@@ -314,11 +315,7 @@ def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
 
     One archive is read as itself, but where its folders are classes and files beside tell more of them.
     """
-    archives = [
-        name
-        for name in files
-        if name.lower().endswith(ARCHIVE_SUFFIXES) and not PurePosixPath(name).name.startswith(".")
-    ]
+    archives = [name for name in files if _is_archive(name)]
     if len(archives) == 1:
         try:
             alone = _of_file(folder / archives[0])
@@ -338,6 +335,10 @@ def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:
     if (pictures is None or not pictures.is_certain) and (layout := _annotated(Files(folder, names))):
         return layout
     return pictures
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(ARCHIVE_SUFFIXES) and not PurePosixPath(name).name.startswith(".")
 
 
 def _annotated(files: Files) -> Layout | None:

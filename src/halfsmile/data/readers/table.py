@@ -25,7 +25,7 @@ from halfsmile.data.tables.maybe_labels import how_to_take, is_measured, labels_
 from halfsmile.data.tables.pictures import left_beside, locate
 from halfsmile.data.tables.repeats import without_repeats
 from halfsmile.data.tables.rows import read_rows
-from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, parse_row
+from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, are_marks, parse_row
 from halfsmile.taxonomy import Taxonomy
 
 _FEW = 4
@@ -123,6 +123,12 @@ def read(
         if tables is not None:
             notes += left_beside(base, [row["image"] for row in rows], first.name)
     votes = {column: label for part in parts for column, label in part.chosen.votes.items()}
+    for part in parts:  # each has its own order, and perhaps not all classes
+        own = list(part.chosen.votes)
+        for row in part.rows if own and own != list(votes) else ():
+            if row.get("votes") is not None:
+                told_of = dict(zip(own, row["votes"], strict=True))
+                row["votes"] = [told_of.get(column, 0.0) for column in votes]
     has_labels = any("label" in part.chosen.parts for part in parts) or any(row.get("label") for row in rows)
     classes = Classes(votes, taxonomy, labels or {}, has_labels)
     rows, taxonomy = settle(first, base, rows, classes, notes)
@@ -289,10 +295,18 @@ def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[s
     rows: list[dict[str, Any]] = []
     bad: list[str] = []
     empty = 0
+    has_marks = are_marks(records, chosen.parts.get("votes", ()))
     for number, record in enumerate(records, start=1):
         try:
             rows.append(
-                parse_row(record, chosen.parts, wanted, splits, is_comma_decimal=table.is_comma_decimal)
+                parse_row(
+                    record,
+                    chosen.parts,
+                    wanted,
+                    splits,
+                    is_comma_decimal=table.is_comma_decimal,
+                    has_marks=has_marks,
+                )
             )
         except ValueError as error:
             empty += isinstance(error, EmptyBoxError)

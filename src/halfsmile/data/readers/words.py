@@ -76,6 +76,11 @@ EXPRESSIONS = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.l
     "annoyed", "calm",
 }  # fmt: skip
 """Words that a label is known by, in English and in the languages of :data:`SYNONYMS`."""
+_ENGLISH = {label for taxonomy in TAXONOMIES.values() for label in taxonomy.labels} | frozenset(
+    ("angry", "contemptuous", "disgusted", "afraid", "fearful", "scared", "happy", "joy", "joyful", "smile",
+     "smiling", "natural", "sad", "surprised", "annoyed", "calm")
+)  # fmt: skip
+"""Words that misspelt ones are looked for among: short ones of many languages are near to anything."""
 NO_EXPRESSION = frozenset(
     ("none", "unknown", "undefined", "unclear", "unsure", "not sure", "uncertain", "no face", "no_face",
      "noface", "nf", "invalid")
@@ -111,8 +116,11 @@ _NEUTRAL = frozenset(
      "original", "fer", "ferplus", "fer2013", "raf", "rafdb", "db", "affectnet", "expression", "emotion")
 )  # fmt: skip
 _FER2013_TEST = re.compile(r"(public|private)[\s_-]*test", re.IGNORECASE)
-_TOKENS = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7F][^\W\d_]*|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-"""Words, numbers, and parts of ``CamelCase`` where all letters are of English."""
+_LATIN = "A-Za-zÀ-ÖØ-öø-ɏḀ-ỿ"
+_TOKENS = re.compile(
+    rf"[{_LATIN}]*(?![A-Za-z])[{_LATIN}][{_LATIN}]*|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_{_LATIN}]+"
+)
+"""Words, numbers, and parts of ``CamelCase`` where all letters are of English; scripts are words apart."""
 _NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(\d{1,2})", re.IGNORECASE)
 _RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
 
@@ -188,7 +196,7 @@ def meaning_of(name: str) -> str | None:
 
 
 def misspelt(name: str) -> str | None:
-    """The word for an expression that a name is nearly, as ``hapiness``; None where it is one, or is none.
+    """The English word for an expression that a name is nearly; None where it is a word for one, or is none.
 
     Example:
         >>> misspelt("hapiness"), misspelt("Fera"), misspelt("happy"), misspelt("nosmile")
@@ -197,7 +205,7 @@ def misspelt(name: str) -> str | None:
     word = name.strip().casefold()
     if not word.isalpha() or not word.isascii() or word in EXPRESSIONS:
         return None
-    known = [other for other in EXPRESSIONS if other[0] == word[0] and other.isascii()]
+    known = [other for other in sorted(_ENGLISH) if other[0] == word[0]]
     return next(iter(get_close_matches(word, known, 1, _NEAR)), None)
 
 

@@ -13,7 +13,7 @@ from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.maybe_labels import maybe_labels
 from halfsmile.data.tables.names import NAMES, VOTES, Names
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
-from halfsmile.data.tables.values import LENGTHS, BoxFormat, cell_text, is_number, is_vote
+from halfsmile.data.tables.values import LENGTHS, BoxFormat, are_marks, cell_text, is_number, is_vote
 
 Columns = Mapping[str, str | Sequence[str]]
 
@@ -267,6 +267,8 @@ def _votes(
     if "votes" not in parts and "votes" not in columns:
         own = tuple(name for name in free if name.startswith(VOTES) and len(name) > len(VOTES))
         named = tuple(n for n in free if n.casefold() in EXPRESSIONS and _holds(rows, n, is_vote))
+        if len(named) > 1 and are_marks(rows, named):
+            named = tuple(n for n in free if n in named or (n.casefold() in EXPRESSIONS and _blank(rows, n)))
         if len(own) > 1:
             if any(row.get(name) not in (None, "") for row in rows for name in own):
                 take("votes", own)
@@ -286,8 +288,12 @@ def _marked_votes(rows: Sequence[Mapping[str, Any]], free: Sequence[str]) -> dic
     """Class by columns such as ``is_happy`` and ``is_sad``, which have the same words around expressions."""
     groups: dict[str, dict[str, str]] = {}
     for name in free:
-        if (word := word_in(name)) and _holds(rows, name, is_vote):
+        if (word := word_in(name)) and (_holds(rows, name, is_vote) or _blank(rows, name)):
             groups.setdefault(name.casefold().replace(word, "*"), {})[name] = word
+    for form, group in groups.items():
+        filled = {name: word for name, word in group.items() if not _blank(rows, name)}
+        if len(filled) < 2 or not are_marks(rows, list(filled)):
+            groups[form] = filled
     found = [group for group in groups.values() if len(set(group.values())) == len(group) > 2]
     return found[0] if len(found) == 1 else {}
 
@@ -306,7 +312,10 @@ def _label(
     if "label" in columns:
         return
     chosen = parts.get("label")
-    if chosen and not _holds(rows, chosen[0], is_number):
+    is_loose = chosen is not None and chosen[0].casefold() == "categories"  # of anything, as of places
+    if chosen and not _holds(rows, chosen[0], is_number) and not is_loose:
+        return
+    if chosen and is_loose and _holds(rows, chosen[0], _is_expression, share=0.0):
         return
     words = [name for name in free if _holds(rows, name, _is_expression)]
     if len(words) == 1:
@@ -331,6 +340,10 @@ def _holds(rows: Sequence[Mapping[str, Any]], name: str, test: Any, *, share: fl
     cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
     passed = sum(bool(test(cell)) for cell in cells)
     return passed > share * len(cells)
+
+
+def _blank(rows: Sequence[Mapping[str, Any]], name: str) -> bool:
+    return all(cell_text(row.get(name)) is None for row in rows)
 
 
 def _is_expression(cell: str) -> bool:

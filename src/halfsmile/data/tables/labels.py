@@ -195,7 +195,7 @@ def _shares(
     votes: list[float], positions: Sequence[str | None], taxonomy: Taxonomy | None
 ) -> list[float] | None:
     """Votes in the taxonomy's order, scaled to sum 1; None where they are not valid."""
-    if taxonomy is None or min(votes) < 0:
+    if taxonomy is None or min(votes) < 0 or (positions and len(positions) != len(votes)):
         return None
     if positions:
         totals = dict.fromkeys(taxonomy.labels, 0.0)

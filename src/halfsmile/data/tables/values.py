@@ -26,6 +26,7 @@ def parse_row(
     splits: Mapping[str, str | None] | None = None,
     *,
     is_comma_decimal: bool = False,
+    has_marks: bool = False,
 ) -> dict[str, Any]:
     """Values of one row; labels and votes stay as the table has them.
 
@@ -35,6 +36,7 @@ def parse_row(
         box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. ``cxcywh``: the center instead.
         splits: Split by what cells have for it, where they are no usual names; None for none.
         is_comma_decimal: Whether ``0,5`` is a number.
+        has_marks: Whether votes are marks, so that an empty cell of them is 0 and not unknown.
 
     Raises:
         ValueError: If there is no image, or a cell can't be understood.
@@ -42,13 +44,13 @@ def parse_row(
     row: dict[str, Any] = {}
     for part, names in chosen.items():
         values = [record.get(name) for name in names]
+        if part == "votes" and has_marks and any(cell_text(value) for value in values):
+            values = [0.0 if cell_text(value) is None else value for value in values]
         if part in ("box", "landmarks", "votes"):
             row[part] = _numbers(part, values, is_comma_decimal=is_comma_decimal)
         else:
-            row[part] = "/".join(filter(None, map(cell_text, values))) or None
-    if not row["image"]:
-        raise ValueError("the image is empty")
-    row["image"] = row["image"].replace("\\", "/")
+            row[part] = cell_text(values[0])
+    row["image"] = _path([record.get(name) for name in chosen["image"]])
     if row.get("frame") is not None:
         row["frame"] = _whole(row["frame"])
     if row.get("split") is not None:
@@ -65,6 +67,20 @@ def parse_row(
             raise EmptyBoxError(f"the box {row['box']} is empty")
         row["box"] = [x0, y0, x1, y1]
     return row
+
+
+def _path(values: Sequence[Any]) -> str:
+    """A picture's path out of one cell, or of cells for folders and the file.
+
+    Raises:
+        ValueError: If one is empty.
+    """
+    parts = [(cell_text(value) or "").replace("\\", "/") for value in values]
+    first, *others = parts
+    joined = "/".join([first.rstrip("/") if others else first, *(part.strip("/") for part in others)])
+    if not all(part.strip("/") for part in others) or not first:
+        raise ValueError("the image is empty")
+    return joined
 
 
 def _split(text: str, splits: Mapping[str, str | None]) -> str | None:
@@ -149,13 +165,22 @@ def _numbers(part: str, values: list[Any], *, is_comma_decimal: bool) -> list[fl
 
 
 def _vote(value: Any) -> Any:
-    """A cell of votes as a number where it is a word, a mark or a share in percent; 0 where it is empty."""
-    if value is None:
-        return 0.0
+    """A cell of votes as a number where it is a word, a mark or a share in percent."""
     if not isinstance(value, str):
         return value
     text = value.strip().casefold()
-    return YES_OR_NO.get(text, text.removesuffix("%").strip() or 0.0)
+    if text.endswith("%"):
+        text = text.removesuffix("%").strip()
+        return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
+    return YES_OR_NO.get(text, text)
+
+
+def are_marks(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
+    """Whether all filled cells of some columns are crosses, yes and no, or 0 and 1, and there are some."""
+    cells = {str(record[name]).strip().casefold() for record in records for name in names
+             if record.get(name) not in (None, "")}  # fmt: skip
+    cells -= {"", "nan"}
+    return bool(cells) and all(cell in YES_OR_NO or cell in ("0", "1", "0.0", "1.0") for cell in cells)
 
 
 def is_vote(cell: str) -> bool:

@@ -216,18 +216,48 @@ def test_names_are_expressions_or_files_say_that_they_are_of_classes(
     assert list(names.values()) in (["calm", "fear", "anger"], ["rose", "tulip", "oak"])
 
 
+RANKS = "| 1 | Happy | 4772 |\n| 2 | Surprise | 1290 |"
+
+
 @pytest.mark.parametrize(
-    ("table", "says"),
+    ("head", "table", "says"),
     [
-        ("| 1 | Surprise | 1290 |\n| 2 | Fear | 281 |", {"1": "Surprise", "2": "Fear"}),
-        ("| Angry | 0 |\n| **Happy** | `1` |", {"0": "Angry", "1": "Happy"}),
-        ("| Angry | 1290 |\n| Happy | 281 |", None),
-        ("| Angry | 0 |\n| Happy | 2 |", None),
+        ("Label | Emotion | Pictures", "| 1 | Surprise | 1290 |\n| 2 | Fear | 281 |", ["Surprise", "Fear"]),
+        ("Rank | Emotion | Label", "| 1 | Fear | 2 |\n| 2 | Surprise | 1 |", ["Surprise", "Fear"]),
+        ("a | b", "| Surprise | 1 |\n| **Fear** | `2` |", ["Surprise", "Fear"]),
+        ("Emotion | Class number", "| Surprise | 1 |\n| Fear | 2 |", ["Surprise", "Fear"]),
+        ("a | b", "| Angry | 1290 |\n| Happy | 281 |", None),
+        ("a | b", "| Angry | 0 |\n| Happy | 2 |", None),
+        ("Rank | Emotion | Pictures", RANKS, None),
+        ("a | b | c", RANKS, None),
+        ("Rank | Emotion", "| 1 | Happy |\n| 2 | Surprise |", None),
+        ("# | Emotion", "| 1 | Happy |\n| 2 | Surprise |", None),
+        ("No. | Label", "| 1 | Happy |\n| 2 | Surprise |", None),
+        ("Emotion | Count", "| Happy | 2 |\n| Surprise | 1 |", None),
     ],
 )
 def test_a_table_in_a_readme_names_classes_if_it_numbers_all(
-    tmp_path: Path, table: str, says: dict[str, str] | None
+    tmp_path: Path, head: str, table: str, says: list[str] | None
 ) -> None:
-    (tmp_path / "README.md").write_text(f"# Faces\n\n| a | b |\n|---|---|\n{table}\n")
-    found = class_names_beside([tmp_path], list(says or {"1": "", "2": ""}), ["a.png"])
-    assert found.names == (says or {})
+    rule = "|".join("---" for _ in head.split("|"))
+    (tmp_path / "README.md").write_text(f"# Faces\n\n| {head} |\n|{rule}|\n{table}\n")
+    found = class_names_beside([tmp_path], ["1", "2"], ["a.png"])
+    assert found.names == (dict(zip("12", says, strict=True)) if says else {})
+
+
+@pytest.mark.parametrize(
+    ("head", "table", "says"),
+    [
+        ("Rank | Emotion | Pictures", RANKS, ["surprise", "fear"]),
+        ("a | b", "| 1 | Happy |\n| 2 | Surprise |", None),
+        ("Label | Emotion", "| 1 | Surprised |\n| 2 | Fear |", ["Surprised", "Fear"]),
+    ],
+)
+def test_a_table_and_a_sentence_in_a_readme_must_agree(
+    tmp_path: Path, head: str, table: str, says: list[str] | None
+) -> None:
+    rule = "|".join("---" for _ in head.split("|"))
+    text = f"| {head} |\n|{rule}|\n{table}\n\nLabels: 1: surprise, 2: fear\n"
+    (tmp_path / "README.md").write_text(text)
+    found = class_names_beside([tmp_path], ["1", "2"], ["a.png"])
+    assert found.names == (dict(zip("12", says, strict=True)) if says else {})

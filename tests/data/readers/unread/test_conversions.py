@@ -142,3 +142,13 @@ def test_an_array_of_labels_beside_pictures_becomes_a_table(
         "a/2.png": "sad",
         "b/3.png": "happy",
     }
+
+
+@pytest.mark.parametrize("labels", [["happy"], ["happy", "sad", "sad"]])
+def test_an_array_of_another_length_is_not_paired_in_silence(tmp_path: Path, labels: list[str]) -> None:
+    touch(tmp_path, "a/1.png", "b/2.png")
+    np.save(tmp_path / "labels.npy", np.array(labels))
+    with pytest.raises(UnreadLabelsError) as caught:
+        read_any(tmp_path)
+    with pytest.raises(ValueError, match="zip"):
+        typed(str(caught.value))

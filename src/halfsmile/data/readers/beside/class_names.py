@@ -18,7 +18,7 @@ from halfsmile.data.readers.beside.texts import folders_of, is_near, names_besid
 from halfsmile.data.readers.beside.yaml_names import names_in_yaml
 from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.folders.meaning import MAX_CLASSES
-from halfsmile.data.readers.words import expression_of
+from halfsmile.data.readers.words import expression_of, meaning_of
 
 SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".names", ".yaml", ".yml", ".md")
 _OF_CLASSES = re.compile(r"class|label|categor|emotion|expression|id2|idx", re.IGNORECASE)
@@ -41,6 +41,11 @@ _OF_OTHERS = re.compile(
     r"image|img|file|path|pic|photo|subject|person|participant|video|count", re.IGNORECASE
 )
 """What columns of names and numbers are called that are not those of classes."""
+_IS_NUMBER_OF_CLASS = re.compile(r"label|class|\bid\b|idx|index|code|value", re.IGNORECASE)
+_IS_RANK = re.compile(
+    r"rank|place|#|\b(no|nr|n)\b|number|count|total|image|picture|face|sample", re.IGNORECASE
+)
+"""Heads of columns in a readme's table."""
 _WRAPPED = (
     "id2label",
     "label2id",
@@ -150,7 +155,7 @@ def _in_file(root: Path, name: str, *, alone: bool = False) -> Sequence[str] | d
     ):
         return None
     if is_readme:
-        return _in_markdown(text) or _in_prose(text)
+        return _in_readme(text)
     if path.suffix.lower() in (".yaml", ".yml"):
         return names_in_yaml(text) or None
     said = _in_text(path, text, alone=alone)
@@ -177,14 +182,40 @@ def _in_text(path: PurePosixPath, text: str, *, alone: bool) -> Sequence[str] | 
     return _in_lines(lines)
 
 
+def _in_readme(text: str) -> dict[str, str] | None:
+    """What a table and what sentences say; None where they say different things."""
+    table, prose = _in_markdown(text), _in_prose(text)
+    if not table or not prose:
+        return table or prose
+    both = table.keys() & prose.keys()
+    agree = both and all(meaning_of(table[number]) == meaning_of(prose[number]) for number in both)
+    return {**prose, **table} if agree else None
+
+
 def _in_markdown(text: str) -> dict[str, str] | None:
-    """Expressions by the number beside them in a table of Markdown, where these count from 0 or 1 on."""
+    """Expressions by the number beside them in a table of Markdown, where these count from 0 or 1 on.
+
+    None where a row has several numbers and no head says which is that of the class, or the head says that
+    it is a rank or a count.
+    """
     names: dict[str, str] = {}
+    head: list[str] = []
+    last: list[str] = []
     for line in text.splitlines():
         cells = [cell.strip(" *`_") for cell in line.strip().strip("|").split("|")]
+        if "|" in line and all(re.fullmatch(":?-+:?", cell) for cell in cells):
+            head = last
+        last = cells
         words = [cell for cell in cells if expression_of(cell)]
-        numbers = [cell for cell in cells if cell.isdecimal()]
-        if len(words) == 1 and numbers and names.setdefault(str(int(numbers[0])), words[0]) != words[0]:
+        numbers = {place: cell for place, cell in enumerate(cells) if cell.isdecimal()}
+        if len(words) != 1 or not numbers:
+            continue
+        heads = {place: head[place] if place < len(head) else "" for place in numbers}
+        told = [place for place in numbers if _IS_NUMBER_OF_CLASS.search(heads[place])]
+        chosen = told if len(numbers) > 1 or told else list(numbers)
+        if len(chosen) != 1 or (not told and _IS_RANK.search(heads[chosen[0]])):
+            return None
+        if names.setdefault(str(int(numbers[chosen[0]])), words[0]) != words[0]:
             return None
     count = len(names)
     is_whole = sorted(map(int, names)) in (list(range(count)), list(range(1, count + 1)))

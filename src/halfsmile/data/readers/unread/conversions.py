@@ -127,8 +127,8 @@ def labels_in_order(root: Path, name: str, images: Sequence[str]) -> str:
         f"If {name} holds only labels, in the order of the pictures' names: `python -c \"import numpy, "
         f"pathlib; print('image,label'); [print(p.relative_to('{root}'), c.argmax() if c.size > 1 else c, "
         f"sep=',') for p, c in zip(sorted(pathlib.Path('{root}').rglob('*{suffix}')), "
-        f"numpy.load('{root / name}'))]\" > labels.csv`, and put it into {root}. If it holds the "
-        "pictures, too: "
+        f"numpy.load('{root / name}'), strict=True)]\" > labels.csv`, and put it into {root}. If it "
+        "holds the pictures, too: "
     )
 
 
