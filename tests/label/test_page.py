@@ -562,42 +562,33 @@ def test_three_hundred_classes_and_odd_names(page: Page, tmp_path: Path) -> None
         assert box["height"] < 820
 
 
-def test_classes_of_ones_own_have_colors_of_their_own(page: Page, tmp_path: Path) -> None:
-    labels = Labels(tmp_path, 20, classes=("calm", "glad", "other", "bored", "happiness", "proud"))
-    colors = (
-        "[...document.querySelectorAll('.classes .dot')].map((dot) => getComputedStyle(dot).backgroundColor)"
-    )
-    with serving(labels) as url:
-        start(page, url, "#project")
-        page.wait_for_function("document.querySelectorAll('.classes .dot').length === 6")
-        before = page.evaluate(colors)
-        assert len(set(before)) == len(before) == 6
-        page.fill("#class-new", "tired")
-        page.keyboard.press("Enter")
-        page.wait_for_selector("[aria-label='Name of the class tired']")
-        after = page.evaluate(colors)
-        assert after[:6] == before
-        assert len(set(after)) == 7
-
-
-def test_a_class_called_other_changes_no_color(page: Page, tmp_path: Path) -> None:
-    classes = ("calm", "glad", "bored", "proud", "constructor")
+@pytest.mark.parametrize(
+    ("classes", "added"),
+    [
+        (("calm", "glad", "other", "bored", "happiness", "proud"), "tired"),
+        (("calm", "glad", "bored", "proud", "constructor"), "other"),
+    ],
+)
+def test_classes_of_ones_own_have_colors_of_their_own_and_keep_them(
+    page: Page, tmp_path: Path, classes: tuple[str, ...], added: str
+) -> None:
     labels = Labels(tmp_path, 20, classes=classes)
+    count = len(classes)
     colors = (
         "[...document.querySelectorAll('.classes .dot')].map((dot) => getComputedStyle(dot).backgroundColor)"
     )
     with serving(labels) as url:
         start(page, url, "#project")
-        page.wait_for_function("document.querySelectorAll('.classes .dot').length === 5")
+        page.wait_for_function(f"document.querySelectorAll('.classes .dot').length === {count}")
         before = page.evaluate(colors)
         assert all(color.startswith("rgb(") for color in before)  # none is without
-        assert len(set(before)) == 5
-        page.fill("#class-new", "other")
+        assert len(set(before)) == len(before) == count
+        page.fill("#class-new", added)
         page.keyboard.press("Enter")
-        page.wait_for_selector("[aria-label='Name of the class other']")
+        page.wait_for_selector(f"[aria-label='Name of the class {added}']")
         after = page.evaluate(colors)
-        assert after[:5] == before
-        assert len(set(after)) == 6
+        assert after[:count] == before
+        assert len(set(after)) == count + 1
 
 
 def test_what_is_said_where_there_is_no_face(labels: Labels, page: Page, tmp_path: Path) -> None:

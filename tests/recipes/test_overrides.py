@@ -63,6 +63,11 @@ def test_a_student_without_labels_gets_its_last_fine_tuning() -> None:
     assert override(abaw6(), "semi.method=fixmatch").tune is None
 
 
+def kept_recipe() -> Recipe:
+    """Another draw in the last fine-tuning than in the stage of feedback before it."""
+    return override(ssfer(), "semi.method=feedback", "semi.sampling=balanced", "tune.sampling=sqrt")
+
+
 def test_the_last_fine_tuning_follows_stage_three() -> None:
     for choice in ("own", "extra", "all"):
         tune = override(ssfer(), f"semi.unlabeled={choice}").tune
@@ -81,9 +86,12 @@ def test_the_last_fine_tuning_follows_stage_three() -> None:
     drawn = override(ssfer(), "semi.method=feedback", "semi.sampling=balanced").tune
     assert drawn is not None
     assert drawn.sampling == "balanced"
-    kept = override(ssfer(), "semi.method=feedback", "semi.sampling=balanced", "tune.sampling=sqrt").tune
+    kept = kept_recipe().tune
     assert kept is not None
     assert kept.sampling == "sqrt"
+    own = override(kept_recipe(), "semi.epochs=1", "semi.unlabeled=all").tune
+    assert own is not None
+    assert own.sampling == "sqrt"
     untouched = override(ssfer(), "semi.sampling=balanced").tune
     assert untouched == ssfer().tune
 

@@ -83,7 +83,8 @@ def _tuned_alike(recipe: Recipe, before: Recipe, settings: tuple[str, ...]) -> R
     set_itself = {text.partition("=")[0].strip() for text in settings}
     if tune.named.unlabeled == old.unlabeled and "tune.named.unlabeled" not in set_itself:
         tune = dataclasses.replace(tune, named=dataclasses.replace(tune.named, unlabeled=new.unlabeled))
-    if new.method.name == "feedback" and "tune.sampling" not in set_itself:
+    is_drawn_alike = new.method.name == "feedback" and new.sampling != old.sampling
+    if is_drawn_alike and "tune.sampling" not in set_itself:
         tune = dataclasses.replace(tune, sampling=new.sampling)
     return dataclasses.replace(recipe, tune=tune)
 
