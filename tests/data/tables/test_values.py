@@ -74,3 +74,25 @@ def test_a_folder_and_a_file_are_a_path(folder: Any, file: str, image: str) -> N
 def test_a_path_needs_all_its_parts(cells: tuple[Any, Any]) -> None:
     with pytest.raises(ValueError, match="the image is empty"):
         parse_row(dict(zip("df", cells, strict=True)), {"image": ("d", "f")}, "xyxy")
+
+
+@pytest.mark.parametrize(
+    ("cells", "votes"),
+    [
+        (("12,5", "75,5", "12"), [12.5, 75.5, 12]),
+        (("0,125", "0,875", "0"), [0.125, 0.875, 0]),
+        (("12,5 %", "75.5%", "12%"), [12.5, 75.5, 12]),
+    ],
+)
+def test_a_vote_in_a_cell_of_its_own_may_have_a_decimal_comma(
+    cells: tuple[str, ...], votes: list[float]
+) -> None:
+    columns = {"image": ("i",), "votes": ("a", "b", "c")}
+    row = parse_row({"i": "a.png", **dict(zip("abc", cells, strict=True))}, columns, "xyxy")
+    assert row["votes"] == votes
+
+
+def test_a_vote_that_may_be_a_thousand_is_told() -> None:
+    columns = {"image": ("i",), "votes": ("a", "b")}
+    with pytest.raises(ValueError, match="votes needs 2 numbers, found .*1,234"):
+        parse_row({"i": "a.png", "a": "1,234", "b": "2"}, columns, "xyxy")

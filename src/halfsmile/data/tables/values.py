@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
 YES_OR_NO = {"true": 1.0, "yes": 1.0, "x": 1.0, "✓": 1.0, "✔": 1.0, "false": 0.0, "no": 0.0}
 """What columns of votes say in words and marks."""
 LENGTHS = {"box": 4, "landmarks": 10}
+_DECIMAL_COMMA = re.compile(r"0,\d+|\d+,(\d{1,2}|\d{4,})")  # 1,234 may be a thousand
 
 
 class EmptyBoxError(ValueError):
@@ -172,7 +174,7 @@ def _vote(value: Any) -> Any:
     if text.endswith("%"):
         text = text.removesuffix("%").strip()
         return text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
-    return YES_OR_NO.get(text, text)
+    return YES_OR_NO.get(text, text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text)
 
 
 def are_marks(records: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
