@@ -94,5 +94,5 @@ def test_a_vote_in_a_cell_of_its_own_may_have_a_decimal_comma(
 
 def test_a_vote_that_may_be_a_thousand_is_told() -> None:
     columns = {"image": ("i",), "votes": ("a", "b")}
-    with pytest.raises(ValueError, match="votes needs 2 numbers, found .*1,234"):
+    with pytest.raises(ValueError, match=r"votes needs 2 numbers, found .*1,234"):
         parse_row({"i": "a.png", "a": "1,234", "b": "2"}, columns, "xyxy")

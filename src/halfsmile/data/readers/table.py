@@ -23,6 +23,7 @@ from halfsmile.data.tables.columns import Chosen, Columns, choose, with_frames
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.maybe_labels import how_to_take, is_measured, labels_of_captions
 from halfsmile.data.tables.pictures import left_beside, locate
+from halfsmile.data.tables.raters import with_raters
 from halfsmile.data.tables.repeats import without_repeats
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, are_marks, parse_row
@@ -62,7 +63,8 @@ def read(
             of their files tell the splits of rows that have none.
         columns: Column of each part of the manifest, such as ``{"image": "Datei", "label": "Ausdruck"}``.
             ``box``, ``landmarks`` and ``votes`` take one column with a list of numbers, or 4, 10 and as many
-            columns as there are classes. What is not named is recognized; an empty name leaves a part out.
+            columns as there are classes; several columns for ``label`` are what several people say of a face,
+            and read as votes. What is not named is recognized; an empty name leaves a part out.
         images: Folder or archive that the image column is relative to; by default the table's folder, or the
             only archive in it if the first picture is not a file there.
         taxonomy: Classes; by default a known taxonomy with the labels' names (or with the names of the vote
@@ -85,7 +87,7 @@ def read(
     """
     root = Path(root)
     paths = [root] if tables is None else list(tables)
-    parts = [_read(path, columns or {}, box, splits or {}) for path in paths]
+    parts = [_read(path, columns or {}, box, splits or {}, labels or {}) for path in paths]
     if len(parts) > 1:
         by_class = classes_of_tables([part.path for part in parts if not _tells_labels(part)])
         told = {tuple(sorted(part.chosen.parts.items())) for part in parts}
@@ -279,9 +281,15 @@ def _base(root: Path, path: Path, tables: Sequence[Path] | None) -> Path:
     return path.parent if member is None else Path(member[0])
 
 
-def _read(path: Path, columns: Columns, box: BoxFormat | None, splits: Mapping[str, str | None]) -> _Part:
+def _read(
+    path: Path,
+    columns: Columns,
+    box: BoxFormat | None,
+    splits: Mapping[str, str | None],
+    labels: Mapping[str, str | None],
+) -> _Part:
     """The rows of one table; labels and votes stay as it has them."""
-    table = with_frames(read_rows(path))
+    table, columns = with_raters(path, with_frames(read_rows(path)), columns, labels)
     records = list(table.rows)
     chosen = choose(path, table, records, columns, splits)
     notes = [*table.notes, *chosen.notes]

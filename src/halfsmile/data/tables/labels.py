@@ -21,7 +21,7 @@ from halfsmile.data.tables.values import is_number
 from halfsmile.taxonomy import RAFDB, Taxonomy, from_names
 
 Row = dict[str, Any]
-_MISSING = frozenset(("nan", "na", "n/a", "#n/a", "<na>", "null", "nil", "?", "??", "-", "--", "missing",
+MISSING = frozenset(("nan", "na", "n/a", "#n/a", "<na>", "null", "nil", "?", "??", "-", "--", "missing",
                       "unlabeled", "unlabelled"))  # fmt: skip
 """What tables write where there is no label."""
 
@@ -61,7 +61,7 @@ def settle(
     for row in rows:
         if row.get("label") is not None:
             row["label"] = whole(row["label"])
-            if row["label"].casefold() in _MISSING and row["label"] not in classes.renames:
+            if row["label"].casefold() in MISSING and row["label"] not in classes.renames:
                 missing[row["label"]] += 1
                 row["label"] = None
     if missing:

@@ -55,7 +55,19 @@ def how_to_take(maybe: Sequence[str]) -> str:
     without = "or --columns label= where none of them does."
     if sum(name.casefold() in EXPRESSIONS for name in names) > 2:
         return f"Write a number into each, 1 or 0 or a share: they are votes then; {without}"
-    return f"Name it: --columns {quote('label=' + names[0])}, {without}"
+    first = f"Name it: --columns {quote('label=' + names[0])}"
+    raters = _raters(maybe)
+    if len(raters) > 1:
+        first += f" (or all, if they are people's answers: --columns {quote('label=' + ','.join(raters))})"
+    return f"{first}, {without}"
+
+
+def _raters(maybe: Sequence[str]) -> list[str]:
+    """Columns that hold mostly the same values as the first, as those of several people do."""
+    told = (column.partition(" (") for column in maybe)
+    held = {name: set(values.rstrip(")").split(", ")) for name, _, values in told}
+    first = next(iter(held.values()))
+    return [name for name, values in held.items() if 2 * len(values & first) > len(values | first)]
 
 
 def are_captions(cells: Sequence[str]) -> bool:
