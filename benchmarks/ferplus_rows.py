@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from halfsmile.methods.noisy_student import NoisyStudent
+from halfsmile.models.resnet import ResNetConfig
 from halfsmile.recipes import override, ssfer, student, supervised
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.face import with_face_network
+from halfsmile.recipes.matching import with_matching
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Row:
         settings: As for ``--set``, after those of the base.
         stage_one_of: Row whose Stage I, of the first seed, this one starts from.
         teachers: Rows whose runs, of the same seed, teach this one.
+        matched: What Stage I of a residual network matches in place of painting.
     """
 
     title: str
@@ -35,6 +38,7 @@ class Row:
     settings: tuple[str, ...] = ()
     stage_one_of: str | None = None
     teachers: tuple[str, ...] = ()
+    matched: str | None = None
 
 
 ROWS: dict[str, Row] = {
@@ -53,9 +57,17 @@ ROWS: dict[str, Row] = {
         stage_one_of="ssfer",
     ),
     "ssfer": Row("all stages, no outside network"),
+    "taught": Row(
+        "Stage I matches the face network, mixup", settings=("semi=none", "tune=none"), matched="face"
+    ),
     "face": Row("labels alone, from the face network", "supervised", face=True),
     "face-ssfer": Row("all stages from the face network", face=True),
-    "student": Row("a small network taught by the row of all stages", "student", teachers=("face-ssfer",)),
+    "student": Row(
+        "a small network taught by the face network, then by the row of all stages",
+        "student",
+        teachers=("face-ssfer",),
+        matched="face",
+    ),
 }
 LEVERS: dict[str, tuple[str, ...]] = {
     "natural": ("finetune.sampling=natural", "semi.sampling=natural"),
@@ -115,6 +127,8 @@ def recipe_of(name: str, rows: Mapping[str, Row], *, preset: Preset, runs: Mappi
     recipe = {"supervised": supervised, "ssfer": ssfer, "student": student}[first.method](preset)
     if first.face:
         recipe = with_face_network(recipe, data_set="ferplus")
+    if first.matched is not None and isinstance(recipe.encoder, ResNetConfig):  # which ``tiny`` is not
+        recipe = with_matching(recipe, first.matched)
     if first.stage_one_of is not None:
         recipe = replace(recipe, init=str(runs[first.stage_one_of]), pretrain=None)
     if first.teachers and recipe.semi is not None and isinstance(recipe.semi.method, NoisyStudent):

@@ -58,6 +58,11 @@ def test_rows_differ_in_what_their_titles_say(tmp_path: Path) -> None:
         assert made[row] == replace(
             made["plain"], finetune=replace(made["plain"].finetune, mixing=cast(Mixing, mixing))
         )
+    for row in ("taught", "student"):
+        pretrain = recipe_of(row, "10%", 0, replace(asked, preset="cpu")).pretrain
+        assert pretrain is not None
+        assert pretrain.teacher == "face"
+    assert made["taught"].semi is made["taught"].tune is None
     assert made["plain"].tune is None
     assert made["plain"].init == str(asked.folder("ssfer", "10%", 0))
     assert made["face-ssfer"].finetune == made["face"].finetune

@@ -47,19 +47,6 @@ def test_without_teachers_it_has_nothing_to_learn(generated_data: Path) -> None:
         resolve("student", data=generated_data / "labeled")
 
 
-def test_a_teacher_of_stage_one_gives_it_a_stage_one(generated_data: Path) -> None:
-    teachers = [Path("runs/large")]
-    recipe = resolve("student", data=generated_data / "labeled", teachers=teachers, teacher="face")
-    alone = resolve("student", data=generated_data / "labeled", teachers=teachers)
-    assert recipe.pretrain is not None
-    assert (recipe.pretrain.teacher, recipe.pretrain.paint) == ("face", 0)
-    assert replace(recipe, pretrain=None) == alone
-    for method, init in (("supervised", None), ("student", "runs/other")):
-        asked = teachers if method == "student" else []
-        with pytest.raises(ValueError, match=rf"the recipe {method} has none\. Leave --init away"):
-            resolve(method, data=generated_data / "labeled", teachers=asked, teacher="face", init=init)
-
-
 def test_one_command_teaches_it(tiny_recipe: Recipe, generated_data: Path, tmp_path: Path) -> None:
     data, extra = generated_data / "labeled", [generated_data / "unlabeled.zip"]
     teachers = []

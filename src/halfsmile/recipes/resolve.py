@@ -15,9 +15,9 @@ from halfsmile.models.pretrained import published_encoder
 from halfsmile.models.weight_files import FACE
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.face import with_face_network
+from halfsmile.recipes.matching import with_matching
 from halfsmile.recipes.named import recipe_named
 from halfsmile.recipes.overrides import override
-from halfsmile.recipes.presets import stages
 from halfsmile.recipes.sequences import temporal
 
 _LEAST_STEPS: dict[Preset, int] = {"cpu": 400, "gpu": 400}
@@ -99,7 +99,7 @@ def resolve(
             raise ValueError("--init-network says whose weights --init gives; there is no --init.")
         recipe = replace(recipe, encoder=published_encoder(recipe.encoder, init_network))
     if teacher is not None:
-        recipe = _with_matched(recipe, teacher)
+        recipe = with_matching(recipe, teacher)
     if teachers:
         recipe = _with_teachers(recipe, teachers)
     if is_named and preset in _LEAST_STEPS:
@@ -122,23 +122,6 @@ def _require_teachers(recipe: Recipe) -> None:
         raise ValueError(
             "A student learns what finished runs say of unlabeled faces: give them with --teachers RUN RUN …"
         )
-
-
-def _with_matched(recipe: Recipe, teacher: str) -> Recipe:
-    """The recipe with a teacher that Stage I matches; a small student gets the Stage I of its preset for it.
-
-    Raises:
-        ValueError: If it has no Stage I.
-    """
-    pretrain = recipe.pretrain
-    if recipe.name == "student" and recipe.init is None:
-        pretrain = stages(recipe.name, recipe.preset).pretrain
-    if pretrain is None:
-        raise ValueError(
-            f"--teacher is matched in Stage I, and the recipe {recipe.name} has none. Leave --init "
-            "away, or train ssfer."
-        )
-    return replace(recipe, pretrain=replace(pretrain, teacher=teacher, paint=0.0))
 
 
 def _with_teachers(recipe: Recipe, teachers: Sequence[Path]) -> Recipe:

@@ -11,13 +11,14 @@ from halfsmile.recipes.presets import stages
 from halfsmile.recipes.supervised import supervised
 
 _SIZES: dict[Preset, int] = {"cpu": 64, "gpu": 112}
-_EPOCHS: dict[Preset, float] = {"tiny": 2, "cpu": 20, "gpu": 40, "paper": 40}
+_EPOCHS: dict[Preset, float] = {"tiny": 2, "cpu": 10, "gpu": 40, "paper": 40}
 
 
 def student(preset: Preset = "cpu") -> Recipe:
     """Distillation (SimCLRv2, arXiv 2006.10029, section 2.3) to the network of a preset.
 
-    Stage II learns the labels from scratch, as a start. Stage III shows every unlabeled face, the rest of the
+    Stage II learns the labels, as a start: from scratch, or from a Stage I that matches the face network or a
+    run (``--teacher``). Stage III shows every unlabeled face, the rest of the
     training split and those of other sources, with what the teachers said of it (``--teachers``): their mean,
     hardly sharpened, since several that agree in part are right about how unsure they are, and not aligned.
     Named faces are seven eighths of a step: what the teachers know beyond the labels is in them.
