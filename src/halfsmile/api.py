@@ -298,6 +298,7 @@ class Run:
         mirror: bool = True,
         zoom: float = 1.0,
         stage: StageName | None = None,
+        average: Sequence[PathLike] = (),
         name: str | None = None,
         data: PathLike | None = None,
     ) -> Export:
@@ -314,6 +315,7 @@ class Run:
             mirror=mirror,
             zoom=zoom,
             stage=stage,
+            others=[Path(other) for other in average],
             name=name,
             data=None if data is None else Path(data),
         )

@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from rich.console import Console
 from scipy.special import softmax
 
+from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.evaluation.inference import network_logits
 from halfsmile.evaluation.trained import load_classifier, read_run_faces, trained_classifier
@@ -101,6 +103,45 @@ def test_a_closer_look_is_in_the_files_and_their_card(whole: Path, tmp_path: Pat
     assert json.loads((run / "calibration.json").read_text())["zoom"] == 32 / 24
     with pytest.raises(ValueError, match="this one has a single view"):
         export_run(run, zoom=1.34, mirror=False, seconds=0.0)
+
+
+def test_several_runs_answer_as_one(whole: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(whole, tmp_path / "other"))
+    folder, second = RunFolder(whole), RunFolder(other)
+    weights = second.trained_weights(second.last_stage())
+    changed = load_classifier(second, second.last_stage())
+    torch.manual_seed(3)
+    torch.nn.init.normal_(changed.head.weight, std=0.3)
+    save_weights(weights, changed)
+    before = (whole / "calibration.json").read_bytes()
+    done = export_run(whole, out=tmp_path / "both", others=[other], seconds=0.0)
+    images = read_run_faces(folder).test.images
+    both = ExpressionModel.load(done.folder / "model.onnx").predict(images)
+    alone = [softmax(network_logits(trained_classifier(one), images), axis=1) for one in (folder, second)]
+    assert not np.allclose(alone[0], alone[1], atol=0.1)
+    assert np.allclose(softmax(both.logits, axis=1), (alone[0] + alone[1]) / 2, atol=1e-4)
+    assert "averaged with other" in (done.folder / "card.md").read_text(encoding="utf-8")
+    kept = json.loads((done.folder / "calibration.json").read_text())
+    assert kept["averaged"] == [str(other)]
+    assert kept["test"]["metrics"]["accuracy"] == pytest.approx(
+        (both.probabilities.argmax(axis=1) == read_run_faces(folder).test.manifest.class_indices()).mean()
+    )
+    assert done.facts.weights_sha256 != ExpressionModel.load(whole).facts.weights_sha256
+    assert (whole / "calibration.json").read_bytes() == before
+
+
+def test_an_average_needs_a_place_of_its_own_and_the_same_labels(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"is not the export of .* alone: give a folder of its own, --out"):
+        export_run(whole, others=[whole])
+    other = Path(shutil.copytree(whole, tmp_path / "other"))
+    budget = LabelBudget.load(RunFolder(other).budget_path)
+    roles = tuple("labeled" if role == "held_out" else role for role in budget.roles)
+    replace(budget, roles=roles).save(RunFolder(other).budget_path)
+    with pytest.raises(ValueError, match=r"learned from \d+ labels that are not in the budget .* --budget"):
+        export_run(whole, out=tmp_path / "both", others=[other])
+    with pytest.raises(ValueError, match="is not a run folder"):
+        export_run(whole, out=tmp_path / "both", others=[tmp_path])
+    assert not (tmp_path / "both").exists()
 
 
 def test_what_is_published(whole: Path) -> None:

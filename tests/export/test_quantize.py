@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
-from tests.export.conftest import ENCODERS, Network
+import torch
+from tests.export.conftest import ENCODERS, RESNET, Network, network
 
-from halfsmile.export.quantize import first_layer, quantize_onnx
+from halfsmile.export.onnx import export_onnx
+from halfsmile.export.quantize import first_layers, quantize_onnx
+from halfsmile.models.classifier import Classifier
+from halfsmile.models.encoder import build_encoder
+from halfsmile.models.ensemble import Ensemble
 from halfsmile.predict.model import ExpressionModel
+from halfsmile.taxonomy import FERPLUS
 
 Exports = Callable[[str], tuple[Network, Path]]
 
@@ -65,7 +72,7 @@ def ancestors(model: Any, node: Any) -> list[Any]:
 @pytest.mark.parametrize("name", list(ENCODERS))
 def test_the_layer_that_sees_pixels_stays_in_32_bits(exported: Exports, tmp_path: Path, name: str) -> None:
     source, path = exported(name)
-    (found,) = first_layer(onnx.load(path))
+    (found,) = first_layers(onnx.load(path))
     quantize_onnx(path, tmp_path / "int8.onnx", source.facts, source.images(32))
     made = onnx.load(tmp_path / "int8.onnx")
     layers = [node for node in made.graph.node if node.op_type in ("Conv", "MatMul", "Gemm")]
@@ -81,7 +88,7 @@ def test_the_layer_that_sees_pixels_stays_in_32_bits(exported: Exports, tmp_path
 def test_a_graph_without_layers_has_no_first_one(exported: Exports) -> None:
     made = onnx.load(exported("resnet")[1])
     del made.graph.node[:]
-    assert first_layer(made) == []
+    assert first_layers(made) == []
 
 
 def test_ranges_need_faces(exported: Exports, tmp_path: Path) -> None:
@@ -89,3 +96,24 @@ def test_ranges_need_faces(exported: Exports, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="found none"):
         quantize_onnx(path, tmp_path / "int8.onnx", source.facts, source.images(0))
     assert not list(tmp_path.iterdir())
+
+
+def test_each_network_of_an_average_keeps_its_first_layer(tmp_path: Path) -> None:
+    source = network("resnet")
+    torch.manual_seed(1)
+    smaller = Classifier(build_encoder(replace(RESNET, image_size=16)), taxonomy=FERPLUS).eval()
+    torch.nn.init.normal_(smaller.head.weight, std=0.5)
+    both = Network(Ensemble([source.model, smaller]).eval(), source.facts)
+    path = tmp_path / "both.onnx"
+    export_onnx(both.model, both.facts, path)
+    images = both.images(16, seed=2)
+    found = ExpressionModel.load(path, threads=1).predict(images)
+    assert np.allclose(found.probabilities, both.probabilities(images), atol=1e-4)
+    assert len(first_layers(onnx.load(path))) == 2
+    quantize_onnx(path, tmp_path / "int8.onnx", both.facts, both.images(32))
+    made = onnx.load(tmp_path / "int8.onnx")
+    convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
+    plain = [n for n in convolutions if not any(i.endswith("DequantizeLinear_Output") for i in n.input)]
+    assert len(plain) == 2
+    close = ExpressionModel.load(tmp_path / "int8.onnx", threads=1).predict(images).probabilities
+    assert np.abs(close - found.probabilities).mean() < 0.05

@@ -41,6 +41,8 @@ class ExportRun:
             long and may be more accurate. Choose it on faces that are not tested on.
         stage: The stage of training to export, where an earlier one was better than the last one on faces
             that trained nothing (validation), as this command and the report say.
+        average: Other runs whose answers are averaged with this one's, in one file: right more often, and as
+            slow as all of them together. They must have learned from no other labels. Needs --out.
         name: What the model calls itself.
         data: Where the labeled data set is now, if it has moved.
     """
@@ -58,6 +60,9 @@ class ExportRun:
     mirror: Annotated[bool, tyro.conf.arg(help_behavior_hint="(default: averaged)")] = True
     zoom: float = 1.0
     stage: StageOption = None
+    average: Annotated[
+        tuple[Path, ...], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="(default: alone)")
+    ] = ()
     name: Annotated[
         str | None, tyro.conf.arg(metavar="TEXT", help_behavior_hint="(default: the recipe's name)")
     ] = None
@@ -81,6 +86,7 @@ class ExportRun:
             mirror=self.mirror,
             zoom=self.zoom,
             stage=self.stage,
+            others=self.average,
             name=self.name,
             data=self.data,
         ).show(make_console())

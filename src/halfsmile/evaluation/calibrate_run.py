@@ -8,7 +8,7 @@ with their mirror images where the recipe evaluates so and the export is not tol
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import torch
 
 from halfsmile.evaluation.inference import logits_and_norms, network_logits
 from halfsmile.evaluation.judge import NEVER, expected_shares, judge_answers, judge_priors, known_votes
-from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
+from halfsmile.evaluation.trained import RunFaces, averaged_classifier, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import (
     Temperature,
     VectorScaling,
@@ -32,6 +32,7 @@ from halfsmile.metrics.calibration import (
 from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets, risk_coverage, threshold_for_error
 from halfsmile.models.classifier import MirroredClassifier
+from halfsmile.models.ensemble import Ensemble
 from halfsmile.recipes.serialize import read_recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import CLASSIFYING, StageName
@@ -72,6 +73,7 @@ class Calibration:
         mirror: Whether each face was seen with its mirror image.
         zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
         stages: See :func:`validation_scores`.
+        averaged: Folders of other runs whose answers are averaged with those of this one.
     """
 
     stage: StageName
@@ -89,6 +91,7 @@ class Calibration:
     stages: Mapping[str, float] = field(default_factory=dict)
     vote_temperature: float | None = None
     feature_norm: float | None = None
+    averaged: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values, ready for JSON."""
@@ -123,6 +126,7 @@ def calibrate_run(
     mirror: bool = True,
     zoom: float = 1.0,
     stage: StageName | None = None,
+    others: Sequence[RunFolder] = (),
 ) -> Calibration:
     """Choose temperature and thresholds of a run's last stage, or of another one, and judge them.
 
@@ -137,13 +141,15 @@ def calibrate_run(
         mirror: See :func:`trained_classifier`.
         zoom: Likewise.
         stage: Of the run; the last finished one that classifies if None.
+        others: Runs whose answers are averaged with it, see :func:`averaged_classifier`.
 
     Raises:
         ValueError: If a number is out of range, the run has no classifier, or its data have changed.
     """
     require_open_shares(target_error=target_error, set_coverage=set_coverage)
     stage = stage or folder.last_stage()
-    model = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
+    model = averaged_classifier(folder, others, stage, mirror=mirror, zoom=zoom)
+    first = model.first if isinstance(model, Ensemble) else model
     faces = faces or read_run_faces(folder, data=data)
     temperature, threshold, sets, vector, count = Temperature(1.0), None, None, None, 0
     points, vote_temperature, feature_norm = None, None, None
@@ -193,11 +199,12 @@ def calibrate_run(
         vector=vector,
         test={**judged, "errors": errors, "curve": risk_coverage(temperature(logits), targets).points()},
         curve=points,
-        mirror=isinstance(model, MirroredClassifier),
-        zoom=model.zoom if isinstance(model, MirroredClassifier) else 1.0,
+        mirror=isinstance(first, MirroredClassifier),
+        zoom=first.zoom if isinstance(first, MirroredClassifier) else 1.0,
         stages=validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
         vote_temperature=None if vote_temperature is None else vote_temperature.value,
         feature_norm=feature_norm,
+        averaged=tuple(str(other.path) for other in others),
     )
 
 

@@ -13,7 +13,7 @@ from halfsmile.data.images import DecodedFaces
 from halfsmile.methods.semi import PseudoLabeler
 from halfsmile.methods.task import Task
 from halfsmile.metrics.scores import evaluate_predictions
-from halfsmile.models.classifier import Classifier, MirroredClassifier
+from halfsmile.models.ensemble import Answering
 from halfsmile.models.precision import Precision
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.transforms.pixels import to_tensor
@@ -110,7 +110,7 @@ def run_on_faces(
 
 
 def network_logits(
-    model: Classifier | MirroredClassifier,
+    model: Answering,
     images: npt.NDArray[np.uint8],
     *,
     device: torch.device | None = None,
@@ -136,7 +136,7 @@ def network_logits(
 
 
 def logits_and_norms(
-    model: Classifier | MirroredClassifier,
+    model: Answering,
     images: npt.NDArray[np.uint8],
     *,
     device: torch.device | None = None,

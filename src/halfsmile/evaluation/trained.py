@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from halfsmile.data.split import LabelBudget
 from halfsmile.methods.logit_adjustment import blank_shift, prior_shift, shift
 from halfsmile.models.classifier import Classifier, MirroredClassifier
 from halfsmile.models.encoder import build_encoder
+from halfsmile.models.ensemble import Answering, Ensemble
 from halfsmile.models.weights import load_weights
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.serialize import read_recipe
@@ -75,6 +77,56 @@ def trained_classifier(
         )
     model = load_classifier(folder, stage or folder.last_stage())
     return (MirroredClassifier(model, zoom=zoom) if mirror and recipe.flip else model).eval()
+
+
+def averaged_classifier(
+    folder: RunFolder,
+    others: Sequence[RunFolder],
+    stage: StageName | None = None,
+    *,
+    mirror: bool = True,
+    zoom: float = 1.0,
+) -> Answering:
+    """The network of a stage, or the mean of it and of the last classifiers of other runs.
+
+    Args:
+        folder: The run.
+        others: Runs whose answers are averaged with it; none leaves it alone.
+        stage: Of the first run; see :func:`trained_classifier`.
+        mirror: Likewise, of all.
+        zoom: Likewise, of the first run.
+
+    Raises:
+        ValueError: As of :func:`trained_classifier`, and if another run has other classes or channels, or
+            learned from a label that is not in the budget of the first one: that may be of a face which
+            calibrates it.
+    """
+    first = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
+    if not others:
+        return first
+    for other in others:
+        _require_labels(folder, other)
+    return Ensemble([first, *(trained_classifier(other, mirror=mirror) for other in others)]).eval()
+
+
+def _require_labels(folder: RunFolder, other: RunFolder) -> None:
+    """Refuse to average with a run that learned from labels which the first one may not use."""
+    ours, theirs = (LabelBudget.load(run.budget_path) for run in (folder, other))
+    known = {image for image, role in zip(ours.images, ours.roles, strict=True) if role == "labeled"}
+    roles = zip(theirs.images, theirs.roles, strict=True)
+    outside = sum(role == "labeled" and image not in known for image, role in roles)
+    if outside:
+        raise ValueError(
+            f"{other.path} learned from {outside:,} labels that are not in the budget of {folder.path} "
+            f"({theirs.amount}, seed {theirs.seed}; {ours.amount}, seed {ours.seed}), and the average may be "
+            "calibrated on their faces. Average runs of one budget: the same --labels and --seed, or "
+            f"--budget {folder.budget_path}"
+        )
+    if other.data().get("pseudo_labels") and not folder.data().get("pseudo_labels"):
+        raise ValueError(
+            f"{other.path} learned from pseudo-labels, too, and nobody knows from which labels those come. "
+            "Average runs that were trained without --pseudo-labels."
+        )
 
 
 @dataclass(frozen=True)

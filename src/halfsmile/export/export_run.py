@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_open_shares
 from halfsmile.evaluation.inference import network_logits
 from halfsmile.evaluation.judge import expected_shares
-from halfsmile.evaluation.trained import RunFaces, read_run_faces, trained_classifier
+from halfsmile.evaluation.trained import RunFaces, averaged_classifier, read_run_faces
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import ExportedModel, Parity, require
 from halfsmile.export.latency import measure
@@ -25,7 +25,7 @@ from halfsmile.export.quantize import quantize_onnx
 from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Export, files_of
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
 from halfsmile.metrics.calibration import Temperature
-from halfsmile.models.classifier import Classifier, MirroredClassifier
+from halfsmile.models.ensemble import Answering
 from halfsmile.models.temporal_file import load_network
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
@@ -56,6 +56,7 @@ def export_run(
     mirror: bool = True,
     zoom: float = 1.0,
     stage: StageName | None = None,
+    others: Sequence[Path] = (),
     seconds: float = 1.0,
     progress: bool = True,
 ) -> Export:
@@ -80,6 +81,8 @@ def export_run(
             :class:`~halfsmile.models.classifier.MirroredClassifier`. Takes twice as long.
         stage: A finished stage that classifies; the last one if None. A network over frames is exported along
             where it reads the features of this stage.
+        others: Run folders whose answers are averaged with this one's, in one file, see
+            :class:`~halfsmile.models.ensemble.Ensemble`. It is no run's own export, so ``out`` must be given.
         seconds: Time for each row of the latency table.
         progress: Say on standard error what is going on.
 
@@ -93,6 +96,7 @@ def export_run(
         require_openvino()
     folder = RunFolder.existing(run)
     out = folder.path / "export" if out is None else Path(out)
+    averaged = [RunFolder.existing(other) for other in others]
     own_place = out.resolve() == (folder.path / "export").resolve()
     stage = _classifying(folder, stage)
     wanted = {ONNX: True, INT8: int8, OPENVINO: openvino, TEMPORAL: folder.finished("temporal")}
@@ -104,7 +108,12 @@ def export_run(
         )
     require_place(out, names)
     require_open_shares(target_error=target_error, set_coverage=set_coverage)
-    model, run_data = trained_classifier(folder, stage, mirror=mirror, zoom=zoom), folder.data()
+    if averaged and own_place:
+        raise ValueError(
+            f"The average of {folder.path} and other runs is not the export of {folder.path} alone: give a "
+            "folder of its own, --out FOLDER."
+        )
+    model, run_data = averaged_classifier(folder, averaged, stage, mirror=mirror, zoom=zoom), folder.data()
     if TEMPORAL in names:
         _require_features(folder, stage)
 
@@ -117,6 +126,7 @@ def export_run(
         mirror=mirror,
         zoom=zoom,
         stage=stage,
+        others=averaged,
     )
     facts = model_facts(folder, model, calibration, name=name)
 
@@ -157,7 +167,7 @@ def export_run(
 
 def model_facts(
     folder: RunFolder,
-    model: Classifier | MirroredClassifier,
+    model: Answering,
     calibration: Calibration,
     *,
     name: str | None = None,
@@ -172,6 +182,8 @@ def model_facts(
     """
     recipe, config = read_recipe(folder.recipe_path), model.encoder.config
     what = f"Recipe {recipe.name} ({recipe.preset}), stage {calibration.stage}, label budget {recipe.labels}"
+    if calibration.averaged:
+        what += f", averaged with {' and '.join(Path(path).name for path in calibration.averaged)}"
     return ModelFacts(
         name=name or recipe.name,
         labels=model.taxonomy.labels,
@@ -186,14 +198,14 @@ def model_facts(
         vote_temperature=calibration.vote_temperature,
         feature_norm=calibration.feature_norm,
         prior=expected_shares(recipe, calibration.stage, folder.data(), model.taxonomy.labels),
-        weights_sha256=_sha256(folder.weights_path(calibration.stage)),
+        weights_sha256=_of_weights(folder, calibration),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )
 
 
 def check(
     models: Mapping[str, ExportedModel],
-    network: Classifier | MirroredClassifier,
+    network: Answering,
     facts: ModelFacts,
     faces: DecodedFaces,
 ) -> dict[str, Parity]:
@@ -280,6 +292,14 @@ def _tell_run(folder: RunFolder, calibration: Calibration) -> str | None:
     except (ValueError, OSError) as error:
         return str(error)
     return None
+
+
+def _of_weights(folder: RunFolder, calibration: Calibration) -> str:
+    """SHA-256 of the weights; where several networks are averaged, of all their digests in order."""
+    own = _sha256(folder.weights_path(calibration.stage))
+    others = [RunFolder(Path(path)) for path in calibration.averaged]
+    digests = [own, *(_sha256(other.weights_path(other.last_stage())) for other in others)]
+    return own if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from halfsmile.models.classifier import Classifier, MirroredClassifier
+from halfsmile.models.ensemble import Answering
 from halfsmile.predict.model import INPUT, OUTPUTS
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.utils.files import atomic_write
@@ -25,7 +25,7 @@ class ExportedNetwork(nn.Module):
         temperature: Logits are divided by it before the softmax.
     """
 
-    def __init__(self, model: Classifier | MirroredClassifier, temperature: float) -> None:
+    def __init__(self, model: Answering, temperature: float) -> None:
         super().__init__()
         self.model = model
         self.temperature = temperature
@@ -36,7 +36,7 @@ class ExportedNetwork(nn.Module):
         return (logits / self.temperature).softmax(dim=1), logits, features
 
 
-def export_onnx(model: Classifier | MirroredClassifier, facts: ModelFacts, path: Path) -> None:
+def export_onnx(model: Answering, facts: ModelFacts, path: Path) -> None:
     """Write a network and what it says of itself as a single file; the number of faces N is free.
 
     Args:

@@ -59,7 +59,7 @@ def quantize_onnx(source: Path, target: Path, facts: ModelFacts, faces: Crops) -
             _Faces(faces),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "MatMul"],
-            nodes_to_exclude=first_layer(onnx.load(prepared)),
+            nodes_to_exclude=first_layers(onnx.load(prepared)),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -69,12 +69,19 @@ def quantize_onnx(source: Path, target: Path, facts: ModelFacts, faces: Crops) -
         write_onnx(onnx.load(quantized), facts.to_metadata(), target)
 
 
-def first_layer(model: Any) -> list[str]:
-    """The name of the first convolution or matrix product, in a list; an empty list if a graph has none.
+def first_layers(model: Any) -> list[str]:
+    """Names of the convolutions and matrix products that read pixels: one of each network in a graph.
 
-    Nodes of a graph are sorted: none stands before one that it reads, so the first reads pixels.
+    Nodes of a graph are sorted: none stands before one that it reads.
     """
-    return [node.name for node in model.graph.node if node.op_type in _LAYERS][:1]
+    found, behind = [], set()
+    for node in model.graph.node:
+        is_layer, is_behind = node.op_type in _LAYERS, any(name in behind for name in node.input)
+        if is_layer and not is_behind:
+            found.append(node.name)
+        if is_layer or is_behind:
+            behind.update(node.output)
+    return found
 
 
 class _Faces:
