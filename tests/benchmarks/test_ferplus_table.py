@@ -62,7 +62,8 @@ def test_rows_differ_in_what_their_titles_say(tmp_path: Path) -> None:
         pretrain = recipe_of(row, "10%", 0, replace(asked, preset="cpu")).pretrain
         assert pretrain is not None
         assert pretrain.teacher == "face"
-    assert made["taught"].semi is made["taught"].tune is None
+    assert made["taught"].semi is None
+    assert made["taught"].tune is None
     assert made["plain"].tune is None
     assert made["plain"].init == str(asked.folder("ssfer", "10%", 0))
     assert made["face-ssfer"].finetune == made["face"].finetune

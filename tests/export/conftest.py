@@ -15,7 +15,6 @@ from halfsmile.evaluation.inference import network_logits
 from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import EncoderConfig, build_encoder
-from halfsmile.models.ensemble import Answering
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
@@ -48,7 +47,7 @@ ENCODERS: dict[str, EncoderConfig] = {
 class Network:
     """A network with what is needed to export and to check it."""
 
-    model: Answering
+    model: Classifier
     facts: ModelFacts
 
     @property

@@ -13,8 +13,10 @@ import pytest
 import torch
 from tests.export.conftest import ENCODERS, RESNET, Network, network
 
+from halfsmile.evaluation.inference import network_logits
 from halfsmile.export.onnx import export_onnx
 from halfsmile.export.quantize import first_layers, quantize_onnx
+from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.ensemble import Ensemble
@@ -103,14 +105,15 @@ def test_each_network_of_an_average_keeps_its_first_layer(tmp_path: Path) -> Non
     torch.manual_seed(1)
     smaller = Classifier(build_encoder(replace(RESNET, image_size=16)), taxonomy=FERPLUS).eval()
     torch.nn.init.normal_(smaller.head.weight, std=0.5)
-    both = Network(Ensemble([source.model, smaller]).eval(), source.facts)
+    both = Ensemble([source.model, smaller]).eval()
     path = tmp_path / "both.onnx"
-    export_onnx(both.model, both.facts, path)
-    images = both.images(16, seed=2)
+    export_onnx(both, source.facts, path)
+    images = source.images(16, seed=2)
     found = ExpressionModel.load(path, threads=1).predict(images)
-    assert np.allclose(found.probabilities, both.probabilities(images), atol=1e-4)
+    expected = Temperature(source.facts.temperature)(network_logits(both, images))
+    assert np.allclose(found.probabilities, expected, atol=1e-4)
     assert len(first_layers(onnx.load(path))) == 2
-    quantize_onnx(path, tmp_path / "int8.onnx", both.facts, both.images(32))
+    quantize_onnx(path, tmp_path / "int8.onnx", source.facts, source.images(32))
     made = onnx.load(tmp_path / "int8.onnx")
     convolutions = [node for node in made.graph.node if node.op_type == "Conv"]
     plain = [n for n in convolutions if not any(i.endswith("DequantizeLinear_Output") for i in n.input)]
