@@ -1,3 +1,5 @@
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -114,8 +116,9 @@ def test_it_is_used_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(winograd.Winograd, "apply", counted)
     wide, small, x = Conv3x3(64, 64), Conv3x3(32, 64), torch.randn(1, 64, 6, 6)
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    wide(x)
+    for wider in ("AVX512", "AMX", "DEFAULT"):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=wider: found)
+        wide(x)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     small(x[:, :32])
     wide.eval()(x)
@@ -128,3 +131,14 @@ def test_it_is_used_only_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not used
     wide.float()(x)
     assert used == [x.shape]
+
+
+def test_wide_layers_gain_with_wider_units_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    layer, x = Conv3x3(256, 256), torch.randn(2, 256, 3, 3)
+    with mock.patch.object(winograd.Winograd, "apply", side_effect=winograd.Winograd.apply) as used:
+        learned = layer(x)
+        with torch.no_grad():
+            direct = layer(x)
+    assert used.call_count == 1
+    torch.testing.assert_close(learned.detach(), direct, atol=1e-4, rtol=1e-4)

@@ -10,6 +10,7 @@ Shape suffixes: B batch, C channels in, O channels out, H height, W width, N til
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-_LEAST_CHANNELS = 64
-"""Below, cutting and joining tiles costs more than the products saved."""
+_LEAST_CHANNELS = {"AVX2": 64, "AVX512": 256}
+"""By what the processor computes with. Below, cutting and joining tiles costs more than the products saved;
+with wider units direct sums are faster, but for the small maps that wide layers have."""
 
 _AT_ONCE = 2**19
 """Transformed numbers that are worked on at once: 2 MiB, which a core's cache can hold."""
@@ -131,8 +133,9 @@ def _add_patches(patches: Tensor, maps: Tensor) -> None:
 class Conv3x3(nn.Conv2d):
     """A 3×3 convolution, zeros around: trained by Winograd's products where they are faster.
 
-    That is in float32 on a processor with AVX2 and nothing wider, from 64 channels on: 1.2 to 2 times as
-    fast there (``benchmarks/convolutions.py``). Everywhere else, and where nothing is learned, it is torch's.
+    That is in float32, on a processor with AVX2 and nothing wider from 64 channels on, and with AVX-512 from
+    256: 1.2 to 2 times as fast there (``benchmarks/convolutions.py``). Everywhere else, and where nothing is
+    learned, it is torch's.
 
     Args:
         channels_in: Channels C of the input.
@@ -145,17 +148,17 @@ class Conv3x3(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Shape (B, C, H, W) to (B, O, H, W)."""
-        worth = self.training and torch.is_grad_enabled() and min(self.weight.shape[:2]) >= _LEAST_CHANNELS
-        if worth and _without_matrix_units(x):
+        learns = self.training and torch.is_grad_enabled()
+        if learns and _is_plain(x) and min(self.weight.shape[:2]) >= _least_channels():
             y: Tensor = Winograd.apply(x, self.weight)
             return y if self.bias is None else y + self.bias[:, None, None]
         return super().forward(x)
 
 
-def _without_matrix_units(x: Tensor) -> bool:
-    return (
-        x.device.type == "cpu"
-        and x.dtype == torch.float32
-        and not torch.is_autocast_enabled("cpu")
-        and torch.backends.cpu.get_cpu_capability() == "AVX2"
-    )
+def _is_plain(x: Tensor) -> bool:
+    """Whether numbers of 32 bits are computed on the processor, where no matrix units help torch."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+
+
+def _least_channels() -> float:
+    return _LEAST_CHANNELS.get(torch.backends.cpu.get_cpu_capability(), math.inf)
