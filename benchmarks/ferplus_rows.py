@@ -10,9 +10,9 @@ from typing import Literal
 from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.models.resnet import ResNetConfig
 from halfsmile.recipes import override, ssfer, student, supervised
+from halfsmile.recipes.changes.face import with_face_network
+from halfsmile.recipes.changes.matching import with_matching
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.face import with_face_network
-from halfsmile.recipes.matching import with_matching
 
 
 @dataclass(frozen=True)

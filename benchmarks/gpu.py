@@ -38,8 +38,8 @@ from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
 from halfsmile.models.precision import choose_precision
 from halfsmile.recipes import override, recipe_named, ssfer
+from halfsmile.recipes.changes.face import with_face_network
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.face import with_face_network
 from halfsmile.runs.folder import RunFolder
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.distributed import processes

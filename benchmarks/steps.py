@@ -46,8 +46,8 @@ from halfsmile.models.vit import Block
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.models.winograd import Conv3x3
 from halfsmile.recipes import recipe_named
+from halfsmile.recipes.changes.face import with_face_network
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.taxonomy import FERPLUS
 from halfsmile.training.environment import reuse_freed_memory

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 import tyro
 
-from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
-from halfsmile.models.temporal_convolution import make_network
+from halfsmile.models.temporal.convolution import make_network
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalNetwork
 from halfsmile.sequences.windowed import FrameFeatures, LogitStream, frame_logits
 
 

@@ -40,7 +40,7 @@ from halfsmile.methods.facemix import FineTuneTask
 from halfsmile.methods.task import Batch
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.encoder import build_encoder
-from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalNetwork
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.models.weights import load_weights
 from halfsmile.recipes.config import TemporalStageConfig

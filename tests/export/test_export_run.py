@@ -26,9 +26,9 @@ from halfsmile.export.export_run import export_run
 from halfsmile.export.gate import GateError
 from halfsmile.export.onnx import export_onnx
 from halfsmile.metrics.calibration import Temperature
-from halfsmile.models.temporal import TemporalConfig
-from halfsmile.models.temporal_convolution import make_network
-from halfsmile.models.temporal_file import save_network
+from halfsmile.models.temporal.convolution import make_network
+from halfsmile.models.temporal.encoder import TemporalConfig
+from halfsmile.models.temporal.file import save_network
 from halfsmile.models.weights import save_weights
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.temporal_model import TemporalModel

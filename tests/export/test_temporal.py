@@ -13,8 +13,8 @@ from scipy.special import softmax
 
 from halfsmile.export.gate import GateError
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
-from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
-from halfsmile.models.temporal_convolution import make_network
+from halfsmile.models.temporal.convolution import make_network
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalNetwork
 from halfsmile.predict.temporal_model import TemporalModel
 from halfsmile.sequences.windowed import FrameFeatures, frame_logits
 from halfsmile.taxonomy import RAFDB

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from halfsmile.methods import temporal as module
 from halfsmile.methods.task import Batch
 from halfsmile.methods.temporal import TemporalTask, WindowBatch, balanced_weights
-from halfsmile.models.temporal import TemporalConfig, TemporalEncoder
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalEncoder
 
 FEATURES, CLASSES = 4, 3
 FIELDS = ("images", "times", "present", "labels")

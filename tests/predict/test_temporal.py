@@ -23,8 +23,8 @@ from halfsmile.sequences.windowed import FrameFeatures, frame_logits
 torch = pytest.importorskip("torch")
 
 from halfsmile.export.temporal import export_temporal, temporal_facts  # noqa: E402
-from halfsmile.models.temporal import TemporalConfig, TemporalNetwork  # noqa: E402
-from halfsmile.models.temporal_convolution import make_network  # noqa: E402
+from halfsmile.models.temporal.convolution import make_network  # noqa: E402
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalNetwork  # noqa: E402
 from halfsmile.taxonomy import from_labels  # noqa: E402
 
 COUNT = 110

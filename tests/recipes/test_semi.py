@@ -11,9 +11,9 @@ from halfsmile.methods.debias import DebiasPL
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.recipes import abaw6, override, semi, ssfer, supervised, with_semi
+from halfsmile.recipes.changes.tuning import with_tune
 from halfsmile.recipes.config import NamedConfig, Preset, Unlabeled
 from halfsmile.recipes.serialize import to_json
-from halfsmile.recipes.tuning import with_tune
 from halfsmile.runs.settings import differences
 
 PRESETS: tuple[Preset, ...] = get_args(Preset)

@@ -27,7 +27,7 @@ from halfsmile.data.synthetic import SyntheticSequence, generate_sequence, write
 from halfsmile.evaluation.compare import compare
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.evaluation.trained import trained_classifier
-from halfsmile.models.temporal import TemporalConfig
+from halfsmile.models.temporal.encoder import TemporalConfig
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes import abaw6, ssfer
 from halfsmile.recipes import temporal as temporal_recipe

@@ -16,9 +16,9 @@ from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import generate_sequence, write_sequences
 from halfsmile.models.precision import PrecisionChoice
-from halfsmile.models.temporal import TemporalConfig
+from halfsmile.models.temporal.encoder import TemporalConfig
 from halfsmile.recipes import METHODS, Recipe, recipe_named, temporal
-from halfsmile.recipes.tuning import last_tuning
+from halfsmile.recipes.changes.tuning import last_tuning
 from halfsmile.runs.stages import STAGES
 from halfsmile.training import plan
 from halfsmile.training.distributed import Processes

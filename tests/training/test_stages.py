@@ -29,9 +29,9 @@ from halfsmile.models import weights
 from halfsmile.models.resnet import ResNet, ResNetConfig
 from halfsmile.models.weight_files import FACE_FILE
 from halfsmile.recipes import with_semi
+from halfsmile.recipes.changes.tuning import last_tuning
 from halfsmile.recipes.config import Recipe, Unlabeled
 from halfsmile.recipes.resolve import resolve
-from halfsmile.recipes.tuning import last_tuning
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.records import read_records
 from halfsmile.runs.stages import LAST_STAGE, StageName

@@ -17,8 +17,8 @@ from tests.training.stopping import stopped_at
 from halfsmile.methods.noisy_student import align, sharpen
 from halfsmile.methods.task import Batch, Task
 from halfsmile.models.classifier import Classifier
+from halfsmile.recipes.changes.tuning import last_tuning
 from halfsmile.recipes.config import NamedConfig, Recipe
-from halfsmile.recipes.tuning import last_tuning
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import LAST_STAGE, StageName
 from halfsmile.training import stages, trainer

@@ -15,7 +15,7 @@ import torch
 from halfsmile.data.windows import FrameTrack
 from halfsmile.evaluation.inference import run_on_faces
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.temporal import TemporalNetwork
+from halfsmile.models.temporal.encoder import TemporalNetwork
 from halfsmile.sequences.windowed import FrameFeatures, frame_logits
 
 

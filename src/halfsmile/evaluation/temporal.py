@@ -15,7 +15,7 @@ from halfsmile.data.images import DecodedFaces
 from halfsmile.data.readers.sequences import Sequences
 from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.temporal_file import load_network
+from halfsmile.models.temporal.file import load_network
 from halfsmile.recipes.config import Recipe
 from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.frame_predictions import FramePredictions, write_frame_predictions

@@ -26,7 +26,7 @@ from halfsmile.export.result import INT8, LIMITS, ONNX, OPENVINO, TEMPORAL, Expo
 from halfsmile.export.temporal import export_temporal, require_temporal, temporal_facts
 from halfsmile.metrics.calibration import Temperature
 from halfsmile.models.ensemble import Answering
-from halfsmile.models.temporal_file import load_network
+from halfsmile.models.temporal.file import load_network
 from halfsmile.predict.model import ExpressionModel
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
 from halfsmile.predict.temporal_model import TemporalModel

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from halfsmile.export.gate import EXACT, GateError, Parity, compare
 from halfsmile.export.onnx import OPSET, write_onnx
-from halfsmile.models.temporal import TemporalNetwork
+from halfsmile.models.temporal.encoder import TemporalNetwork
 from halfsmile.predict.temporal_model import INPUTS, OUTPUT, TemporalFacts, TemporalModel
 from halfsmile.sequences.windowed import Floats, FrameFeatures, frame_logits
 from halfsmile.taxonomy import Taxonomy

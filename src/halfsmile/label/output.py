@@ -12,7 +12,7 @@ import pyarrow as pa
 from halfsmile.data.exchange.formats import export_csv, export_folders
 from halfsmile.data.exchange.label_studio import labeling_config
 from halfsmile.data.manifest import SCHEMA, Manifest
-from halfsmile.data.readers.recognition import LABELED
+from halfsmile.data.readers.recognition.folder import LABELED
 from halfsmile.taxonomy import from_labels
 from halfsmile.utils.files import write_json
 

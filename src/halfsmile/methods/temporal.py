@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from halfsmile.methods.semi import over_processes
 from halfsmile.methods.task import Batch, StepResult, Task
-from halfsmile.models.temporal import TemporalNetwork
+from halfsmile.models.temporal.encoder import TemporalNetwork
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,9 +22,9 @@ from halfsmile.models.encoder import Encoder, EncoderConfig, build_encoder
 from halfsmile.models.patches import patchify, sincos_positions, unpatchify
 from halfsmile.models.pretrained import LoadReport, load_pretrained, published_encoder
 from halfsmile.models.resnet import ResNet, ResNetConfig
-from halfsmile.models.temporal import TemporalConfig, TemporalEncoder, TemporalNetwork
-from halfsmile.models.temporal_convolution import TemporalConvolution, make_network
-from halfsmile.models.temporal_file import load_network, save_network
+from halfsmile.models.temporal.convolution import TemporalConvolution, make_network
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalEncoder, TemporalNetwork
+from halfsmile.models.temporal.file import load_network, save_network
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VIT_SIZES, VitConfig
 

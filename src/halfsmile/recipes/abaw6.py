@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from halfsmile.data.protocols.protocol import VIDEOS, DataSet
-from halfsmile.models.temporal import TemporalConfig
+from halfsmile.models.temporal.encoder import TemporalConfig
 from halfsmile.recipes.config import Preset, Recipe, TemporalStageConfig
 from halfsmile.recipes.semi import semi
 

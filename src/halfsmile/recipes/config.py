@@ -13,7 +13,7 @@ from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.methods.semi import Method
 from halfsmile.models.encoder import EncoderConfig
 from halfsmile.models.resnet import ResNetConfig
-from halfsmile.models.temporal import TemporalConfig
+from halfsmile.models.temporal.encoder import TemporalConfig
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.transforms.augment import Augment
 from halfsmile.utils.ranges import require_positive, require_shares

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.methods.noisy_student import NoisyStudent
+from halfsmile.recipes.changes.face import with_face_network
+from halfsmile.recipes.changes.tuning import last_tuning
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.presets import stages
-from halfsmile.recipes.tuning import last_tuning
 
 _EPOCHS: dict[Preset, float] = {"tiny": 1, "cpu": 20, "gpu": 40}
 _SEMI_EPOCHS: dict[Preset, float] = {"tiny": 1, "cpu": 8, "gpu": 20}

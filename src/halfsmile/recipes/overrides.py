@@ -13,9 +13,9 @@ from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from halfsmile.methods.semi import Method
+from halfsmile.recipes.changes.tuning import with_tune
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.semi import with_semi
-from halfsmile.recipes.tuning import with_tune
 
 _FIXED = ("name", "preset")
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")

@@ -13,9 +13,9 @@ from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.models.pretrained import published_encoder
 from halfsmile.models.weight_files import FACE
+from halfsmile.recipes.changes.face import with_face_network
+from halfsmile.recipes.changes.matching import with_matching
 from halfsmile.recipes.config import Preset, Recipe
-from halfsmile.recipes.face import with_face_network
-from halfsmile.recipes.matching import with_matching
 from halfsmile.recipes.named import recipe_named
 from halfsmile.recipes.overrides import override
 from halfsmile.recipes.sequences import temporal
@@ -56,7 +56,7 @@ def resolve(
         budget: Which labels may be used, in place of ``labels``.
         seed: Of the budget and of every stage; the recipe's by default.
         init: Weights in place of Stage I; ``face`` is the face network that the package brings, and changes
-            the recipe as :func:`~halfsmile.recipes.face.with_face_network` says.
+            the recipe as :func:`~halfsmile.recipes.changes.face.with_face_network` says.
         init_network: Whose network they are, see :func:`~halfsmile.models.pretrained.published_encoder`.
         teacher: What Stage I matches instead of painting, see
             :class:`~halfsmile.recipes.config.PretrainConfig`.

@@ -12,9 +12,9 @@ from halfsmile.methods.family import FAMILY, method_named
 from halfsmile.methods.freematch import FreeMatch
 from halfsmile.methods.semi import Method
 from halfsmile.methods.softmatch import SoftMatch
+from halfsmile.recipes.changes.tuning import TUNE_EPOCHS, last_tuning
 from halfsmile.recipes.config import Preset, Recipe, SemiConfig, TuneConfig, Unlabeled
 from halfsmile.recipes.ssfer import ssfer
-from halfsmile.recipes.tuning import TUNE_EPOCHS, last_tuning
 
 _SMALL_METHODS: dict[str, Method] = {
     "freematch": FreeMatch(momentum=0.99),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from halfsmile.data.protocols.protocol import DataSet
+from halfsmile.recipes.changes.tuning import with_named_tune
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.presets import stages
-from halfsmile.recipes.tuning import with_named_tune
 
 
 def ssfer(preset: Preset = "cpu", *, data_set: DataSet | None = None) -> Recipe:

@@ -20,7 +20,7 @@ from halfsmile.methods.task import Batch, Task
 from halfsmile.methods.temporal import TemporalTask, WindowBatch
 from halfsmile.models.classifier import Classifier
 from halfsmile.models.precision import Precision, choose_precision
-from halfsmile.models.temporal_convolution import make_network
+from halfsmile.models.temporal.convolution import make_network
 from halfsmile.recipes.config import FineTuneConfig, Recipe, TemporalStageConfig, TuneConfig
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.recipes.overrides import field_values

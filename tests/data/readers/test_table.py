@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.files import touch
 
 from halfsmile.data.exchange.import_labels import import_labels
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
@@ -46,12 +47,6 @@ def csv_text(rows: list[dict[str, Any]], delimiter: str = ",", end: str = "\n") 
 
     lines = [delimiter.join(rows[0]), *(delimiter.join(cell(v) for v in row.values()) for row in rows)]
     return end.join(lines) + end
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
 
 
 def values(manifest: Manifest) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.registry import read_any, recognize

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.tables.pictures import left_beside, locate

@@ -14,8 +14,8 @@ from halfsmile.data.windows import WindowSampler, group_tracks
 from halfsmile.evaluation.frames import FrameTable, frame_features, predict_frames
 from halfsmile.methods.temporal import TemporalTask
 from halfsmile.models.classifier import Classifier
-from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
-from halfsmile.models.temporal_file import load_network
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalNetwork
+from halfsmile.models.temporal.file import load_network
 from halfsmile.models.vit import VisionTransformer
 from halfsmile.models.vit_config import VitConfig
 from halfsmile.recipes.config import TemporalStageConfig

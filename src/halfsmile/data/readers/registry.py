@@ -14,7 +14,8 @@ from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.beside.class_names import names_classes
 from halfsmile.data.readers.beside.split_lists import with_listed_splits
 from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_pattern, with_splits_of_folders
-from halfsmile.data.readers.recognition import LAYOUTS, Layout, recognize
+from halfsmile.data.readers.recognition.layout import LAYOUTS, Layout
+from halfsmile.data.readers.recognition.recognize import recognize
 from halfsmile.data.readers.unread.signs import note_on_names, require_no_labels, tables_beside
 from halfsmile.data.readers.words import NO_EXPRESSION, same_expression
 from halfsmile.taxonomy import TAXONOMIES

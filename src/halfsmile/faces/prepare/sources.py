@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.recognition import VIDEOS_WITH_LABELS, labels_of_videos
+from halfsmile.data.readers.recognition.recognize import VIDEOS_WITH_LABELS, labels_of_videos
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy

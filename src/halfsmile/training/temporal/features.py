@@ -13,9 +13,9 @@ from halfsmile.data.windows import PADDING, WindowSampler
 from halfsmile.evaluation.frames import FrameTable
 from halfsmile.methods.temporal import TemporalTask, WindowBatch, balanced_weights
 from halfsmile.models.precision import Precision
-from halfsmile.models.temporal import TemporalNetwork
-from halfsmile.models.temporal_convolution import make_network
-from halfsmile.models.temporal_file import save_network
+from halfsmile.models.temporal.convolution import make_network
+from halfsmile.models.temporal.encoder import TemporalNetwork
+from halfsmile.models.temporal.file import save_network
 from halfsmile.recipes.config import TemporalStageConfig
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.distributed import Processes
@@ -59,7 +59,7 @@ def train_temporal(
         table: Training frames.
         taxonomy: Classes.
         folder: Stage folder; gets ``metrics.jsonl``, ``checkpoint/`` and the
-            network (see models/temporal_file).
+            network (see models/temporal/file).
         where: This process.
         seed: Of weights, windows and everything random.
         precision: Number format.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.exchange.formats import export_coco
 from halfsmile.data.manifest import Fault, LeftOut

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.manifest import Fault, LeftOut, UnreadLabelsError
 from halfsmile.data.readers.annotations.files import Files

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.manifest import Fault, UnreadLabelsError
 from halfsmile.data.readers.beside.yaml_names import names_in_yaml

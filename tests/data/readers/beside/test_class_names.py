@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.manifest import LeftOut, UnreadLabelsError
 from halfsmile.data.readers.beside.class_names import class_names_beside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.readers.beside.tables import MAX_LOOKED_INTO, tables_of_faces
 from halfsmile.data.readers.registry import read_any

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.data.readers.test_registry import touch
+from tests.files import touch
 
 from halfsmile.data.manifest import LeftOut, UnreadLabelsError
 from halfsmile.data.readers.registry import read_any, recognize

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from halfsmile.models.temporal import TemporalConfig
-from halfsmile.models.temporal_convolution import make_network
-from halfsmile.models.temporal_file import load_network, save_network
+from halfsmile.models.temporal.convolution import make_network
+from halfsmile.models.temporal.encoder import TemporalConfig
+from halfsmile.models.temporal.file import load_network, save_network
 from halfsmile.taxonomy import RAFDB
 from halfsmile.utils.files import read_json, write_json
 

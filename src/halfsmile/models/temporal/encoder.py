@@ -43,7 +43,7 @@ class TemporalConfig:
     """Shape of a network over frames.
 
     Args:
-        kind: ``transformer``, or ``convolution`` for the baseline of models/temporal_convolution.
+        kind: ``transformer``, or ``convolution`` for the baseline of models/temporal/convolution.
         width: Token dimension D.
         depth: Number of blocks; none makes a network that sees each frame by itself.
         heads: Attention heads; divides ``width``. Unused by the convolution.

@@ -8,9 +8,9 @@ from halfsmile.data.protocols.protocol import DataSet
 from halfsmile.data.samplers import Sampling
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.models.weight_files import FACE
+from halfsmile.recipes.changes.tuning import with_named_tune
 from halfsmile.recipes.config import Preset, Recipe
 from halfsmile.recipes.optim import OptimConfig
-from halfsmile.recipes.tuning import with_named_tune
 
 _SIZES: dict[Preset, int] = {"tiny": 67, "cpu": 99, "gpu": 99}
 _EPOCHS: dict[Preset, float] = {"tiny": 12, "cpu": 24, "gpu": 40}

@@ -8,8 +8,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from halfsmile.models.temporal import TemporalConfig, TemporalNetwork
-from halfsmile.models.temporal_convolution import make_network
+from halfsmile.models.temporal.convolution import make_network
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalNetwork
 from halfsmile.models.weights import save_weights
 from halfsmile.taxonomy import Taxonomy, from_labels
 from halfsmile.utils.files import read_json, write_json

@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from halfsmile.models.temporal import TemporalConfig, TemporalEncoder, TemporalNetwork
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalEncoder, TemporalNetwork
 
 KERNEL = 3
 

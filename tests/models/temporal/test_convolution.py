@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from halfsmile.models.temporal import TemporalConfig, TemporalEncoder
-from halfsmile.models.temporal_convolution import TemporalConvolution, make_network
+from halfsmile.models.temporal.convolution import TemporalConvolution, make_network
+from halfsmile.models.temporal.encoder import TemporalConfig, TemporalEncoder
 
 CONFIG = TemporalConfig(kind="convolution", width=8, depth=2, heads=1, dropout=0.0)
 FRAMES = 30

@@ -11,8 +11,8 @@ from halfsmile.methods.noisy_student import NoisyStudent
 from halfsmile.methods.pseudo_label import FixMatch
 from halfsmile.models.face_network import FaceNetworkConfig
 from halfsmile.recipes import abaw6, ssfer, supervised
+from halfsmile.recipes.changes.face import with_face_network
 from halfsmile.recipes.config import Preset
-from halfsmile.recipes.face import with_face_network
 from halfsmile.recipes.resolve import resolve
 from halfsmile.recipes.semi import semi
 from halfsmile.recipes.serialize import from_json, to_json

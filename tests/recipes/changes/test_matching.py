@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from halfsmile.recipes import ssfer, student
-from halfsmile.recipes.matching import with_matching
+from halfsmile.recipes.changes.matching import with_matching
 from halfsmile.recipes.resolve import resolve
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from halfsmile.recipes import ssfer, supervised
+from halfsmile.recipes.changes.tuning import last_tuning, plain_view, with_named_tune, with_tune
 from halfsmile.recipes.config import NamedConfig, Preset, Recipe, TuneConfig
 from halfsmile.recipes.default_model import default_model
 from halfsmile.recipes.overrides import override
 from halfsmile.recipes.serialize import from_json, to_json
-from halfsmile.recipes.tuning import last_tuning, plain_view, with_named_tune, with_tune
 
 
 @pytest.mark.parametrize("preset", ["tiny", "cpu", "gpu", "paper"])

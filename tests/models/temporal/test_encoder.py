@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from halfsmile.data.windows import window_starts
-from halfsmile.models.temporal import TIME_UNIT, TemporalConfig, TemporalEncoder, TemporalNetwork, TimeBias
-from halfsmile.models.temporal_convolution import make_network
+from halfsmile.models.temporal.convolution import make_network
+from halfsmile.models.temporal.encoder import (
+    TIME_UNIT,
+    TemporalConfig,
+    TemporalEncoder,
+    TemporalNetwork,
+    TimeBias,
+)
 from halfsmile.sequences import windowed
 from halfsmile.sequences.windowed import Floats, FrameFeatures, LogitStream, frame_logits
 

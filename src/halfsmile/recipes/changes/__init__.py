@@ -1,0 +1,1 @@
+"""Changes to any recipe: another start, another Stage I, a last fine-tuning."""
