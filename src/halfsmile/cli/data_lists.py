@@ -244,7 +244,8 @@ class Import(Reading):
         taxonomy: Classes of the labels (a taxonomy): a known name, or the labels with commas between.
         rename: Labels that are called otherwise: happy=happiness; unsure=none ignores them.
         split: Split of the labeled rows that have none.
-        field: Column or field of the labels, where several could be.
+        field: Column or field of the labels, where several could be. Of a table also several with commas
+            between, one for each person: their answers are votes.
     """
 
     path: DataPath

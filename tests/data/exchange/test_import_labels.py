@@ -18,6 +18,8 @@ from halfsmile.data.exchange.formats import export_csv
 from halfsmile.data.exchange.import_labels import import_labels
 from halfsmile.data.exchange.label_studio import export_label_studio
 from halfsmile.data.manifest import LeftOut, Manifest
+from halfsmile.data.store.read import read as read_store
+from halfsmile.data.store.write import StoredFace, StoreWriter
 from halfsmile.taxonomy import RAFDB, from_names
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=12)
@@ -267,6 +269,57 @@ def test_a_file_without_labels_says_why(tmp_path: Path, change: dict[str, Any], 
     (tmp_path / "a.json").write_text(json.dumps([{"data": {"image": "0.png"}, "annotations": [answer]}]))
     with pytest.raises(ValueError, match=why):
         import_labels(faces(tmp_path, [None, None]), tmp_path / "a.json")
+
+
+RATED = "file,anna,bert,clara\n0.png,fear,fear,anger\n1.png,fear,,\n2.png,fear,anger,\n"
+
+
+def test_columns_of_several_people_make_votes_of_their_answers(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text(RATED)
+    found = import_labels(faces(tmp_path, [None] * 4), path, field="anna, bert,clara")
+    assert found.column("label") == ["fear", "fear", None, None]
+    shares = {label: RAFDB.labels.index(label) for label in ("fear", "anger")}
+    first, second, third, fourth = found.column("votes")
+    assert (second, fourth) == (None, None)
+    assert first[shares["fear"]] == pytest.approx(2 / 3)
+    assert third[shares["fear"]] == third[shares["anger"]] == 0.5
+    assert sum(first) == pytest.approx(1)
+
+
+def test_columns_of_several_people_are_offered_and_looked_at(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text(RATED)
+    bare = faces(tmp_path, [None] * 3)
+    with pytest.raises(ValueError, match=r"people's answers: --field anna,bert,clara\.$"):
+        import_labels(bare, path)
+    with pytest.raises(ValueError, match=r"has no field 'dora'; it has"):
+        import_labels(bare, path, field="anna,dora")
+    with pytest.raises(ValueError, match=r"names a field twice"):
+        import_labels(bare, path, field="anna,anna")
+    path.write_text('file,"anna,bert"\n0.png,fear\n')
+    assert import_labels(bare, path, field="anna,bert").column("label")[0] == "fear"
+    path.write_text(RATED.replace("clara", "light").replace("anger\n1", "dark\n1"))
+    with pytest.raises(ValueError, match=r"--field anna,bert\.$"):
+        import_labels(bare, path)
+
+
+def test_faces_of_a_store_are_known_by_the_pictures_that_they_were_cut_out_of(tmp_path: Path) -> None:
+    data = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    with StoreWriter(tmp_path / "store") as writer:
+        for name, faces_there in (("photos/0.png", 1), ("more/1.png", 1), ("photos/2.png", 2)):
+            writer.add(name, [StoredFace(data, width=8, height=8) for _ in range(faces_there)])
+    path = tmp_path / "labels.csv"
+    path.write_text("image,label\n0.png,fear\n/home/ann/more/1.png,anger\n2.png,fear\n3.png,fear\n")
+    found = import_labels(read_store(tmp_path / "store"), path, taxonomy=RAFDB)
+    assert found.column("label") == ["fear", "anger", None, None]
+    left_out = [note for note in found.notes if isinstance(note, LeftOut)]
+    assert len(left_out) == 1
+    assert "1 pictures gave the store several faces" in left_out[0]
+    assert any("2 set" in note and "1 not found" in note for note in found.notes)
+    path.write_text("image,label\nphotos/2.png,fear\n")
+    with pytest.raises(ValueError, match=r"several faces and got no label, first photos/2\.png"):
+        import_labels(read_store(tmp_path / "store"), path, taxonomy=RAFDB)
 
 
 def test_json_by_the_name_of_the_picture_is_a_table(tmp_path: Path) -> None:

@@ -38,8 +38,35 @@ class Answer:
 IsLabel = Callable[[str], bool]
 
 
+def choose_fields(
+    path: Path, values: Mapping[str, Sequence[str]], is_label: IsLabel, named: str | None
+) -> tuple[str, ...]:
+    """The fields of a table that hold labels: one, or one for each person where they are named so.
+
+    Args:
+        path: For messages.
+        values: What each field holds.
+        is_label: Whether a text is one of the labels.
+        named: As for :func:`choose_field`, or several with commas between.
+
+    Raises:
+        ValueError: As of :func:`choose_field`, or if one is named twice.
+    """
+    if named is None or named in values or "," not in named:
+        return (choose_field(path, values, is_label, named, may_be_several=True),)
+    fields = tuple(choose_field(path, values, is_label, name.strip()) for name in named.split(","))
+    if len(set(fields)) < len(fields):
+        raise ValueError(f"--field {named} names a field twice, so one person would count twice.")
+    return fields
+
+
 def choose_field(
-    path: Path, values: Mapping[str, Sequence[str]], is_label: IsLabel, field: str | None
+    path: Path,
+    values: Mapping[str, Sequence[str]],
+    is_label: IsLabel,
+    field: str | None,
+    *,
+    may_be_several: bool = False,
 ) -> str:
     """The field that holds the labels.
 
@@ -48,6 +75,7 @@ def choose_field(
         values: What each field holds.
         is_label: Whether a text is one of the labels.
         field: As it was named.
+        may_be_several: Whether all that fit could be named, as the answers of several people.
 
     Raises:
         ValueError: If the named one is not there, none holds labels, or several do.
@@ -63,9 +91,10 @@ def choose_field(
         if len(found) == 1 or preferred:
             return (preferred or found)[0]
         if found:
+            all_of_them = f", or all of them if they are people's answers: --field {','.join(found)}"
             raise ValueError(
                 f"{path} has several fields that may be the label: {_listed({n: values[n] for n in found})}. "
-                "Name it: --field NAME."
+                f"Name it: --field NAME{all_of_them if may_be_several and found is fitting else ''}."
             )
     raise ValueError(f"{path} holds no label; its fields are {_listed(values)}.")
 

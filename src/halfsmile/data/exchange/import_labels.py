@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
-from halfsmile.data.exchange.answers import NAMES, Answer, IsLabel, choose_field, name_in, texts
+from halfsmile.data.exchange.answers import NAMES, Answer, IsLabel, choose_fields, name_in, texts
 from halfsmile.data.exchange.cvat import read_cvat
 from halfsmile.data.exchange.label_studio import read_label_studio
-from halfsmile.data.exchange.matching import Rows
+from halfsmile.data.exchange.matching import Rows, SeveralFacesError
 from halfsmile.data.exchange.pseudo_labels import probability_labels
 from halfsmile.data.manifest import SCHEMA, Fault, LeftOut, Manifest
 from halfsmile.data.readers.words import EXPRESSIONS
@@ -61,7 +61,8 @@ def import_labels(
         taxonomy: Classes; by default those of the manifest, or those of the model that wrote the file where
             it is a table of ``halfsmile pseudo-label``, or else the labels in the file.
         renames: Label in the file to label of the taxonomy, or to None to ignore it.
-        field: Column or field of the labels, where several could be.
+        field: Column or field of the labels, where several could be; of a table also several with commas
+            between, one for each person, whose answers are votes.
         split: Split of the rows that have a label and no split.
 
     Returns:
@@ -94,9 +95,14 @@ def import_labels(
     shares: dict[int, tuple[float, ...]] = {}
     missing: list[str] = []
     several: list[str] = []
+    crowded: list[str] = []
     others: Counter[str] = Counter()
     for answer in given:
-        row = rows.find(answer.name)
+        try:
+            row = rows.find(answer.name)
+        except SeveralFacesError:
+            crowded.append(answer.name)
+            continue
         if row is None:
             missing.append(answer.name)
             continue
@@ -107,8 +113,9 @@ def import_labels(
         answers.setdefault(row, []).extend(t for label in answer.labels if (t := targets[label]) is not None)
         if answer.votes is not None:
             shares[row] = answer.votes
-    if several and not answers:
-        raise ValueError(_of_boxes(several))
+    left_out = [what(names) for what, names in ((_of_boxes, several), (_of_crowds, crowded)) if names]
+    if left_out and not answers:
+        raise ValueError(" ".join(left_out))
     if given and not answers:
         raise ValueError(
             f"None of the {len(given):,} faces that {path} names is in {manifest.root}, first {missing[0]!r} "
@@ -136,7 +143,7 @@ def import_labels(
     note = f"Labels from {path.name}: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())) + "."
     if missing:
         note += f" First not found: {missing[0]}."
-    notes = [*manifest.notes, note, *([LeftOut(_of_boxes(several))] if several else [])]
+    notes = [*manifest.notes, note, *map(LeftOut, left_out)]
     if any(answer.boxes == 1 for answer in given):
         notes.append(LeftOut(f"Boxes in {path.name} were not taken: a label is said of the whole picture."))
     if others:
@@ -155,6 +162,15 @@ def _of_boxes(names: Sequence[str]) -> str:
     return (
         f"{len(names):,} pictures have boxes of several faces and got no label, first {names[0]}: a label is "
         "said of a whole picture. Export them as COCO, YOLO or Pascal VOC, which are read with their boxes."
+    )
+
+
+def _of_crowds(names: Sequence[str]) -> str:
+    count = len(set(names))
+    return (
+        f"{count:,} pictures gave the store several faces and got no label, first {names[0]}: which of them it "
+        "is of is not said. `halfsmile data prepare TABLE --out STORE`, with the pictures beside "
+        "the table, labels the largest face of each."
     )
 
 
@@ -212,7 +228,7 @@ def _is_task(task: Mapping[str, Any]) -> bool:
 def read_table(
     path: Path, taxonomy: Taxonomy | None, is_label: IsLabel, field: str | None = None
 ) -> list[Answer]:
-    """Labels and votes of a table; several rows about one face are several answers.
+    """Labels and votes of a table; several rows about one face, or several fields, are several answers.
 
     Raises:
         ValueError: If the file or one of its rows can't be read, or a column is missing.
@@ -230,23 +246,26 @@ def read_table(
         for name in table.names
         if name not in NAMES and not name.startswith("votes_")
     }
-    if has_votes and not any(fields.get(name) for name in ("label", *([field] if field else ()))):
-        chosen = "label"
+    if has_votes and not any(fields.get(name) for name in ("label", *(field or "").split(","))):
+        chosen: tuple[str, ...] = ("label",)
+    elif "label" in fields and field is None:
+        chosen = ("label",)
     else:
-        chosen = (
-            "label" if "label" in fields and field is None else choose_field(path, fields, is_label, field)
-        )
+        chosen = choose_fields(path, fields, is_label, field)
     found = []
     for number, row in enumerate(rows, 2):
         name = name_in({key: _text(value) for key, value in row.items()})
         if name is None:
             raise ValueError(f"{path}, line {number}: it names no picture.")
-        said = texts(_text(row.get(chosen)))
-        if len(said) > 1:
-            raise ValueError(
-                f"{path}, line {number}: one label was expected, found {said}. Keep one, or take the line "
-                "out."
-            )
+        said: list[str] = []
+        for each in chosen:
+            labels = texts(_text(row.get(each)))
+            if len(labels) > 1:
+                raise ValueError(
+                    f"{path}, line {number}: one label was expected, found {labels}. Keep one, or take the "
+                    "line out."
+                )
+            said += labels
         cells = [_text(row[column]) for column in columns] if has_votes else []
         found.append(Answer(name, tuple(said), _numbers(cells, path, number) if any(cells) else None))
     return found

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from halfsmile.data.exchange.formats import image_rows
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.store.read import is_store, sources_of
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
 _NUMBERED = re.compile(r"\d{7}")
+_SEVERAL = -1
+
+
+class SeveralFacesError(ValueError):
+    """A name means a picture of several faces, so which of them is not said."""
 
 
 class Rows:
     """Rows of a manifest by what a file calls them.
 
     Args:
-        manifest: The faces.
+        manifest: The faces; those of a store are also known by the picture that they were cut out of.
         folder: Of the file: names may be relative to it.
 
     Raises:
@@ -28,17 +35,38 @@ class Rows:
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
         self._exact = dict(image_rows(manifest))
+        if is_store(manifest.root):
+            self._add_sources(sources_of(manifest.root))
         self._folder = folder
         self._root = Path(manifest.root)
         self._count = len(manifest)
         self._places: dict[str, int] | None = None
         self._ends: defaultdict[str, list[tuple[list[str], int]]] = defaultdict(list)
-        for locator, row in self._exact.items():
-            parts = _parts(locator)
+        for name, row in self._exact.items():
+            parts = _parts(name)
             self._ends[parts[0]].append((parts, row))
 
+    def _add_sources(self, sources: Mapping[str, str]) -> None:
+        faces: defaultdict[str, list[int]] = defaultdict(list)
+        for locator, row in self._exact.items():
+            if locator in sources:
+                faces[sources[locator]].append(row)
+        for source, rows in faces.items():
+            if source not in self._exact:
+                self._exact[source] = rows[0] if len(rows) == 1 else _SEVERAL
+
     def find(self, name: str) -> int | None:
-        """The row that a name means; None where there is none or two are as likely."""
+        """The row that a name means; None where there is none or two are as likely.
+
+        Raises:
+            SeveralFacesError: If it means a picture that several faces of a store were cut out of.
+        """
+        row = self._find(name)
+        if row == _SEVERAL:
+            raise SeveralFacesError(name)
+        return row
+
+    def _find(self, name: str) -> int | None:
         if name in self._exact:
             return self._exact[name]
         path = _path_of(name)

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -120,18 +120,33 @@ def read_index(root: Path, columns: Sequence[str] | None = None) -> tuple[pa.Tab
     return table.replace_schema_metadata(None), from_labels(labels) if labels else None
 
 
+def sources_of(root: Path) -> dict[str, str]:
+    """What each face was cut out of, by the locator of the face; without faces of which it is not known.
+
+    Raises:
+        ValueError: If there is no finished store.
+    """
+    return {locator: source for locator, source, _ in _sources(root)}
+
+
 def source_names(root: Path) -> dict[str, str]:
     """What each face was cut out of, with its member, by the locator of the face.
 
     Raises:
         ValueError: If there is no finished store.
     """
+    return {locator: f"{source} ({member})" for locator, source, member in _sources(root)}
+
+
+def _sources(root: Path) -> Iterator[tuple[str, str, str]]:
     table, _ = read_index(root, ["member", "shard", "offset", "length", "source"])
-    return {
-        f"{shard_name(row['shard'])}#{row['offset']}+{row['length']}": f"{row['source']} ({row['member']})"
-        for row in table.to_pylist()
-        if row["source"] is not None
-    }
+    for row in table.to_pylist():
+        if row["source"] is not None:
+            yield _locator(row["shard"], row["offset"], row["length"]), row["source"], row["member"]
+
+
+def _locator(shard: int, offset: int, length: int) -> str:
+    return f"{shard_name(shard)}#{offset}+{length}"
 
 
 class FaceStore:
@@ -179,7 +194,7 @@ class FaceStore:
 
     def locator(self, row: int) -> str:
         """The face's ``image`` in the manifest."""
-        return f"{shard_name(self._shards[row])}#{self._offsets[row]}+{self._lengths[row]}"
+        return _locator(self._shards[row], self._offsets[row], self._lengths[row])
 
     def read(self, row: int) -> bytes:
         """The stored bytes of a face, an image file.
