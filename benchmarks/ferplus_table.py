@@ -3,7 +3,7 @@
     python -m benchmarks.ferplus_table --data FERPLUS --unlabeled LFW.zip UTK.zip --labels 10% --seeds 0 1 2 \
         --official FERPLUS --out runs/ferplus
     python -m benchmarks.ferplus_table … --labels 5% 25% --seeds 0
-    python -m benchmarks.ferplus_table … --rows face-ssfer sqrt regmixup soft tune tune-named prior blank
+    python -m benchmarks.ferplus_table … --rows face-ssfer natural no-tune no-names regmixup soft prior blank
     python -m benchmarks.ferplus_table … --rows face-ssfer hot --levers "hot: semi.optim.learning_rate=0.002"
 
 ``--data`` may be a store that was prepared from FERPlus. Rows of one label budget share the seeds, the budget

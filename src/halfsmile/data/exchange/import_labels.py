@@ -166,11 +166,10 @@ def _of_boxes(names: Sequence[str]) -> str:
 
 
 def _of_crowds(names: Sequence[str]) -> str:
-    count = len(set(names))
     return (
-        f"{count:,} pictures gave the store several faces and got no label, first {names[0]}: which of them it "
-        "is of is not said. `halfsmile data prepare TABLE --out STORE`, with the pictures beside "
-        "the table, labels the largest face of each."
+        f"{len(set(names)):,} pictures gave the store several faces and got no label, first {names[0]}: "
+        "which of them it is of is not said. `halfsmile data prepare TABLE --out STORE`, with the pictures "
+        "beside the table, labels the largest face of each."
     )
 
 
