@@ -10,6 +10,13 @@ from halfsmile.data.image_header import heif_kind, image_size
 
 FileKind = Literal["picture", "animation", "video"]
 
+VIDEO_SUFFIXES = frozenset(
+    (
+        ".3g2", ".3gp", ".asf", ".avi", ".flv", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+        ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
+    )
+)  # fmt: skip
+"""What videos are named."""
 _HEADER = 1 << 16
 _VIDEO_MAGIC = (
     b"\x1a\x45\xdf\xa3", b"FLV", b"OggS", b"\0\0\x01\xba", b"\0\0\x01\xb3", b"\x30\x26\xb2\x75", b"DKIF",
@@ -17,6 +24,11 @@ _VIDEO_MAGIC = (
 )  # fmt: skip
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 _TRANSPORT_PACKETS = (188, 192)  # bytes, the longer ones with 4 before each that tell the time
+
+
+def has_video_suffix(name: str) -> bool:
+    """Whether a file is named as a video."""
+    return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES
 
 
 def file_kind(path: Path) -> FileKind | None:

@@ -27,12 +27,12 @@ from typing import Literal
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.decode import read_image
+from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.preprocess import Image
 from halfsmile.data.readers.folder import is_image, is_utf8, walk
 from halfsmile.faces.video.media_kind import (
     RAW,
     RAW_SUFFIXES,
-    VIDEO_SUFFIXES,
     media_kind,
     require_name,
     what_it_is,
@@ -266,7 +266,7 @@ def _add_archive(found: _Search, path: Path, place: PurePosixPath) -> None:
             continue
         if is_image(inside):
             found.add(MediaSource("picture", name, place.with_suffix("") / inside, path, member))
-        elif inside.suffix.lower() in VIDEO_SUFFIXES:
+        elif has_video_suffix(member):
             found.ignore(name, "videos in archives are not read; unpack it")
         elif member.lower().endswith(ARCHIVE_SUFFIXES):
             found.ignore(name, "archives in archives are not read; unpack it")

@@ -38,8 +38,8 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
 
-def quietly(names: Sequence[Path], out: Path, settings: Settings, **options: Any) -> PrepareSummary:
-    return prepare(names, out, settings=settings, progress=False, **{"workers": 0} | options)
+def quietly(sources: Sequence[Path], out: Path, settings: Settings, **options: Any) -> PrepareSummary:
+    return prepare(sources, out, settings=settings, progress=False, **{"workers": 0} | options)
 
 
 @pytest.fixture(scope="session")
@@ -210,6 +210,48 @@ def test_a_video_gives_tracks_and_times(tmp_path: Path) -> None:
         str(cut)
     ]
     assert verify(tmp_path / "store").ok
+
+
+def clip_of(path: Path, *, seed: int, large_first: bool) -> None:
+    """Two people beside each other for two seconds, one nearer than the other."""
+    people = generate(2, size=160, seed=seed, people=2, difficulty=0.5)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_video(path) as write:
+        for number in range(24):
+            image = np.full((240, 480, 3), 128, np.uint8)
+            image[40:200, 40:200] = people.images[0 if large_first else 1]
+            image[60:156, 320:416] = cv2.resize(people.images[1 if large_first else 0], (96, 96))
+            write(image, number / 12)
+
+
+def test_faces_of_a_video_have_its_label(tmp_path: Path) -> None:
+    """That of the largest face in each frame, whoever else is there."""
+    clip_of(tmp_path / "clips/happy/S1_a.mp4", seed=3, large_first=True)
+    clip_of(tmp_path / "clips/sad/S2_b.mp4", seed=4, large_first=False)
+    settings = Settings(detector="yunet", every=4)
+    summary = quietly([tmp_path / "clips"], tmp_path / "store", settings, names="{person}_*")
+    rows = read_index(tmp_path / "store")[0].to_pylist()
+    assert summary.has_videos
+    assert [(row["label"], row["person"]) for row in rows] == [("happy", "S1")] * 6 + [("sad", "S2")] * 6
+    assert [row["frame"] for row in rows] == [*range(0, 24, 4)] * 2
+    assert [row["video"] for row in rows] == [row["source"] for row in rows]
+    assert any("said of the largest face in each of its frames" in note for note in summary.notes)
+    assert quietly([tmp_path / "clips"], tmp_path / "store", settings, names="{person}_*").new_faces == 0
+
+
+def test_a_part_of_a_video_has_the_label_of_its_row(tmp_path: Path) -> None:
+    clip_of(tmp_path / "clips/a.mp4", seed=3, large_first=True)
+    lines = ["video,start,end,emotion", "a.mp4,0,0.5,neutral", "a.mp4,0.5,1.5,happy", "a.mp4,5,6,sad"]
+    (tmp_path / "clips/list.csv").write_text("\n".join(lines))
+    summary = quietly([tmp_path / "clips"], tmp_path / "store", Settings(detector="yunet", every=3))
+    rows = read_index(tmp_path / "store")[0].to_pylist()
+    said = {row["frame"]: row["label"] for row in rows}
+    assert said == {0: "neutral", 3: "neutral", 6: "happy", 9: "happy", 12: "happy", 15: "happy"}
+    assert {row["video"] for row in rows} == {f"{tmp_path}/clips/a.mp4"}
+    assert [row["time"] for row in rows] == pytest.approx([row["frame"] / 12 for row in rows], abs=0.01)
+    assert summary.sources == 3
+    assert list(summary.left_out) == [f"{tmp_path}/clips/a.mp4#t=5,6"]
+    assert "ends before 5 s" in summary.left_out[f"{tmp_path}/clips/a.mp4#t=5,6"]
 
 
 def test_given_boxes_are_cut_out(tmp_path: Path, scenes: list[Scene]) -> None:

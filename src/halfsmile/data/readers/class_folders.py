@@ -41,6 +41,7 @@ def read(
     *,
     labels: Mapping[str, str | None] | None = None,
     splits: Mapping[str, str | None] | None = None,
+    files: Sequence[str] | None = None,
 ) -> Manifest:
     """Read images whose label is the name of their folder.
 
@@ -52,6 +53,7 @@ def read(
         labels: Label by the name of a folder, as ``{"0": "neutral"}``; None drops its pictures. Needed where
             folders are numbers.
         splits: Split by the name of a folder, as ``{"fold1": "train"}``; None for none.
+        files: What is read in place of the images below the root.
 
     Returns:
         Rows with ``image`` and ``label``, in the order of the file names, and ``split`` where the layout
@@ -61,7 +63,7 @@ def read(
         UnreadLabelsError: If the folders are numbers without names.
         ValueError: If there is no image, no or only one label, or a folder that the taxonomy lacks.
     """
-    locators, notes = list_images(root)
+    locators, notes = (list(files), list[str]()) if files is not None else list_images(root)
     folders = [tuple(inner_path(locator).split("/")[:-1]) for locator in locators]
     _require_folders(root, folders, splits or {})
     meaning = understand(folders, any_names=True, named=splits)

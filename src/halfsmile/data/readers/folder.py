@@ -104,7 +104,7 @@ def list_images(root: Path) -> tuple[list[str], list[str]]:
 
 def with_members(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]]:
     """The files of a folder, and those in its archives where no picture lies beside; and notes on these."""
-    archives = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES) and not _is_hidden(name)]
+    archives = [name for name in names if name.lower().endswith(ARCHIVE_SUFFIXES) and not is_hidden(name)]
     if not archives or any(is_image(PurePosixPath(name)) for name in names):
         return list(names), []
     from halfsmile.data.manifest import Fault
@@ -116,7 +116,8 @@ def with_members(root: Path, names: Sequence[str]) -> tuple[list[str], list[str]
     return [*others, *members], [*([said] if members else []), *map(Fault, wrong)]
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a dot stands in front of a file's name or of a folder above it, or macOS keeps it beside."""
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
@@ -183,7 +184,7 @@ def is_utf8(name: str) -> bool:
 
 def is_image(path: PurePosixPath) -> bool:
     """Whether a relative path names an image, be it one that can't be read, and is not hidden."""
-    return not _is_hidden(str(path)) and has_image_suffix(path.name)
+    return not is_hidden(str(path)) and has_image_suffix(path.name)
 
 
 def has_image_suffix(name: str) -> bool:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.folds import with_splits
 from halfsmile.data.manifest import LeftOut, Manifest
 from halfsmile.data.readers.folder import has_image_suffix
@@ -191,8 +192,8 @@ def _holder(part: str, width: str | None, *, alone: bool) -> str:
 
 
 def _stem(path: str) -> str:
-    """A path without the suffix of a picture."""
-    return path.rpartition(".")[0] if has_image_suffix(path) else path
+    """A path without the suffix of a picture or video."""
+    return path.rpartition(".")[0] if has_image_suffix(path) or has_video_suffix(path) else path
 
 
 def _told(match: re.Match[str] | None) -> Told | None:

@@ -17,6 +17,7 @@ from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_patt
 from halfsmile.data.readers.recognition.layout import LAYOUTS, Layout
 from halfsmile.data.readers.recognition.recognize import recognize
 from halfsmile.data.readers.unread.signs import note_on_names, require_no_labels, tables_beside
+from halfsmile.data.readers.videos import are_videos, bare, how_to_prepare
 from halfsmile.data.readers.words import NO_EXPRESSION, same_expression
 from halfsmile.taxonomy import TAXONOMIES
 
@@ -37,7 +38,14 @@ _OPTIONS = {
 }
 
 
-def read_any(path: Path, layout: str | None = None, *, names: str | None = None, **options: Any) -> Manifest:
+def read_any(
+    path: Path,
+    layout: str | None = None,
+    *,
+    names: str | None = None,
+    videos: bool = False,
+    **options: Any,
+) -> Manifest:
     """Read a data set in any known layout.
 
     Args:
@@ -45,6 +53,7 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
         layout: One of :data:`LAYOUTS`; recognized if None.
         names: What the names of the pictures tell, see
             :func:`~halfsmile.data.readers.picture_names.name_pattern`.
+        videos: Whether rows may be whole videos, whose faces are still to be found.
         options: For the reader, such as ``rule`` for FERPlus or ``columns`` for a table.
 
     Raises:
@@ -55,7 +64,7 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"Layout {layout!r} is unknown; known are {', '.join(LAYOUTS)}.")
     if names is not None:
-        named = _read_names(path, layout, name_pattern(names), options)
+        named = _read_names(path, layout, name_pattern(names), options, videos=videos)
         return replace(named, notes=(*named.notes, *_doubtful_classes(named)))
     found = _asked(path, layout)
     if found.name == "manifest":
@@ -71,6 +80,8 @@ def read_any(path: Path, layout: str | None = None, *, names: str | None = None,
     if layout is None and found.name == "folder":
         require_no_labels(manifest)
         return replace(manifest, notes=(*manifest.notes, *note_on_names(manifest)))
+    if found.name == "videos" and not videos:
+        raise ValueError(how_to_prepare(path, manifest))
     if found.name == "store":
         return manifest
     used: list[str] = []
@@ -126,12 +137,19 @@ def home_of(layout: str) -> str:
     return f"halfsmile.data.{_HOMES.get(layout, f'readers.{layout}')}"
 
 
-def _read_names(path: Path, layout: str | None, pattern: NamePattern, options: dict[str, Any]) -> Manifest:
+def _read_names(
+    path: Path, layout: str | None, pattern: NamePattern, options: dict[str, Any], *, videos: bool
+) -> Manifest:
     """A data set with what its pictures' names tell, which may be their labels."""
     splits = options.pop("splits") if "split" in pattern.parts and "splits" in options else None
     if "label" not in pattern.parts:
-        return fill_in(read_any(path, layout, **options), pattern, splits=splits)
+        return fill_in(read_any(path, layout, videos=videos, **options), pattern, splits=splits)
     labels = options.pop("labels", None)
+    if layout in (None, "videos") and are_videos(path):
+        named = with_splits_of_folders(fill_in(bare(path), pattern, labels=labels, splits=splits))
+        if not videos:
+            raise ValueError(how_to_prepare(path, named))
+        return named
     is_list = layout not in (None, "folder", "class_folders") or (
         path.is_file() and not path.name.lower().endswith(ARCHIVE_SUFFIXES)
     )

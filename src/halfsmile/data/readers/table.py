@@ -27,6 +27,7 @@ from halfsmile.data.tables.raters import with_raters
 from halfsmile.data.tables.repeats import without_repeats
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, are_marks, parse_row
+from halfsmile.data.tables.videos import with_intervals
 from halfsmile.taxonomy import Taxonomy
 
 _FEW = 4
@@ -289,7 +290,7 @@ def _read(
     labels: Mapping[str, str | None],
 ) -> _Part:
     """The rows of one table; labels and votes stay as it has them."""
-    table, columns = with_raters(path, with_frames(read_rows(path)), columns, labels)
+    table, columns = with_raters(path, with_intervals(path, with_frames(read_rows(path))), columns, labels)
     records = list(table.rows)
     chosen = choose(path, table, records, columns, splits)
     notes = [*table.notes, *chosen.notes]

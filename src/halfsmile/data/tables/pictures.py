@@ -17,9 +17,11 @@ from halfsmile.data.containers.archive import (
     open_archive,
     split_locator,
 )
+from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.manifest import Fault, LeftOut
-from halfsmile.data.readers.folder import is_image, walk
+from halfsmile.data.readers.folder import is_hidden, is_image, walk
 from halfsmile.data.tables.rows import without_query
+from halfsmile.data.tables.videos import INTERVAL
 
 _SAMPLE = 50
 _UPLOADED = re.compile(r"(^|/)(data/upload/|data/local-files/|[0-9a-f]{8}-)")
@@ -107,7 +109,10 @@ def _members(archive: Path) -> list[str]:
 
 
 def _files(folder: Path) -> list[str]:
-    return [name for name in walk(folder)[0] if is_image(PurePosixPath(name))]
+    """The pictures of a folder; its videos where it has none."""
+    names = walk(folder)[0]
+    pictures = [name for name in names if is_image(PurePosixPath(name))]
+    return pictures or [name for name in names if has_video_suffix(name) and not is_hidden(name)]
 
 
 def _are_there(base: Path, images: Sequence[str]) -> bool:
@@ -147,7 +152,8 @@ def _found(
     for image, folder, video in zip(images, folders, videos, strict=True):
         found: str | None = image
         if image not in there and not (base.is_dir() and _is_there(base, image)):
-            wanted = unquote(without_query(image))
+            plain_name, mark, span = image.rpartition(INTERVAL)
+            wanted = unquote(without_query(plain_name if mark else image))
             last = PurePosixPath(wanted)
             ends = by_end.get(_plain(last.name)) or [
                 name for ending in _ENDINGS for name in by_stem.get(_plain(f"{_stem(last)}{ending}"), ())
@@ -160,6 +166,7 @@ def _found(
                 ends = plain  # an archive beside may be what the files were unpacked from
             near = [name for name in ends if name.startswith(folder)]
             found = wanted if wanted in there else _best(wanted, near or ends)
+            found = f"{found}{mark}{span}" if mark and found is not None else found
             if found is None:
                 missing.append(image)
                 if video is not None and not ends:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from halfsmile.data.containers.archive import open_archive, split_locator
+from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.manifest import Fault
 from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.words import EXPRESSIONS, word_in
@@ -95,6 +96,11 @@ def names_picture(cell: Any) -> bool:
     )
 
 
+def _names_file(cell: str) -> bool:
+    """Whether a cell is the name of a picture or a video."""
+    return names_picture(cell) or has_video_suffix(cell)
+
+
 def without_query(text: str) -> str:
     """An address without what stands behind its path; other texts as they are."""
     return text.partition("?")[0] if "://" in text else text
@@ -155,7 +161,7 @@ def _is_comment(line: str) -> bool:
 
 
 def _has_picture(line: str) -> bool:
-    return any(names_picture(field.rstrip(":,;")) for field in line.split())
+    return any(_names_file(field.rstrip(":,;")) for field in line.split())
 
 
 def _blank_separated(path: Path, lines: list[str]) -> Table | None:
@@ -165,13 +171,13 @@ def _blank_separated(path: Path, lines: list[str]) -> Table | None:
     last.
     """
     found = [line.split() for line in lines if line.strip()]
-    named = [position for position, field in enumerate(found[0]) if names_picture(field.rstrip(":,;"))]
+    named = [position for position, field in enumerate(found[0]) if _names_file(field.rstrip(":,;"))]
     if not named or len(found[0]) < 2:
         return None
     if named[-1] < len(found[0]) - 1:
         width = len(found[0]) - 1 - named[-1]
         table = [[" ".join(fields[:-width]).rstrip(":,;"), *fields[-width:]] for fields in found]
-    elif all(len(fields) == len(found[0]) and names_picture(fields[-1]) for fields in found):
+    elif all(len(fields) == len(found[0]) and _names_file(fields[-1]) for fields in found):
         width = len(found[0]) - 1
         table = [[*(field.rstrip(":,;") for field in fields[:width]), fields[-1]] for fields in found]
     else:
@@ -181,7 +187,7 @@ def _blank_separated(path: Path, lines: list[str]) -> Table | None:
 
 def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Table:
     """Cells by column, without columns that have neither a name nor a cell, as spreadsheets leave them."""
-    has_header = not any(map(names_picture, table[0])) and not _begins_with_a_label(table)
+    has_header = not any(map(_names_file, table[0])) and not _begins_with_a_label(table)
     width = len(table[0])
     cells = [row if len(row) <= width else _trimmed(row, width) for row in table]
     if not has_header:

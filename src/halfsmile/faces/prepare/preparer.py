@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ import numpy as np
 from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
+from halfsmile.data.tables.videos import split_interval
 from halfsmile.faces.any_angle import AnyAngle
 from halfsmile.faces.crops import ENLARGEMENTS, CropDetector
 from halfsmile.faces.detect import Detection, Detector
@@ -222,7 +224,10 @@ class Preparer:
             yield self._done(failure=f"videos need a detector; {self.settings.detector!r} is for pictures")
             return
         dropped, problems = Counter[str](), list[str]()
-        pictures = self._timed("decode", frames(source.root, every=self.settings.every, problems=problems))
+        seen_frames = frames(
+            source.root, every=self.settings.every, start=source.start, end=source.end, problems=problems
+        )
+        pictures = self._timed("decode", seen_frames)
         followed = self._timed("track", follow(pictures, _Timed(detector, self._clock)))
         number = 0
         try:
@@ -234,12 +239,18 @@ class Preparer:
         except BadVideoError as error:
             yield self._done(failure=str(error))
             return
+        if not number and source.start:
+            yield self._done(failure=f"{source.root}: it ends before {source.start:g} s")
+            return
         yield self._done(dropped=dropped, problems=tuple(problems))
 
     def _people(self, seen: FollowedFrame, source: FaceSource, dropped: Counter[str]) -> Iterator[Piece]:
         faces = [person.detection for person in seen.people]
         tracks = {id(face): person.id for face, person in zip(faces, seen.people, strict=True)}
-        kept = select_faces(faces, {}, self.settings)
+        said = {name: value for name, value in source.said.items() if name not in ("box", "landmarks")}
+        kept = select_faces(faces, said, self.settings)
+        video = split_interval(source.name)[0]
+        labels = label_columns(said) | {"video": video, "frame": seen.frame.index}
         if len(kept) < len(faces):
             dropped[NOT_WANTED] += len(faces) - len(kept)
         for face in kept:
@@ -250,10 +261,9 @@ class Preparer:
                         face,
                         self.settings,
                         score=face.score,
-                        video=source.name,
-                        frame=seen.frame.index,
                         time=seen.frame.time,
                         track=tracks[id(face)],
+                        **labels,
                     )
                 yield piece
             except DroppedFaceError as error:
@@ -265,7 +275,8 @@ class Preparer:
         except BadVideoError:
             return
         if video.duration and video.rate:
-            yield FrameCount(round(video.duration * video.rate / self.settings.every))
+            length = min(source.end or math.inf, video.duration) - source.start
+            yield FrameCount(max(0, round(length * video.rate / self.settings.every)))
 
     def _done(
         self,

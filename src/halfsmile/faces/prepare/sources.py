@@ -11,12 +11,20 @@ from typing import Any
 import pyarrow.compute as pc
 
 from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.recognition.recognize import VIDEOS_WITH_LABELS, labels_of_videos
+from halfsmile.data.readers.recognition.recognize import PICTURES_AND_VIDEOS, labels_of_videos
 from halfsmile.data.readers.registry import read_any, recognize
+from halfsmile.data.readers.unread.signs import note_on_names
+from halfsmile.data.readers.videos import are_videos, bare
+from halfsmile.data.tables.videos import names_video, split_interval
 from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy
 
 _BLOCK = 4096
+_OF_VIDEOS = (
+    "what is said of a video is said of the largest face in each of its frames, also before the expression "
+    "begins and after it ends. Faces of one video are alike: keep them together, `halfsmile data split … "
+    "--by video` or --by person."
+)
 _SAID = tuple(name for name in SCHEMA.names if name not in ("image", "sha256"))
 
 
@@ -29,7 +37,10 @@ class FaceSource:
         root: Folder or archive that ``locator`` is relative to; of a video, its file.
         locator: Of a picture.
         is_video: Whether it is a video.
-        said: What a data set says of the face in a picture: columns of the manifest that are not null.
+        said: What a data set says of the face in a picture, or of those in a video: columns of the manifest
+            that are not null.
+        start: Of a video, from when on it is meant, in seconds.
+        end: Until when; None for its end.
     """
 
     name: str
@@ -37,6 +48,8 @@ class FaceSource:
     locator: str = ""
     is_video: bool = False
     said: Mapping[str, Any] = field(default_factory=dict)
+    start: float = 0.0
+    end: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,11 @@ class FaceSources:
 
     @property
     def has_videos(self) -> bool:
-        """Whether some are videos; rows of a data set are none."""
-        return any(source.is_video for part in self.parts if not isinstance(part, Rows) for source in part)
+        """Whether some are videos."""
+        return any(
+            part.has_videos if isinstance(part, Rows) else any(source.is_video for source in part)
+            for part in self.parts
+        )
 
     def __iter__(self) -> Iterator[FaceSource]:
         for part in self.parts:
@@ -76,6 +92,12 @@ class Rows(Collection[FaceSource]):
         self._manifest = manifest
         values, counts = pc.value_counts(manifest.table["image"]).flatten()
         self._repeated = set(values.filter(pc.greater(counts, 1)).to_pylist())
+
+    @property
+    def has_videos(self) -> bool:
+        """Whether rows name whole videos."""
+        suffixes = pc.replace_substring_regex(self._manifest.table["image"], r"^(?s:.*)\.", ".").unique()
+        return any(map(names_video, (f"a{suffix}" for suffix in suffixes.to_pylist())))
 
     def __len__(self) -> int:
         return len(self._manifest)
@@ -94,7 +116,12 @@ class Rows(Collection[FaceSource]):
                 if locator in self._repeated:
                     seen[locator] += 1
                     name += f" ({seen[locator]})" if seen[locator] > 1 else ""
-                yield FaceSource(name, root, locator, said={n: row[n] for n in _SAID if row[n] is not None})
+                said = {n: row[n] for n in _SAID if row[n] is not None}
+                if names_video(locator):
+                    file, start, end = split_interval(locator)
+                    yield FaceSource(name, root / file, is_video=True, said=said, start=start, end=end)
+                else:
+                    yield FaceSource(name, root, locator, said=said)
 
 
 def find(
@@ -130,8 +157,11 @@ def find(
         if manifest is None:
             parts.append(_files(name, leave_out, notes))
             continue
-        parts.append(Rows(manifest))
+        rows = Rows(manifest)
+        parts.append(rows)
         notes += [f"{name}: {note}" for note in manifest.notes]
+        if rows.has_videos and manifest.taxonomy is not None:
+            notes.append(f"{name}: {_OF_VIDEOS}")
         if manifest.taxonomy is not None:
             taxonomies[name] = manifest.taxonomy
     if len({taxonomy.labels for taxonomy in taxonomies.values()}) > 1:
@@ -154,12 +184,18 @@ def _data_set(
     if (layout == "folder" and not tells_names) or not path.exists():
         return None
     if layout is not None:
-        return read_any(path, layout, **options)
-    if labels_of_videos(path):
-        raise ValueError(f"{path}: {VIDEOS_WITH_LABELS} To take the videos without labels: --unlabeled.")
+        return read_any(path, layout, videos=True, **options)
     try:
         found = recognize(path)
     except ValueError:
+        found = None
+    if (found is None or found.name != "videos") and not tells_names and labels_of_videos(path):
+        raise ValueError(f"{path}: {PICTURES_AND_VIDEOS} To take all without labels: --unlabeled.")
+    if found is None and are_videos(path):
+        if tells_names:
+            return read_any(path, videos=True, **options)
+        notes += [f"{path}: {note}" for note in note_on_names(bare(path))]
+    if found is None:
         return None
     if found.name == "folder" and not tells_names:
         plain = read_any(path, **options)  # which refuses to pass labels over
@@ -168,7 +204,7 @@ def _data_set(
     guess = "" if found.is_certain else "perhaps "
     notes.append(f"{path}: {guess}{found.name}, for {found.reason}.")
     try:
-        return read_any(path, **options)
+        return read_any(path, videos=True, **options)
     except UnreadLabelsError:
         raise
     except ValueError as error:

@@ -6,16 +6,10 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from halfsmile.data.file_kind import file_kind
+from halfsmile.data.file_kind import file_kind, has_video_suffix
 from halfsmile.data.image_formats.others import other_format
 from halfsmile.data.readers.folder import is_image
 
-VIDEO_SUFFIXES = frozenset(
-    (
-        ".3g2", ".3gp", ".asf", ".avi", ".flv", ".ivf", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
-        ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".webm", ".wmv",
-    )
-)  # fmt: skip
 RAW_SUFFIXES = frozenset(
     (".arw", ".cr2", ".cr3", ".crw", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw")
 )
@@ -30,7 +24,7 @@ def media_kind(path: Path) -> Literal["picture", "video"] | None:
     kind = file_kind(path)
     if kind == "picture":
         return "picture"
-    is_named_as_video = path.suffix.lower() in VIDEO_SUFFIXES
+    is_named_as_video = has_video_suffix(path.name)
     if kind == "animation" or is_named_as_video or (kind == "video" and why_no_video(path) is None):
         return "video"
     return "picture" if is_image(PurePosixPath(path.name)) else None

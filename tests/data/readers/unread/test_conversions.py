@@ -86,7 +86,10 @@ WAYS = {
     "saved to disk": (["data-00000-of-00001.arrow", "dataset_info.json"], "load_from_disk"),
     "archives": (["train.zip", "test.zip", "a/readme.md"], "Give one of its archives, as .*test.zip"),
     "archives to unpack": (["a.tar.gz", "b.tar.gz", "c/x.md"], r"`python -m tarfile -e \S+a\.tar\.gz \S+a`"),
-    "videos of classes": (["Train/happy/a.mp4", "Train/sad/b.mp4"], "ffmpeg -i"),
+    "videos of classes": (
+        ["Train/happy/a.mp4", "Train/sad/b.mp4"],
+        r"`halfsmile data prepare \S+ --out",
+    ),
 }
 
 

@@ -9,16 +9,18 @@ import pyarrow.parquet as pq
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
 from halfsmile.data.containers.parquet import image_column
+from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.readers import rafdb
 from halfsmile.data.readers.annotations import coco
 from halfsmile.data.readers.annotations.files import Files
 from halfsmile.data.readers.beside.tables import ON_TOP
 from halfsmile.data.readers.folder import is_image
 from halfsmile.data.readers.recognition.glance import MAX_ENTRIES
-from halfsmile.data.readers.recognition.label_files import of_annotations, of_tables
+from halfsmile.data.readers.recognition.label_files import of_annotations, of_tables, of_videos
 from halfsmile.data.readers.recognition.layout import Layout
 from halfsmile.data.readers.recognition.pictures import SHOWN, of_pictures
 from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
+from halfsmile.data.readers.videos import column_of_videos
 from halfsmile.data.tables.columns import looks_like
 from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 
@@ -48,6 +50,8 @@ def of_file(path: Path) -> Layout:
     if suffix == ".json" and coco.is_coco(Files(path.parent, [path.name]).read(path.name, 1 << 20)):
         return Layout("coco", path, "it has images, annotations and categories")
     if suffix in TABLE_SUFFIXES:
+        if column := column_of_videos(path):
+            return of_videos(path, path, column)
         if looks_like(path) == "pixels":
             return Layout("fer2013", path, "a table with the pixels of pictures")
         if suffix == ".json":
@@ -72,6 +76,8 @@ def of_archive(path: Path) -> Layout:
     if not images:
         known = (*ARCHIVE_SUFFIXES, *ON_TOP)
         packed = [n for n in names if n.lower().endswith(known) and "__MACOSX" not in n]
+        if any(map(has_video_suffix, names)):
+            raise ValueError(f"{path} holds videos, which are not read in archives. {how_to_unpack(path)}")
         raise ValueError(
             f"{path} is an archive without pictures."
             + (

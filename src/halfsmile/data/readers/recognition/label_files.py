@@ -27,6 +27,12 @@ def of_annotations(files: Files) -> Layout | None:
     return None
 
 
+def of_videos(root: Path, table: Path, column: str) -> Layout:
+    """Videos with a row for each."""
+    tables = () if table == root else (table,)
+    return Layout("videos", root, f"{table.name} names videos in its column {column}", tables=tables)
+
+
 def of_tables(
     root: Path, names: Sequence[str], images: Sequence[str], pictures: Layout | None, mark: str
 ) -> Layout | None:

@@ -24,6 +24,7 @@ LAYOUTS = {
     "yolo": "YOLO's text files with boxes, one a picture",
     "voc": "Pascal VOC's XML files, one a picture",
     "sidecars": "a file with the label for each picture",
+    "videos": "videos with labels, in folders named after them or in a table",
     "table": f"a table of faces ({', '.join(TABLE_SUFFIXES)})",
     "class_folders": "folders named after labels, in a folder or an archive",
     "folder": "pictures without labels, in a folder or an archive",

@@ -10,6 +10,7 @@ import itertools
 from pathlib import Path, PurePosixPath
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
+from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.readers.recognition.file import MAX_WRAPPED, of_file
 from halfsmile.data.readers.recognition.folder import by_contents, by_sign
 from halfsmile.data.readers.recognition.glance import MAX_ENTRIES, entries_of, tree_of
@@ -17,12 +18,10 @@ from halfsmile.data.readers.recognition.layout import LAYOUTS, Layout
 from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
 from halfsmile.data.readers.words import expression_of, split_of
 
-VIDEOS_WITH_LABELS = (
-    "Labels of videos are not read from their folders: `ffmpeg -i CLIP.mp4 -r 3 LABEL/CLIP_%04d.png` writes "
-    "the pictures of each into a folder of that name, which is read as classes, with --from-names "
-    "'{video}_{frame}' for the clips."
+PICTURES_AND_VIDEOS = (
+    "Pictures and videos lie in its folders, which are named after expressions. Videos with labels are read "
+    "from a folder of their own: put one kind of them elsewhere."
 )
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 
 
 def recognize(path: Path) -> Layout:
@@ -63,7 +62,7 @@ def labels_of_videos(folder: Path) -> bool:
     """Whether videos lie in folders that are named after expressions."""
     if not folder.is_dir():
         return False
-    videos = [PurePosixPath(name) for name in tree_of(folder) if name.lower().endswith(VIDEO_SUFFIXES)]
+    videos = [PurePosixPath(name) for name in tree_of(folder) if has_video_suffix(name)]
     return any(expression_of(path.parent.name) for path in videos)
 
 
@@ -76,8 +75,6 @@ def _way_out(folder: Path) -> str:
             f" Give one of its archives, as {archives[0]}, or unpack each into a folder of its name (folders "
             f"called train, valid and test are splits): {how_to_unpack(archives[0])} …"
         )
-    if labels_of_videos(folder):
-        return f" {VIDEOS_WITH_LABELS}"
     last = (".json", ".xml")  # of which many data sets have some beside what they are made of
     files.sort(key=lambda path: path.suffix.lower() in last)
     return next((f" {text}" for path in files if (text := how_to_convert(path))), "")
