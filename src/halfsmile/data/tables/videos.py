@@ -85,8 +85,9 @@ def with_intervals(path: Path, table: Table) -> Table:
         name = cell_text(row.get(column))
         if name is not None and (start is not None or end is not None):
             until = "" if end is None else f",{end:g}"
-            row = {**row, column: f"{name}{INTERVAL}{start or 0:g}{until}"}
-        kept.append(row)
+            kept.append({**row, column: f"{name}{INTERVAL}{start or 0:g}{until}"})
+        else:
+            kept.append(dict(row))
     notes = [f"{path.name}: a row speaks of the faces from {starts[0]} until {ends[0]}."]
     if bad:
         notes.append(
