@@ -14,6 +14,7 @@ from halfsmile.data.tables.maybe_labels import maybe_labels
 from halfsmile.data.tables.names import NAMES, VOTES, Names
 from halfsmile.data.tables.rows import Table, names_picture, read_rows
 from halfsmile.data.tables.values import LENGTHS, BoxFormat, are_marks, cell_text, is_number, is_vote
+from halfsmile.data.tables.videos import names_video
 
 Columns = Mapping[str, str | Sequence[str]]
 
@@ -96,6 +97,12 @@ def choose(
             take("image", (loose[0],), "no other column names pictures")
         elif not table.has_header and not pictures and (other := _names(rows, free)):
             take("image", (other,), "it has another value in each row of a list without a line of names")
+        elif videos := [name for name in free if _holds(rows, name, names_video)]:
+            raise ValueError(
+                f"{path} names videos, in the column {videos[0]}, and a frame in each row. Frames are read "
+                "as pictures: `ffmpeg -i CLIP.mp4 CLIP/%06d.png` writes them (the first is 000001); then "
+                "call the columns video and frame."
+            )
         else:
             raise ValueError(
                 f"{path} has no column for the image; it has {table.names}. Name it: --columns image=COLUMN. "
