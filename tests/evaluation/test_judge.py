@@ -10,9 +10,17 @@ import pytest
 
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.samplers import Sampling
-from halfsmile.evaluation.judge import expected_shares, judge_answers, judge_priors, known_votes
+from halfsmile.evaluation import judge
+from halfsmile.evaluation.judge import (
+    expected_shares,
+    judge_answers,
+    judge_priors,
+    known_votes,
+    shares_of_runs,
+)
 from halfsmile.metrics.selective import ConformalSets
 from halfsmile.recipes import supervised
+from halfsmile.runs.folder import RunFolder
 from halfsmile.taxonomy import FERPLUS, Taxonomy
 
 
@@ -76,3 +84,18 @@ def test_votes_are_known_where_each_row_has_some() -> None:
     votes = known_votes(manifest.take([0]))
     assert votes is not None
     assert votes.tolist() == [[0.5, 0.5]]
+
+
+def test_an_average_expects_what_its_runs_expect_on_average(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: dict[str, dict[str, int]] = {"one": {"a": 3, "b": 1}, "two": {"a": 1, "b": 1}, "none": {}}
+    recipe = supervised("tiny")
+    recipe = replace(recipe, finetune=replace(recipe.finetune, sampling="natural"))
+    monkeypatch.setattr(judge, "read_recipe", lambda path: recipe)
+    monkeypatch.setattr(RunFolder, "data", lambda run: {"labeled": counts[run.path.name]})
+    monkeypatch.setattr(RunFolder, "last_stage", lambda run: "finetune")
+    one, two, none = (RunFolder(tmp_path / name) for name in counts)
+    assert shares_of_runs(one, "finetune", [], ("a", "b")) == pytest.approx((0.75, 0.25))
+    assert shares_of_runs(one, "finetune", [two], ("a", "b")) == pytest.approx((0.625, 0.375))
+    assert shares_of_runs(one, "finetune", [none], ("a", "b")) is None

@@ -9,7 +9,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -17,6 +17,8 @@ import torch
 from rich.console import Console
 from scipy.special import softmax
 
+from halfsmile.api import Run
+from halfsmile.cli.main import main
 from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.evaluate_run import evaluate_run
 from halfsmile.evaluation.inference import network_logits
@@ -127,6 +129,10 @@ def test_several_runs_answer_as_one(whole: Path, tmp_path: Path) -> None:
         (both.probabilities.argmax(axis=1) == read_run_faces(folder).test.manifest.class_indices()).mean()
     )
     assert done.facts.weights_sha256 != ExpressionModel.load(whole).facts.weights_sha256
+    assert kept["stages"] == {}
+    assert both.probabilities == pytest.approx(
+        softmax(both.logits / done.facts.temperature, axis=1), abs=1e-5
+    )
     assert (whole / "calibration.json").read_bytes() == before
 
 
@@ -141,6 +147,8 @@ def test_an_average_needs_a_place_of_its_own_and_the_same_labels(whole: Path, tm
         export_run(whole, out=tmp_path / "both", others=[other])
     with pytest.raises(ValueError, match="is not a run folder"):
         export_run(whole, out=tmp_path / "both", others=[tmp_path])
+    with pytest.raises(ValueError, match="is named twice"):
+        export_run(whole, out=tmp_path / "both", others=[whole / ".." / whole.name])
     assert not (tmp_path / "both").exists()
 
 
@@ -377,3 +385,22 @@ def test_an_earlier_stage_that_was_better_is_told_and_can_be_exported(two_stages
         ValueError, match="no finished stage semi that names expressions; it has finetune, tune"
     ):
         export_run(run, stage="semi", seconds=0.01)
+
+
+def test_the_command_passes_the_runs_that_are_averaged(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def noted(run: Path, **options: Any) -> NoReturn:
+        given.update(options, run=run)
+        raise ValueError("enough")
+
+    monkeypatch.setattr("halfsmile.export.export_run.export_run", noted)
+    command = ["export", str(whole), "--average", "a", "b", "--out", str(tmp_path / "both")]
+    with pytest.raises(SystemExit):
+        main(command)
+    assert (given["run"], given["others"], given["out"]) == (whole, (Path("a"), Path("b")), tmp_path / "both")
+    with pytest.raises(ValueError, match="enough"):
+        Run(whole).export(average=["a"], out=tmp_path / "both")
+    assert given["others"] == [Path("a")]

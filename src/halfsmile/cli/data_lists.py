@@ -270,7 +270,8 @@ class Import(Reading):
             field=self.field,
         )
         labeled.save(self.out)
-        say(labeled.notes[-1])
+        for note in labeled.notes[len(manifest.notes) :]:
+            say(note)
         counts = ", ".join(f"{name} {count:,}" for name, count in labeled.counts().items())
         say(f"{self.out}: {len(labeled):,} rows; {counts}")
         say_without_split(labeled)

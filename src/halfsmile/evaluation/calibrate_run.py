@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 
 from halfsmile.evaluation.inference import logits_and_norms, network_logits
-from halfsmile.evaluation.judge import NEVER, expected_shares, judge_answers, judge_priors, known_votes
+from halfsmile.evaluation.judge import NEVER, judge_answers, judge_priors, known_votes, shares_of_runs
 from halfsmile.evaluation.trained import RunFaces, averaged_classifier, read_run_faces, trained_classifier
 from halfsmile.metrics.calibration import (
     Temperature,
@@ -72,7 +72,7 @@ class Calibration:
             :meth:`~halfsmile.metrics.selective.RiskCoverage.points`; None likewise.
         mirror: Whether each face was seen with its mirror image.
         zoom: How many times closer both were seen too, after rounding to whole pixels; 1 if they were not.
-        stages: See :func:`validation_scores`.
+        stages: See :func:`validation_scores`; none of an average.
         averaged: Folders of other runs whose answers are averaged with those of this one.
     """
 
@@ -185,8 +185,7 @@ def calibrate_run(
         judged["votes"] = asdict(vote_errors(vote_temperature(logits), votes))
     if feature_norm is not None:
         judged["unlike"] = float((norms < feature_norm).mean())
-    recipe = read_recipe(folder.recipe_path)
-    shares = expected_shares(recipe, stage, folder.data(), model.taxonomy.labels)
+    shares = shares_of_runs(folder, stage, others, model.taxonomy.labels)
     judged["priors"] = judge_priors(temperature(logits), targets, model.taxonomy, shares=shares)
     return Calibration(
         stage=stage,
@@ -201,7 +200,7 @@ def calibrate_run(
         curve=points,
         mirror=isinstance(first, MirroredClassifier),
         zoom=first.zoom if isinstance(first, MirroredClassifier) else 1.0,
-        stages=validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
+        stages={} if others else validation_scores(folder, faces, device=device, mirror=mirror, zoom=zoom),
         vote_temperature=None if vote_temperature is None else vote_temperature.value,
         feature_norm=feature_norm,
         averaged=tuple(str(other.path) for other in others),

@@ -14,6 +14,8 @@ from halfsmile.metrics.scores import evaluate_predictions
 from halfsmile.metrics.selective import ConformalSets
 from halfsmile.predict.answers.prior import NATURAL, NATURAL_SHARES, UNIFORM, reweigh
 from halfsmile.recipes.config import Recipe
+from halfsmile.recipes.serialize import read_recipe
+from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.stages import StageName
 from halfsmile.taxonomy import Taxonomy
 
@@ -117,6 +119,23 @@ def expected_shares(
     power = {"natural": 1.0, "sqrt": 0.5, "balanced": 0.0}[sampling] - recipe.prior_shift
     shares = np.where(counts > 0, np.maximum(counts, 1) ** power, 0.0)
     return tuple(float(round(share, 6)) for share in shares / shares.sum())
+
+
+def shares_of_runs(
+    folder: RunFolder, stage: StageName, others: Sequence[RunFolder], labels: Sequence[str]
+) -> tuple[float, ...] | None:
+    """The expected shares of a run; of runs whose answers are averaged, their mean.
+
+    Args:
+        folder: The run.
+        stage: Of the run; of the others their last one.
+        others: The others.
+        labels: As for :func:`expected_shares`; None of it where one run's are not known.
+    """
+    stages = [(folder, stage), *((other, other.last_stage()) for other in others)]
+    found = [expected_shares(read_recipe(run.recipe_path), at, run.data(), labels) for run, at in stages]
+    known = [shares for shares in found if shares is not None]
+    return tuple(np.mean(known, axis=0).round(6).tolist()) if len(known) == len(found) else None
 
 
 def known_votes(manifest: Manifest) -> Floats | None:

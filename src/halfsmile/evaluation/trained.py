@@ -97,13 +97,18 @@ def averaged_classifier(
         zoom: Likewise, of the first run.
 
     Raises:
-        ValueError: As of :func:`trained_classifier`, and if another run has other classes or channels, or
-            learned from a label that is not in the budget of the first one: that may be of a face which
-            calibrates it.
+        ValueError: As of :func:`trained_classifier`, and if a run is named twice, another has other classes
+            or channels, or learned from a label that is not in the budget of the first one: that may be of a
+            face which calibrates it.
     """
     first = trained_classifier(folder, stage, mirror=mirror, zoom=zoom)
     if not others:
         return first
+    paths = [run.path.resolve() for run in (folder, *others)]
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise ValueError(
+            f"The run {twice} is named twice, and would count twice in the average; name it once."
+        )
     for other in others:
         _require_labels(folder, other)
     return Ensemble([first, *(trained_classifier(other, mirror=mirror) for other in others)]).eval()

@@ -13,7 +13,7 @@ import numpy as np
 from halfsmile.data.images import DecodedFaces, load_faces
 from halfsmile.evaluation.calibrate_run import Calibration, calibrate_run, require_open_shares
 from halfsmile.evaluation.inference import network_logits
-from halfsmile.evaluation.judge import expected_shares
+from halfsmile.evaluation.judge import shares_of_runs
 from halfsmile.evaluation.trained import RunFaces, averaged_classifier, read_run_faces
 from halfsmile.export.card import short_card
 from halfsmile.export.gate import ExportedModel, Parity, require
@@ -183,7 +183,7 @@ def model_facts(
     recipe, config = read_recipe(folder.recipe_path), model.encoder.config
     what = f"Recipe {recipe.name} ({recipe.preset}), stage {calibration.stage}, label budget {recipe.labels}"
     if calibration.averaged:
-        what += f", averaged with {' and '.join(Path(path).name for path in calibration.averaged)}"
+        what += f", averaged with {' and '.join(Path(path).resolve().name for path in calibration.averaged)}"
     return ModelFacts(
         name=name or recipe.name,
         labels=model.taxonomy.labels,
@@ -197,7 +197,12 @@ def model_facts(
         set_floor=None if calibration.sets is None else calibration.sets.floor,
         vote_temperature=calibration.vote_temperature,
         feature_norm=calibration.feature_norm,
-        prior=expected_shares(recipe, calibration.stage, folder.data(), model.taxonomy.labels),
+        prior=shares_of_runs(
+            folder,
+            calibration.stage,
+            [RunFolder(Path(path)) for path in calibration.averaged],
+            model.taxonomy.labels,
+        ),
         weights_sha256=_of_weights(folder, calibration),
         card=short_card(model.taxonomy.labels, folder.data(), calibration.test["metrics"], what),
     )

@@ -322,6 +322,45 @@ def test_faces_of_a_store_are_known_by_the_pictures_that_they_were_cut_out_of(tm
         import_labels(read_store(tmp_path / "store"), path, taxonomy=RAFDB)
 
 
+def test_a_picture_without_a_face_gives_its_label_to_no_other(tmp_path: Path) -> None:
+    data = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    with StoreWriter(tmp_path / "store") as writer:
+        writer.add("p1/0001.jpg", [StoredFace(data, width=8, height=8)])
+        writer.add("p1/0002.jpg", [StoredFace(data, width=8, height=8) for _ in range(2)])
+        writer.add("p2/0001.jpg", [])
+        writer.leave_out("p3/0001.jpg", "no picture")
+    path, store = tmp_path / "labels.csv", read_store(tmp_path / "store")
+    for name in ("p2/0001.jpg", "p3/0001.jpg", "p4/0001.jpg", "/home/ann/p2/0001.jpg"):
+        path.write_text(f"image,label\n{name},anger\n")
+        with pytest.raises(ValueError, match="None of the 1 faces"):
+            import_labels(store, path, taxonomy=RAFDB)
+        path.write_text(f"image,label\n{name},anger\np1/0001.jpg,fear\n")
+        found = import_labels(store, path, taxonomy=RAFDB)
+        assert (found.column("label"), found.column("votes")) == (["fear", None, None], [None] * 3)
+    path.write_text("image,label\np1/0002.jpg,anger\n")
+    with pytest.raises(ValueError, match="several faces"):
+        import_labels(store.take([0, 2]), path, taxonomy=RAFDB)
+
+
+def test_answers_of_several_people_are_not_mixed_with_votes(tmp_path: Path) -> None:
+    head = "image,r1,r2," + ",".join(f"votes_{label}" for label in RAFDB.labels)
+    path, bare = tmp_path / "labels.csv", faces(tmp_path, [None])
+    path.write_text(f"{head}\n0.png,fear,fear,1,0,0,0,0,0,0\n")
+    with pytest.raises(ValueError, match="has votes already"):
+        import_labels(bare, path, field="r1,r2")
+    with pytest.raises(ValueError, match="has no field 'r3'"):
+        import_labels(bare, path, field="r3")
+
+
+def test_what_says_that_there_is_no_label_is_no_class(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image,r1,r2,r3\n0.png,fear,fear,n/a\n1.png,NaN,-,anger\n2.png,?,,n/a\n")
+    bare = Manifest.from_rows([{"image": f"{i}.png"} for i in range(3)], tmp_path)
+    found = import_labels(bare, path, field="r1,r2,r3", taxonomy=from_names(["fear", "anger"]))
+    assert found.column("label") == ["fear", "anger", None]
+    assert found.column("votes") == [[1, 0], None, None]
+
+
 def test_json_by_the_name_of_the_picture_is_a_table(tmp_path: Path) -> None:
     manifest = Manifest.from_rows([{"image": "a.png"}, {"image": "b.png"}], tmp_path)
     (tmp_path / "named.json").write_text(json.dumps({"a.png": "happy", "b.png": "sad"}))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from halfsmile.data.manifest import UnreadLabelsError
+from halfsmile.data.manifest import Fault, UnreadLabelsError
 from halfsmile.data.readers import table
 from halfsmile.taxonomy import FERPLUS
 
@@ -87,3 +87,39 @@ def test_several_columns_that_could_be_labels_are_offered_together(tmp_path: Pat
         table.read(written(tmp_path, *rows))
     offered = "--columns label=anna (or all, if they are people's answers: --columns label=anna,ben,cleo)"
     assert offered in told.value.mend
+
+
+def test_notes_count_what_the_answers_mean(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        ("a.png", "happy", "happiness", "happy", ""),
+        ("b.png", "unsure", "sad", "sad", ""),
+        ("c.png", "unsure", "unsure", "unsure", ""),
+        ("d.png", "sad", "sad", "sad", ""),
+    )
+    names = {"happy": "happiness", "unsure": None}
+    found = table.read(path, columns={"label": RATERS}, labels=names)
+    assert found.column("label") == ["happiness", "sad", None, "sad"]
+    assert found.column("votes")[2] is None
+    said = " ".join(found.notes)
+    assert "Of the 3 faces with two answers and more all agree on 3." in said
+    assert "1 faces have only answers that were dropped, as asked, and no label." in said
+    assert not any(isinstance(note, Fault) for note in found.notes)
+
+
+def test_lists_of_expressions_are_a_fault(tmp_path: Path) -> None:
+    path = written(tmp_path, ("a.png", "happy, sad", "happy", "happy", ""), ("b.png", "sad", "sad", "", ""))
+    found = table.read(path, columns={"label": RATERS})
+    faults = [note for note in found.notes if isinstance(note, Fault)]
+    assert len(faults) == 1
+    assert "1 answers have several expressions in one cell, first 'happy, sad'" in faults[0]
+
+
+def test_votes_of_the_table_are_never_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "faces.csv"
+    path.write_text("file,r1,r2,votes_happy,votes_sad\na.png,sad,happy,3,1\nb.png,sad,sad,0,4\n")
+    with pytest.raises(ValueError, match=r"has votes already \(votes_happy …\)"):
+        table.read(path, columns={"label": ("r1", "r2")})
+    assert table.read(path).column("votes")[0] == pytest.approx([3 / 4, 1 / 4])
+    own = table.read(path, columns={"label": ("r1", "r2"), "votes": ""})
+    assert own.column("votes")[0] == pytest.approx([1 / 2, 1 / 2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from halfsmile.data.exchange.label_studio import read_label_studio
 from halfsmile.data.exchange.matching import Rows, SeveralFacesError
 from halfsmile.data.exchange.pseudo_labels import probability_labels
 from halfsmile.data.manifest import SCHEMA, Fault, LeftOut, Manifest
+from halfsmile.data.readers.registry import doubtful_classes
 from halfsmile.data.readers.words import EXPRESSIONS
+from halfsmile.data.tables.labels import MISSING
 from halfsmile.data.tables.rows import TABLE_SUFFIXES, read_rows
 from halfsmile.taxonomy import TAXONOMIES, Taxonomy, from_labels, from_names
 from halfsmile.utils.files import read_json
@@ -155,6 +158,8 @@ def import_labels(
             )
         )
     labeled = Manifest(table, manifest.root, taxonomy, tuple(notes))
+    if manifest.taxonomy is None:
+        labeled = replace(labeled, notes=(*labeled.notes, *doubtful_classes(labeled)))
     return labeled if split is None else labeled.with_split(split)
 
 
@@ -245,12 +250,15 @@ def read_table(
         for name in table.names
         if name not in NAMES and not name.startswith("votes_")
     }
-    if has_votes and not any(fields.get(name) for name in ("label", *(field or "").split(","))):
+    if field is None and ("label" in fields or (has_votes and not fields.get("label"))):
         chosen: tuple[str, ...] = ("label",)
-    elif "label" in fields and field is None:
-        chosen = ("label",)
     else:
         chosen = choose_fields(path, fields, is_label, field)
+    if len(chosen) > 1 and has_votes:
+        raise ValueError(
+            f"{path} has votes already ({columns[0]} …), and --field names several people, whose answers are "
+            "votes, too. Take one of them out of the table."
+        )
     found = []
     for number, row in enumerate(rows, 2):
         name = name_in({key: _text(value) for key, value in row.items()})
@@ -258,7 +266,11 @@ def read_table(
             raise ValueError(f"{path}, line {number}: it names no picture.")
         said: list[str] = []
         for each in chosen:
-            labels = texts(_text(row.get(each)))
+            labels = [
+                text
+                for text in texts(_text(row.get(each)))
+                if text.strip().casefold() not in MISSING or is_label(text)
+            ]
             if len(labels) > 1:
                 raise ValueError(
                     f"{path}, line {number}: one label was expected, found {labels}. Keep one, or take the "

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from halfsmile.data.exchange.formats import image_rows
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.store.read import is_store, sources_of
+from halfsmile.data.store.read import is_store, sources_of, sources_without_face
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
 _NUMBERED = re.compile(r"\d{7}")
-_SEVERAL = -1
+_NONE, _SEVERAL = -1, -2
 
 
 class SeveralFacesError(ValueError):
@@ -35,8 +35,9 @@ class Rows:
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
         self._exact = dict(image_rows(manifest))
-        if is_store(manifest.root):
-            self._add_sources(sources_of(manifest.root))
+        self._is_strict = is_store(manifest.root)  # whose sources may be a part of the pictures
+        if self._is_strict:
+            self._add_sources(sources_of(manifest.root), sources_without_face(manifest.root))
         self._folder = folder
         self._root = Path(manifest.root)
         self._count = len(manifest)
@@ -46,14 +47,14 @@ class Rows:
             parts = _parts(name)
             self._ends[parts[0]].append((parts, row))
 
-    def _add_sources(self, sources: Mapping[str, str]) -> None:
-        faces: defaultdict[str, list[int]] = defaultdict(list)
-        for locator, row in self._exact.items():
-            if locator in sources:
-                faces[sources[locator]].append(row)
-        for source, rows in faces.items():
-            if source not in self._exact:
-                self._exact[source] = rows[0] if len(rows) == 1 else _SEVERAL
+    def _add_sources(self, sources: Mapping[str, str], without: Sequence[str]) -> None:
+        """Names of pictures, also of those that have no row, so that these mean no other picture."""
+        counts = Counter(sources.values())
+        rows = {sources[name]: row for name, row in self._exact.items() if name in sources}
+        for source, count in counts.items():
+            self._exact.setdefault(source, rows.get(source, _NONE) if count == 1 else _SEVERAL)
+        for source in without:
+            self._exact.setdefault(source, _NONE)
 
     def find(self, name: str) -> int | None:
         """The row that a name means; None where there is none or two are as likely.
@@ -64,7 +65,7 @@ class Rows:
         row = self._find(name)
         if row == _SEVERAL:
             raise SeveralFacesError(name)
-        return row
+        return None if row == _NONE else row
 
     def _find(self, name: str) -> int | None:
         if name in self._exact:
@@ -90,7 +91,11 @@ class Rows:
     def _by_end(self, path: str) -> int | None:
         """The one picture whose path ends most like this one."""
         wanted = _parts(path)
-        scored = [(_agreeing(wanted, parts), row) for parts, row in self._ends.get(wanted[0], ())]
+        scored = [
+            (agreeing, row)
+            for parts, row in self._ends.get(wanted[0], ())
+            if (agreeing := _agreeing(wanted, parts)) == min(len(wanted), len(parts)) or not self._is_strict
+        ]
         best = [row for score, row in scored if score == max(scored)[0]]
         return best[0] if len(best) == 1 else None
 

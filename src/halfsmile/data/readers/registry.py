@@ -65,7 +65,7 @@ def read_any(
         raise ValueError(f"Layout {layout!r} is unknown; known are {', '.join(LAYOUTS)}.")
     if names is not None:
         named = _read_names(path, layout, name_pattern(names), options, videos=videos)
-        return replace(named, notes=(*named.notes, *_doubtful_classes(named)))
+        return replace(named, notes=(*named.notes, *doubtful_classes(named)))
     found = _asked(path, layout)
     if found.name == "manifest":
         return Manifest.load(found.root)
@@ -87,7 +87,7 @@ def read_any(
     used: list[str] = []
     if found.name in _WITH_LISTS:
         manifest, used = with_listed_splits(manifest)
-    manifest = replace(manifest, notes=(*manifest.notes, *_doubtful_classes(manifest)))
+    manifest = replace(manifest, notes=(*manifest.notes, *doubtful_classes(manifest)))
     home = found.root.parent if path.is_dir() and found.root.is_file() else found.root
     beside = tables_beside(home) if found.name == "class_folders" or found.tables else []
     used.append(found.root.name)
@@ -106,7 +106,7 @@ def read_any(
     return manifest
 
 
-def _doubtful_classes(manifest: Manifest) -> list[str]:
+def doubtful_classes(manifest: Manifest) -> list[str]:
     """Faults where classes are words for one expression, misspelt, or say that there is none."""
     if manifest.taxonomy is None or manifest.taxonomy.name in TAXONOMIES:
         return []

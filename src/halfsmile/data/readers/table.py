@@ -8,7 +8,6 @@ blanks, encoded as UTF-8 (with or without a mark), UTF-16 or Windows-1252; see
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 
 from halfsmile.data.containers.archive import split_locator
 from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_in, split_of, word_in
+from halfsmile.data.readers.words import expression_of, lists_expressions, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import other_format, require_corners, require_pixels
 from halfsmile.data.tables.columns import Chosen, Columns, choose, with_frames
 from halfsmile.data.tables.labels import Classes, settle
@@ -31,7 +30,6 @@ from halfsmile.data.tables.videos import with_intervals
 from halfsmile.taxonomy import Taxonomy
 
 _FEW = 4
-_LISTED = re.compile(r"[,;|/+&]")
 
 
 @dataclass
@@ -176,7 +174,7 @@ def _several_answers(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _several_expressions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """A fault where a label is a list of several expressions, which would be a class of its own."""
-    lists = Counter(row["label"] for row in rows if row.get("label") and _lists_expressions(row["label"]))
+    lists = Counter(row["label"] for row in rows if row.get("label") and lists_expressions(row["label"]))
     if not lists:
         return []
     return [
@@ -186,11 +184,6 @@ def _several_expressions(rows: Sequence[Mapping[str, Any]]) -> list[str]:
             "write a column of numbers for each: they are read as votes."
         )
     ]
-
-
-def _lists_expressions(label: str) -> bool:
-    parts = [part.strip().casefold() for part in _LISTED.split(label)]
-    return len(parts) > 1 and all(part in EXPRESSIONS for part in parts)
 
 
 def _require_splits(root: Path, paths: Sequence[Path]) -> None:

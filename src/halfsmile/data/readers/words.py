@@ -122,6 +122,7 @@ _TOKENS = re.compile(
 )
 """Words, numbers, and parts of ``CamelCase`` where all letters are of English; scripts are words apart."""
 _NUMBER = re.compile(r"(?:class|label|emotion|expression|expr|cls|c)?[\s_.-]*0*(\d{1,2})", re.IGNORECASE)
+_LISTED = re.compile(r"[,;|/+&]")
 _RAFDB_PICTURE = re.compile(r"(train|test)_\d{4,6}(_aligned)?", re.IGNORECASE)
 
 
@@ -302,3 +303,9 @@ def _tokens(name: str, words: Mapping[str, str]) -> tuple[list[str], list[str]]:
     found = [words[token] for token in tokens if token in words]
     others = [t for t in tokens if t not in words and t not in _NEUTRAL and not t.isdecimal()]
     return found, others
+
+
+def lists_expressions(label: str) -> bool:
+    """Whether a label is a list of several expressions, as ``happy, surprised``."""
+    parts = [part.strip().casefold() for part in _LISTED.split(label)]
+    return len(parts) > 1 and all(part in EXPRESSIONS for part in parts)

@@ -129,6 +129,22 @@ def sources_of(root: Path) -> dict[str, str]:
     return {locator: source for locator, source, _ in _sources(root)}
 
 
+def sources_without_face(root: Path) -> list[str]:
+    """Sources that gave no face: none was found, or they could not be read.
+
+    Raises:
+        ValueError: If the list of sources is damaged.
+    """
+    path = Path(root) / SOURCES_NAME
+    if not path.is_file():  # a store of before there was one
+        return []
+    try:
+        table = pq.read_table(path, columns=["source", "faces"], partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{path} can't be read: {error}") from error
+    return [row["source"] for row in table.to_pylist() if not row["faces"]]
+
+
 def source_names(root: Path) -> dict[str, str]:
     """What each face was cut out of, with its member, by the locator of the face.
 

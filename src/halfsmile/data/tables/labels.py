@@ -81,9 +81,8 @@ def settle(
     targets = {name: renames.get(name, renames.get(label, label)) for name, label in names.items()}
     idle = [name for name in classes.renames if name not in names and name not in names.values()]
     if words := [name for name in idle if not is_number(name)]:
-        raise ValueError(
-            f"{path} has no label {', '.join(words)}; it has {', '.join(sorted(found)) or 'none'}."
-        )
+        has = ", ".join(sorted({*names.values()})) or "none"
+        raise ValueError(f"{path} has no label {', '.join(words)}; it has {has}.")
     if dropped := sum(count for label, count in found.items() if targets[label] is None):
         notes.append(LeftOut(f"{dropped:,} rows were dropped because of their label, as asked."))
         rows = [row for row in rows if row.get("label") is None or targets[row["label"]] is not None]

@@ -51,7 +51,7 @@ def is_measured(name: str) -> bool:
 
 def how_to_take(maybe: Sequence[str]) -> str:
     """What to type, or to write, so that labels are read from columns of :func:`maybe_labels`."""
-    names = [column.split(" (")[0] for column in maybe]
+    names = [column.rpartition(" (")[0] for column in maybe]
     without = "or --columns label= where none of them does."
     if sum(name.casefold() in EXPRESSIONS for name in names) > 2:
         return f"Write a number into each, 1 or 0 or a share: they are votes then; {without}"
@@ -64,7 +64,7 @@ def how_to_take(maybe: Sequence[str]) -> str:
 
 def _raters(maybe: Sequence[str]) -> list[str]:
     """Columns that hold mostly the same values as the first, as those of several people do."""
-    told = (column.partition(" (") for column in maybe)
+    told = (column.rpartition(" (") for column in maybe)
     held = {name: set(values.rstrip(")").split(", ")) for name, _, values in told}
     first = next(iter(held.values()))
     return [name for name, values in held.items() if 2 * len(values & first) > len(values | first)]

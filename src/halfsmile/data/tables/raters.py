@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from halfsmile.data.readers.words import how_to_name
+from halfsmile.data.manifest import Fault, LeftOut
+from halfsmile.data.readers.words import how_to_name, lists_expressions
 from halfsmile.data.tables.labels import MISSING, whole
 from halfsmile.data.tables.names import VOTES
 from halfsmile.data.tables.rows import Table
@@ -49,14 +50,22 @@ def with_raters(
     words = sorted({word for answers in said for word in answers})
     _require_classes(path, raters, words, labels)
     kept = [name for name in table.names if name not in raters]
+    if own := [name for name in kept if name.startswith(VOTES)]:
+        if columns.get("votes") != "":
+            raise ValueError(
+                f"{path} has votes already ({own[0]} …), and several columns are named for the label, whose "
+                "answers are votes, too. Leave one of them out: --columns votes= …, or label= …"
+            )
+        kept = [name for name in kept if name not in own]
     votes = tuple(VOTES + word for word in words)
     counted = []
-    for row, answers in zip(rows, said, strict=True):
+    meant = [[name for word in answers if (name := _meaning(word, labels))] for answers in said]
+    for row, answers, classes in zip(rows, said, meant, strict=True):
         counts = Counter(answers)
-        cells = {VOTES + word: counts[word] if answers else None for word in words}
+        cells = {VOTES + word: counts[word] if classes else None for word in words}
         counted.append({name: value for name, value in row.items() if name not in raters} | cells)
-    note = _note(path, raters, said)
-    found = replace(table, names=[*kept, *votes], rows=counted, notes=[*table.notes, note])
+    notes = [*table.notes, _note(path, raters, meant), *_left_out(path, said, meant), *_lists(path, said)]
+    found = replace(table, names=[*kept, *votes], rows=counted, notes=notes)
     return found, {**columns, "label": "", "votes": votes}
 
 
@@ -112,6 +121,31 @@ def _note(path: Path, raters: Sequence[str], said: Sequence[Sequence[str]]) -> s
     )
     tied = sum(_is_tied(answers) for answers in judged)
     return f"{note}; ties, which have votes and no label: {tied:,}." if tied else f"{note}."
+
+
+def _meaning(word: str, labels: Mapping[str, str | None]) -> str | None:
+    """The class that an answer is renamed to; None where it is dropped."""
+    return labels.get(word, word)
+
+
+def _left_out(path: Path, said: Sequence[Sequence[str]], meant: Sequence[Sequence[str]]) -> list[str]:
+    """A note on faces all of whose answers are dropped."""
+    count = sum(bool(answers) and not classes for answers, classes in zip(said, meant, strict=True))
+    said_so = "have only answers that were dropped, as asked, and no label"
+    return [LeftOut(f"{path.name}: {count:,} faces {said_so}.")] if count else []
+
+
+def _lists(path: Path, said: Sequence[Sequence[str]]) -> list[str]:
+    """A fault where answers are lists of expressions, each of which would be a class of its own."""
+    lists = Counter(word for answers in said for word in answers if lists_expressions(word))
+    if not lists:
+        return []
+    return [
+        Fault(
+            f"{path.name}: {lists.total():,} answers have several expressions in one cell, first "
+            f"{next(iter(lists))!r}, and each such list is read as a class of its own. Keep one expression."
+        )
+    ]
 
 
 def _is_tied(answers: Sequence[str]) -> bool:
