@@ -32,6 +32,7 @@ Layout = Annotated[
         "yolo",
         "voc",
         "sidecars",
+        "videos",
         "table",
         "class_folders",
         "folder",

@@ -194,7 +194,7 @@ def _data_set(
     if found is None and are_videos(path):
         if tells_names:
             return read_any(path, videos=True, **options)
-        notes += [f"{path}: {note}" for note in note_on_names(bare(path))]
+        notes += [f"{path}: {note}" for note in note_on_names(bare(path), "videos")]
     if found is None:
         return None
     if found.name == "folder" and not tells_names:

@@ -53,8 +53,13 @@ def require_no_labels(manifest: Manifest) -> None:
         )
 
 
-def note_on_names(manifest: Manifest) -> list[str]:
-    """A note where the names of a few folders, or a part of the pictures' names, could be classes."""
+def note_on_names(manifest: Manifest, layout: str = "class_folders") -> list[str]:
+    """A note where the names of a few folders, or a part of the pictures' names, could be classes.
+
+    Args:
+        manifest: Pictures or videos.
+        layout: What reads their folders as classes.
+    """
     images = manifest.column("image")
     folders = {PurePosixPath(image).parts[0] for image in images if "/" in image}
     if not 1 < len(folders) <= MAX_CLASSES:
@@ -67,9 +72,7 @@ def note_on_names(manifest: Manifest) -> list[str]:
             )
         ]
     return [
-        LeftOut(
-            f"If the folders {_list(sorted(folders))} are classes, --layout class_folders reads them as such."
-        )
+        LeftOut(f"If the folders {_list(sorted(folders))} are classes, --layout {layout} reads them as such.")
     ]
 
 
