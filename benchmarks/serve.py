@@ -19,7 +19,6 @@ import json
 import math
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -200,7 +199,7 @@ def server(side: Side) -> Iterator[tuple[int, int]]:
             threading.Thread(target=_drain, args=(process.stdout or (),), daemon=True).start()
             yield port, process.pid
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
 
 
 def picture(seed: int, side: int) -> bytes:
