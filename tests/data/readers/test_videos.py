@@ -23,9 +23,9 @@ def test_folders_of_videos_are_classes(tmp_path: Path) -> None:
 
 def test_who_wants_faces_is_told_to_find_them_first(tmp_path: Path) -> None:
     root = touch(tmp_path, "happy/a.mp4", "sad/b.mp4", "sad/c.mp4")
-    for options in ({}, {"layout": "videos"}, {"names": "{person}.*"}):
+    for layout, names in ((None, None), ("videos", None), (None, "{person}.*")):
         with pytest.raises(ValueError, match=r"3 videos with labels \(sad 2, happy 1\).*data prepare"):
-            read_any(root, **options)  # type: ignore[arg-type]
+            read_any(root, layout, names=names)
 
 
 @pytest.mark.parametrize("suffix", ["", ".mp4"])

@@ -185,10 +185,3 @@ def test_yes_and_no_are_votes(tmp_path: Path, yes: str, no: str) -> None:
     manifest = read_any(tmp_path / "t.csv")
     assert manifest.column("label") == ["happy", "sad", "angry"]
     assert manifest.column("votes")[1] == [0, 1, 0]
-
-
-def test_frames_of_videos_are_to_be_written_as_pictures(tmp_path: Path) -> None:
-    path = tmp_path / "list.csv"
-    path.write_text("source,frame,expression\na.mp4,10,happy\na.mp4,20,sad\n")
-    with pytest.raises(ValueError, match=r"names videos, in the column source.*`ffmpeg -i CLIP\.mp4"):
-        choose(path, (table := read_rows(path)), list(table.rows), {})

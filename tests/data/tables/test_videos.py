@@ -1,4 +1,4 @@
-"""A row speaks of a video, or of a part of one."""
+"""Which column names videos, and what is said where pictures are wanted."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from tests.files import touch
 
-from halfsmile.data.manifest import Fault
-from halfsmile.data.tables.rows import Table, read_rows
-from halfsmile.data.tables.videos import names_video, split_interval, video_column, with_intervals
+from halfsmile.data.readers.registry import read_any
+from halfsmile.data.tables.rows import read_rows
+from halfsmile.data.tables.table import Table
+from halfsmile.data.tables.videos import video_column
 
 
 def table(path: Path, text: str) -> Table:
@@ -40,50 +41,26 @@ def test_the_column_that_names_videos(tmp_path: Path, text: str, expected: str |
     assert column(tmp_path / "list.csv", text) == expected
 
 
+def test_times_change_nothing_in_a_table_of_pictures(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png")
+    path = tmp_path / "list.csv"
+    path.write_text("image,start,end,label\na.png,0,1,happy\nb.png,2,1,sad\n")
+    found = read_any(path)
+    assert (found.column("image"), found.column("label")) == (["a.png", "b.png"], ["happy", "sad"])
+    assert any("not used: start, end" in note for note in found.notes)
+
+
+def test_names_of_columns_as_r_writes_them_are_no_videos(tmp_path: Path) -> None:
+    found = table(tmp_path / "list.csv", "clip,start.ts,end.ts,emotion\na.mp4,0,1,happy\n")
+    assert found.names == ["clip", "start.ts", "end.ts", "emotion"]
+    assert found.has_header
+
+
 @pytest.mark.parametrize(
-    ("head", "cells", "expected"),
-    [
-        ("start,end", "1.5,4", "#t=1.5,4"),
-        ("Start (s);Stop (s)", "1,5;4", "#t=1.5,4"),
-        ("onset_ms,offset_ms", "1500,4000", "#t=1.5,4"),
-        ("Begin Time - msec,End Time - msec", "1500,4000", "#t=1.5,4"),
-        ("Begin Time - ss.msec,End Time - ss.msec", "1.5,4.0", "#t=1.5,4"),
-        ("Begin Time - hh:mm:ss.ms,End Time - hh:mm:ss.ms", "00:00:01.500,00:01:04.000", "#t=1.5,64"),
-        ("from,to", "1:01:01,", "#t=3661"),
-        ("start,end", ",4", "#t=0,4"),
-        ("start,end", ",", ""),
-        ("start,length", "1.5,4", ""),
-        ("rating,ending", "1.5,4", ""),
-    ],
+    ("head", "way"), [("source,frame", "`ffmpeg -i CLIP"), ("source,take", "`halfsmile data prepare`")]
 )
-def test_times_of_a_part(tmp_path: Path, head: str, cells: str, expected: str) -> None:
-    mark = ";" if ";" in head else ","
-    found = with_intervals(
-        tmp_path / "list.csv",
-        table(tmp_path / "list.csv", f"video{mark}{head}{mark}label\na.mp4{mark}{cells}{mark}happy\n"),
-    )
-    assert [row["video"] for row in found.rows] == [f"a.mp4{expected}"]
-    assert ("start" in found.names) == (head == "start,length")
-
-
-def test_times_that_are_none_leave_the_row_out_with_a_fault(tmp_path: Path) -> None:
-    text = "video,start,end,label\na.mp4,0,1,happy\na.mp4,2,1,sad\na.mp4,soon,4,sad\na.mp4,-1,4,sad\n"
-    found = with_intervals(tmp_path / "list.csv", table(tmp_path / "list.csv", text))
-    assert [row["label"] for row in found.rows] == ["happy"]
-    faults = [note for note in found.notes if isinstance(note, Fault)]
-    assert len(faults) == 1
-    assert "3 rows of list.csv" in faults[0]
-    assert "data row 2 (it ends at 1 s and begins at 2 s)" in faults[0]
-
-
-def test_tables_of_pictures_keep_their_columns(tmp_path: Path) -> None:
-    found = table(tmp_path / "list.csv", "image,start,end,label\na.png,0,1,happy\n")
-    assert with_intervals(tmp_path / "list.csv", found).names == ["image", "start", "end", "label"]
-
-
-def test_parts_have_the_name_of_their_file() -> None:
-    assert split_interval("s 1/a.mp4#t=0.04,2.5") == ("s 1/a.mp4", 0.04, 2.5)
-    assert names_video("a.mp4#t=3")
-    assert names_video("A.MOV")
-    assert not names_video("a.png")
-    assert not names_video("a.csv#12")
+def test_who_wants_pictures_is_told_of_videos(tmp_path: Path, head: str, way: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(f"{head},expression\na.mp4,10,happy\na.mp4,20,sad\n")
+    with pytest.raises(ValueError, match=f"names videos, in the column source, and no pictures.*{way}"):
+        read_any(path, "table")

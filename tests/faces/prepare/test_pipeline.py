@@ -241,7 +241,7 @@ def test_faces_of_a_video_have_its_label(tmp_path: Path) -> None:
 
 def test_a_part_of_a_video_has_the_label_of_its_row(tmp_path: Path) -> None:
     clip_of(tmp_path / "clips/a.mp4", seed=3, large_first=True)
-    lines = ["video,start,end,emotion", "a.mp4,0,0.5,neutral", "a.mp4,0.5,1.5,happy", "a.mp4,5,6,sad"]
+    lines = ["video,start,end,emotion", "a.mp4,0.0,0.5,neutral", "a.mp4,0.5,1.5,happy", "a.mp4,5.5,6.5,sad"]
     (tmp_path / "clips/list.csv").write_text("\n".join(lines))
     summary = quietly([tmp_path / "clips"], tmp_path / "store", Settings(detector="yunet", every=3))
     rows = read_index(tmp_path / "store")[0].to_pylist()
@@ -249,9 +249,9 @@ def test_a_part_of_a_video_has_the_label_of_its_row(tmp_path: Path) -> None:
     assert said == {0: "neutral", 3: "neutral", 6: "happy", 9: "happy", 12: "happy", 15: "happy"}
     assert {row["video"] for row in rows} == {f"{tmp_path}/clips/a.mp4"}
     assert [row["time"] for row in rows] == pytest.approx([row["frame"] / 12 for row in rows], abs=0.01)
-    assert summary.sources == 3
-    assert list(summary.left_out) == [f"{tmp_path}/clips/a.mp4#t=5,6"]
-    assert "ends before 5 s" in summary.left_out[f"{tmp_path}/clips/a.mp4#t=5,6"]
+    assert (summary.sources, summary.has_videos) == (3, True)
+    assert list(summary.left_out) == [f"{tmp_path}/clips/a.mp4#t=5.5,6.5"]
+    assert "ends before 5.5 s" in summary.left_out[f"{tmp_path}/clips/a.mp4#t=5.5,6.5"]
 
 
 def test_given_boxes_are_cut_out(tmp_path: Path, scenes: list[Scene]) -> None:

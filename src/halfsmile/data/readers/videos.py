@@ -15,8 +15,9 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import class_folders, table
 from halfsmile.data.readers.folder import is_hidden, walk
 from halfsmile.data.tables.columns import Columns
-from halfsmile.data.tables.rows import names_picture, read_rows
-from halfsmile.data.tables.videos import video_column
+from halfsmile.data.tables.rows import read_rows
+from halfsmile.data.tables.values import names_picture
+from halfsmile.data.tables.videos import HOW_TO_WRITE_FRAMES, video_column
 from halfsmile.taxonomy import Taxonomy
 
 _SHOWN = 8
@@ -72,9 +73,8 @@ def _require_one_row_each(path: Path, manifest: Manifest) -> None:
     labels = ", ".join(dict.fromkeys(label or "none" for label in said))
     raise ValueError(
         f"{path} has several rows of {len(torn):,} videos, first {torn[0]} ({labels}), and does not say "
-        "which part of it each speaks of. Say it in columns called start and end, in seconds; or, if the "
-        "rows are single frames, write these as pictures, `ffmpeg -i CLIP.mp4 CLIP/%06d.png` (the first is "
-        "000001), and call the columns video and frame."
+        f"which part of it each speaks of. Say it in columns called start and end, in seconds. "
+        f"{HOW_TO_WRITE_FRAMES}"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,14 +11,23 @@ from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.maybe_labels import maybe_labels
-from halfsmile.data.tables.names import NAMES, VOTES, Names
-from halfsmile.data.tables.rows import Table, names_picture, read_rows
-from halfsmile.data.tables.values import LENGTHS, BoxFormat, are_marks, cell_text, is_number, is_vote
-from halfsmile.data.tables.videos import names_video
+from halfsmile.data.tables.names import LOOSE, NAMES, VOTES, Names
+from halfsmile.data.tables.rows import read_rows
+from halfsmile.data.tables.table import Table
+from halfsmile.data.tables.values import (
+    LENGTHS,
+    BoxFormat,
+    are_marks,
+    cell_text,
+    holds,
+    is_number,
+    is_vote,
+    names_picture,
+)
+from halfsmile.data.tables.videos import require_no_videos, with_frames
 
 Columns = Mapping[str, str | Sequence[str]]
 
-_LOOSE = ("name", "id", "image_id", "img_id", "key")
 _MAX_FOLDS = 10
 _FOLDS = ("fold", "folds", "fold_id", "kfold", "k_fold", "phase", "split_id")
 _SHOWN = 4
@@ -88,8 +97,8 @@ def choose(
                 break
     box = _box(parts, columns, free, take)
     if "image" not in parts:
-        pictures = [name for name in free if _holds(rows, name, names_picture)]
-        loose = [by_name[name] for name in _LOOSE if name in by_name and by_name[name] in free]
+        pictures = [name for name in free if holds(rows, name, names_picture)]
+        loose = [by_name[name] for name in LOOSE if name in by_name and by_name[name] in free]
         named = [name for name in loose if name in pictures]
         if named or len(pictures) == 1:
             take("image", ((named or pictures)[0],), "it names pictures")
@@ -97,13 +106,8 @@ def choose(
             take("image", (loose[0],), "no other column names pictures")
         elif not table.has_header and not pictures and (other := _names(rows, free)):
             take("image", (other,), "it has another value in each row of a list without a line of names")
-        elif videos := [name for name in free if _holds(rows, name, names_video)]:
-            raise ValueError(
-                f"{path} names videos, in the column {videos[0]}, and a frame in each row. Frames are read "
-                "as pictures: `ffmpeg -i CLIP.mp4 CLIP/%06d.png` writes them (the first is 000001); then "
-                "call the columns video and frame."
-            )
         else:
+            require_no_videos(path, table, rows)
             raise ValueError(
                 f"{path} has no column for the image; it has {table.names}. Name it: --columns image=COLUMN. "
                 f"Recognized are {', '.join(map(str, NAMES['image']))}."
@@ -114,7 +118,7 @@ def choose(
     votes = _votes(parts, columns, rows, free, take)
     _label(parts, columns, rows, free, take, has_header=table.has_header, has_votes=bool(votes))
     if "split" not in parts and "split" not in columns:
-        of_splits = [name for name in free if _holds(rows, name, split_of, share=0.99)]
+        of_splits = [name for name in free if holds(rows, name, split_of, share=0.99)]
         if len(of_splits) == 1 and len({split_of(str(row.get(of_splits[0]) or "")) for row in rows}) > 1:
             take("split", (of_splits[0],), "it names splits")
         else:
@@ -124,7 +128,7 @@ def choose(
     elif (
         "split" in parts
         and "split" not in columns
-        and not _holds(rows, parts["split"][0], split_of, share=0.0)
+        and not holds(rows, parts["split"][0], split_of, share=0.0)
     ):
         (name,) = parts.pop("split")
         notes += _no_splits(path, name, rows)
@@ -191,29 +195,6 @@ def _require_splits(
         )
 
 
-def with_frames(table: Table) -> Table:
-    """The same table with a column of pictures where only a video and the number of a frame name them.
-
-    The picture is called ``video/number``: the one of this number, however many zeros it begins with, in a
-    folder of the video's name.
-    """
-    by_name = {name.casefold(): name for name in table.names}
-    video = next((by_name[name] for name in NAMES["video"] if name in by_name), None)
-    frame = next((by_name[name] for name in NAMES["frame"] if name in by_name), None)
-    usual = {name for name in NAMES["image"] if isinstance(name, str)} | set(_LOOSE)
-    if video is None or frame is None or usual & by_name.keys():
-        return table
-    rows = list(table.rows)
-    if any(_holds(rows, name, names_picture) for name in table.names):
-        return table
-    named = [
-        {**row, "image": f"{cell_text(row.get(video)) or ''}/{cell_text(row.get(frame)) or ''}"}
-        for row in rows
-    ]
-    note = f"Pictures are those of the frames in the columns {video} and {frame}, first {named[0]['image']}."
-    return replace(table, names=[*table.names, "image"], rows=named, notes=[*table.notes, note])
-
-
 def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
     """What a table holds, by its first rows: pixels of pictures, their names with labels, or their names.
 
@@ -229,9 +210,9 @@ def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
         return None
     has_labels = bool(chosen.parts.keys() & {"label", "votes"})
     is_of_frames = "image" in chosen.parts and any("frames in the columns" in note for note in table.notes)
-    if not is_of_frames and not _holds(rows, chosen.parts["image"][0], names_picture):
+    if not is_of_frames and not holds(rows, chosen.parts["image"][0], names_picture):
         label = chosen.parts.get("label")
-        return "labels" if label and _holds(rows, label[0], _is_expression) else None
+        return "labels" if label and holds(rows, label[0], _is_expression) else None
     return "labels" if has_labels or chosen.maybe_labels else "pictures"
 
 
@@ -273,7 +254,7 @@ def _votes(
     """Class by the column of its votes; numbers in columns named after expressions are votes, too."""
     if "votes" not in parts and "votes" not in columns:
         own = tuple(name for name in free if name.startswith(VOTES) and len(name) > len(VOTES))
-        named = tuple(n for n in free if n.casefold() in EXPRESSIONS and _holds(rows, n, is_vote))
+        named = tuple(n for n in free if n.casefold() in EXPRESSIONS and holds(rows, n, is_vote))
         if len(named) > 1 and are_marks(rows, named):
             named = tuple(n for n in free if n in named or (n.casefold() in EXPRESSIONS and _blank(rows, n)))
         if len(own) > 1:
@@ -295,7 +276,7 @@ def _marked_votes(rows: Sequence[Mapping[str, Any]], free: Sequence[str]) -> dic
     """Class by columns such as ``is_happy`` and ``is_sad``, which have the same words around expressions."""
     groups: dict[str, dict[str, str]] = {}
     for name in free:
-        if (word := word_in(name)) and (_holds(rows, name, is_vote) or _blank(rows, name)):
+        if (word := word_in(name)) and (holds(rows, name, is_vote) or _blank(rows, name)):
             groups.setdefault(name.casefold().replace(word, "*"), {})[name] = word
     for form, group in groups.items():
         filled = {name: word for name, word in group.items() if not _blank(rows, name)}
@@ -320,11 +301,11 @@ def _label(
         return
     chosen = parts.get("label")
     is_loose = chosen is not None and chosen[0].casefold() == "categories"  # of anything, as of places
-    if chosen and not _holds(rows, chosen[0], is_number) and not is_loose:
+    if chosen and not holds(rows, chosen[0], is_number) and not is_loose:
         return
-    if chosen and is_loose and _holds(rows, chosen[0], _is_expression, share=0.0):
+    if chosen and is_loose and holds(rows, chosen[0], _is_expression, share=0.0):
         return
-    words = [name for name in free if _holds(rows, name, _is_expression)]
+    words = [name for name in free if holds(rows, name, _is_expression)]
     if len(words) == 1:
         if chosen:
             free.append(parts.pop("label")[0])
@@ -340,13 +321,6 @@ def _names(rows: Sequence[Mapping[str, Any]], free: Sequence[str]) -> str | None
         if len(cells) == len(rows) > 1 and len(set(cells)) == len(cells):
             return name
     return None
-
-
-def _holds(rows: Sequence[Mapping[str, Any]], name: str, test: Any, *, share: float = 0.5) -> bool:
-    """Whether more than a share of a column's cells pass a test; empty ones don't count."""
-    cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
-    passed = sum(bool(test(cell)) for cell in cells)
-    return passed > share * len(cells)
 
 
 def _blank(rows: Sequence[Mapping[str, Any]], name: str) -> bool:

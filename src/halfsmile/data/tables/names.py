@@ -27,3 +27,5 @@ NAMES: dict[str, tuple[str | Names, ...]] = {
     "sha256": ("pixel_sha256",),
 }  # fmt: skip
 """Column names that are recognized, upper or lower case; the first that fits is taken."""
+LOOSE = ("name", "id", "image_id", "img_id", "key")
+"""Names of columns that may name pictures where nothing else does."""

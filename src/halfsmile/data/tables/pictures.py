@@ -20,8 +20,8 @@ from halfsmile.data.containers.archive import (
 from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.folder import is_hidden, is_image, walk
-from halfsmile.data.tables.rows import without_query
-from halfsmile.data.tables.videos import INTERVAL
+from halfsmile.data.tables.intervals import INTERVAL
+from halfsmile.data.tables.values import without_query
 
 _SAMPLE = 50
 _UPLOADED = re.compile(r"(^|/)(data/upload/|data/local-files/|[0-9a-f]{8}-)")

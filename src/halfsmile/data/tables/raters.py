@@ -12,7 +12,7 @@ from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.words import how_to_name, lists_expressions
 from halfsmile.data.tables.labels import MISSING, whole
 from halfsmile.data.tables.names import VOTES
-from halfsmile.data.tables.rows import Table
+from halfsmile.data.tables.table import Table
 from halfsmile.data.tables.values import cell_text, is_number
 
 Columns = Mapping[str, str | Sequence[str]]

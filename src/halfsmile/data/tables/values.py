@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from halfsmile.data.file_kind import has_video_suffix
+from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.words import split_of
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh"]
@@ -210,3 +213,29 @@ def _number(value: Any, *, is_comma_decimal: bool) -> float:
     if is_comma_decimal and isinstance(value, str) and value.count(",") == 1 and "." not in value:
         value = value.replace(",", ".")
     return float(value)
+
+
+def names_picture(cell: Any) -> bool:
+    """Whether a cell is the name of a picture."""
+    return isinstance(cell, str) and has_image_suffix(
+        PurePosixPath(without_query(cell).strip().replace("\\", "/")).name
+    )
+
+
+def names_file(cell: str) -> bool:
+    """Whether a cell is the name of a picture or a video; ``start.ts`` is rather that of a column."""
+    return names_picture(cell) or (has_video_suffix(cell) and not cell.lower().endswith(".ts"))
+
+
+def without_query(text: str) -> str:
+    """An address without what stands behind its path; other texts as they are."""
+    return text.partition("?")[0] if "://" in text else text
+
+
+def holds(
+    rows: Sequence[Mapping[str, Any]], name: str, test: Callable[[str], Any], *, share: float = 0.5
+) -> bool:
+    """Whether more than a share of a column's cells pass a test; empty ones don't count."""
+    cells = [str(row[name]).strip() for row in rows if row.get(name) not in (None, "")]
+    passed = sum(bool(test(cell)) for cell in cells)
+    return passed > share * len(cells)

@@ -17,7 +17,7 @@ import numpy as np
 from halfsmile.data.decode import BadImageError, read_image
 from halfsmile.data.preprocess import Image
 from halfsmile.data.store.write import StoredFace
-from halfsmile.data.tables.videos import split_interval
+from halfsmile.data.tables.intervals import split_interval
 from halfsmile.faces.any_angle import AnyAngle
 from halfsmile.faces.crops import ENLARGEMENTS, CropDetector
 from halfsmile.faces.detect import Detection, Detector

@@ -15,7 +15,7 @@ from halfsmile.data.readers.recognition.recognize import PICTURES_AND_VIDEOS, la
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.data.readers.unread.signs import note_on_names
 from halfsmile.data.readers.videos import are_videos, bare
-from halfsmile.data.tables.videos import names_video, split_interval
+from halfsmile.data.tables.intervals import any_video, names_video, split_interval
 from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy
 
@@ -96,8 +96,7 @@ class Rows(Collection[FaceSource]):
     @property
     def has_videos(self) -> bool:
         """Whether rows name whole videos."""
-        suffixes = pc.replace_substring_regex(self._manifest.table["image"], r"^(?s:.*)\.", ".").unique()
-        return any(map(names_video, (f"a{suffix}" for suffix in suffixes.to_pylist())))
+        return any_video(self._manifest.table["image"])
 
     def __len__(self) -> int:
         return len(self._manifest)
