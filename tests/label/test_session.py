@@ -20,6 +20,7 @@ from tests.label.conftest import COUNT, NAMES, Opened, Pixels, click, say
 from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.label.journal import read_events
 from halfsmile.label.learn.head import fit_head
+from halfsmile.label.learn.looking import Looking
 from halfsmile.label.names import AnswerError
 from halfsmile.label.parts import UnknownFaceError
 from halfsmile.label.session import Labeling
@@ -413,7 +414,7 @@ def test_where_the_disk_was_full_faces_are_looked_at_again(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("halfsmile.label.learn.looking.AGAIN_SECONDS", 0.05)
-    tries = []
+    compute, tries = Looking._compute, []
 
     class Full(Pixels):
         def __init__(self) -> None:
@@ -421,6 +422,11 @@ def test_where_the_disk_was_full_faces_are_looked_at_again(
             if len(tries) < 3:
                 raise OSError(28, "No space left on device")
 
+    def compute_and_linger(looking: Looking, *arguments: Any, **named: Any) -> None:
+        compute(looking, *arguments, **named)
+        time.sleep(0.3)  # the features are there: what was wrong is told no longer
+
+    monkeypatch.setattr(Looking, "_compute", compute_and_linger)
     labeling = opened(extractor=Full)
     assert labeling.learning.wait()
     assert len(tries) == 3

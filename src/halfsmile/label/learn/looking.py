@@ -80,8 +80,6 @@ class Looking(Knowledge):
                     f"The faces could not be looked at, so nothing is learned: {error}"
                 )
             return not isinstance(error, OSError)
-        with self._condition:
-            self._problems.pop("features", None)
         return True
 
     def _compute(
@@ -110,6 +108,7 @@ class Looking(Knowledge):
         )
         for features in file.compute(self._groups, self._stop):
             with self._condition:
+                self._problems.pop("features", None)
                 known = int(features.known.sum()) + len(features.bad)
                 if features.groups is None and taken is not None:
                     self._looked(known / max(1, len(self._pool)))
