@@ -1,4 +1,7 @@
-"""Which face another program means: by its name, below another folder, or with what uploading did to it."""
+"""Which face another program means: by its name, below another folder, or with what uploading did to it.
+
+The picture of another folder that has the same name is another picture.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,7 @@ class Rows:
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
         self._exact = dict(image_rows(manifest))
-        self._is_strict = is_store(manifest.root)  # whose sources may be a part of the pictures
-        if self._is_strict:
+        if is_store(manifest.root):
             self._add_sources(sources_of(manifest.root), sources_without_face(manifest.root))
         self._folder = folder
         self._root = Path(manifest.root)
@@ -89,12 +91,12 @@ class Rows:
         return self._places.get(os.path.abspath(self._folder / name)) if "\0" not in name else None
 
     def _by_end(self, path: str) -> int | None:
-        """The one picture whose path ends most like this one."""
+        """The one picture whose path and this one end alike, to the end of the shorter of them."""
         wanted = _parts(path)
         scored = [
             (agreeing, row)
             for parts, row in self._ends.get(wanted[0], ())
-            if (agreeing := _agreeing(wanted, parts)) == min(len(wanted), len(parts)) or not self._is_strict
+            if (agreeing := _agreeing(wanted, parts)) == min(len(wanted), len(parts))
         ]
         best = [row for score, row in scored if score == max(scored)[0]]
         return best[0] if len(best) == 1 else None
