@@ -34,7 +34,22 @@ def table(path: Path, text: str) -> Table:
         ("start,end", "12345.678,1234567.5", "#t=12345.678,1234567.5"),
         ("start,end", ",4", "#t=0,4"),
         ("start,end", ",", ""),
-        ("start,length", "1.5,4", ""),
+        ("start,length", "1.5,4", "#t=1.5,5.5"),
+        ("start,duration_ms", "1.5,2500", "#t=1.5,4"),
+        ("start [ms],end [ms]", "1500,4000", "#t=1.5,4"),
+        ("start_millis,end_millis", "1500,4000", "#t=1.5,4"),
+        ("start_min,end_min", "1,3", "#t=60,180"),
+        ("start,end", "1500ms,4 s", "#t=1.5,4"),
+        ("time_start,time_end", "1.5,4", "#t=1.5,4"),
+        ("starttime,endtime", "1.5,4", "#t=1.5,4"),
+        ("start,end", "1.5,NA", "#t=1.5"),
+        ("start,end", "NA,4", "#t=0,4"),
+        ("start,end", "1.5,-1", "#t=1.5"),
+        ("start,other", "1.5,4", "#t=1.5"),
+        ("end,other", "4,9", "#t=0,4"),
+        ("start_time,end_time,start_frame,end_frame", "1.5,4,45,120", "#t=1.5,4"),
+        ("from_dataset,start,end_reason,end", "RAVDESS,1.5,blink,4", "#t=1.5,4"),
+        ("duration,end_reason", "4,blink", ""),
         ("rating,ending", "1.5,4", ""),
     ],
 )
@@ -46,7 +61,9 @@ def test_times_of_a_part(tmp_path: Path, head: str, cells: str, expected: str) -
         "video",
     )
     assert [row["video"] for row in found.rows] == [f"a.mp4{expected}"]
-    assert ("start" in found.names) == (head == "start,length")
+    assert "start" not in found.names
+    others = {"other", "from_dataset", "end_reason", "start_frame", "end_frame", "rating", "ending"}
+    assert set(head.split(",")) & others <= set(found.names)
 
 
 def test_times_that_are_none_leave_the_row_out_with_a_fault(tmp_path: Path) -> None:
@@ -80,6 +97,19 @@ def test_numbers_of_frames_are_no_times(tmp_path: Path) -> None:
         found = table(tmp_path / "list.csv", f"video,{head},label\na.mp4,1,60,happy\n")
         with pytest.raises(ValueError, match=r"says by numbers of frames .*columns called start and end"):
             with_intervals(tmp_path / "list.csv", found, "video")
+
+
+@pytest.mark.parametrize("cell", ["00:00:01:12", "1m30s", "1;30"])
+def test_times_in_another_form_are_refused_and_not_passed_over(tmp_path: Path, cell: str) -> None:
+    found = table(tmp_path / "list.csv", f"video,start,end,label\na.mp4,{cell},90,happy\n")
+    with pytest.raises(ValueError, match=f"has '{cell}' in the column start.*seconds, as 1.5, or hh:mm:ss"):
+        with_intervals(tmp_path / "list.csv", found, "video")
+
+
+def test_rows_of_pictures_have_no_parts(tmp_path: Path) -> None:
+    text = "file,start,end,label\na.mp4,1,2,happy\nb.png,3,4,sad\n"
+    found = with_intervals(tmp_path / "list.csv", table(tmp_path / "list.csv", text), "file")
+    assert [row["file"] for row in found.rows] == ["a.mp4#t=1,2", "b.png"]
 
 
 def test_a_video_among_many_names_is_seen() -> None:

@@ -31,6 +31,10 @@ def column(path: Path, text: str) -> str | None:
         ("raw,clip,emotion\nx.mp4,a.mp4,happy\ny.mp4,b.mp4,sad\n", "clip"),
         ("clip,emotion\na,happy\nb,sad\n", "clip"),
         ("clip,emotion\nc,happy\nd,sad\n", None),
+        ("image,emotion\na,happy\nb,sad\n", "image"),
+        ("id,emotion\na,happy\nb,sad\n", "id"),
+        ("image,video,emotion\n1,a,happy\n2,b,sad\n", None),
+        ("video,frame,emotion\n", None),
         ("video,image,emotion\na.mp4,1.png,happy\nb.mp4,2.png,sad\n", None),
         ("video,frame,emotion\na.mp4,1,happy\nb.mp4,2,sad\n", None),
         ("subject,emotion\na,happy\nb,sad\n", None),
@@ -39,6 +43,63 @@ def column(path: Path, text: str) -> str | None:
 def test_the_column_that_names_videos(tmp_path: Path, text: str, expected: str | None) -> None:
     touch(tmp_path, "clips/a.mp4", "clips/b.mkv")
     assert column(tmp_path / "list.csv", text) == expected
+
+
+TABLES = {
+    "names without suffixes": "filename,label,start,end\na,happy,1,2\nb,sad,3,4\n",
+    "by number": "id,label,start,end\na,happy,1,2\nb,sad,3,4\n",
+    "blanks between": "video start end label\na.mp4 1 2 happy\nb.mp4 3 4 sad\n",
+    "one row a person": '[{"video": "a.mp4", "faces": [{"start": 1, "end": 2, "label": "happy"}]},'
+    ' {"video": "b.mp4", "faces": [{"start": 3, "end": 4, "label": "sad"}]}]',
+    "by name": '{"a.mp4": {"start": 1, "end": 2, "label": "happy"},'
+    ' "b.mp4": {"start": 3, "end": 4, "label": "sad"}}',
+    "parts by name": '{"a.mp4": [{"start": 1, "end": 2, "label": "happy"}],'
+    ' "b.mp4": [{"start": 3, "end": 4, "label": "sad"}]}',
+}
+
+
+@pytest.mark.parametrize("form", TABLES)
+def test_parts_are_read_however_the_table_is_written(tmp_path: Path, form: str) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    path = tmp_path / ("list.json" if TABLES[form][0] in "[{" else "list.csv")
+    path.write_text(TABLES[form])
+    found = read_any(path, videos=True)
+    assert found.column("image") == ["a.mp4#t=1,2", "b.mp4#t=3,4"]
+    assert found.column("label") == ["happy", "sad"]
+
+
+def test_times_are_those_of_the_column_that_is_asked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4", "scene.mp4")
+    path = tmp_path / "list.csv"
+    path.write_text("scene,face,label,start,end\nscene.mp4,a.mp4,happy,1,2\nscene.mp4,b.mp4,sad,3,4\n")
+    found = read_any(path, videos=True, columns={"image": "face"})
+    assert found.column("image") == ["a.mp4#t=1,2", "b.mp4#t=3,4"]
+
+
+def test_a_list_of_videos_with_numbers_and_no_names_for_them_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    path = tmp_path / "list.txt"
+    path.write_text("a.mp4 0 1.5 happy\nb.mp4 1 2 sad\n")
+    with pytest.raises(
+        ValueError, match=r"2 columns of numbers, and no line of names.*video,start,end,label"
+    ):
+        read_any(path, videos=True)
+
+
+def test_who_judged_one_part_twice_is_told_of_votes(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4")
+    path = tmp_path / "list.csv"
+    path.write_text("video,rater,label,start,end\na.mp4,1,happy,1,2\na.mp4,2,sad,1,2\n")
+    with pytest.raises(ValueError, match=r"all of the same part.*a column for each of them"):
+        read_any(path, videos=True)
+
+
+def test_rows_that_were_left_out_are_told_where_a_single_label_is_left(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    path = tmp_path / "list.csv"
+    path.write_text("video,label,start,end\na.mp4,happy,1,2\nb.mp4,sad,3,1\n")
+    with pytest.raises(ValueError, match=r"single label 'happy'.*1 rows of list.csv have times.*ends at 1 s"):
+        read_any(path, videos=True)
 
 
 def test_times_change_nothing_in_a_table_of_pictures(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,14 @@ from halfsmile.data.manifest import Fault, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.words import expression_of, lists_expressions, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import other_format, require_corners, require_pixels
 from halfsmile.data.tables.columns import Chosen, Columns, choose
-from halfsmile.data.tables.intervals import time_columns, with_intervals
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.maybe_labels import how_to_take, is_measured, labels_of_captions
 from halfsmile.data.tables.pictures import left_beside, locate
 from halfsmile.data.tables.raters import with_raters
 from halfsmile.data.tables.repeats import without_repeats
 from halfsmile.data.tables.rows import read_rows
-from halfsmile.data.tables.table import Table
 from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, are_marks, parse_row
-from halfsmile.data.tables.videos import video_column, with_frames
+from halfsmile.data.tables.videos import with_frames, with_parts
 from halfsmile.taxonomy import Taxonomy
 
 _FEW = 4
@@ -277,16 +275,6 @@ def _base(root: Path, path: Path, tables: Sequence[Path] | None) -> Path:
     return path.parent if member is None else Path(member[0])
 
 
-def _with_parts(path: Path, table: Table) -> Table:
-    """The table with the parts of its videos, if it is one of videos."""
-    if not all(time_columns(table)):
-        return table
-    rows = list(table.rows)
-    table = replace(table, rows=rows)
-    column = video_column(path, table, rows)
-    return table if column is None else with_intervals(path, table, column)
-
-
 def _read(
     path: Path,
     columns: Columns,
@@ -295,7 +283,9 @@ def _read(
     labels: Mapping[str, str | None],
 ) -> _Part:
     """The rows of one table; labels and votes stay as it has them."""
-    table, columns = with_raters(path, _with_parts(path, with_frames(read_rows(path))), columns, labels)
+    given = columns.get("image")
+    table = with_parts(path, with_frames(read_rows(path)), given if isinstance(given, str) else None)
+    table, columns = with_raters(path, table, columns, labels)
     records = list(table.rows)
     chosen = choose(path, table, records, columns, splits)
     notes = [*table.notes, *chosen.notes]

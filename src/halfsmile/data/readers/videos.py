@@ -15,6 +15,7 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers import class_folders, table
 from halfsmile.data.readers.folder import is_hidden, walk
 from halfsmile.data.tables.columns import Columns
+from halfsmile.data.tables.intervals import split_interval
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.values import names_picture
 from halfsmile.data.tables.videos import HOW_TO_WRITE_FRAMES, video_column
@@ -71,10 +72,16 @@ def _require_one_row_each(path: Path, manifest: Manifest) -> None:
         return
     said = [row["label"] for row in manifest.table.to_pylist() if row["image"] == torn[0]]
     labels = ", ".join(dict.fromkeys(label or "none" for label in said))
+    found = f"{path} has several rows of {len(torn):,} videos, first {torn[0]} ({labels})"
+    if all(split_interval(video)[0] != video for video in torn):
+        raise ValueError(
+            f"{found}, all of the same part. If several people judged it, write a row for each part and a "
+            "column for each of them: they are read as votes."
+        )
     raise ValueError(
-        f"{path} has several rows of {len(torn):,} videos, first {torn[0]} ({labels}), and does not say "
-        f"which part of it each speaks of. Say it in columns called start and end, in seconds. "
-        f"{HOW_TO_WRITE_FRAMES}"
+        f"{found}, and does not say which part of it each speaks of. Say it in columns called start and end, "
+        "in seconds; if several people judged the whole video, write one row for it and a column for each of "
+        f"them: they are read as votes. {HOW_TO_WRITE_FRAMES}"
     )
 
 

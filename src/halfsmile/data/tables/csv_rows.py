@@ -70,12 +70,14 @@ def _has_picture(line: str) -> bool:
 
 
 def _blank_separated(path: Path, lines: list[str]) -> Table | None:
-    """A list such as ``a.jpg 3`` or ``happy a.jpg``; None for others.
+    """A list such as ``a.jpg 3`` or ``happy a.jpg``, or a table with a line of names; None for others.
 
-    Names may hold blanks: the other columns are counted from the end, or from the start where names come
-    last.
+    Names may hold blanks in a list: the other columns are counted from the end, or from the start where names
+    come last.
     """
     found = [line.split() for line in lines if line.strip()]
+    if _has_names(found):
+        return _table(path, found, is_comma_decimal=True)
     named = [position for position, field in enumerate(found[0]) if names_file(field.rstrip(":,;"))]
     if not named or len(found[0]) < 2:
         return None
@@ -88,6 +90,19 @@ def _blank_separated(path: Path, lines: list[str]) -> Table | None:
     else:
         return None
     return _table(path, table, is_comma_decimal=True)
+
+
+def _has_names(lines: list[list[str]]) -> bool:
+    """Whether the first of some lines of fields names columns, of which the others have as many."""
+    names, *others = lines
+    usual = {name for known in NAMES.values() for name in known if isinstance(name, str)}
+    return (
+        len(names) > 1
+        and any(name.casefold() in usual for name in names)
+        and not any(map(names_file, names))
+        and any(any(map(names_file, fields)) for fields in others)
+        and all(len(fields) == len(names) for fields in others)
+    )
 
 
 def _table(path: Path, table: list[list[str]], *, is_comma_decimal: bool) -> Table:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.words import EXPRESSIONS, split_of
+from halfsmile.data.tables.values import names_file
 
 Row = dict[str, Any]
 
@@ -139,7 +139,7 @@ def _of_split(inner: Any, depth: int) -> list[Row]:
 def _by_name(document: Mapping[str, Any]) -> list[Row] | None:
     """``{"a.png": "happy"}``, ``{"a.png": {"emotion": "happy"}}``; None for other forms."""
     values = list(document.values())
-    has_names = _most(map(has_image_suffix, document))
+    has_names = _most(map(names_file, document))
     if all(map(_is_scalar, values)):
         words = [str(value).strip().casefold() in EXPRESSIONS for value in values]
         if has_names or (_most(words) and len(set(values)) < len(values)):
@@ -160,7 +160,7 @@ def _by_name(document: Mapping[str, Any]) -> list[Row] | None:
 
 def _named(name: str, record: Mapping[str, Any]) -> Row:
     """An object with the name that it stands under, unless it says it itself."""
-    says_so = any(isinstance(value, str) and has_image_suffix(value) for value in record.values())
+    says_so = any(isinstance(value, str) and names_file(value) for value in record.values())
     return dict(record) if says_so else {"image": name, **record}
 
 
@@ -170,7 +170,7 @@ def _by_column(document: Mapping[str, Any]) -> list[Row] | None:
     if all(isinstance(column, dict) for column in columns):
         keys = list(dict.fromkeys(key for column in columns for key in column))
         rows = [{name: column.get(key) for name, column in document.items()} for key in keys]
-        if _most(map(has_image_suffix, keys)) or (
+        if _most(map(names_file, keys)) or (
             _are_columns(columns) and keys != list(map(str, range(len(keys))))
         ):
             return [{"image": key, **row} for key, row in zip(keys, rows, strict=True)]
@@ -203,11 +203,11 @@ def _are_columns(columns: Sequence[Mapping[str, Any]]) -> bool:
 
 def _names_within(objects: Sequence[Mapping[str, Any]]) -> bool:
     """Whether objects have names of pictures for keys."""
-    return _most(has_image_suffix(key) for each in objects for key in each)
+    return _most(names_file(key) for each in objects for key in each)
 
 
 def _names_pictures(cells: Sequence[Any]) -> bool:
-    return _most(isinstance(cell, str) and has_image_suffix(cell) for cell in cells)
+    return _most(isinstance(cell, str) and names_file(cell) for cell in cells)
 
 
 def _flat(record: Mapping[str, Any]) -> Row:

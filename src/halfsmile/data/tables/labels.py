@@ -96,9 +96,10 @@ def settle(
     if taxonomy is None and len({name.casefold() for name in ordered}) > 1:
         taxonomy = from_names(ordered)
     if taxonomy is None and len(ordered) == 1:
+        faults = "".join(f"{note} " for note in notes if isinstance(note, Fault))
         raise ValueError(
-            f"{path} has the single label {ordered[0]!r}, and a classifier needs two at least. Give all the "
-            f"data, or name the column of the labels.{classes.without}"
+            f"{path} has the single label {ordered[0]!r}, and a classifier needs two at least. {faults}Give "
+            f"all the data, or name the column of the labels.{classes.without}"
         )
     known = {name.casefold(): name for name in taxonomy.labels} if taxonomy else {}
     if unknown := sorted({name for name in targets.values() if name and name.casefold() not in known}):

@@ -9,10 +9,10 @@ from typing import Any
 
 from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.readers.folder import walk
-from halfsmile.data.tables.intervals import names_video
+from halfsmile.data.tables.intervals import may_have_intervals, names_video, with_intervals
 from halfsmile.data.tables.names import LOOSE, NAMES
 from halfsmile.data.tables.table import Table
-from halfsmile.data.tables.values import cell_text, holds, names_picture
+from halfsmile.data.tables.values import cell_text, holds, is_number, names_picture
 
 HOW_TO_WRITE_FRAMES = (
     "Frames are read as pictures: `ffmpeg -i CLIP.mp4 CLIP/%06d.png` writes them (the first is 000001); then "
@@ -20,30 +20,86 @@ HOW_TO_WRITE_FRAMES = (
 )
 
 
-def video_column(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -> str | None:
+def video_column(
+    path: Path, table: Table, rows: Sequence[Mapping[str, Any]], given: str | None = None
+) -> str | None:
     """The column that names videos; None where there is none, or one names pictures or numbers of frames.
 
-    Names without a suffix are those of videos where the column is called so and such files lie beside.
+    Names without a suffix are those of videos where such files lie beside, in a column that is called as one
+    of videos is, or as one of pictures and there is none of videos.
 
     Args:
         path: Of the table.
         table: Its columns.
         rows: All of them, or some.
+        given: The column that names the files, where somebody says it.
     """
-    if _named(table, "frame") or any(holds(rows, name, names_picture) for name in table.names):
+    columns = table.names if given is None else [given]
+    if given is None and _named(table, "frame"):
         return None
-    found = [name for name in table.names if holds(rows, name, names_video)]
-    usual = [name for name in (found or table.names) if name.casefold() in NAMES["video"]]
+    if any(holds(rows, name, names_picture) for name in columns):
+        return None
+    found = [name for name in columns if holds(rows, name, names_video)]
     if found:
-        return (usual or found)[0]
-    if not usual or not path.parent.is_dir():
+        return next((name for name in found if name.casefold() in NAMES["video"]), found[0])
+    bare = [given] if given is not None else _called_after_files(table)
+    if not bare or not path.parent.is_dir():
         return None
     stems = {PurePosixPath(name).stem for name in walk(path.parent)[0] if has_video_suffix(name)}
 
     def is_there(cell: str) -> bool:
         return PurePosixPath(cell.replace("\\", "/")).name in stems
 
-    return usual[0] if holds(rows, usual[0], is_there) else None
+    return next((name for name in bare if holds(rows, name, is_there)), None)
+
+
+def with_parts(path: Path, table: Table, given: str | None = None) -> Table:
+    """The same table with the parts of its videos, if it names some: all files, or some beside pictures.
+
+    Args:
+        path: Of the table.
+        table: As it was read.
+        given: The column that names the files, where somebody says it.
+
+    Raises:
+        ValueError: If times are there and not understood, or columns of numbers have no names.
+    """
+    table = replace(table, rows=list(table.rows))
+    rows = list(table.rows)
+    if not table.has_header:
+        _require_few_numbers(path, table, rows)
+    if not may_have_intervals(table):
+        return table
+    column = video_column(path, table, rows, given)
+    if column is None:
+        columns = table.names if given is None else [given]
+        pictures = [name for name in columns if holds(rows, name, names_picture)]
+        some = [name for name in pictures if any(names_video(cell_text(row.get(name)) or "") for row in rows)]
+        column = some[0] if some else None
+    return table if column is None else with_intervals(path, table, column)
+
+
+def _require_few_numbers(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a list of videos with several numbers each and no line of names: they may be times.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    numbers = [name for name in table.names if holds(rows, name, is_number)]
+    if len(numbers) > 1 and any(holds(rows, name, names_video) for name in table.names):
+        raise ValueError(
+            f"{path} names videos and has {len(numbers)} columns of numbers, and no line of names that says "
+            "what they are. Write one above, as video,start,end,label for parts of videos in seconds."
+        )
+
+
+def _called_after_files(table: Table) -> list[str]:
+    """Columns whose names say that they name files: those of pictures, where there are some, or of videos."""
+    by_name = {name.casefold(): name for name in reversed(table.names)}
+    for usual in (NAMES["image"], NAMES["video"], LOOSE):
+        if found := [by_name[name] for name in usual if isinstance(name, str) and name in by_name]:
+            return found
+    return []
 
 
 def with_frames(table: Table) -> Table:
@@ -54,9 +110,9 @@ def with_frames(table: Table) -> Table:
     """
     video, frame = _named(table, "video"), _named(table, "frame")
     usual = {name for name in NAMES["image"] if isinstance(name, str)} | set(LOOSE)
-    if video is None or frame is None or usual & set(map(str.casefold, table.names)):
-        return table
     rows = list(table.rows)
+    if not rows or video is None or frame is None or usual & set(map(str.casefold, table.names)):
+        return replace(table, rows=rows)
     if any(holds(rows, name, names_picture) for name in table.names):
         return table
     named = [
