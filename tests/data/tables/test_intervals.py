@@ -92,20 +92,6 @@ def test_names_of_parts_tell_their_times(start: float, length: float | None) -> 
     assert found == ("s/a b.mp4", float(f"{start:.3f}"), float(end[1:]) if end else None)
 
 
-def test_numbers_of_frames_are_no_times(tmp_path: Path) -> None:
-    for head in ("onset_frame,offset_frame", "StartFrame,EndFrame"):
-        found = table(tmp_path / "list.csv", f"video,{head},label\na.mp4,1,60,happy\n")
-        with pytest.raises(ValueError, match=r"says by numbers of frames .*columns called start and end"):
-            with_intervals(tmp_path / "list.csv", found, "video")
-
-
-@pytest.mark.parametrize("cell", ["00:00:01:12", "1m30s", "1;30"])
-def test_times_in_another_form_are_refused_and_not_passed_over(tmp_path: Path, cell: str) -> None:
-    found = table(tmp_path / "list.csv", f"video,start,end,label\na.mp4,{cell},90,happy\n")
-    with pytest.raises(ValueError, match=f"has '{cell}' in the column start.*seconds, as 1.5, or hh:mm:ss"):
-        with_intervals(tmp_path / "list.csv", found, "video")
-
-
 def test_rows_of_pictures_have_no_parts(tmp_path: Path) -> None:
     text = "file,start,end,label\na.mp4,1,2,happy\nb.png,3,4,sad\n"
     found = with_intervals(tmp_path / "list.csv", table(tmp_path / "list.csv", text), "file")

@@ -9,9 +9,10 @@ from typing import Any
 
 from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.readers.folder import walk
-from halfsmile.data.tables.intervals import may_have_intervals, names_video, with_intervals
+from halfsmile.data.tables.intervals import names_video, with_intervals
 from halfsmile.data.tables.names import LOOSE, NAMES
 from halfsmile.data.tables.table import Table
+from halfsmile.data.tables.times import may_have_times
 from halfsmile.data.tables.values import cell_text, holds, is_number, names_picture
 
 HOW_TO_WRITE_FRAMES = (
@@ -68,7 +69,7 @@ def with_parts(path: Path, table: Table, given: str | None = None) -> Table:
     rows = list(table.rows)
     if not table.has_header:
         _require_few_numbers(path, table, rows)
-    if not may_have_intervals(table):
+    if not may_have_times(table):
         return table
     column = video_column(path, table, rows, given)
     if column is None:

@@ -1,0 +1,165 @@
+"""Columns that say when something begins, when it ends and how long it is, and the times in their cells."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from halfsmile.data.tables.labels import MISSING
+from halfsmile.data.tables.table import Table
+from halfsmile.data.tables.values import cell_text, holds
+
+_STARTS, _ENDS, _LENGTHS = (
+    frozenset(words.split())
+    for words in ("start starts begin begins beginning onset", "end ends stop offset", "duration dur length")
+)
+_Meaning = Literal["start", "end", "length"]
+_FIRST: dict[str, _Meaning] = {"from": "start", "to": "end", "until": "end", "till": "end"}
+"""Words that mean a time only where a name begins with them."""
+_UNITS = {
+    unit: seconds
+    for seconds, units in (
+        (1e-6, "us usec µs microsecond microseconds"),
+        (1e-3, "ms msec msecs millis millisec millisecond milliseconds"),
+        (1.0, "s sec secs second seconds ss hh"),
+        (60.0, "m min mins minute minutes"),
+        (3600.0, "h hr hrs hour hours"),
+    )
+    for unit in units.split()
+}
+"""Seconds by unit; ``hh:mm:ss`` and ``ss.msec``, as ELAN says of its columns, are seconds, too."""
+_COUNTED = frozenset(["frame", "frames", "sample", "samples", "tick", "ticks"])
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+_NUMBER = re.compile(r"(-?\d+(?:[.,]\d+)?(?:e[+-]?\d+)?)\s*([a-zµ]*)", re.IGNORECASE)
+_ALMOST = re.compile(r"\d[\d:;.,\shms]*", re.IGNORECASE)
+"""What looks like a time that is not understood: 00:00:01:12, 1m30s."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """Columns that say when a part begins, when it ends, and how long it is."""
+
+    starts: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
+    lengths: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.starts, *self.ends, *self.lengths)
+
+    @property
+    def tell_parts(self) -> bool:
+        """Whether they say of parts: the length of a whole video alone does not."""
+        return bool(self.starts or self.ends)
+
+
+def may_have_times(table: Table) -> bool:
+    """Whether names of columns speak of beginnings or ends, so that its rows may be parts of videos."""
+    return any(_meaning(name) in ("start", "end") for name in table.names)
+
+
+def time_columns(path: Path, table: Table) -> Times:
+    """The columns that hold times.
+
+    Raises:
+        ValueError: If there are numbers of frames alone, or times in a form that is not known.
+    """
+    rows = list(table.rows)
+    found: dict[str, list[str]] = {"start": [], "end": [], "length": []}
+    counted: dict[str, list[str]] = {"start": [], "end": [], "length": []}
+    for name in table.names:
+        meaning = _meaning(name)
+        if meaning is None:
+            continue
+        if _COUNTED & {*_words(name)}:
+            counted[meaning].append(name)
+        elif holds(rows, name, _is_time) or not holds(rows, name, bool, share=0):
+            found[meaning].append(name)
+        elif holds(rows, name, _ALMOST.fullmatch):
+            cell = next(text for row in rows if (text := cell_text(row.get(name))) and not _is_time(text))
+            raise ValueError(
+                f"{path} has {cell!r} in the column {name}, which is called as one of times, and a time is "
+                "seconds, as 1.5, or hh:mm:ss. Write it so, or call the column otherwise."
+            )
+    lacking = [name for side in ("start", "end") if not found[side] for name in counted[side]]
+    if lacking and not (found["start"] and found["length"]):
+        raise ValueError(
+            f"{path} says by numbers of frames ({', '.join(lacking)}) which part of a video a row speaks of. "
+            "Write times in their place, the numbers divided by the frames a second of the video, in columns "
+            "called start and end."
+        )
+    return Times(*(tuple(found[side]) for side in ("start", "end", "length")))
+
+
+def time_in(columns: Sequence[str], row: Mapping[str, Any], none: Sequence[str] = ()) -> float | None:
+    """Seconds in the first of some columns that has a time; None where none does, or says one of ``none``.
+
+    Raises:
+        ValueError: If it is no time.
+    """
+    for name in columns:
+        text = cell_text(row.get(name))
+        if text is not None and text.casefold() not in MISSING and text not in none:
+            return _seconds(name, text)
+    return None
+
+
+def unit_name(name: str) -> str:
+    """The unit of the times in a column, for people."""
+    known = {1e-6: "microseconds", 1e-3: "milliseconds", 60.0: "minutes", 3600.0: "hours"}
+    return known.get(_unit(name), "seconds or hh:mm:ss")
+
+
+def _words(name: str) -> list[str]:
+    """The words in the name of a column, but none for time itself: ``startTime_ms`` has start and ms."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()
+    return re.findall(r"[a-zµ]+", re.sub(r"time(stamp)?s?", " ", apart))
+
+
+def _meaning(name: str) -> _Meaning | None:
+    """What the name of a column says of times."""
+    words = _words(name)
+    for word in words:
+        if word in _STARTS:
+            return "start"
+        if word in _ENDS:
+            return "end"
+        if word in _LENGTHS:
+            return "length"
+    return _FIRST.get(words[0]) if words else None
+
+
+def _unit(name: str) -> float:
+    """Seconds in the unit that the name of a column ends with."""
+    words = _words(name)
+    return 1.0 if {"ss", "hh"} & {*words} else _UNITS.get(words[-1], 1.0) if words else 1.0
+
+
+def _seconds(name: str, text: str) -> float:
+    """The time in a cell of a column.
+
+    Raises:
+        ValueError: If it is no time.
+    """
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = clock.groups()
+        return 3600 * int(hours or 0) + 60 * int(minutes) + float(seconds.replace(",", "."))
+    number = _NUMBER.fullmatch(text)
+    unit = number and (_UNITS.get(number[2].casefold()) if number[2] else _unit(name))
+    time = math.nan if number is None or unit is None else float(number[1].replace(",", ".")) * unit
+    if not 0 <= time < math.inf:
+        raise ValueError(f"{name} is {text!r}, and a time is seconds or hh:mm:ss")
+    return time
+
+
+def _is_time(text: str) -> bool:
+    try:
+        _seconds("", text)
+    except ValueError:
+        return text == "-1" or text.casefold() in MISSING
+    return True
