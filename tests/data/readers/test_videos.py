@@ -60,6 +60,14 @@ def test_parts_of_a_video_are_rows(tmp_path: Path) -> None:
     assert found.column("label") == ["neutral", "happy"]
 
 
+def test_videos_and_parts_are_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    text = "video,start,end,emotion\na.mp4,0,1,neutral\na.mp4,1,3,happy\nb.mp4,0,1,happy\n"
+    touch(tmp_path, "list.csv", text=text)
+    with pytest.raises(ValueError, match="holds 2 videos in 3 parts with labels"):
+        read_any(tmp_path)
+
+
 def test_several_rows_of_a_video_without_times_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.mp4")
     touch(tmp_path, "list.csv", text="video,emotion\na.mp4,happy\na.mp4,sad\nb.mp4,sad\n")

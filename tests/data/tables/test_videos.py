@@ -76,6 +76,21 @@ def test_times_are_those_of_the_column_that_is_asked_for(tmp_path: Path) -> None
     assert found.column("image") == ["a.mp4#t=1,2", "b.mp4#t=3,4"]
 
 
+def test_columns_of_times_can_be_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    path = tmp_path / "list.csv"
+    path.write_text("video,x,y,label\na.mp4,1,2,happy\nb.mp4,3,4,sad\n")
+    found = read_any(path, videos=True, columns={"start": "x", "end": "y"})
+    assert found.column("image") == ["a.mp4#t=1,2", "b.mp4#t=3,4"]
+    found = read_any(path, videos=True, columns={"start": "x", "duration": "y"})
+    assert found.column("image") == ["a.mp4#t=1,3", "b.mp4#t=3,7"]
+    with pytest.raises(ValueError, match=r"lacks the columns z; it has video, x, y, label"):
+        read_any(path, videos=True, columns={"start": "x", "end": "z"})
+    path.write_text("image,x,y,label\na.png,1,2,happy\nb.png,3,4,sad\n")
+    with pytest.raises(ValueError, match=r"names no videos, and only rows of videos have a start and end"):
+        read_any(path, columns={"start": "x", "end": "y"})
+
+
 def test_a_list_of_videos_with_numbers_and_no_names_for_them_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.mp4")
     path = tmp_path / "list.txt"

@@ -25,6 +25,7 @@ from halfsmile.data.tables.pictures import left_beside, locate
 from halfsmile.data.tables.raters import with_raters
 from halfsmile.data.tables.repeats import without_repeats
 from halfsmile.data.tables.rows import read_rows
+from halfsmile.data.tables.times import PARTS
 from halfsmile.data.tables.values import BoxFormat, EmptyBoxError, are_marks, parse_row
 from halfsmile.data.tables.videos import with_frames, with_parts
 from halfsmile.taxonomy import Taxonomy
@@ -63,7 +64,8 @@ def read(
         columns: Column of each part of the manifest, such as ``{"image": "Datei", "label": "Ausdruck"}``.
             ``box``, ``landmarks`` and ``votes`` take one column with a list of numbers, or 4, 10 and as many
             columns as there are classes; several columns for ``label`` are what several people say of a face,
-            and read as votes. What is not named is recognized; an empty name leaves a part out.
+            and read as votes; ``start``, ``end`` and ``duration`` are those of a row's part of a video. What
+            is not named is recognized; an empty name leaves a part out.
         images: Folder or archive that the image column is relative to; by default the table's folder, or the
             only archive in it if the first picture is not a file there.
         taxonomy: Classes; by default a known taxonomy with the labels' names (or with the names of the vote
@@ -283,8 +285,10 @@ def _read(
     labels: Mapping[str, str | None],
 ) -> _Part:
     """The rows of one table; labels and votes stay as it has them."""
-    given = columns.get("image")
-    table = with_parts(path, with_frames(read_rows(path)), given if isinstance(given, str) else None)
+    said = {part: name for part, name in columns.items() if isinstance(name, str)}
+    times = {part: said[part] for part in PARTS if said.get(part)}
+    columns = {part: names for part, names in columns.items() if part not in PARTS}
+    table = with_parts(path, with_frames(read_rows(path)), said.get("image"), times)
     table, columns = with_raters(path, table, columns, labels)
     records = list(table.rows)
     chosen = choose(path, table, records, columns, splits)

@@ -127,8 +127,10 @@ def how_to_prepare(path: Path, manifest: Manifest) -> str:
     """What the rows are, and the command that finds their faces."""
     counts = Counter(label for label in manifest.column("label") if label)
     said = ", ".join(f"{label} {count:,}" for label, count in counts.most_common(_SHOWN))
+    videos = len({split_interval(name)[0] for name in manifest.column("image")})
+    parts = f" in {len(manifest):,} parts" if len(manifest) > videos else ""
     return (
-        f"{path} holds {len(manifest):,} videos{f' with labels ({said})' if said else ''}, and no faces yet: "
+        f"{path} holds {videos:,} videos{parts}{f' with labels ({said})' if said else ''}, and no faces yet: "
         f"`halfsmile data prepare {path} --out STORE` finds them, each with its video's label; give the "
         "store."
     )

@@ -14,6 +14,7 @@ from halfsmile.data.tables.maybe_labels import maybe_labels
 from halfsmile.data.tables.names import LOOSE, NAMES, VOTES, Names
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.table import Table
+from halfsmile.data.tables.times import PARTS
 from halfsmile.data.tables.values import (
     LENGTHS,
     BoxFormat,
@@ -219,12 +220,16 @@ def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
 def _given(path: Path, found: Sequence[str], columns: Columns) -> dict[str, Names]:
     """The columns that were named."""
     if unknown := sorted(set(columns) - set(NAMES)):
-        raise ValueError(f"A face has no {unknown}; columns can be named for {list(NAMES)}.")
+        raise ValueError(
+            f"A face has no {', '.join(unknown)}; columns can be named for {', '.join((*NAMES, *PARTS))}."
+        )
     parts = {}
     for part, given in columns.items():
         names = (given,) if isinstance(given, str) else tuple(given)
         if missing := [name for name in names if name and name not in found]:
-            raise ValueError(f"{path} lacks the columns {missing} for {part!r}; it has {list(found)}.")
+            raise ValueError(
+                f"{path} lacks the columns {', '.join(missing)} for {part!r}; it has {', '.join(found)}."
+            )
         wanted = len(names) if part in ("votes", "image") else LENGTHS.get(part, 1)
         if len(names) not in (1, wanted):
             raise ValueError(f"{part!r} takes {wanted} columns, got {list(names)}.")

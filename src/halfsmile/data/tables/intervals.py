@@ -23,7 +23,7 @@ _PART = re.compile(rf"(?P<name>.+){INTERVAL}(?P<start>\d+(?:\.\d+)?)(?:,(?P<end>
 _IS_VIDEO = rf"(?i)\.({'|'.join(suffix[1:] for suffix in sorted(VIDEO_SUFFIXES))})({INTERVAL}[\d.,]+)?$"
 
 
-def with_intervals(path: Path, table: Table, column: str) -> Table:
+def with_intervals(path: Path, table: Table, column: str, given: Mapping[str, str] | None = None) -> Table:
     """The same table, whose names of videos say from when until when a row speaks: ``a.mp4#t=1.5,4``.
 
     Times stand in columns that are called after a start, begin or onset, and after an end, stop, offset or a
@@ -36,6 +36,7 @@ def with_intervals(path: Path, table: Table, column: str) -> Table:
         path: Of the table.
         table: As it was read.
         column: That names videos.
+        given: Column of ``start``, ``end`` and ``duration``, where somebody names them.
 
     Returns:
         The table, without rows whose times can't be understood, of which a note tells.
@@ -43,7 +44,7 @@ def with_intervals(path: Path, table: Table, column: str) -> Table:
     Raises:
         ValueError: If numbers of frames stand where times are wanted, or times in another form.
     """
-    times = time_columns(path, table)
+    times = time_columns(path, table, given)
     if not times.tell_parts:
         return table
     kept: list[dict[str, Any]] = []

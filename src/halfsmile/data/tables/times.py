@@ -15,9 +15,16 @@ from halfsmile.data.tables.values import cell_text, holds
 
 _STARTS, _ENDS, _LENGTHS = (
     frozenset(words.split())
-    for words in ("start starts begin begins beginning onset", "end ends stop offset", "duration dur length")
+    for words in (
+        "start starts begin begins beginning onset beginn anfang début debut inicio início inizio początek",
+        "end ends stop offset ende fin fim fine final koniec",
+        "duration dur length dauer länge durée duree duración durata duração",
+    )
 )
+"""English, German, French, Spanish, Italian, Portuguese and Polish."""
 _Meaning = Literal["start", "end", "length"]
+PARTS = ("start", "end", "duration")
+"""What columns of times can be named for."""
 _FIRST: dict[str, _Meaning] = {"from": "start", "to": "end", "until": "end", "till": "end"}
 """Words that mean a time only where a name begins with them."""
 _UNITS = {
@@ -63,12 +70,24 @@ def may_have_times(table: Table) -> bool:
     return any(_meaning(name) in ("start", "end") for name in table.names)
 
 
-def time_columns(path: Path, table: Table) -> Times:
+def time_columns(path: Path, table: Table, given: Mapping[str, str] | None = None) -> Times:
     """The columns that hold times.
 
+    Args:
+        path: Of the table.
+        table: Its columns and rows.
+        given: Column of ``start``, ``end`` and ``duration``, where somebody names them.
+
     Raises:
-        ValueError: If there are numbers of frames alone, or times in a form that is not known.
+        ValueError: If there are numbers of frames alone, times in a form that is not known, or a column that
+            is named is missing.
     """
+    if given:
+        if missing := [name for name in given.values() if name not in table.names]:
+            raise ValueError(
+                f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(table.names)}."
+            )
+        return Times(*(tuple(given[part] for part in (name,) if part in given) for name in PARTS))
     rows = list(table.rows)
     found: dict[str, list[str]] = {"start": [], "end": [], "length": []}
     counted: dict[str, list[str]] = {"start": [], "end": [], "length": []}
@@ -118,7 +137,7 @@ def unit_name(name: str) -> str:
 def _words(name: str) -> list[str]:
     """The words in the name of a column, but none for time itself: ``startTime_ms`` has start and ms."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()
-    return re.findall(r"[a-zµ]+", re.sub(r"time(stamp)?s?", " ", apart))
+    return re.findall(r"[^\W\d_]+", re.sub(r"time(stamp)?s?", " ", apart))
 
 
 def _meaning(name: str) -> _Meaning | None:

@@ -54,22 +54,26 @@ def video_column(
     return next((name for name in bare if holds(rows, name, is_there)), None)
 
 
-def with_parts(path: Path, table: Table, given: str | None = None) -> Table:
+def with_parts(
+    path: Path, table: Table, given: str | None = None, times: Mapping[str, str] | None = None
+) -> Table:
     """The same table with the parts of its videos, if it names some: all files, or some beside pictures.
 
     Args:
         path: Of the table.
         table: As it was read.
         given: The column that names the files, where somebody says it.
+        times: Columns of times, see :func:`~halfsmile.data.tables.intervals.with_intervals`.
 
     Raises:
-        ValueError: If times are there and not understood, or columns of numbers have no names.
+        ValueError: If times are there and not understood, or named where there is no video, or columns of
+            numbers have no names.
     """
-    table = replace(table, rows=list(table.rows))
     rows = list(table.rows)
-    if not table.has_header:
+    table = replace(table, rows=rows)
+    if not times and not table.has_header:
         _require_few_numbers(path, table, rows)
-    if not may_have_times(table):
+    if not times and not may_have_times(table):
         return table
     column = video_column(path, table, rows, given)
     if column is None:
@@ -77,7 +81,12 @@ def with_parts(path: Path, table: Table, given: str | None = None) -> Table:
         pictures = [name for name in columns if holds(rows, name, names_picture)]
         some = [name for name in pictures if any(names_video(cell_text(row.get(name)) or "") for row in rows)]
         column = some[0] if some else None
-    return table if column is None else with_intervals(path, table, column)
+    if column is None and times:
+        raise ValueError(
+            f"{path} names no videos, and only rows of videos have a {' and '.join(times)} "
+            "(--columns). If it does, name their column, too: --columns image=COLUMN"
+        )
+    return table if column is None else with_intervals(path, table, column, times)
 
 
 def _require_few_numbers(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
