@@ -206,8 +206,9 @@ def _are_splits(one: str, other: str) -> bool:
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the name or the address of a picture."""
-    return PurePosixPath(_path_of(text)).suffix != "" and not text.lstrip().startswith(("{", "["))
+    """Whether a text is the name or the address of a picture: a number or a time is none."""
+    suffix = PurePosixPath(_path_of(text)).suffix
+    return suffix[1:2].isalpha() and not text.lstrip().startswith(("{", "["))
 
 
 def _path_of(name: str) -> str:
