@@ -51,7 +51,7 @@ def test_numbers_and_times_are_no_names_of_pictures(tmp_path: Path, about: str) 
 
 def test_rows_without_the_keys_of_votes_have_none(tmp_path: Path) -> None:
     path = tmp_path / "labels.jsonl"
-    rows = [
+    rows: list[dict[str, object]] = [
         {"image": "1.jpg", "label": "happy", "votes_happy": 3, "votes_sad": 1},
         {"image": "2.jpg", "label": "sad"},
     ]
