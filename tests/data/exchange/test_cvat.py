@@ -33,7 +33,8 @@ def test_tags_boxes_and_attributes(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "task.zip", "w") as archive:
         archive.writestr("annotations.xml", XML)
         archive.writestr("images/a/1.png", b"")
-    for name in ("annotations.xml", "task.zip"):
+    (tmp_path / "pretty.xml").write_text(XML.replace(">neutral<", ">\n      neutral\n    <"))
+    for name in ("annotations.xml", "task.zip", "pretty.xml"):
         found = [(answer.name, answer.labels) for answer in read_cvat(tmp_path / name, is_label)]
         assert found == [
             ("a/1.png", ("fear",)),

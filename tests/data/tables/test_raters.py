@@ -123,3 +123,19 @@ def test_votes_of_the_table_are_never_written_over(tmp_path: Path) -> None:
     assert table.read(path).column("votes")[0] == pytest.approx([3 / 4, 1 / 4])
     own = table.read(path, columns={"label": ("r1", "r2"), "votes": ""})
     assert own.column("votes")[0] == pytest.approx([1 / 2, 1 / 2])
+
+
+def test_answers_that_mean_one_class_agree_in_any_spelling(tmp_path: Path) -> None:
+    path = written(tmp_path, ("a.png", "happy", "Joy", "happy", ""), ("b.png", "sad", "sad", "joy", ""))
+    found = table.read(path, columns={"label": RATERS}, labels={"joy": "Happy"})
+    assert found.column("label") == ["happy", "sad"]
+    assert found.column("votes") == [[1, 0], pytest.approx([1 / 3, 2 / 3])]
+    assert any("all agree on 1." in note for note in found.notes)
+
+
+def test_numbers_with_a_point_are_named_as_of_a_single_column(tmp_path: Path) -> None:
+    path = written(tmp_path, ("a.png", "0.0", "0.0", "1.0", ""), ("b.png", "1.0", "1", "1.0", ""))
+    for names in ({"0.0": "happy", "1.0": "sad"}, {"0": "happy", "1.0": "sad"}):
+        for raters in (RATERS, RATERS[:1]):
+            found = table.read(path, columns={"label": raters}, labels=names)
+            assert found.column("label") == ["happy", "sad"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from halfsmile.data.exchange.matching import is_address
+from halfsmile.data.tables.labels import MISSING
 
 PREFERRED = ("label", "expression", "choice")
 NAMES = ("locator", "image", "file_upload")
@@ -84,6 +85,7 @@ def choose_field(
         if field not in values:
             raise ValueError(f"{path} has no field {field!r}; it has {_listed(values)}.")
         return field
+    values = {name: labels_among(said, is_label) for name, said in values.items()}
     fitting = [name for name, said in values.items() if said and all(map(is_label, said))]
     partly = [name for name, said in values.items() if any(map(is_label, said))]
     for found in (fitting, partly, [name for name in values if values[name]]):
@@ -100,19 +102,24 @@ def choose_field(
 
 
 def texts(value: Any) -> list[str]:
-    """The labels in a cell or field: a text, a list, or ``{"choices": […]}``, also as JSON in a text."""
+    """The texts in a cell or field: a text, a list, or ``{"choices": […]}``, also as JSON in a text."""
     if isinstance(value, str):
         if value.lstrip().startswith(("{", "[")):
             try:
                 return texts(json.loads(value))
             except (ValueError, RecursionError):
-                return [value]
-        return [value] if value else []
+                return [value.strip()]
+        return [value.strip()] if value.strip() else []
     if isinstance(value, Mapping):
         return [text for inner in value.values() if isinstance(inner, list) for text in texts(inner)]
     if isinstance(value, list):
         return [text for inner in value for text in texts(inner)]
     return []
+
+
+def labels_among(found: Iterable[str], is_label: IsLabel) -> list[str]:
+    """Texts without those that say that there is no label, as ``-``, unless these are labels themselves."""
+    return [text for text in found if text.casefold() not in MISSING or is_label(text)]
 
 
 def name_in(fields: Mapping[str, Any]) -> str | None:

@@ -31,7 +31,8 @@ def read_cvat(path: Path, is_label: IsLabel) -> list[Answer]:
         for shape in image:
             if shape.tag not in _SHAPES:
                 continue
-            said = [shape.get("label", ""), *(attribute.text or "" for attribute in shape.iter("attribute"))]
+            texts = [shape.get("label", ""), *(each.text or "" for each in shape.iter("attribute"))]
+            said = [text.strip() for text in texts]
             found += [text for text in said if is_label(text)]
             boxes += shape.tag != "tag" and any(map(is_label, said))
             strange += [text for text in said if text and not is_label(text)]

@@ -15,7 +15,7 @@ from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES
 from halfsmile.data.exchange.answers import Answer
 from halfsmile.data.exchange.cvat import read_cvat
 from halfsmile.data.exchange.label_studio import read_label_studio
-from halfsmile.data.exchange.matching import Rows, SeveralFacesError
+from halfsmile.data.exchange.matching import Rows
 from halfsmile.data.exchange.pseudo_labels import probability_labels
 from halfsmile.data.exchange.tables import read_table
 from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest
@@ -57,8 +57,8 @@ def import_labels(
 
     Args:
         manifest: Faces. A name in the file means the face of that locator, or the one whose path ends like
-            it, also with what uploading puts before a name; see
-            :class:`~halfsmile.data.exchange.matching.Rows`.
+            it, also with what uploading puts before a name; names of two pictures never mean one face. See
+            :meth:`halfsmile.data.exchange.matching.Rows.find`.
         path: A table (CSV, Parquet, JSON or JSON Lines) with a column of pictures and one of labels, and
             perhaps ``votes_<label>``; a JSON file of Label Studio; an XML file or archive of CVAT.
         taxonomy: Classes; by default those of the manifest, or those of the model that wrote the file where
@@ -94,18 +94,18 @@ def import_labels(
             )
         taxonomy = from_names(names)
     targets = _targets(said, taxonomy, renames, path)
-    rows, answers, counts = Rows(manifest, path.parent), dict[int, list[str]](), Counter[str]()
+    named = Rows(manifest, path.parent).find(answer.name for answer in given)
+    answers, counts = dict[int, list[str]](), Counter[str]()
     shares: dict[int, tuple[float, ...]] = {}
     missing: list[str] = []
     several: list[str] = []
     crowded: list[str] = []
     others: Counter[str] = Counter()
     for answer in given:
-        try:
-            row = rows.find(answer.name)
-        except SeveralFacesError:
+        if answer.name in named.crowded:
             crowded.append(answer.name)
             continue
+        row = named.rows.get(answer.name)
         if row is None:
             missing.append(answer.name)
             continue
@@ -117,6 +117,8 @@ def import_labels(
         if answer.votes is not None:
             shares[row] = answer.votes
     left_out = [what(names) for what, names in ((_of_boxes, several), (_of_crowds, crowded)) if names]
+    if named.rivals:
+        left_out.append(_of_rivals(named.rivals, manifest.root))
     if left_out and not answers:
         raise ValueError(" ".join(left_out))
     if given and not answers:
@@ -175,6 +177,14 @@ def _of_crowds(names: Sequence[str]) -> str:
         f"{len(set(names)):,} pictures gave the store several faces and got no label, first {names[0]}: "
         "which of them it is of is not said. `halfsmile data prepare TABLE --out STORE`, with the pictures "
         "beside the table, labels the largest face of each."
+    )
+
+
+def _of_rivals(rivals: Mapping[str, str], root: Path) -> str:
+    name, other = next(iter(rivals.items()))
+    return (
+        f"{len(rivals):,} names were taken for no face, since each would be the same one as another name, "
+        f"first {name} and {other}. Name the pictures by their paths below {root}."
     )
 
 

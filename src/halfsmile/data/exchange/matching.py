@@ -7,22 +7,64 @@ from __future__ import annotations
 
 import os
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from halfsmile.data.exchange.formats import image_rows
 from halfsmile.data.manifest import Manifest
+from halfsmile.data.readers.words import split_of
 from halfsmile.data.store.read import is_store, sources_of, sources_without_face
+from halfsmile.data.tables.values import without_query
 
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(.+)", re.DOTALL)
 _NUMBERED = re.compile(r"\d{7}")
+_OF_SEVERAL = re.compile(r"(.+) \(\d+\)", re.DOTALL)
+"""A store's source that is a further row of the same picture."""
 _NONE, _SEVERAL = -1, -2
 
 
-class SeveralFacesError(ValueError):
-    """A name means a picture of several faces, so which of them is not said."""
+@dataclass(frozen=True)
+class Found:
+    """What names mean; those in none of the parts mean no face.
+
+    Args:
+        rows: Row by name.
+        crowded: Names of pictures that gave a store several faces, so which of them is not said.
+        rivals: Names that mean no face because another one means the same, with that other name.
+    """
+
+    rows: dict[str, int]
+    crowded: set[str]
+    rivals: dict[str, str]
+
+
+class _Match(NamedTuple):
+    """The row that a name means by itself.
+
+    Args:
+        row: Its number, or ``_NONE`` or ``_SEVERAL``.
+        agreeing: Parts of the path that agree; infinite where it is the very path of the picture.
+        above: Folders above the manifest's root among them; infinite where the name is right as it stands.
+        goes_on: Whether the name has more folders than these.
+    """
+
+    row: int
+    agreeing: float = inf
+    above: float = inf
+    goes_on: bool = False
+
+
+class _Path(NamedTuple):
+    """Parts of a face's name from its end, the folders above them as far as they are known, and its row."""
+
+    parts: list[str]
+    above: list[str]
+    row: int
 
 
 class Rows:
@@ -37,74 +79,136 @@ class Rows:
     """
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
-        self._exact = dict(image_rows(manifest))
-        if is_store(manifest.root):
-            self._add_sources(sources_of(manifest.root), sources_without_face(manifest.root))
-        self._folder = folder
-        self._root = Path(manifest.root)
-        self._count = len(manifest)
+        root = Path(manifest.root)
+        self._root, self._folder, self._count = root, folder, len(manifest)
+        self._locators = dict(image_rows(manifest))
+        self._sources: dict[str, int] = {}
+        if is_store(root):
+            self._sources = _rows_of_sources(self._locators, sources_of(root), sources_without_face(root))
+        self._exact = self._sources | self._locators
         self._places: dict[str, int] | None = None
-        self._ends: defaultdict[str, list[tuple[list[str], int]]] = defaultdict(list)
+        self._ends: defaultdict[str, list[_Path]] = defaultdict(list)
+        self._has_numbers = False
+        above = _parts(os.path.abspath(root))
         for name, row in self._exact.items():
             parts = _parts(name)
-            self._ends[parts[0]].append((parts, row))
+            self._ends[parts[0]].append(_Path(parts, above if name in self._locators else [], row))
+            self._has_numbers |= bool(_NUMBERED.fullmatch(parts[0].partition(".")[0]))
 
-    def _add_sources(self, sources: Mapping[str, str], without: Sequence[str]) -> None:
-        """Names of pictures, also of those that have no row, so that these mean no other picture."""
-        counts = Counter(sources.values())
-        rows = {sources[name]: row for name, row in self._exact.items() if name in sources}
-        for source, count in counts.items():
-            self._exact.setdefault(source, rows.get(source, _NONE) if count == 1 else _SEVERAL)
-        for source in without:
-            self._exact.setdefault(source, _NONE)
+    def find(self, names: Iterable[str]) -> Found:
+        """What all the names in a file mean: also which of them can't both be right.
 
-    def find(self, name: str) -> int | None:
-        """The row that a name means; None where there is none or two are as likely.
-
-        Raises:
-            SeveralFacesError: If it means a picture that several faces of a store were cut out of.
+        Where two different names end as one picture does, that which agrees with more of its folders means
+        it; neither does where they agree with as many. Names with folders that are not those above the
+        manifest's root mean its pictures, moved, only if no two of them mean one picture and no name agrees
+        with more of these folders.
         """
-        row = self._find(name)
-        if row == _SEVERAL:
-            raise SeveralFacesError(name)
-        return None if row == _NONE else row
+        matches = {name: match for name in dict.fromkeys(names) if (match := self._match(name))}
+        crowded = {name for name, match in matches.items() if match.row == _SEVERAL}
+        by_row: defaultdict[int, list[str]] = defaultdict(list)
+        for name, match in matches.items():
+            if match.row >= 0:
+                by_row[match.row].append(name)
+        rows: dict[str, int] = {}
+        rivals: dict[str, str] = {}
+        above = max((match.above for match in matches.values()), default=0)
+        for row, contenders in by_row.items():
+            best = _best(contenders, matches)
+            rows |= dict.fromkeys(best, row)
+            for name in contenders:
+                if name not in best:
+                    rivals[name] = next(other for other in [*best, *contenders] if other != name)
+            if not best and any(matches[name].goes_on for name in contenders):
+                above = max(above, max(matches[name].above for name in contenders) + 1)
+        rows = {
+            name: row
+            for name, row in rows.items()
+            if not matches[name].goes_on or matches[name].above >= above
+        }
+        return Found(rows, crowded, rivals)
 
-    def _find(self, name: str) -> int | None:
-        if name in self._exact:
-            return self._exact[name]
+    def _match(self, name: str) -> _Match | None:
         path = _path_of(name)
-        for found in (self._by_place(name), self._exact.get(path), self._by_end(path)):
-            if found is not None:
-                return found
+        for row in (self._exact.get(name), self._by_place(name)):
+            if row is not None:
+                return _Match(row)
+        if path in self._exact:
+            return _Match(self._exact[path], len(_parts(path)))
+        if found := self._by_end(path):
+            return found
         last = PurePosixPath(path)
         if uploaded := _UPLOADED.fullmatch(last.name):
             return self._by_end(uploaded[1])
-        if _NUMBERED.fullmatch(last.stem) and last.parent.name == "images" and int(last.stem) < self._count:
-            return int(last.stem)  # as halfsmile's own exports name the pictures
+        is_ours = _NUMBERED.fullmatch(last.stem) and last.parent.name == "images"
+        if is_ours and not self._has_numbers and int(last.stem) < self._count:
+            return _Match(int(last.stem), 2, 0)  # as halfsmile's own exports name the pictures
         return None
 
     def _by_place(self, name: str) -> int | None:
         """A name relative to the file that it stands in."""
         if self._places is None:
             prefix = f"{self._root}!" if self._root.is_file() else f"{self._root}/"
-            self._places = {os.path.abspath(prefix + locator): row for locator, row in self._exact.items()}
+            self._places = {os.path.abspath(source): row for source, row in self._sources.items()}
+            self._places |= {os.path.abspath(prefix + name): row for name, row in self._locators.items()}
         return self._places.get(os.path.abspath(self._folder / name)) if "\0" not in name else None
 
-    def _by_end(self, path: str) -> int | None:
-        """The one picture whose path and this one end alike, to the end of the shorter of them."""
+    def _by_end(self, path: str) -> _Match | None:
+        """The one picture whose path and this one end alike, to the end of the shorter of them.
+
+        Folders before that may be others, but not those of another split.
+        """
         wanted = _parts(path)
-        scored = [
-            (agreeing, row)
-            for parts, row in self._ends.get(wanted[0], ())
-            if (agreeing := _agreeing(wanted, parts)) == min(len(wanted), len(parts))
+        ends = [
+            (count, known)
+            for known in self._ends.get(wanted[0], ())
+            if (count := _agreeing(wanted, known.parts)) == min(len(wanted), len(known.parts))
         ]
-        best = [row for score, row in scored if score == max(scored)[0]]
-        return best[0] if len(best) == 1 else None
+        longest = max((count for count, _ in ends), default=0)
+        best = [known for count, known in ends if count == longest]
+        if len(best) != 1:
+            return None
+        folders, above = wanted[longest:], best[0].above
+        count = _agreeing(folders, above)
+        if count < min(len(folders), len(above)) and _are_splits(folders[count], above[count]):
+            return None
+        return _Match(best[0].row, longest + count, count, goes_on=count < len(folders))
+
+
+def _rows_of_sources(rows: dict[str, int], sources: dict[str, str], without: Sequence[str]) -> dict[str, int]:
+    """Row by the picture that a store's face was cut out of.
+
+    Pictures that have no row are there, too, so that their names mean no other picture.
+    """
+    known = {*sources.values(), *without}
+    found: dict[str, int] = dict.fromkeys(without, _NONE)
+    seen: set[str] = set()
+    for locator, source in sources.items():
+        found[source] = _SEVERAL if source in seen else rows.get(locator, _NONE)
+        seen.add(source)
+    for source in known:
+        if (further := _OF_SEVERAL.fullmatch(source)) and further[1] in known:
+            found[further[1]] = _SEVERAL
+    return {source: row for source, row in found.items() if source not in rows}
+
+
+def _best(names: Sequence[str], matches: dict[str, _Match]) -> list[str]:
+    """Those of the names of one face that mean it: forms of its path, or else the one that fits best."""
+    most = max(matches[name].agreeing for name in names)
+    best = [name for name in names if matches[name].agreeing == most]
+    forms = {tuple(_folders(without_query(name.strip().replace("\\", "/")))) for name in best}
+    return best if most == inf or len(forms) == 1 else []
+
+
+def _are_splits(one: str, other: str) -> bool:
+    """Whether two folders or archives are those of two splits."""
+    splits = {split_of(PurePosixPath(name).stem) for name in (one, other)}
+    return None not in splits and len(splits) == 2
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the name or the address of a picture."""
-    return PurePosixPath(_path_of(text)).suffix != "" and not text.lstrip().startswith(("{", "["))
+    """Whether a text is the name or the address of a picture: a number or a time is none."""
+    suffix = PurePosixPath(_path_of(text)).suffix
+    return suffix[1:2].isalpha() and not text.lstrip().startswith(("{", "["))
 
 
 def _path_of(name: str) -> str:
@@ -121,15 +225,17 @@ def _path_of(name: str) -> str:
     return text
 
 
+def _folders(path: str) -> list[str]:
+    """The parts of a path from its end, without those that only lead from one folder to another."""
+    return [part for part in reversed(re.split("[/!]", path)) if part not in (".", "..")] or [path]
+
+
 def _parts(path: str) -> list[str]:
-    """The parts of a path from its end, as uploading leaves them: ``_`` for all but letters and points."""
-    return [re.sub(r"[^\w.]+", "_", part).casefold() for part in reversed(re.split("[/!]", path))]
+    """The parts of a path as uploading leaves them: ``_`` for all but letters and points."""
+    return [re.sub(r"[^\w.]+", "_", part).casefold() for part in _folders(path)]
 
 
-def _agreeing(one: list[str], other: list[str]) -> int:
-    count = 0
-    for a, b in zip(one, other, strict=False):
-        if a != b:
-            break
-        count += 1
-    return count
+def _agreeing(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many parts of two paths agree, before the first that does not."""
+    pairs = zip(one, other, strict=False)
+    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

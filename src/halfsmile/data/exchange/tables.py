@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from halfsmile.data.exchange.answers import NAMES, Answer, IsLabel, choose_fields, name_in, texts
+from halfsmile.data.exchange.answers import (
+    NAMES,
+    Answer,
+    IsLabel,
+    choose_fields,
+    labels_among,
+    name_in,
+    texts,
+)
 from halfsmile.data.manifest import Fault
-from halfsmile.data.tables.labels import MISSING
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.taxonomy import Taxonomy
 
@@ -51,25 +58,23 @@ def read_table(
             raise ValueError(f"{path}, line {number}: it names no picture.")
         said: list[str] = []
         for each in chosen:
-            labels = [
-                text
-                for text in texts(_text(row.get(each)))
-                if text.strip().casefold() not in MISSING or is_label(text)
-            ]
+            labels = labels_among(texts(_text(row.get(each))), is_label)
             if len(labels) > 1:
                 raise ValueError(
                     f"{path}, line {number}: one label was expected, found {labels}. Keep one, or take the "
                     "line out."
                 )
             said += labels
-        cells = [_text(row[column]) for column in columns] if has_votes else []
+        cells = [_text(row.get(column)) for column in columns] if has_votes else []
         found.append(Answer(name, tuple(said), _numbers(cells, path, number) if any(cells) else None))
     return found
 
 
 def _text(value: Any) -> str:
-    """A cell as text; empty where Parquet and JSON Lines have nothing."""
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """A cell as text, lists as JSON; empty where Parquet and JSON Lines have nothing."""
+    if isinstance(value, list | dict | bool):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else str(value)
 
 
 def _numbers(texts: Sequence[str], path: Path, line: int) -> tuple[float, ...]:

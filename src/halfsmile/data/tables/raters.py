@@ -44,6 +44,7 @@ def with_raters(
         return table, columns
     raters = tuple(given)
     _require_columns(path, table, raters, columns)
+    labels = {whole(label): name for label, name in labels.items()}
     spelled = {label.casefold(): label for label in labels}
     rows = list(table.rows)
     said = [_answers(row, raters, spelled) for row in rows]
@@ -124,8 +125,9 @@ def _note(path: Path, raters: Sequence[str], said: Sequence[Sequence[str]]) -> s
 
 
 def _meaning(word: str, labels: Mapping[str, str | None]) -> str | None:
-    """The class that an answer is renamed to; None where it is dropped."""
-    return labels.get(word, word)
+    """The class that an answer is renamed to, in small letters; None where it is dropped."""
+    name = labels.get(word, word)
+    return name and name.casefold()
 
 
 def _left_out(path: Path, said: Sequence[Sequence[str]], meant: Sequence[Sequence[str]]) -> list[str]:
