@@ -52,7 +52,7 @@ def flattened(record: Mapping[str, Any]) -> list[Row]:
         >>> flattened({"image": "a.png", "faces": [{"box": {"x": 1, "y": 2}, "mood": "sad"}]})
         [{'image': 'a.png', 'x': 1, 'y': 2, 'mood': 'sad'}]
     """
-    if any(_is_task(record.get(key)) for key in ("annotations", "completions")):
+    if any(_is_task(record.get(key)) for key in ("annotations", "completions", "predictions")):
         raise ValueError(LABEL_STUDIO)
     record = _by_face(record)
     lists = [key for key, value in record.items() if _is_list_of(value, dict)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from shlex import quote
 
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, inner_path, open_archive, split_locator
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
@@ -34,6 +35,7 @@ _OTHERS = (".py", ".ipynb", ".m", ".sh", ".md", ".html", ".pdf", ".docx", ".log"
 """Files that hold none, whatever they are called."""
 _SAY_SO = ("label", "annot", "emotion", "expression", "class", "meta", "list", "coco", "partition")
 _FOLDERS_SAY_SO = ("label", "annot", "emotion", "expression")
+_HEAD = 1 << 20
 _SHOWN = 6
 _ALONE = "To take the pictures without labels: --unlabeled (of prepare), or --layout folder."
 
@@ -167,6 +169,12 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
         if (name.count("/") <= 2 or split_locator(name))
         and not (name.lower().endswith(".txt") and PurePosixPath(name).stem in stems)
     ]
+    if exports := [name for name in near if root.is_dir() and _has_answers(root / name)]:
+        return (
+            f"{_list(exports)} has answers given in Label Studio",
+            f"`halfsmile data import {quote(str(root))} {quote(str(root / exports[0]))} --layout folder --out "
+            "list.parquet` reads them.",
+        )
     if tables := [name for name in near if _seems_to_hold_labels(root, name)]:
         if member := split_locator(tables[0]):
             return (
@@ -231,6 +239,15 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
         return says_so and not name.lower().endswith(_OTHERS)
     says_so |= any(word in path.parent.name.casefold() for word in _FOLDERS_SAY_SO)
     return says_so or (suffix == ".txt" and root.is_dir() and looks_like(root / name) is not None)
+
+
+def _has_answers(path: Path) -> bool:
+    """Whether a file is an export of Label Studio whose tasks have annotations with a result."""
+    if path.suffix.lower() != ".json":
+        return False
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return all(word in head for word in (b'"annotations"', b'"result"', b'"from_name"'))
 
 
 def _lists_a_split(name: str) -> bool:
