@@ -149,6 +149,18 @@ def test_a_table_with_labels_goes_before_one_that_may_have_some(
         assert read_any(root, videos=True).column("label") == ["joy", "fear"] * 2
 
 
+def test_thumbnails_are_not_taken_for_the_videos(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "a.jpg", "b.mp4", "b.jpg", "c.mp4")
+    path = tmp_path / "list.csv"
+    path.write_text(ROWS)
+    for found in (read_any(path, videos=True), read_any(tmp_path, "videos", videos=True)):
+        assert found.column("image") == ["a.mp4", "b.mp4"]
+    assert found.notes == ("1 video is in no row that was read of list.csv, first c.mp4.",)
+    path.write_text(ROWS.replace(".mp4", ""))
+    with pytest.raises(ValueError, match=r"without their suffix, and pictures beside fit .* first a\.jpg"):
+        read_any(path, videos=True)
+
+
 def test_a_parquet_table_may_name_videos(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.mp4")
     path = tmp_path / "list.parquet"

@@ -56,7 +56,13 @@ def read(
         found = table.read(
             root, tables=tables, columns=named, taxonomy=taxonomy, labels=labels, splits=splits
         )
-        _require_one_row_each(tables[0] if tables else root, found)
+        path = tables[0] if tables else root
+        if thumbnails := [image for image in found.column("image") if names_picture(image)]:
+            raise ValueError(
+                f"{path} names videos without their suffix, and pictures beside fit as well, first "
+                f"{thumbnails[0]}. Write the suffix of the videos, or put the pictures elsewhere."
+            )
+        _require_one_row_each(path, found)
         return found
     if columns:
         raise ValueError(f"{root} has no table, so --columns has no use; its folders tell the labels.")
