@@ -192,6 +192,15 @@ def test_names_of_videos_tell_what_their_code_says(tmp_path: Path) -> None:
     assert found.column("person") == ["11", "12"]
 
 
+@pytest.mark.parametrize("pattern", [r".*_(?P<person>.+)", "*_{person}", r"_(?P<person>p\d)$"])
+def test_names_of_parts_tell_what_their_video_is_called(tmp_path: Path, pattern: str) -> None:
+    touch(tmp_path, "x_p1.mp4")
+    text = "video,start,end,emotion\nx_p1.mp4,1,2,happy\nx_p1.mp4,2,3.5,sad\n"
+    touch(tmp_path, "list.csv", text=text)
+    found = read_any(tmp_path / "list.csv", names=pattern, videos=True)
+    assert found.column("person") == ["p1", "p1"]
+
+
 def test_pictures_beside_are_read_as_before(tmp_path: Path) -> None:
     touch(tmp_path, "happy/a.png", "sad/b.png", "sad/b.mp4")
     assert recognize(tmp_path).name == "class_folders"
