@@ -273,6 +273,23 @@ def test_a_short_part_of_a_video_keeps_its_first_frame(tmp_path: Path) -> None:
     assert files(tmp_path / "two") == files(tmp_path / "store")
 
 
+def test_what_was_said_of_stored_faces_is_not_changed_in_silence(tmp_path: Path) -> None:
+    for number, image in enumerate(generate(3, size=48, seed=0, people=3).images):
+        (tmp_path / f"{number}.png").write_bytes(encode_png(image))
+    table = tmp_path / "list.csv"
+    table.write_text("image,label\n0.png,happy\n1.png,sad\n")
+    quietly([table], tmp_path / "store", ALIGNED)
+    before = files(tmp_path / "store")
+    table.write_text("image,label\n0.png,sad\n1.png,happy\n")
+    with pytest.raises(ValueError, match=r"now of 2 of its sources, first .*0\.png \(label happy / sad\)"):
+        quietly([table], tmp_path / "store", ALIGNED)
+    assert files(tmp_path / "store") == before
+    table.write_text("image,label\n0.png,happy\n2.png,sad\n")
+    summary = quietly([table], tmp_path / "store", ALIGNED)
+    assert (summary.new_faces, summary.faces) == (1, 3)
+    assert any("1 sources of" in note and "1.png; their faces stay" in note for note in summary.notes)
+
+
 def test_given_boxes_are_cut_out(tmp_path: Path, scenes: list[Scene]) -> None:
     (tmp_path / "two.png").write_bytes(encode_png(scenes[0][0]))
     lines = [
