@@ -28,7 +28,7 @@ def store_of(root: Path, *sources: FaceSource, is_finished: bool = True) -> Path
     writer = StoreWriter(root, taxonomy=CLASSES)
     for source in sources:
         said = {name: value for name, value in source.said.items() if name != "box"}
-        writer.add(source.name, [StoredFace(DATA, 4, 4, **said)] * 2)  # type: ignore[arg-type]
+        writer.add(source.name, [StoredFace(DATA, 4, 4, **said)] * 2)
     writer.leave_out("bad.mp4#t=7,8", "it ends before 7 s")
     writer.commit()
     writer.__exit__(*(None, None, None) if is_finished else (KeyError, KeyError(), None))
