@@ -125,6 +125,8 @@ def test_a_column_of_other_sets_is_no_split(tmp_path: Path) -> None:
         ("image,label\na.png,fear\n", "labels"),
         ("a.png 3\nb.png 4\n", "labels"),
         ("image,age\na.png,30\n", "pictures"),
+        ("image,mood\na.png,up\nb.png,down\nc.png,up\nd.png,down\n", "maybe"),
+        ("video,label\na.mp4,fear\n", None),
         ("day,degrees\n1,20\n", None),
         ("id,label\n1,fear\n", "labels"),
         ("id,label\n1,x\n", None),
@@ -134,6 +136,22 @@ def test_a_column_of_other_sets_is_no_split(tmp_path: Path) -> None:
 def test_what_a_table_holds(tmp_path: Path, text: str, what: str | None) -> None:
     (tmp_path / "t.txt").write_text(text)
     assert looks_like(tmp_path / "t.txt") == what
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("video,label\na.mp4,fear\n", "labels"),
+        ("clip,happy,sad,calm\na.mp4,1,0,0\n", "labels"),
+        ("video,mood\na.mp4,up\nb.mp4,down\nc.mp4,up\nd.mp4,down\n", "maybe"),
+        ("video,seconds\na.mp4,3\n", "pictures"),
+        ("image,label\na.png,fear\n", None),
+        ("video,frame,label\na.mp4,1,fear\n", None),
+    ],
+)
+def test_what_a_table_of_videos_holds(tmp_path: Path, text: str, what: str | None) -> None:
+    (tmp_path / "t.txt").write_text(text)
+    assert looks_like(tmp_path / "t.txt", of_videos=True) == what
 
 
 @pytest.mark.parametrize("form", ["is_{}", "{}_prob", "votes {}", "P({})"])

@@ -67,6 +67,26 @@ def test_the_only_archive_beside_the_table(tmp_path: Path) -> None:
     assert locate(tmp_path, ["a.png"], "t.csv")[0] == tmp_path
 
 
+@pytest.mark.parametrize("said", ["a.mp4", "a.mp4#t=0,1", "a#t=0,1"])
+def test_videos_are_looked_for_among_videos(tmp_path: Path, said: str) -> None:
+    touch(tmp_path, "v/a.mp4", "t/a.jpg", "t/b.jpg")
+    with zipfile.ZipFile(tmp_path / "thumbnails.zip", "w") as archive:
+        archive.writestr("a.jpg", b"")
+    part = said.removeprefix("a").removeprefix(".mp4")
+    assert locate(tmp_path, [said], "t.csv")[1] == [f"v/a.mp4{part}"]
+
+
+def test_names_without_a_suffix_are_videos_where_that_is_known(tmp_path: Path) -> None:
+    touch(tmp_path, "v/a.mp4", "t/a.jpg")
+    assert locate(tmp_path, ["a"], "t.csv")[1] == ["t/a.jpg"]
+    assert locate(tmp_path, ["a"], "t.csv", are_videos=True)[1] == ["v/a.mp4"]
+
+
+def test_one_video_among_pictures_hides_none_of_them(tmp_path: Path) -> None:
+    touch(tmp_path, "p/a.jpg", "v/b.mp4")
+    assert locate(tmp_path, ["a.jpg", "b.mp4"], "t.csv")[1] == ["p/a.jpg", "b.mp4"]
+
+
 def test_names_as_addresses_write_them(tmp_path: Path) -> None:
     touch(tmp_path, "my faces/a b.png", "100%25.png")
     said = ["my%20faces/a%20b.png", "elsewhere/a%20b.png", "100%25.png"]

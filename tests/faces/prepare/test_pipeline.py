@@ -254,6 +254,42 @@ def test_a_part_of_a_video_has_the_label_of_its_row(tmp_path: Path) -> None:
     assert "ends before 5.5 s" in summary.left_out[f"{tmp_path}/clips/a.mp4#t=5.5,6.5"]
 
 
+def test_a_short_part_of_a_video_keeps_its_first_frame(tmp_path: Path) -> None:
+    """Frames come every 1/12 s, and every sixth is looked at."""
+    clip_of(tmp_path / "clips/a.mp4", seed=3, large_first=True)
+    parts = [(0.5, 1.0), (0.55, 0.72), (1.3, 1.34), (1.01, 1.05), (1.9, 2.5), (7, 8)]
+    rows = [f"a.mp4,{start},{end},{label}" for (start, end), label in zip(parts, "uvwxyz", strict=True)]
+    (tmp_path / "clips/list.csv").write_text("\n".join(["video,start,end,label", *rows]))
+    settings = Settings(detector="yunet", every=6)
+    summary = quietly([tmp_path / "clips"], tmp_path / "store", settings)
+    found = read_index(tmp_path / "store")[0].to_pylist()
+    assert [(row["label"], row["frame"]) for row in found] == [("u", 6), ("v", 7), ("w", 16), ("y", 23)]
+    assert [row["time"] for row in found] == pytest.approx([row["frame"] / 12 for row in found], abs=0.01)
+    reasons = {name.rpartition("=")[2]: reason for name, reason in summary.left_out.items()}
+    assert reasons.keys() == {"1.01,1.05", "7,8"}
+    assert "no frame lies between 1.01 and 1.05 s, the next one at 1.083 s" in reasons["1.01,1.05"]
+    assert reasons["7,8"].endswith("it ends before 7 s")
+    quietly([tmp_path / "clips"], tmp_path / "two", settings, workers=2)
+    assert files(tmp_path / "two") == files(tmp_path / "store")
+
+
+def test_what_was_said_of_stored_faces_is_not_changed_in_silence(tmp_path: Path) -> None:
+    for number, image in enumerate(generate(3, size=48, seed=0, people=3).images):
+        (tmp_path / f"{number}.png").write_bytes(encode_png(image))
+    table = tmp_path / "list.csv"
+    table.write_text("image,label\n0.png,happy\n1.png,sad\n")
+    quietly([table], tmp_path / "store", ALIGNED)
+    before = files(tmp_path / "store")
+    table.write_text("image,label\n0.png,sad\n1.png,happy\n")
+    with pytest.raises(ValueError, match=r"now of 2 of its sources, first .*0\.png \(label happy / sad\)"):
+        quietly([table], tmp_path / "store", ALIGNED)
+    assert files(tmp_path / "store") == before
+    table.write_text("image,label\n0.png,happy\n2.png,sad\n")
+    summary = quietly([table], tmp_path / "store", ALIGNED)
+    assert (summary.new_faces, summary.faces) == (1, 3)
+    assert any("1 sources of" in note and "1.png; their faces stay" in note for note in summary.notes)
+
+
 def test_given_boxes_are_cut_out(tmp_path: Path, scenes: list[Scene]) -> None:
     (tmp_path / "two.png").write_bytes(encode_png(scenes[0][0]))
     lines = [

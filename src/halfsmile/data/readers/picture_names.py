@@ -21,6 +21,7 @@ from halfsmile.data.folds import with_splits
 from halfsmile.data.manifest import LeftOut, Manifest
 from halfsmile.data.readers.folder import has_image_suffix
 from halfsmile.data.readers.words import EXPRESSIONS, expression_of, split_of, word_in
+from halfsmile.data.tables.intervals import split_interval
 from halfsmile.data.tables.labels import Classes, settle
 from halfsmile.data.tables.values import is_number
 
@@ -152,7 +153,7 @@ def _of_regex(text: str) -> NamePattern:
             f"The groups of {text!r} are named {', '.join(parts) or 'nothing'}; name them of "
             f"{', '.join(PARTS)}, as in (?P<label>[a-z]+)."
         )
-    return NamePattern(text, parts, lambda path: _told(regex.search(path) or regex.search(_stem(path))))
+    return NamePattern(text, parts, lambda path: _told(regex.search(_stem(path)) or regex.search(path)))
 
 
 def _of_template(text: str) -> NamePattern:
@@ -201,7 +202,7 @@ def _told(match: re.Match[str] | None) -> Told | None:
 
 
 def _first(regex: re.Pattern[str], path: str) -> Told | None:
-    match = regex.search(path) or regex.search(_stem(path))
+    match = regex.search(_stem(path)) or regex.search(path)
     return {"label": match[1]} if match and match[1] else None
 
 
@@ -243,7 +244,7 @@ def fill_in(
             "leave {label} away, or take the pictures alone by --layout folder."
         )
     rows = manifest.table.to_pylist()
-    told = [pattern.tell(row["image"].replace("!", "/")) for row in rows]
+    told = [pattern.tell(split_interval(row["image"])[0].replace("!", "/")) for row in rows]
     others = [row["image"] for row, said in zip(rows, told, strict=True) if said is None]
     if len(others) == len(rows):
         raise ValueError(

@@ -14,6 +14,7 @@ from halfsmile.data.manifest import Fault, LeftOut, Manifest
 from halfsmile.data.readers.beside.class_names import names_classes
 from halfsmile.data.readers.beside.split_lists import with_listed_splits
 from halfsmile.data.readers.picture_names import NamePattern, fill_in, name_pattern, with_splits_of_folders
+from halfsmile.data.readers.recognition.folder import videos_asked_for
 from halfsmile.data.readers.recognition.layout import LAYOUTS, Layout
 from halfsmile.data.readers.recognition.recognize import recognize
 from halfsmile.data.readers.unread.signs import note_on_names, require_no_labels, tables_beside
@@ -85,11 +86,12 @@ def read_any(
     if found.name == "store":
         return manifest
     used: list[str] = []
-    if found.name in _WITH_LISTS:
+    is_of_folders = found.name == "videos" and found.root.is_dir() and not found.tables
+    if found.name in _WITH_LISTS or is_of_folders:
         manifest, used = with_listed_splits(manifest)
     manifest = replace(manifest, notes=(*manifest.notes, *doubtful_classes(manifest)))
     home = found.root.parent if path.is_dir() and found.root.is_file() else found.root
-    beside = tables_beside(home) if found.name == "class_folders" or found.tables else []
+    beside = tables_beside(home) if found.name == "class_folders" or is_of_folders or found.tables else []
     used.append(found.root.name)
     beside = [name for name in beside if not any(str(table).endswith(name) for table in found.tables)]
     used += {member[0] for image in manifest.column("image") if (member := split_locator(image)) is not None}
@@ -154,13 +156,18 @@ def _read_names(
         path.is_file() and not path.name.lower().endswith(ARCHIVE_SUFFIXES)
     )
     named = fill_in(
-        read_any(path, layout if is_list else "folder", **options), pattern, labels=labels, splits=splits
+        read_any(path, layout if is_list else "folder", videos=videos, **options),
+        pattern,
+        labels=labels,
+        splits=splits,
     )
     return named if any(named.column("split")) else with_splits_of_folders(named)
 
 
 def _asked(path: Path, layout: str | None) -> Layout:
     """The layout that was asked for, or is recognized; tables in a folder are looked for in any case."""
+    if layout == "videos" and path.is_dir() and (found := videos_asked_for(path)):
+        return found
     if layout is None or (layout == "table" and not path.is_file()):
         found = recognize(path)
         if layout in (None, found.name):

@@ -54,6 +54,7 @@ def read(
     labels: Mapping[str, str | None] | None = None,
     box: BoxFormat | None = None,
     splits: Mapping[str, str | None] | None = None,
+    are_videos: bool = False,
 ) -> Manifest:
     """Read a table of faces, or several that are the splits of a data set.
 
@@ -75,6 +76,7 @@ def read(
         box: ``xyxy``: x0, y0, x1, y1. ``xywh``: x, y, width, height. ``cxcywh``: the center instead of the
             corner. By default what the columns' names say.
         splits: Split by what the column of splits says, as ``{"0": "train", "1": "test"}``; None for none.
+        are_videos: Whether rows are videos, which are looked for among videos, also where no suffix says so.
 
     Returns:
         Rows in the order of the table. Rows without an image, or with a value that can't be understood, are
@@ -119,7 +121,8 @@ def read(
             folder for part in parts for folder in part.folders or [_below(base, part.path)] * len(part.rows)
         ]
         videos = [row.get("video") if row["image"].rpartition("/")[2].isdecimal() else None for row in rows]
-        base, locators, said = locate(base, [row["image"] for row in rows], first.name, folders, videos)
+        names = [row["image"] for row in rows]
+        base, locators, said = locate(base, names, first.name, folders, videos, are_videos=are_videos)
         for row, locator in zip(rows, locators, strict=True):
             row["image"] = locator
         notes += [*said, *_splits_of_folders(rows)]

@@ -16,6 +16,7 @@ from halfsmile.data.readers import class_folders, table
 from halfsmile.data.readers.folder import is_hidden, walk
 from halfsmile.data.tables.columns import Columns
 from halfsmile.data.tables.intervals import split_interval
+from halfsmile.data.tables.names import NAMES
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.values import names_picture
 from halfsmile.data.tables.videos import HOW_TO_WRITE_FRAMES, video_column
@@ -54,10 +55,23 @@ def read(
         column = column_of_videos(tables[0] if tables else root)
         named: Columns = {"image": column, "video": ""} if column else {}
         named = {**named, **(columns or {})}
+        is_column_of_videos = str(named.get("image")).casefold() in NAMES["video"]
         found = table.read(
-            root, tables=tables, columns=named, taxonomy=taxonomy, labels=labels, splits=splits
+            root,
+            tables=tables,
+            columns=named,
+            taxonomy=taxonomy,
+            labels=labels,
+            splits=splits,
+            are_videos=is_column_of_videos,
         )
-        _require_one_row_each(tables[0] if tables else root, found)
+        path = tables[0] if tables else root
+        if thumbnails := [image for image in found.column("image") if names_picture(image)]:
+            raise ValueError(
+                f"{path} names videos without their suffix, and pictures beside fit as well, first "
+                f"{thumbnails[0]}. Write the suffix of the videos, or put the pictures elsewhere."
+            )
+        _require_one_row_each(path, found)
         return found
     if columns:
         raise ValueError(f"{root} has no table, so --columns has no use; its folders tell the labels.")

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from halfsmile.data.store.read import INDEX_NAME, PARTS_NAME, SOURCES_NAME
+from halfsmile.data.store.read import COLUMNS, INDEX_NAME, PARTS_NAME, SOURCES_NAME
 from halfsmile.data.store.shards import Position, padded
 from halfsmile.utils.files import atomic_write
 from halfsmile.utils.lock import lock
@@ -116,13 +116,11 @@ class Parts:
         if index.exists():
             self._require_same(index, pq.read_schema(index).metadata or {})
             self._index_rows = pq.read_metadata(index).num_rows
-            for row in pq.read_table(self.root / SOURCES_NAME, partitioning=None).to_pylist():
-                self.sources[row["source"]] = (row["faces"], row["reason"])
+            self.sources = _of_index(self.root)
         for path in self._files():
             metadata = pq.read_schema(path).metadata or {}
             self._require_same(path, metadata)
-            listed = json.loads(metadata[b"sources"])
-            _update(self.sources, {name: (faces, reason) for name, faces, reason in listed})
+            _update(self.sources, _of_part(metadata))
         self.rows = self._index_rows + sum(pq.read_metadata(path).num_rows for path in self._new_files())
         self._next = max((int(path.stem.removeprefix("part-")) + 1 for path in self._files()), default=0)
 
@@ -156,6 +154,40 @@ class Parts:
                     waiting = waiting.slice(_ROW_GROUP)
         if len(waiting):
             yield waiting.combine_chunks()
+
+
+def durable(root: Path, columns: Sequence[str]) -> tuple[Sources, pa.Table]:
+    """Sources and rows of a store, finished or not, without opening it for writing.
+
+    Args:
+        root: The store.
+        columns: Of the index.
+    """
+    root = Path(root)
+    sources: Sources = {}
+    tables = []
+    if (root / INDEX_NAME).exists():
+        sources = _of_index(root)
+        tables.append(pq.read_table(root / INDEX_NAME, columns=list(columns), partitioning=None))
+    joined = len(tables[0]) if tables else 0
+    for path in sorted((root / PARTS_NAME).glob("part-*.parquet")):
+        metadata = pq.read_schema(path).metadata or {}
+        _update(sources, _of_part(metadata))
+        if int(metadata[b"first_row"]) >= joined:
+            tables.append(pq.read_table(path, columns=list(columns), partitioning=None))
+    tables = [table.replace_schema_metadata(None) for table in tables]
+    return sources, pa.concat_tables(tables) if tables else COLUMNS.empty_table().select(columns)
+
+
+def _of_index(root: Path) -> Sources:
+    """The sources of a finished store."""
+    rows = pq.read_table(root / SOURCES_NAME, partitioning=None).to_pylist()
+    return {row["source"]: (row["faces"], row["reason"]) for row in rows}
+
+
+def _of_part(metadata: Mapping[bytes, bytes]) -> Sources:
+    """The sources that a part was written with."""
+    return {name: (faces, reason) for name, faces, reason in json.loads(metadata[b"sources"])}
 
 
 def _update(sources: Sources, new: Sources) -> None:

@@ -25,7 +25,7 @@ from halfsmile.data.tables.values import (
     is_vote,
     names_picture,
 )
-from halfsmile.data.tables.videos import require_no_videos, with_frames
+from halfsmile.data.tables.videos import require_no_videos, video_column, with_frames
 
 Columns = Mapping[str, str | Sequence[str]]
 
@@ -196,25 +196,35 @@ def _require_splits(
         )
 
 
-def looks_like(path: Path) -> Literal["pixels", "labels", "pictures"] | None:
+def looks_like(
+    path: Path, *, of_videos: bool = False
+) -> Literal["pixels", "labels", "maybe", "pictures"] | None:
     """What a table holds, by its first rows: pixels of pictures, their names with labels, or their names.
 
-    None where it is no table or names no pictures.
+    ``maybe`` is names with columns that could hold labels. None where it is no table or names no pictures.
+
+    Args:
+        path: Of the table.
+        of_videos: Whether names are those of videos and not of pictures.
     """
     try:
         table = with_frames(read_rows(path, only_head=True))
         if "pixels" in map(str.casefold, table.names):
             return "pixels"
         rows = list(table.rows)
-        chosen = choose(path, table, rows, {})
+        column = video_column(path, table, rows) if of_videos else None
+        if of_videos and column is None:
+            return None
+        chosen = choose(path, table, rows, {"image": column, "video": ""} if column else {})
     except (ValueError, OSError):
         return None
-    has_labels = bool(chosen.parts.keys() & {"label", "votes"})
     is_of_frames = "image" in chosen.parts and any("frames in the columns" in note for note in table.notes)
-    if not is_of_frames and not holds(rows, chosen.parts["image"][0], names_picture):
+    if not (of_videos or is_of_frames or holds(rows, chosen.parts["image"][0], names_picture)):
         label = chosen.parts.get("label")
         return "labels" if label and holds(rows, label[0], _is_expression) else None
-    return "labels" if has_labels or chosen.maybe_labels else "pictures"
+    if chosen.parts.keys() & {"label", "votes"}:
+        return "labels"
+    return "maybe" if chosen.maybe_labels else "pictures"
 
 
 def _given(path: Path, found: Sequence[str], columns: Columns) -> dict[str, Names]:

@@ -1,4 +1,4 @@
-"""Where the pictures of a table are: as it says, or found by the end of their path."""
+"""Where the pictures or videos of a table are: as it says, or found by the end of their path."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from unicodedata import normalize
 from urllib.parse import unquote
 
+import pyarrow as pa
+
 from halfsmile.data.containers.archive import (
     ARCHIVE_SUFFIXES,
     inner_path,
@@ -20,8 +22,8 @@ from halfsmile.data.containers.archive import (
 from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.folder import is_hidden, is_image, walk
-from halfsmile.data.tables.intervals import INTERVAL
-from halfsmile.data.tables.values import without_query
+from halfsmile.data.tables.intervals import INTERVAL, any_video
+from halfsmile.data.tables.values import names_picture, without_query
 
 _SAMPLE = 50
 _UPLOADED = re.compile(r"(^|/)(data/upload/|data/local-files/|[0-9a-f]{8}-)")
@@ -39,12 +41,14 @@ def locate(
     table: str,
     folders: Sequence[str] = (),
     videos: Sequence[str | None] = (),
+    *,
+    are_videos: bool = False,
 ) -> tuple[Path, list[str], list[str]]:
     r"""The root of a table's pictures, their locators below it, and notes.
 
     Paths of another machine are found by their end: ``C:\faces\a\1.png`` is ``a/1.png`` or ``1.png`` below
     the folder, where only one picture fits. Names without a suffix stand for the picture of that name, and
-    numbers for the one of that number: 7 is ``0007.png``.
+    numbers for the one of that number: 7 is ``0007.png``. Names of videos are looked for among videos only.
 
     Args:
         base: The table's folder, or the archive that it lies in.
@@ -53,7 +57,9 @@ def locate(
         folders: For each picture the folder of its table below ``base``, with ``/`` behind it or empty.
         videos: For each picture the video whose frame it is where the table names it by its number there: it
             is looked for in folders that are called as the video or its file without the suffix.
+        are_videos: Whether the rows are whole videos or parts of them, also where no suffix says so.
     """
+    are_videos = are_videos or _are_videos(images)
     videos = videos or [None] * len(images)
     if any(folders):
         inside = set(_members(base)) if base.is_file() else None
@@ -62,39 +68,51 @@ def locate(
             place if (place in inside if inside is not None else _is_there(base, place)) else image
             for place, image in zip(places, images, strict=True)
         ]
-    if base.is_dir():
-        if _are_there(base, images):
-            return base, list(images), []
+    if base.is_dir() and _are_there(base, images):
+        return base, list(images), []
+    if base.is_dir() and not are_videos:  # those are not read in archives
         archives = _archives(base)
         if len(archives) == 1 and not (images and os.path.isfile(base / images[0])):
             names = _members(archives[0])
             if set(images) & set(names):
                 base = archives[0]
-    names = _members(base) if base.is_file() else _files(base)
-    if base.is_dir() and (archives := _archives(base)):
+    names = _members(base) if base.is_file() else _files(base, are_videos=are_videos)
+    if base.is_dir() and not are_videos and (archives := _archives(base)):
         names = [*names, *members_below(base, [archive.name for archive in archives])[0]]
     return base, *_found(images, names, table, base, folders or [""] * len(images), videos)
 
 
 def left_beside(base: Path, images: Sequence[str], table: str) -> list[str]:
-    """A note on the pictures of a folder or archive that no row of a table names, though others are named.
+    """A note on what no row of a table names in a folder or archive: pictures, of a table of videos those.
+
+    There is none where all are in no row.
 
     Args:
         base: The root of the pictures.
         images: Locators of all rows below it.
         table: Name of the table.
     """
+    are_videos = _are_videos(images)
     archives = {member[0] for image in images if (member := split_locator(image)) is not None}
     files = {image if split_locator(image) else _MARK.split(image, maxsplit=1)[0] for image in images}
     root = os.path.abspath(base)
     named = {os.path.relpath(os.path.join(root, file), root).replace(os.sep, "/") for file in files}
-    names = _members(base) if base.is_file() else [*_files(base), *members_below(base, sorted(archives))[0]]
-    pictures = [name for name in names if is_image(PurePosixPath(name))]
-    bare = [name for name in pictures if name not in named]
-    if not bare or len(bare) == len(pictures):
+    if base.is_file():
+        names = [name for name in _members(base) if is_image(PurePosixPath(name))]
+    else:
+        names = _files(base, are_videos=are_videos)
+        names += [n for n in members_below(base, sorted(archives))[0] if is_image(PurePosixPath(n))]
+    bare = [name for name in names if name not in named]
+    if not bare or len(bare) == len(names):
         return []
-    are = "picture is" if len(bare) == 1 else "pictures are"
+    are = ("video" if are_videos else "picture") + (" is" if len(bare) == 1 else "s are")
     return [LeftOut(f"{len(bare):,} {are} in no row that was read of {table}, first {bare[0]}.")]
+
+
+def _are_videos(images: Sequence[str]) -> bool:
+    """Whether rows are videos: some by their suffix, or parts of one, and none is a picture by its suffix."""
+    is_some = any(INTERVAL in name for name in images) or any_video(pa.chunked_array([images], pa.string()))
+    return is_some and not any(map(names_picture, images))
 
 
 def _archives(folder: Path) -> list[Path]:
@@ -108,10 +126,10 @@ def _members(archive: Path) -> list[str]:
         return []
 
 
-def _files(folder: Path) -> list[str]:
-    """The pictures of a folder; its videos where it has none."""
+def _files(folder: Path, *, are_videos: bool) -> list[str]:
+    """The pictures of a folder, or its videos: these also where it has no picture."""
     names = walk(folder)[0]
-    pictures = [name for name in names if is_image(PurePosixPath(name))]
+    pictures = [] if are_videos else [name for name in names if is_image(PurePosixPath(name))]
     return pictures or [name for name in names if has_video_suffix(name) and not is_hidden(name)]
 
 

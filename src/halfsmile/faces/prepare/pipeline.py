@@ -23,6 +23,7 @@ from rich.console import Console
 from halfsmile.data.manifest import SPLITS
 from halfsmile.data.store.read import SOURCES_NAME, is_store, read_index
 from halfsmile.data.store.write import SHARD_SIZE, StoredFace, StoreWriter
+from halfsmile.faces.prepare.earlier import require_same_sources
 from halfsmile.faces.prepare.preparer import Done, FrameCount, Piece, Preparer, PrepareTask
 from halfsmile.faces.prepare.settings import (
     ALIGNED,
@@ -161,7 +162,8 @@ def prepare(
     """Find, align and score the faces of some sources, and write them into a store.
 
     Stopped at any point and called again with the same arguments, it goes on and ends with the same store.
-    More sources may be added to a finished store by another call with the same settings.
+    More sources may be added to a finished store by another call with the same settings. What is stored is
+    not changed: other labels of its sources are refused, as are other parts of its videos.
 
     Args:
         names: Pictures, videos, folders, archives, patterns and data sets.
@@ -179,8 +181,8 @@ def prepare(
         options: For the reader of a data set.
 
     Raises:
-        ValueError: If a name stands for nothing, ``out`` is no store, it was begun with other settings, or
-            the engine is not installed.
+        ValueError: If a name stands for nothing, ``out`` is no store, it was begun with other settings,
+            labels or parts of videos, or the engine is not installed.
         OSError: If the store can't be written, or the engine fails.
     """
     out = Path(out)
@@ -193,7 +195,7 @@ def prepare(
     has_videos = sources.has_videos
     # before the writer opens what may be a finished store
     require_same_settings(out, settings, rule, has_videos=has_videos)
-    notes = list(sources.notes)
+    notes = [*sources.notes, *(require_same_sources(out, sources) if is_store(out) else [])]
     if retry and not _has_left_out(out):
         notes.append("No source was left out before, so there is nothing to try again.")
     summary = PrepareSummary(out, notes=tuple(notes), has_videos=has_videos)

@@ -36,7 +36,7 @@ from halfsmile.faces.prepare.face import (
 from halfsmile.faces.prepare.settings import Settings
 from halfsmile.faces.prepare.sources import FaceSource
 from halfsmile.faces.tracking.follow import FollowedFrame, follow
-from halfsmile.faces.video.frames import BadVideoError, frames, probe
+from halfsmile.faces.video.frames import BadVideoError, VideoFrame, frames, probe
 from halfsmile.faces.yunet import YuNet
 from halfsmile.utils.console import silence_opencv
 
@@ -224,10 +224,7 @@ class Preparer:
             yield self._done(failure=f"videos need a detector; {self.settings.detector!r} is for pictures")
             return
         dropped, problems = Counter[str](), list[str]()
-        seen_frames = frames(
-            source.root, every=self.settings.every, start=source.start, end=source.end, problems=problems
-        )
-        pictures = self._timed("decode", seen_frames)
+        pictures = self._timed("decode", self._frames(source, problems))
         followed = self._timed("track", follow(pictures, _Timed(detector, self._clock)))
         number = 0
         try:
@@ -239,10 +236,30 @@ class Preparer:
         except BadVideoError as error:
             yield self._done(failure=str(error))
             return
-        if not number and source.start:
-            yield self._done(failure=f"{source.root}: it ends before {source.start:g} s")
-            return
         yield self._done(dropped=dropped, problems=tuple(problems))
+
+    def _frames(self, source: FaceSource, problems: list[str]) -> Iterator[VideoFrame]:
+        """The frames of a video, or part of one, that are looked at: every n-th, and the first at least.
+
+        Raises:
+            BadVideoError: If it can't be read, or no frame lies in the part.
+        """
+        is_any = False
+        every, start, end = self.settings.every, source.start, source.end
+        for frame in frames(source.root, every=every, start=start, end=end, problems=problems):
+            is_any = True
+            yield frame
+        if is_any:
+            return
+        first = next(frames(source.root, start=start, problems=[]), None)
+        if first is None:
+            raise BadVideoError(f"{source.root}: it ends before {start:g} s")
+        if end is not None and first.time >= end:
+            raise BadVideoError(
+                f"{source.root}: no frame lies between {start:g} and {end:g} s, the next one at "
+                f"{first.time:.3f} s"
+            )
+        yield first
 
     def _people(self, seen: FollowedFrame, source: FaceSource, dropped: Counter[str]) -> Iterator[Piece]:
         faces = [person.detection for person in seen.people]

@@ -38,7 +38,8 @@ class Settings:
         min_score: Faces with a lower score of the detector are dropped.
         min_quality: Faces whose worst quality (size, sharpness, frontal, exposure) is lower are dropped.
         largest_only: Keep only the largest face of a picture or frame.
-        every: Look for faces in every n-th frame of a video.
+        every: Look for faces in every n-th frame of a video, and in the first of a part that has none of
+            these.
         is_lossless: PNG instead of JPEG.
         are_crops: Every picture is a crop of one face. It is aligned by its landmarks, or, where none are
             found or given, kept as it is and scaled. ``min_score`` then says which landmarks count.

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.recognition.recognize import PICTURES_AND_VIDEOS, labels_of_videos
 from halfsmile.data.readers.registry import read_any, recognize
-from halfsmile.data.readers.unread.signs import note_on_names
+from halfsmile.data.readers.unread.signs import note_on_names, tables_beside
 from halfsmile.data.readers.videos import are_videos, bare
 from halfsmile.data.tables.intervals import any_video, names_video, split_interval
 from halfsmile.faces import sources as files
@@ -194,6 +194,10 @@ def _data_set(
         if tells_names:
             return read_any(path, videos=True, **options)
         notes += [f"{path}: {note}" for note in note_on_names(bare(path), "videos")]
+        if beside := tables_beside(path):
+            notes.append(
+                f"{path}: {', '.join(beside)} lie beside and were not read; give its path to read one."
+            )
     if found is None:
         return None
     if found.name == "folder" and not tells_names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_signs_of_labels_are_told(tmp_path: Path, kind: str) -> None:
     pictures = [name for name in names if name.lower().endswith((".png", ".jpg", ".tiff"))]
     assert sorted(caught.value.faces.column("image")) == sorted(pictures)
     assert len(read_any(tmp_path, "folder")) == len(pictures)
+
+
+def test_answers_given_in_label_studio_are_not_passed_over(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.png")
+    result = {"from_name": "mood", "type": "choices", "value": {"choices": ["happy"]}}
+    tasks = [{"data": {"image": name}, "predictions": [{"result": [result]}]} for name in ("a.png", "b.png")]
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    assert len(read_any(tmp_path)) == 2
+    answered = [{**task, "annotations": task["predictions"]} for task in tasks]
+    (tmp_path / "export.json").write_text(json.dumps(answered))
+    with pytest.raises(UnreadLabelsError, match=r"export\.json has answers given in Label Studio") as caught:
+        read_any(tmp_path)
+    assert f"data import {tmp_path} {tmp_path / 'export.json'} --layout folder" in caught.value.mend
 
 
 def test_what_to_type_reads_it(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which tables beside pictures, or in their archive, list them as faces."""
+"""Which tables beside pictures or videos, or in an archive with pictures, list them."""
 
 from __future__ import annotations
 
@@ -25,31 +25,35 @@ class TablesOfFaces:
     """What was found.
 
     Args:
-        holds: ``pixels`` of pictures, ``labels`` of them, or only their ``names``.
+        holds: ``pixels`` of pictures, ``labels`` of them, what ``maybe`` is one, or only their ``names``.
         tables: One, or all that are one data set.
     """
 
-    holds: Literal["pixels", "labels", "names"]
+    holds: Literal["pixels", "labels", "maybe", "names"]
     tables: tuple[Path, ...]
 
 
 def tables_of_faces(
-    root: Path, names: Sequence[str], images: Sequence[str], mark: str
+    root: Path, names: Sequence[str], images: Sequence[str], mark: str, *, of_videos: bool = False
 ) -> TablesOfFaces | None:
     """The tables of faces among some files; None where there is none.
+
+    Those that tell labels go before those that may, and these before those that don't.
 
     Args:
         root: Folder or archive.
         names: Files in it.
-        images: Pictures in it.
+        images: Pictures in it, or videos.
         mark: What stands between the root and a name in a path: ``/``, or ``!`` in an archive.
+        of_videos: Whether the tables are of videos.
     """
     named = sorted(_may_be_tables(root, names, images), key=lambda name: (name.count("/"), name))
     tables = [Path(f"{root}{mark}{name}") for name in named]
-    holds = {table: looks_like(table) for table in tables[:MAX_LOOKED_INTO]}
+    holds = {table: looks_like(table, of_videos=of_videos) for table in tables[:MAX_LOOKED_INTO]}
     if found := [table for table, what in holds.items() if what == "pixels"]:
         return TablesOfFaces("pixels", tuple(found))
-    labeled = [table for table, what in holds.items() if what == "labels"]
+    told: Literal["labels", "maybe"] = "labels" if "labels" in holds.values() else "maybe"
+    labeled = [table for table, what in holds.items() if what == told]
     of_splits = [table for table, what in holds.items() if what and split_of_table(table) is not None]
     if labeled and len(of_splits) > 1 and set(of_splits) & set(labeled):
         labeled = [table for split in SPLITS for table in of_splits if split_of_table(table) == split]
@@ -57,10 +61,12 @@ def tables_of_faces(
         labeled = _all_alike(root, tables, labeled)
     without = [table for table, what in holds.items() if what == "pictures"]
     if not labeled and classes_of_tables(without):
-        labeled = [table for table in tables if table in without or table not in holds]
+        told, labeled = "labels", [table for table in tables if table in without or table not in holds]
     if labeled:
-        return TablesOfFaces("labels", tuple(labeled))
+        return TablesOfFaces(told, tuple(labeled))
     on_top = [table for table, name in zip(tables, named, strict=True) if "/" not in name]
+    if of_videos:
+        on_top = [table for table in on_top if holds.get(table)]
     alone = [table for table in on_top if table.name.lower().endswith(ON_TOP)]
     alone = alone or [table for table in on_top if table.suffix.lower() == ".json" and holds.get(table)]
     return TablesOfFaces("names", tuple(alone)) if len(alone) == 1 and mark == "/" else None

@@ -16,7 +16,7 @@ from halfsmile.data.readers.annotations.files import Files
 from halfsmile.data.readers.beside.tables import ON_TOP
 from halfsmile.data.readers.folder import is_image
 from halfsmile.data.readers.recognition.glance import MAX_ENTRIES
-from halfsmile.data.readers.recognition.label_files import of_annotations, of_tables, of_videos
+from halfsmile.data.readers.recognition.label_files import of_annotations, of_tables
 from halfsmile.data.readers.recognition.layout import Layout
 from halfsmile.data.readers.recognition.pictures import SHOWN, of_pictures
 from halfsmile.data.readers.unread.conversions import how_to_convert, how_to_unpack
@@ -36,6 +36,7 @@ def of_file(path: Path) -> Layout:
     suffix = path.suffix.lower()
     if suffix == ".rec":
         return Layout("recordio", path, "a .rec file")
+    schema = None
     if suffix == ".parquet":
         schema = schema_of(path)
         if schema is None:
@@ -44,19 +45,16 @@ def of_file(path: Path) -> Layout:
             return Layout("manifest", path, "Parquet with the metadata of a manifest")
         if column := image_column(schema):
             return Layout("parquet_images", path, f"Parquet with image files in the column {column}")
-        if looks_like(path) == "pixels":
-            return Layout("fer2013", path, "a table with the pixels of pictures")
-        return Layout("table", path, "Parquet without image files")
     if suffix == ".json" and coco.is_coco(Files(path.parent, [path.name]).read(path.name, 1 << 20)):
         return Layout("coco", path, "it has images, annotations and categories")
     if suffix in TABLE_SUFFIXES:
         if column := column_of_videos(path):
-            return of_videos(path, path, column)
+            return Layout("videos", path, f"{path.name} names videos in its column {column}")
         if looks_like(path) == "pixels":
             return Layout("fer2013", path, "a table with the pixels of pictures")
         if suffix == ".json":
             _require_rows(path)
-        return Layout("table", path, f"a {suffix} file")
+        return Layout("table", path, "Parquet without image files" if schema else f"a {suffix} file")
     if path.name.lower().endswith(ARCHIVE_SUFFIXES):
         return of_archive(path)
     raise ValueError(f"{path} is no table, archive, .rec or .parquet file. {how_to_convert(path)}".rstrip())

@@ -8,21 +8,17 @@ from pathlib import Path, PurePosixPath
 
 from halfsmile.data.containers.archive import inner_path, split_locator
 from halfsmile.data.containers.parquet import image_column
-from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.readers import affectnet, ferplus, rafdb
 from halfsmile.data.readers.annotations.files import Files
 from halfsmile.data.readers.beside.class_names import is_list_of_classes
-from halfsmile.data.readers.beside.tables import MAX_LOOKED_INTO, tables_of_faces
-from halfsmile.data.readers.folder import is_hidden, is_image, with_members
-from halfsmile.data.readers.folders.meaning import understand
+from halfsmile.data.readers.beside.tables import tables_of_faces
+from halfsmile.data.readers.folder import is_image, with_members
 from halfsmile.data.readers.recognition.file import is_archive, of_file, schema_of
-from halfsmile.data.readers.recognition.glance import MAX_ENTRIES
+from halfsmile.data.readers.recognition.glance import MAX_ENTRIES, tree_of
 from halfsmile.data.readers.recognition.label_files import of_annotations, of_tables, of_videos
 from halfsmile.data.readers.recognition.layout import Layout
-from halfsmile.data.readers.recognition.pictures import SHOWN, of_pictures
-from halfsmile.data.readers.videos import column_of_videos
+from halfsmile.data.readers.recognition.pictures import of_pictures
 from halfsmile.data.readers.words import split_in
-from halfsmile.data.tables.rows import TABLE_SUFFIXES
 
 _AFFECTNET = re.compile(rb"(\xef\xbb\xbf)?\"?(subDirectory_filePath|\d+/[0-9a-f]{16,}\.)")
 LABELED = ("answers.jsonl", "labels.parquet")
@@ -71,8 +67,8 @@ def by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
     pictures = of_pictures(folder, images)
     if (pictures is None or not pictures.is_certain) and (layout := of_annotations(Files(folder, files))):
         return layout
-    near = [name for name in files if name.count("/") <= 2]
-    if pictures is None and (layout := _of_videos(folder, files, near)):
+    near = _near(files)
+    if pictures is None and (layout := of_videos(folder, files, near)):
         return layout
     packed = _of_archives(folder, files) if pictures is None else None
     if packed is not None and packed.is_certain and packed.name != "table":
@@ -87,19 +83,15 @@ def by_contents(folder: Path, tree: dict[str, bool]) -> Layout | None:
     return pictures or packed
 
 
-def _of_videos(folder: Path, files: Sequence[str], near: Sequence[str]) -> Layout | None:
-    """Videos without a picture beside, whose labels stand in a table or are the names of their folders."""
-    videos = [name for name in files if has_video_suffix(name) and not is_hidden(name)]
-    if not videos:
-        return None
-    for name in [name for name in near if name.lower().endswith(TABLE_SUFFIXES)][:MAX_LOOKED_INTO]:
-        if column := column_of_videos(folder / name):
-            return of_videos(folder, folder / name, column)
-    meaning = understand(PurePosixPath(name).parts[:-1] for name in videos)
-    if meaning.kind != "words":
-        return None
-    said = ", ".join(meaning.names[:SHOWN])
-    return Layout("videos", folder, f"the folders of its videos are named after expressions: {said}")
+def videos_asked_for(folder: Path) -> Layout | None:
+    """The videos of a folder, whatever lies beside; None where there are none, and no label of them."""
+    files = [name for name, is_folder in tree_of(folder).items() if not is_folder]
+    return of_videos(folder, files, _near(files), is_asked=True)
+
+
+def _near(files: Sequence[str]) -> list[str]:
+    """Files that are not too deep for a table."""
+    return [name for name in files if name.count("/") <= 2]
 
 
 def _of_archives(folder: Path, files: Sequence[str]) -> Layout | None:

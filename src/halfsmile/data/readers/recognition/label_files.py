@@ -1,14 +1,18 @@
-"""Files beside pictures that tell the layout: annotations with boxes, and tables of faces."""
+"""Files beside pictures or videos that tell the layout: annotations with boxes, and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.readers.annotations import coco, sidecars, voc, yolo
 from halfsmile.data.readers.annotations.files import Files
 from halfsmile.data.readers.beside.tables import MAX_LOOKED_INTO, tables_of_faces
+from halfsmile.data.readers.folder import is_hidden
+from halfsmile.data.readers.folders.meaning import understand
 from halfsmile.data.readers.recognition.layout import Layout
+from halfsmile.data.readers.recognition.pictures import SHOWN
 from halfsmile.data.tables.columns import looks_like
 
 
@@ -27,10 +31,35 @@ def of_annotations(files: Files) -> Layout | None:
     return None
 
 
-def of_videos(root: Path, table: Path, column: str) -> Layout:
-    """Videos with a row for each."""
-    tables = () if table == root else (table,)
-    return Layout("videos", root, f"{table.name} names videos in its column {column}", tables=tables)
+def of_videos(
+    folder: Path, files: Sequence[str], near: Sequence[str], *, is_asked: bool = False
+) -> Layout | None:
+    """Videos in tables, or in folders that are named after their labels; None where there are none.
+
+    A table that tells labels goes before the folders, one that does not behind them.
+
+    Args:
+        folder: That they lie in.
+        files: In it.
+        near: Those of them that may be tables.
+        is_asked: Whether folders are labels whatever they are called.
+    """
+    videos = [name for name in files if has_video_suffix(name) and not is_hidden(name)]
+    if not videos:
+        return None
+    found = tables_of_faces(folder, near, videos, "/", of_videos=True)
+    if found is None or found.holds != "labels":
+        meaning = understand(PurePosixPath(name).parts[:-1] for name in videos)
+        if meaning.kind == "words":
+            said = ", ".join(meaning.names[:SHOWN])
+            return Layout("videos", folder, f"the folders of its videos are named after expressions: {said}")
+        if is_asked and any("/" in name for name in videos):
+            return Layout("videos", folder, "as asked")
+    if found is None or found.holds == "pixels":
+        return None
+    tables = found.tables
+    name = "name" if len(tables) > 1 else "names"
+    return Layout("videos", folder, f"{_listed(tables)} {name} its videos", tables=tables)
 
 
 def of_tables(
@@ -53,12 +82,16 @@ def of_tables(
         if pictures is not None and (pictures.name != "folder" or not looks_like(first)):
             return None
         return Layout("table", root, f"it has one table, {first.name}", is_certain=False, tables=tables)
-    said = ", ".join(dict.fromkeys(table.name for table in tables[:MAX_LOOKED_INTO]))
     return Layout(
         "table",
         root,
-        f"it has {'a table' if len(tables) == 1 else 'tables'} with labels, {said}",
+        f"it has {'a table' if len(tables) == 1 else 'tables'} with labels, {_listed(tables)}",
         is_certain=False,
         tables=tables,
         has_rafdb_names=pictures is not None and pictures.has_rafdb_names,
     )
+
+
+def _listed(tables: Sequence[Path]) -> str:
+    """The names of some tables, each once."""
+    return ", ".join(dict.fromkeys(table.name for table in tables[:MAX_LOOKED_INTO]))

@@ -169,11 +169,11 @@ def _in_files(root: Path, images: Sequence[str]) -> tuple[str, str] | None:
         if (name.count("/") <= 2 or split_locator(name))
         and not (name.lower().endswith(".txt") and PurePosixPath(name).stem in stems)
     ]
-    if exports := [name for name in near if root.is_dir() and _has_answers(root / name)]:
+    if exports := [name for name in near if _has_answers(root / name)]:
+        folder, export = quote(str(root)), quote(str(root / exports[0]))
         return (
             f"{_list(exports)} has answers given in Label Studio",
-            f"`halfsmile data import {quote(str(root))} {quote(str(root / exports[0]))} --layout folder --out "
-            "list.parquet` reads them.",
+            f"`halfsmile data import {folder} {export} --layout folder --out list.parquet` reads them.",
         )
     if tables := [name for name in near if _seems_to_hold_labels(root, name)]:
         if member := split_locator(tables[0]):
@@ -243,7 +243,7 @@ def _seems_to_hold_labels(root: Path, name: str) -> bool:
 
 def _has_answers(path: Path) -> bool:
     """Whether a file is an export of Label Studio whose tasks have annotations with a result."""
-    if path.suffix.lower() != ".json":
+    if path.suffix.lower() != ".json" or not path.is_file():
         return False
     with path.open("rb") as file:
         head = file.read(_HEAD)

@@ -1,0 +1,86 @@
+"""What a store has from before, against what is given now: faces are added to it, and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from halfsmile.data.store.parts import durable
+from halfsmile.data.tables.intervals import names_video, split_interval
+from halfsmile.faces.prepare.sources import FaceSource
+
+_COMPARED = ("label", "votes", "split", "person")
+
+
+def require_same_sources(store: Path, sources: Iterable[FaceSource]) -> list[str]:
+    """Refuse to go on with a store whose sources are not what they were.
+
+    These are sources of which something else is said now, and parts of a video of which others are given now:
+    its frames would be stored twice. Other sources may be added, and earlier ones may be missing.
+
+    Args:
+        store: Finished or not.
+        sources: All that are given now.
+
+    Returns:
+        A note on earlier sources with faces that are not given now.
+
+    Raises:
+        ValueError: With the number of such sources, and one of them.
+    """
+    listed, rows = durable(store, ["source", *_COMPARED])
+    gone = {name for name, (faces, _) in listed.items() if faces}
+    said: dict[str, tuple[Any, ...]] = {}
+    same: dict[tuple[Any, ...], tuple[Any, ...]] = {}  # there are few
+    for batch in rows.to_batches():
+        for row in batch.to_pylist():
+            values = _values(row)
+            said.setdefault(row["source"], same.setdefault(values, values))
+    changed: list[tuple[str, tuple[Any, ...]]] = []
+    videos: set[str] = set()
+    for source in sources:
+        gone.discard(source.name)
+        if source.is_video:
+            videos.add(split_interval(source.name)[0])
+        if said.get(source.name, values := _values(source.said)) != values:
+            changed.append((source.name, values))
+    others = [name for name in gone if names_video(name) and split_interval(name)[0] in videos]
+    differ: list[str] = []
+    if changed:
+        name, values = changed[0]
+        told = ", ".join(
+            f"{part} {_shown(before)} / {_shown(now)}"
+            for part, before, now in zip(_COMPARED, said[name], values, strict=True)
+            if before != now
+        )
+        differ.append(f"something else is said now of {len(changed):,} of its sources, first {name} ({told})")
+    if others:
+        differ.append(
+            f"of the same videos it holds {len(others):,} parts that are not given now, first {min(others)}"
+        )
+    if differ:
+        raise ValueError(
+            f"The store {store} was begun with other data: {'; '.join(differ)}. What is stored is not "
+            "changed: prepare into a new folder (--out), or remove the store first."
+        )
+    if not gone:
+        return []
+    return [f"{len(gone):,} sources of {store} are not given now, first {min(gone)}; their faces stay in it."]
+
+
+def _values(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What is said of a face, as a store has it: with votes of 32 bits."""
+    values = (row.get(name) for name in _COMPARED)
+    return tuple(
+        value if value is None or isinstance(value, str) else tuple(np.asarray(value, np.float32).tolist())
+        for value in values
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(f"{number:g}" for number in value)
+    return "none" if value is None else str(value)
