@@ -145,3 +145,13 @@ def test_sources_are_known_by_their_whole_path(tmp_path: Path, monkeypatch: pyte
     assert Rows(faces, tmp_path).find(names).rows == {name: row for row, name in enumerate(names)}
     monkeypatch.chdir(tmp_path)  # where the store was not made, by the end alone
     assert Rows(faces, tmp_path).find(["/moved/2.jpg"]).rows == {"/moved/2.jpg": 1}
+
+
+def test_sources_of_a_store_are_known_below_the_folder_that_holds_them_all(tmp_path: Path) -> None:
+    manifest = store(tmp_path / "store", ["study/pics/VP03/1.jpg", "study/pics/VP04/1.jpg"])
+    names = ["C:\\Ann\\Bilder\\VP03\\1.jpg", "C:\\Ann\\Bilder\\VP05\\1.jpg"]
+    assert Rows(manifest, tmp_path).find(names).rows == {names[0]: 0}
+    table = tmp_path / "list.csv"
+    table.write_text("image,label\nVP07/1.jpg,happy\nVP08/1.jpg,sad\n")
+    with pytest.raises(ValueError, match=r"for example, 'study/pics/VP03/1\.jpg'"):
+        import_labels(manifest, table, taxonomy=LABELS)

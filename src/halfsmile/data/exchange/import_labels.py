@@ -94,7 +94,8 @@ def import_labels(
             )
         taxonomy = from_names(names)
     targets = _targets(said, taxonomy, renames, path)
-    named = Rows(manifest, path.parent).find(answer.name for answer in given)
+    faces = Rows(manifest, path.parent)
+    named = faces.find(answer.name for answer in given)
     answers, counts = dict[int, list[str]](), Counter[str]()
     shares: dict[int, tuple[float, ...]] = {}
     missing: list[str] = []
@@ -123,8 +124,8 @@ def import_labels(
         raise ValueError(" ".join(left_out))
     if given and not answers:
         raise ValueError(
-            f"None of the {len(given):,} faces that {path} names is in {manifest.root}, first {missing[0]!r} "
-            f"(there, for example, {next(iter(manifest.column('image')), 'nothing')!r})."
+            f"None of the {len(given):,} faces that {path} names is in {manifest.root}, first '{missing[0]}' "
+            f"(there, for example, '{faces.example}')."
         )
     if missing:
         counts["not found"] = len(set(missing))

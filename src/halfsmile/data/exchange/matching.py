@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import inf
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -71,7 +72,8 @@ class Rows:
     """Rows of a manifest by what a file calls them.
 
     Args:
-        manifest: The faces; those of a store are also known by the picture that they were cut out of.
+        manifest: The faces; those of a store are also known by the picture that they were cut out of, below
+            the folder that holds all of these.
         folder: Of the file: names may be relative to it.
 
     Raises:
@@ -90,10 +92,20 @@ class Rows:
         self._ends: defaultdict[str, list[_Path]] = defaultdict(list)
         self._has_numbers = False
         above = _parts(os.path.abspath(root))
+        levels = zip(*(_parts(name)[:0:-1] for name in self._sources), strict=False)
+        shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
         for name, row in self._exact.items():
-            parts = _parts(name)
-            self._ends[parts[0]].append(_Path(parts, above if name in self._locators else [], row))
+            parts, folders = _parts(name), above
+            if name not in self._locators:
+                below = len(parts) - shared
+                parts, folders = parts[:below], parts[below:]
+            self._ends[parts[0]].append(_Path(parts, folders, row))
             self._has_numbers |= bool(_NUMBERED.fullmatch(parts[0].partition(".")[0]))
+
+    @property
+    def example(self) -> str:
+        """A name that means a face."""
+        return next((name for name, row in self._exact.items() if row >= 0), "nothing")
 
     def find(self, names: Iterable[str]) -> Found:
         """What all the names in a file mean: also which of them can't both be right.

@@ -20,11 +20,14 @@ from halfsmile.faces import sources as files
 from halfsmile.taxonomy import Taxonomy
 
 _BLOCK = 4096
+_ALIKE = (
+    "Faces of one video are alike: keep them together, `halfsmile data split … --by video` or --by person."
+)
 _OF_VIDEOS = (
     "what is said of a video is said of the largest face in each of its frames, also before the expression "
-    "begins and after it ends. Faces of one video are alike: keep them together, `halfsmile data split … "
-    "--by video` or --by person."
+    f"begins and after it ends. {_ALIKE}"
 )
+_OF_PARTS = f"what is said of a part of a video is said of the largest face in each of its frames. {_ALIKE}"
 _SAID = tuple(name for name in SCHEMA.names if name not in ("image", "sha256"))
 
 
@@ -160,7 +163,8 @@ def find(
         parts.append(rows)
         notes += [f"{name}: {note}" for note in manifest.notes]
         if rows.has_videos and manifest.taxonomy is not None:
-            notes.append(f"{name}: {_OF_VIDEOS}")
+            are_parts = any(split_interval(video)[0] != video for video in manifest.column("image"))
+            notes.append(f"{name}: {_OF_PARTS if are_parts else _OF_VIDEOS}")
         if manifest.taxonomy is not None:
             taxonomies[name] = manifest.taxonomy
     if len({taxonomy.labels for taxonomy in taxonomies.values()}) > 1:
