@@ -241,7 +241,7 @@ def predict_run(
             raise ValueError(f"{folder} can't be made a folder ({error.strerror}).") from error
     names = QUALITY if quality else ()
     sink: Sink | Printer = (
-        Printer()
+        Printer(failures=len(sources.items) > 1)  # of a single source, the error or a note tells
         if table is None
         else open_sink(
             table,
