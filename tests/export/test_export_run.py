@@ -48,7 +48,7 @@ def whole(trained: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run exported once with everything that is installed here."""
     path = tmp_path_factory.mktemp("whole") / "run"
     shutil.copytree(trained.path, path)
-    console = Console(record=True, width=140)
+    console = Console(record=True, width=80)
     export_run(path, int8=True, seconds=0.01).show(console)
     (path / "shown.txt").write_text(console.export_text(), encoding="utf-8")
     return path
@@ -190,7 +190,10 @@ def test_the_card_tells_the_numbers_and_the_limits_of_use(whole: Path) -> None:
         assert f"| {label} | {precision}% | {recall}% |" in text
     assert f"{calibration['count']} faces that trained nothing (held_out, which are few)" in text
     assert "what a person feels" in text
-    assert "model-int8.onnx" in (whole / "shown.txt").read_text(encoding="utf-8")
+    shown = (whole / "shown.txt").read_text(encoding="utf-8")
+    assert f"\nModel: {whole / 'export/model.onnx'}\n" in shown
+    assert f"\nWritten: {whole / 'export/model-int8.onnx'}\n" in shown
+    assert "…" not in shown.partition("one thread")[2]
 
 
 def test_another_export_takes_the_place_of_the_first(whole: Path, tmp_path: Path) -> None:

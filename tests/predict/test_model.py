@@ -156,9 +156,10 @@ def test_a_run_folder_stands_for_what_was_exported_from_it(tmp_path: Path) -> No
     write(tmp_path / "run/export/model.onnx")
     assert ExpressionModel.load(tmp_path / "run").facts == FACTS
     assert ExpressionModel.load(str(tmp_path / "run/export")).facts == FACTS
-    (tmp_path / "other").mkdir()
-    with pytest.raises(ValueError, match="halfsmile export"):
-        ExpressionModel.load(tmp_path / "other")
+    (tmp_path / "run/export/model.onnx").unlink()
+    (tmp_path / "run/recipe.json").write_text("{}")
+    with pytest.raises(ValueError, match=rf"\(no export/model.onnx\): `halfsmile export {tmp_path / 'run'}`"):
+        ExpressionModel.load(tmp_path / "run")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -618,6 +618,17 @@ def test_without_a_table_lines_are_printed(
     ]
 
 
+def test_why_the_only_source_can_not_be_read_is_said_once(
+    tree: Path, model_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for source, options in ((tree / "d.png", {}), (tree / "e.mp4", {"start": 100})):
+        with pytest.raises(ValueError, match=source.name):
+            run([source], model_file, **options)
+        assert capsys.readouterr().out == ""
+    run([tree / "a.png", tree / "d.png"], model_file)
+    assert f"{tree}/d.png: damaged" in capsys.readouterr().out
+
+
 def read(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))

@@ -178,7 +178,7 @@ def test_what_does_not_fit_is_refused(predictor: Predictor, tmp_path: Path) -> N
         list(predictor.video(film(two_people, 3), smoothing=0.5, temporal=path))
     with pytest.raises(ValueError, match=r"reads 2 features of a face, and the model 'brightness' gives 1"):
         predictor.video(film(two_people, 3), temporal=path)
-    with pytest.raises(ValueError, match=r"no export/temporal\.onnx.*only a run with Stage IV"):
+    with pytest.raises(ValueError, match=r"no export/temporal\.onnx.*the folder of a run with Stage IV"):
         open_temporal(tmp_path, predictor.model)
     with pytest.raises(ValueError, match="does not exist"):
         open_temporal(tmp_path / "nowhere", predictor.model)

@@ -25,7 +25,10 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("rest", "looks"), [("none", {""}), ("own", {"1", "2"}), ("photograph", {""})])
+@pytest.mark.parametrize(
+    ("rest", "looks"),
+    [("none", {""}), ("own", {"1", "2"}), ("photograph", {""}), ("photograph and own", {"1", "2"})],
+)
 def test_a_video_that_is_looked_at_twice_says_so_from_its_first_frame(
     rest: str,
     looks: set[str],
@@ -41,8 +44,8 @@ def test_a_video_that_is_looked_at_twice_says_so_from_its_first_frame(
         out=tmp_path / "t.csv",
         model=brightness_model(tmp_path / "m.onnx", labels=("neutral", "happiness", "surprise", "sadness")),
         detector=FramedSquares(),
-        baseline=None if rest == "none" else "person",
-        neutral=write_picture(tmp_path / "n.png", scene([(20, 30, 40)])) if rest == "photograph" else None,
+        baseline="person" if "own" in rest else None,
+        neutral=write_picture(tmp_path / "n.png", scene([(20, 30, 40)])) if "photograph" in rest else None,
         threads=1,
     )
     said = re.findall(r"clip\.mp4(?:, look (\d) of 2,)? at", capsys.readouterr().err)

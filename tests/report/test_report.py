@@ -134,6 +134,23 @@ def test_missing_pieces_leave_their_sections_out(make_run: MakeRun) -> None:
     assert "Pretraining, " in read(write_report(make_run(name="whole"))).text
 
 
+def test_where_no_pseudo_label_was_accepted_a_sentence_takes_the_place_of_charts(make_run: MakeRun) -> None:
+    run = make_run()
+    page = write_report(run)
+    assert "None was accepted" not in read(page).text
+    assert "By class" in page.read_text()
+    metrics = run / "semi/metrics.jsonl"
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    for line in lines:
+        line |= {name: 0.0 for name in line if name.split("/")[0] in ("acceptance", "accepted", "share")}
+        line |= {name: None for name in line if name.split("/")[0] == "precision"}
+    metrics.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    page = write_report(run)
+    assert "None was accepted in this run: the teacher was sure enough of no face." in read(page).text
+    assert "By class" not in page.read_text()
+    assert "All classes" not in page.read_text()
+
+
 def test_other_ways_of_mixing_are_not_called_facemix(make_run: MakeRun) -> None:
     run = make_run(pictures=True, recipe={"name": "supervised", "finetune": {"mixing": "mixup"}})
     assert (run / "finetune/figures/facemix.png").exists()

@@ -56,6 +56,7 @@ def test_a_signal_ends_the_server_and_leaves_nothing(
         assert list(tmp_path.rglob("video"))
         server.send_signal(sent)
         said = server.communicate(timeout=20)[1]
+    assert server.returncode == 0
     assert f"{url} (Ctrl-C stops)" in said
     assert "POST /v1/video 202" in said
     assert "my-secret-name" not in said

@@ -51,7 +51,7 @@ class Predict:
         smoothing: Seconds over which a person's probabilities are averaged.
         baseline: person answers in videos relative to each person's own resting face.
         neutral: Photograph of the person's resting face, to be taken for it; who looks like somebody else is
-            told.
+            told, and with --baseline compared with their own.
         temporal: Run with Stage IV (a network over neighboring frames), or its ONNX file, that answers in
             videos; not with smoothing.
         start: Leave out what comes before, in seconds or 1:30; of each video.

@@ -17,6 +17,7 @@ from halfsmile.export.latency import Latency
 from halfsmile.predict.model_facts import ModelFacts
 from halfsmile.runs.stages import better_line, better_stages
 from halfsmile.training.environment import processor_name
+from halfsmile.utils.console import plain
 from halfsmile.utils.files import write_json
 from halfsmile.utils.percent import percent_number
 
@@ -90,13 +91,14 @@ class Export:
 
     def show(self, console: Console) -> None:
         """Print sizes, times and what the gate found."""
-        table = Table(title="Exported files, one thread")
+        table = Table(title="Exported files, one thread", box=None, pad_edge=False)
         columns = ("file", "MB", "batch", "median ms", "faces/s", "largest difference", "same expression")
         for column in columns:
-            table.add_column(column, justify="left" if column == "file" else "right")
+            is_file = column == "file"
+            table.add_column(column, justify="left" if is_file else "right", no_wrap=is_file)
         for row in self.latency:
             found = self.comparisons[row.name]
-            table.add_row(
+            cells = (
                 row.name,
                 f"{self.sizes[row.name] / 1e6:.1f}",
                 str(row.batch),
@@ -105,8 +107,10 @@ class Export:
                 f"{found.difference:.1e}",
                 f"{percent_number(found.agreement, 2)}%",
             )
+            table.add_row(*plain(cells))
         console.print(table)
-        console.print(f"Model: {self.folder / ONNX}", soft_wrap=True)
+        for name in self.comparisons:
+            console.print(f"{'Model' if name == ONNX else 'Written'}: {self.folder / name}", soft_wrap=True)
         if better := better_stages(self.calibration.stage, self.calibration.stages):
             chosen = self.calibration
             faces = f"the {chosen.count:,} labeled faces that trained nothing ({chosen.source})"

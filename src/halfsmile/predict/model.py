@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from halfsmile.predict.answers.prior import Prior, prior_ratio, reweigh
 from halfsmile.predict.model_facts import ModelFacts, Preprocessing
+from halfsmile.predict.not_exported import not_exported, run_of
 from halfsmile.predict.options.devices import CPU, PROVIDERS, candidates, device_of
 from halfsmile.runs.stages import CLASSIFYING
 from halfsmile.utils.cpu import processors
@@ -284,14 +285,12 @@ def read_model(path: str | Path | None) -> tuple[bytes, str]:
     if path.is_dir():
         exported = [path / name for name in _EXPORTED if (path / name).is_file()]
         if not exported:
-            raise ValueError(
-                f"{path} holds no exported model (no {_EXPORTED[0]}): `halfsmile export {path}` makes one."
-            )
+            raise ValueError(not_exported(path, _EXPORTED[0]))
         path = exported[0]
     if not path.is_file():
         raise ValueError(f"The model {path} does not exist. Give an ONNX file or an exported run folder.")
     if path.suffix.lower() in _WEIGHTS:
-        run = _run_of(path)
+        run = run_of(path)
         way = f"halfsmile export {run or 'RUN'}"
         if run is not None and path.parent != run and path.parent.name in CLASSIFYING:
             way += f" --stage {path.parent.name}"
@@ -300,11 +299,6 @@ def read_model(path: str | Path | None) -> tuple[bytes, str]:
             f"({(run or Path('RUN')) / _EXPORTED[0]}); give that, or the run folder."
         )
     return path.read_bytes(), str(path)
-
-
-def _run_of(weights: Path) -> Path | None:
-    """The run folder that a file of weights lies in."""
-    return next((folder for folder in list(weights.parents)[:2] if (folder / "recipe.json").is_file()), None)
 
 
 def open_session(data: bytes, name: str, threads: int | None = None, device: str = "cpu") -> Any:

@@ -236,7 +236,7 @@ class Predictor:
                 for it, of a camera, stream or frames the rest is that of the frames so far. See
                 :mod:`halfsmile.predict.answers.baseline`.
             neutral: A photograph of the person's resting face, taken as their rest instead; not of who looks
-                like somebody else, and ``problems`` tells of them.
+                like somebody else, and ``problems`` tells of them. With ``baseline`` those have their own.
             frames_without_face: Give a :class:`NoFace` for each frame without one.
             problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
 

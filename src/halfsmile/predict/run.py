@@ -117,7 +117,7 @@ def predict_run(
         same_people: Number people across all videos of the run, and know them by the face network, too.
         baseline: ``person`` answers in videos relative to each person's own resting face.
         neutral: Photograph of the person's resting face, to be taken for it; a note tells who looks like
-            somebody else.
+            somebody else. With ``baseline`` those have their own.
         frames_without_face: Write a row for each frame without a face.
         as_video: Take the pictures of each folder as the frames of one video, in the order of their numbers.
         fps: Frames per second of those videos.
@@ -189,10 +189,6 @@ def predict_run(
     notes = list(sources.notes)
     if prior is not None:
         notes.append(f"Expressions are expected as often as the prior {prior} says.")
-    if neutral is not None:
-        notes.append(f"Answers in videos are relative to the resting face of {neutral}.")
-    elif baseline is not None:
-        notes.append("Answers in videos are relative to each person's own resting face.")
     if as_video:
         sources = replace(sources, items=as_recordings(sources.items))
     else:
@@ -245,7 +241,7 @@ def predict_run(
             raise ValueError(f"{folder} can't be made a folder ({error.strerror}).") from error
     names = QUALITY if quality else ()
     sink: Sink | Printer = (
-        Printer()
+        Printer(failures=len(sources.items) > 1)  # of a single source, the error or a note tells
         if table is None
         else open_sink(
             table,
@@ -268,6 +264,7 @@ def predict_run(
         notes=notes,
         skipped=total - len(left),
         left_out_by=selection.in_words,
+        neutral="" if neutral is None else str(neutral),
         detector=detector_title(predictor.detector),
         device=predictor.model.device,
     )

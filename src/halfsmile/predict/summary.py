@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from halfsmile.predict.answers.baseline import Reference
 from halfsmile.predict.face import Face, NoFace
 from halfsmile.utils.console import plain
 from halfsmile.utils.percent import percent_number
@@ -31,6 +32,8 @@ class PredictSummary:
         frames: Of the videos, that were processed.
         faces: In pictures and frames.
         people: Tracks in the videos.
+        references: How many of them have answers relative to their own rest, and to that of the photograph.
+        neutral: The photograph of a resting face, for people.
         expressions: Faces by expression.
         uncertain: Faces whose answer is uncertain.
         unknown: Faces of which nobody knows, as the model has no threshold of certainty.
@@ -54,6 +57,8 @@ class PredictSummary:
     frames: int = 0
     faces: int = 0
     people: int = 0
+    references: Counter[Reference] = field(default_factory=Counter)
+    neutral: str = ""
     expressions: Counter[str] = field(default_factory=Counter)
     uncertain: int = 0
     unknown: int = 0
@@ -108,6 +113,13 @@ class PredictSummary:
             for label, count in self.expressions.most_common():
                 table.add_row(*plain((label, f"{count:,}", f"{percent_number(count / self.faces, 0)}%")))
             console.print(table)
+        rests: dict[Reference, str] = {
+            "photograph": f"the resting face of {self.neutral}",
+            "own": "their own resting face",
+        }
+        for reference, rest in rests.items():
+            if count := self.references[reference]:
+                say(f"Answers for {_plural(count, 'person', 'people')} in videos are relative to {rest}.")
         if self.left_out:
             by = f" by {self.left_out_by}" if self.left_out_by else ""
             say(f"{_plural(self.left_out, 'face')} more left out{by}.")

@@ -18,6 +18,7 @@ from scipy.special import softmax
 
 from halfsmile.predict.model import ExpressionModel, open_session
 from halfsmile.predict.model_facts import FORMAT, WEIGHTS
+from halfsmile.predict.not_exported import not_exported, run_of
 from halfsmile.sequences.windowed import Flags, Floats, FrameFeatures, LogitStream, Times, frame_logits
 
 INPUTS = ("features", "times", "present")
@@ -238,9 +239,12 @@ def _file(path: Path) -> Path:
     if path.is_dir():
         exported = [path / name for name in _EXPORTED if (path / name).is_file()]
         if not exported:
+            run = run_of(path)
+            if run is None:
+                raise ValueError(not_exported(path, _EXPORTED[0], "a run with Stage IV"))
             raise ValueError(
                 f"{path} holds no exported network over frames (no {_EXPORTED[0]}): only a run with Stage IV "
-                f"has one, and `halfsmile export {path}` writes it."
+                f"has one, and `halfsmile export {run}` writes it."
             )
         return exported[0]
     if not path.is_file():

@@ -7,7 +7,7 @@ window is. Detections that no person is made of yet are kept beside the faces: p
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from halfsmile.faces.tracking.gallery import Gallery
 from halfsmile.faces.tracking.track import TrackedFace, Tracker
 from halfsmile.faces.video.frames import VideoFrame, frames
 from halfsmile.faces.video.source import is_address
-from halfsmile.predict.answers.baseline import Baseline, PersonBaseline, relate_to_rest
+from halfsmile.predict.answers.baseline import Baseline, PersonBaseline, Reference, relate_to_rest
 from halfsmile.predict.answers.neutral import Likeness, NeutralFace, tell_others
 from halfsmile.predict.cutting import split_odd
 from halfsmile.predict.face import ODD_FACE, Face, Faces, NoFace
@@ -47,6 +47,7 @@ class Seen:
         features: (N, F), what the model says of each face besides.
         shot: Number of the shot, from 0.
         others: Tracks of those who are not the person of the neutral photograph.
+        references: By track, whose rest the answer is relative to; without those that are relative to none.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Seen:
     features: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     shot: int = 0
     others: frozenset[int] = frozenset()
+    references: Mapping[int, Reference] = field(default_factory=dict)
 
     def results(self, *, frames_without_face: bool) -> list[Face | NoFace]:
         """All rows of the frame.
@@ -107,7 +109,7 @@ def predict_video(
             :mod:`halfsmile.predict.answers.baseline`: that of the whole video, which is looked at twice; of a
             camera, a stream, or frames, that of the frames so far.
         neutral: A photograph of the person's resting face, taken as the rest of those who look like it; a
-            sentence in ``problems`` tells who does not.
+            sentence in ``problems`` tells who does not. With ``baseline`` those have their own.
         keep_pictures: Without them frames that wait need hardly any memory; ``Seen.frame.image`` is empty.
         name: What ``Face.source`` will say; the source itself by default.
         problems: Gets a sentence on each kind of damage in the video; if None, they are warned of.
@@ -148,7 +150,7 @@ def predict_video(
         followed = follow(pictures, predictor.detector, detect_every=detect_every, tracker=tracker)
         found = _name_expressions(predictor, followed, title)
         if neutral is not None:
-            found = tell_others(found, Likeness(neutral), problems)
+            found = tell_others(found, Likeness(neutral, own_rest=baseline is not None), problems)
         if not keep_pictures:
             found = (replace(seen, frame=replace(seen.frame, image=_NO_PICTURE)) for seen in found)
         if network is not None:
@@ -163,6 +165,7 @@ def predict_video(
     person = PersonBaseline(predictor.labels)
     if neutral is not None:
         person.fix([neutral.probabilities.get(label, 0.0) for label in predictor.labels])
+    if baseline is None:
         return relate_to_rest(answers, predictor.judge, person)
     if is_live or not is_named:
         return relate_to_rest(answers, predictor.judge, person, learn=True)

@@ -28,6 +28,7 @@ from halfsmile.utils.progress import Progress
 
 if TYPE_CHECKING:
     from halfsmile.faces.video.sound import Sound
+    from halfsmile.predict.answers.baseline import Reference
     from halfsmile.predict.video import Seen
 
 BATCH = 8  # pictures of one batch
@@ -196,7 +197,7 @@ class Work:
 
     def _looks(self, source: MediaSource) -> int:
         """How often a video is looked at: twice where people are compared with their rest in it."""
-        compares = self.video["baseline"] is not None and self.video["neutral"] is None
+        compares = self.video["baseline"] is not None
         return 2 if compares and not source.is_live and not source.pictures else 1
 
     def _advance(self, source: MediaSource, span: float | None, look: int, time: float) -> None:
@@ -216,6 +217,7 @@ class Work:
         timeline = Timeline(self.predictor.labels, source.place.name) if self.plot is not None else None
         explained = PeopleOfVideo(self.predictor) if self.explain is not None else None
         people: set[int | None] = set()
+        references: dict[int, Reference] = {}
         looks = self._looks(source)
         place = self.paths.of(source)
         frames = rows = 0
@@ -233,7 +235,9 @@ class Work:
                     self._write(results)
                     rows += len(results)
                     frames += 1
-                    people.update(face.track for face in seen.faces)
+                    present = {face.track for face in seen.faces}
+                    people |= present
+                    references.update(item for item in seen.references.items() if item[0] in present)
                     self.summary.count(seen.faces)
                     if draw is not None:
                         with self._writing(copy):
@@ -252,6 +256,7 @@ class Work:
             self.summary.notes.append(f"{source.name}: in the annotated copy {sound.problem}.")
         self.summary.frames += frames
         self.summary.people += len(people)
+        self.summary.references.update(references.values())
         self.summary.without_face += not people
         if not rows:
             self._write([NoFace(source=source.name, reason=f"{NO_FACE} in {frames:,} frames")])

@@ -172,13 +172,17 @@ def pseudo_label_section(run: FinishedRun) -> Html | None:
         "accepted and taught to the student. Good training accepts more and more while what it accepts "
         "stays right, in the rare classes too."
     )
+    title = "Pseudo-labels: how many, how right"
+    if not (overall["accepted"][1] > 0).any():
+        none = "None was accepted in this run: the teacher was sure enough of no face."
+        return section("pseudo-labels", title, paragraph(text), paragraph(none))
     measured = "Whether they are right is measured on labeled faces that are held out of training."
     chart = charts.curve("Pseudo-labels over time", overall, percent=True, smooth=True, size=(4.8, 3.9))
     cards = [figure(chart, measured if stage.has("precision") else "", "All classes")]
     if any(panels.values()):
         chart = charts.class_curves(run.taxonomy.labels, panels, filled=names["share"])
         cards.append(figure(chart, "In %. Gaps: nothing accepted.", "By class"))
-    return section("pseudo-labels", "Pseudo-labels: how many, how right", paragraph(text), grid(*cards))
+    return section("pseudo-labels", title, paragraph(text), grid(*cards))
 
 
 def curves_section(run: FinishedRun) -> Html | None:

@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.services import Services
 from halfsmile.utils.console import make_console
 from halfsmile.utils.cpu import processors
+from halfsmile.utils.signals import sigterm_as_ctrl_c
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -85,7 +86,7 @@ def serve(
     api_key = api_key or os.environ.get(KEY_VARIABLE) or None
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
-    try:
+    with sigterm_as_ctrl_c(), closing(listener):
         if threads is not None and threads < 1:
             raise ValueError(f"threads must be at least 1, found {threads}.")
         if workers is not None and workers < 1:
@@ -130,8 +131,6 @@ def serve(
             console.print(UNKNOWN)
         with suppress(KeyboardInterrupt):  # uvicorn raises it again when all is done
             make_server(app, access_log=access_log).run(sockets=[listener])
-    finally:
-        listener.close()
 
 
 def make_server(app: FastAPI, *, access_log: bool = False) -> Server:

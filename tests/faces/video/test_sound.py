@@ -17,13 +17,13 @@ from halfsmile.faces.video.writer import write_video
 SOUND_RATE = 44100
 
 
-def film(path: Path, *, codec: str | None = "aac", seconds: float = 2.0) -> Path:
+def film(path: Path, *, codec: str | None = "aac", rate: int = SOUND_RATE, seconds: float = 2.0) -> Path:
     """Pictures of ten a second, and a tone whose loudness rises."""
     with av.open(str(path), "w") as file:
         video = file.add_stream("libx264", rate=10)
         video.width = video.height = 64
         video.pix_fmt = "yuv420p"
-        audio: Any = file.add_stream(codec, rate=SOUND_RATE) if codec else None
+        audio: Any = file.add_stream(codec, rate=rate) if codec else None
         if audio is not None:
             audio.layout = "mono"
         for i in range(round(10 * seconds)):
@@ -70,6 +70,23 @@ def test_sound_is_copied_as_it_is(tmp_path: Path) -> None:
     for time, data in after:
         assert time == pytest.approx(known[data], abs=0.03)
     assert len(list(frames(tmp_path / "b.mp4"))) == 20
+
+
+@pytest.mark.parametrize(
+    ("encoder", "codec", "rate"),
+    [("libmp3lame", "mp3", 44100), ("libopus", "opus", 48000), ("flac", "flac", 44100)],
+)
+def test_sound_is_known_by_its_codec_whatever_decodes_it(
+    tmp_path: Path, encoder: str, codec: str, rate: int
+) -> None:
+    source = film(tmp_path / "a.mp4", codec=encoder, rate=rate)
+    assert copy(source, tmp_path / "b.mp4").problem is None
+    before, after = packets(source), packets(tmp_path / "b.mp4")
+    assert len(after) >= len(before) - 3 > 0
+    assert {data for _, data in after} <= {data for _, data in before}
+    with av.open(str(tmp_path / "b.mp4")) as file:
+        assert file.streams.audio[0].codec_context.codec.canonical_name == codec
+        assert sum(frame.samples for frame in file.decode(audio=0)) / rate == pytest.approx(2.0, abs=0.15)
 
 
 def test_a_part_has_its_part_of_the_sound(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rich.console import Console
 from tests.predict.conftest import FramedSquares, brightness_model, film, scene, write_picture
 
 from halfsmile.data.preprocess import Image
@@ -66,6 +68,14 @@ def two_people(frame: int) -> list[tuple[int, int, int]]:
     return [(20, 30, 56), (120, 30, 56)]
 
 
+def smile_first(frame: int) -> list[tuple[int, int, int]]:
+    return [(x, y, 56 if frame < 5 else 40) for x, y, _ in two_people(frame)]
+
+
+def who_is_left(frame: int) -> list[tuple[int, int, int]]:
+    return two_people(frame)[:1]
+
+
 def by_track(results: Any) -> dict[int, set[str]]:
     found: dict[int, set[str]] = {}
     for face in results:
@@ -107,6 +117,89 @@ def test_the_run_tells_it_of_each_video(predictor: Predictor, tmp_path: Path) ->
     assert len(told) == 1
     assert "Person 1" in told[0]
     assert "rest.png" in told[0]
+
+
+def test_who_is_somebody_else_has_their_own_rest_where_asked_for(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    """Both smile faintly at first: who is left by the photograph, who is right by their rest in the film."""
+    clip, problems = film(smile_first, 20), list[str]()
+    path = tmp_path / "clip.mp4"
+    with write_video(path) as write:
+        for frame in clip:
+            write(frame.image, frame.time)
+    options: dict[str, Any] = {"neutral": scene([(20, 30, 40)]), "problems": problems}
+    assert by_track(predictor.video(path, **options))[2] == {"neutral"}
+    assert "are not relative to it" in problems.pop()
+    found = by_track(predictor.video(path, baseline="person", **options))
+    assert found == {1: {"happiness", "neutral"}, 2: {"happiness", "neutral"}}
+    assert "are relative to their own rest instead" in problems.pop()
+    last = film(lambda frame: [(x, y, 56) for x, y, _ in smile_first(frame)], 20)
+    found = by_track(predictor.video(last, baseline="person", **options))
+    assert found == {1: {"happiness"}, 2: {"neutral"}}  # who is right rests at 56 there
+
+
+@pytest.mark.parametrize(
+    ("people", "options", "told"),
+    [
+        ("both", {}, []),
+        ("both", {"baseline": "person"}, ["2 people in videos are relative to their own resting face."]),
+        (
+            "both",
+            {"neutral": "rest.png"},
+            ["1 person in videos are relative to the resting face of rest.png."],
+        ),
+        (
+            "both",
+            {"neutral": "rest.png", "baseline": "person"},
+            [
+                "1 person in videos are relative to the resting face of rest.png.",
+                "1 person in videos are relative to their own resting face.",
+            ],
+        ),
+        ("left", {"neutral": "rest.png"}, []),
+    ],
+)
+def test_the_summary_says_for_how_many_people_whose_rest_was_taken(
+    predictor: Predictor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    people: str,
+    options: dict[str, Any],
+    told: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with write_video(Path("clip.mp4")) as write:
+        for frame in film(two_people if people == "both" else who_is_left, 10):
+            write(frame.image, frame.time)
+    write_picture(Path("rest.png"), scene([(120, 30, 40)]))
+    summary = predict_run(
+        ["clip.mp4"],
+        out="t.csv",
+        model=predictor.model,
+        detector=Squares(),
+        progress=False,
+        **options,
+    )
+    text = io.StringIO()
+    summary.render(Console(file=text))
+    shown = [line for line in text.getvalue().splitlines() if line.startswith("Answers for")]
+    assert shown == [f"Answers for {line}" for line in told]
+
+
+def test_nothing_is_said_to_be_relative_where_there_are_only_pictures(
+    predictor: Predictor, tmp_path: Path
+) -> None:
+    summary = predict_run(
+        [write_picture(tmp_path / "a.png", scene([(20, 30, 40)]))],
+        out=tmp_path / "t.csv",
+        model=predictor.model,
+        detector=Squares(),
+        baseline="person",
+        progress=False,
+    )
+    assert summary.notes == ["--baseline: for videos only, and there is none."]
+    assert not summary.references
 
 
 def test_looks_are_few_and_end_when_somebody_is_known(predictor: Predictor) -> None:

@@ -59,6 +59,16 @@ def test_a_file_as_windows_writes_it(facts: ModelFacts, tmp_path: Path) -> None:
     assert prior_ratio(path, facts) == pytest.approx(np.ones(4))
 
 
+def test_the_example_of_a_file_works(facts: ModelFacts, tmp_path: Path) -> None:
+    path = tmp_path / "prior.json"
+    for wrong in ("naturall", path):
+        path.write_text("[]")
+        with pytest.raises(ValueError, match="share") as told:
+            prior_ratio(wrong, facts)
+        path.write_text(str(told.value).partition(", as ")[2].partition("}")[0] + "}")
+        assert prior_ratio(path, facts) * OWN == pytest.approx([1 / 2, 1 / 6, 1 / 6, 1 / 6], abs=1e-3)
+
+
 def test_natural_is_of_the_eight_expressions() -> None:
     assert sum(NATURAL_SHARES.values()) == pytest.approx(1)
 
@@ -66,7 +76,7 @@ def test_natural_is_of_the_eight_expressions() -> None:
 @pytest.mark.parametrize(
     ("prior", "message"),
     [
-        ("natrual", "neither uniform nor natural, and there is no such file.*shares? for each of"),
+        ("natrual", "neither uniform nor natural, and there is no such file.*share for each class"),
         ("natural", r"natural is of .*expected a share for each class"),
         ({"dark": 1.0}, "expected a share for each class of the model: dark"),
         (dict.fromkeys(LABELS, 0), "positive number for each class"),

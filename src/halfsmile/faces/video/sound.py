@@ -16,11 +16,12 @@ from halfsmile.faces.video.source import MAX_PIXELS as _MAX_PIXELS
 from halfsmile.faces.video.source import BadVideoError, open_container, origin, seconds, video_stream
 
 COPIED = {
-    ".mp4": ("aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac", "alac"),
+    ".mp4": ("aac", "mp3", "mp2", "ac3", "eac3", "opus", "vorbis", "flac", "alac"),
     ".m4v": ("aac", "mp3", "ac3", "eac3", "alac"),
     ".mov": ("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le"),
 }
-"""Kinds of sound that files of a type can hold; those of other types hold any."""
+"""Kinds of sound that files of a type can hold, by the name of the codec, which is not always that of its
+decoder (mp3float decodes mp3); files of other types hold any."""
 
 
 class Sound:
@@ -59,9 +60,10 @@ class Sound:
             source.close()
             return
         track = tracks[0]
-        name = track.codec_context.name if track.codec_context is not None else "an unknown kind"
+        codec = None if track.codec_context is None else track.codec_context.codec.canonical_name
+        name = codec or "an unknown kind"
         try:
-            if name not in COPIED.get(path.suffix.lower(), (name,)) or track.codec_context is None:
+            if codec is None or codec not in COPIED.get(path.suffix.lower(), (codec,)):
                 self.problem = f"its sound ({name}) does not fit into {path.suffix} files and was left out"
                 source.close()
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import webbrowser
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from halfsmile.serve.run import (
     listen,
 )
 from halfsmile.utils.console import make_console
+from halfsmile.utils.signals import sigterm_as_ctrl_c
 
 
 def label(
@@ -71,7 +72,7 @@ def label(
     check_exposure(host, api_key=api_key, unprotected=unprotected)
     listener = listen(host, port)
     use_plain_memory()
-    try:
+    with sigterm_as_ctrl_c(), closing(listener):
         labeling = Labeling.open(
             faces,
             out=out,
@@ -112,8 +113,6 @@ def label(
                 uvicorn.Server(config).run(sockets=[listener])
         finally:
             labeling.close()
-    finally:
-        listener.close()
 
 
 def use_plain_memory() -> None:

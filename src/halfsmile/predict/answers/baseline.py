@@ -22,13 +22,14 @@ import numpy.typing as npt
 
 from halfsmile.predict.answers.doubt import strange_in
 from halfsmile.predict.answers.judgment import Judge
-from halfsmile.predict.face import Face
 from halfsmile.predict.person_slots import PersonSlots
 
 if TYPE_CHECKING:
     from halfsmile.predict.video import Seen
 
 Baseline = Literal["person"]
+Reference = Literal["own", "photograph"]
+"""Whose rest an answer is relative to: the person's own in the video, or that of the neutral photograph."""
 
 Floats = npt.NDArray[np.float64]
 NEUTRAL = "neutral"
@@ -76,7 +77,7 @@ class PersonBaseline:
         if NEUTRAL not in labels:
             raise ValueError(
                 f"A person's resting face is known by the class {NEUTRAL!r}, and the model has "
-                f"{', '.join(labels)}. Leave --baseline away."
+                f"{', '.join(labels)}. Leave --baseline and --neutral away."
             )
         self.labels = tuple(labels)
         self.rise = rise or Rise()
@@ -88,7 +89,7 @@ class PersonBaseline:
         self._fixed: Floats | None = None
 
     def fix(self, probabilities: npt.ArrayLike) -> None:
-        """Take a neutral photograph of the person as rest, (classes,), whatever the video shows."""
+        """Take a neutral photograph, (classes,), as the rest of whom it shows, whatever the video shows."""
         self._fixed = np.minimum(self._margins(probabilities), 0)
 
     def see(self, track: int, probabilities: npt.ArrayLike, *, in_view: Sequence[int]) -> None:
@@ -104,9 +105,20 @@ class PersonBaseline:
             place = ((self._margins(probabilities) - _LOW) / _STEP).astype(int).clip(0, _BINS - 1)
             counts[np.arange(len(self.labels)), place] += 1
 
-    def rest(self, track: int) -> Floats | None:
-        """B (classes,) of a person; None where nothing is known of them."""
-        if self._fixed is not None:
+    def reference(self, track: int, *, is_other: bool = False) -> Reference | None:
+        """Whose rest a person's answers are relative to; None where nothing is known of them.
+
+        Args:
+            track: The person.
+            is_other: Whether the neutral photograph shows somebody else.
+        """
+        if self._fixed is not None and not is_other:
+            return "photograph"
+        return "own" if track in self._people.kept else None
+
+    def rest(self, track: int, *, is_other: bool = False) -> Floats | None:
+        """B (classes,) of a person; None where nothing is known of them; see :meth:`reference`."""
+        if self._fixed is not None and not is_other:
             return self._fixed
         counts = self._people.kept.get(track)
         if counts is None:
@@ -116,10 +128,16 @@ class PersonBaseline:
         place = (cumulated >= wanted).argmax(axis=1)
         return np.asarray(np.minimum(_LOW + _STEP * (place + 0.5), 0), np.float64)
 
-    def answer(self, track: int, probabilities: npt.ArrayLike) -> Floats:
-        """Probabilities (classes,) relative to the person's rest; those given where nothing is known."""
+    def answer(self, track: int, probabilities: npt.ArrayLike, *, is_other: bool = False) -> Floats:
+        """Probabilities (classes,) relative to the person's rest; those given where nothing is known.
+
+        Args:
+            track: The person.
+            probabilities: (classes,).
+            is_other: As for :meth:`reference`.
+        """
         given = np.asarray(probabilities, np.float64)
-        rest = self.rest(track)
+        rest = self.rest(track, is_other=is_other)
         if rest is None:
             return given
         margins = self._margins(given)
@@ -156,14 +174,18 @@ def relate_to_rest(
     for seen in frames:
         if learn:
             _learn(person, seen)
-        rows = [_answer(person, face, is_other=face.track in seen.others) for face in seen.faces]
-        yield replace(seen, faces=judge.judged(seen.faces, rows))
-
-
-def _answer(person: PersonBaseline, face: Face, *, is_other: bool) -> Floats:
-    """What was answered of who has another rest, and of a face that is too strange to tell of a rise."""
-    given = np.array(list(face.probabilities.values()), np.float64)
-    return given if is_other or strange_in(face.doubt) else person.answer(face.track or 0, given)
+        rows: list[Floats] = []
+        references: dict[int, Reference] = {}
+        for face in seen.faces:
+            track, is_other = face.track or 0, face.track in seen.others
+            given = np.array(list(face.probabilities.values()), np.float64)
+            if strange_in(face.doubt):  # too strange to tell of a rise
+                rows.append(given)
+                continue
+            rows.append(person.answer(track, given, is_other=is_other))
+            if reference := person.reference(track, is_other=is_other):
+                references[track] = reference
+        yield replace(seen, faces=judge.judged(seen.faces, rows), references=references)
 
 
 def _learn(person: PersonBaseline, seen: Seen) -> None:

@@ -2,7 +2,8 @@
 
 The rest of somebody else is no reference: their faces differ by more than a faint smile adds. So the face
 network compares the photograph with each person of a video, by the best of a few looks. Who is less alike
-than :data:`SAME` is answered as if there were no photograph, and that is said.
+than :data:`SAME` is answered as if there were no photograph (by their own rest in the video, where that was
+asked for), and that is said.
 """
 
 from __future__ import annotations
@@ -103,10 +104,14 @@ class Likeness:
     Args:
         neutral: The photograph.
         identity: The face network; loaded at the first look if None.
+        own_rest: Whether everybody else is answered relative to their own resting face.
     """
 
-    def __init__(self, neutral: NeutralFace, identity: FaceIdentity | None = None) -> None:
+    def __init__(
+        self, neutral: NeutralFace, identity: FaceIdentity | None = None, *, own_rest: bool = False
+    ) -> None:
         self.neutral = neutral
+        self._own_rest = own_rest
         self._given = identity
         self._people = PersonSlots[_Looks](PEOPLE)
         self._others: dict[int, float] = {}
@@ -153,9 +158,10 @@ class Likeness:
         else:
             shown = ", ".join(map(str, people[:8])) + (" and others" if len(people) > 8 else "")
             who, likeness = f"People {shown} look", f"{best} at best"
+        relative = "relative to their own rest instead" if self._own_rest else "not relative to it"
         return (
             f"{who} like somebody else than {self.neutral.name} shows (likeness {likeness}, of one person "
-            f"{SAME} or more): their answers are not relative to it."
+            f"{SAME} or more): their answers are {relative}."
         )
 
     @cached_property

@@ -103,8 +103,8 @@ def _read(prior: Prior, labels: Sequence[str]) -> Mapping[str, float]:
     path = Path(prior)
     if not path.is_file():
         raise ValueError(
-            f"--prior {prior} is neither {UNIFORM} nor {NATURAL}, and there is no such file. A file is JSON: "
-            f'{{"{labels[0]}": 0.5, "{labels[1]}": 0.5}}, with a share for each of {", ".join(labels)}.'
+            f"--prior {prior} is neither {UNIFORM} nor {NATURAL}, and there is no such file. A file is JSON "
+            f"with a share for each class of the model, as {_example(labels)}."
         )
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_Pairs)
@@ -112,14 +112,20 @@ def _read(prior: Prior, labels: Sequence[str]) -> Mapping[str, float]:
         raise ValueError(f"The prior {path} is no JSON file ({error}).") from error
     if not isinstance(found, _Pairs):
         raise ValueError(
-            f'The prior {path} must be shares by label, as {{"{labels[0]}": 0.5, …}}, found '
-            f"{type(found).__name__}."
+            f"The prior {path} must be shares by label, as {_example(labels)}; found {type(found).__name__}."
         )
     names = [name for name, _ in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"The prior {path} has {', '.join(twice)} twice; expected one share for each class.")
     return dict(found)
+
+
+def _example(labels: Sequence[str]) -> str:
+    """A file that works: half of the faces show the first class."""
+    rest = 0.5 / max(len(labels) - 1, 1)
+    shares = {label: round(rest, 3) if i else 0.5 for i, label in enumerate(labels)}
+    return json.dumps(shares, ensure_ascii=False)
 
 
 def _name(prior: Prior) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 
 from rich.console import Console
 
-from halfsmile.predict.face import Face, NoFace
+from halfsmile.predict.face import Face, NoFace, tells_of_failure
 from halfsmile.predict.tables.columns import (
     TEXTS,
     WHOLE_NUMBERS,
@@ -230,19 +230,27 @@ class ParquetSink(Sink):
 
 
 class Printer:
-    """Prints a line for each face, for people, where no table is asked for."""
+    """Prints a line for each face, for people, where no table is asked for.
+
+    Args:
+        console: Where to.
+        failures: Whether to print a line for what could not be read, too.
+    """
 
     partial = None
     done: frozenset[str] = frozenset()
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, failures: bool = True) -> None:
         self.console = console or make_console()
+        self.failures = failures
 
     def write(self, results: Sequence[Face | NoFace]) -> None:
         """Print the results of one picture or frame."""
         for result in results:
             where = result.source if result.time is None else f"{result.source} {result.time:.2f} s"
             if isinstance(result, NoFace):
+                if tells_of_failure(result.reason) and not self.failures:
+                    continue
                 what = result.reason
             else:
                 who = "" if result.track is None else f"person {result.track}: "
