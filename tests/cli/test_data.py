@@ -301,6 +301,46 @@ def test_export_and_import(tree: Path, tmp_path: Path, kind: str) -> None:
         run("export", tree, "--out", out, "--format", kind, status=1)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("split",), "--out"),
+        (("split", "--test", "20%"), "--out"),
+        (("split", "--folds", 2), "--out"),
+        (("merge",), "--out"),
+        (("import",), "--out"),
+        (("export", "--format", "csv"), "--out"),
+        (("check", "--fast"), "--html"),
+        (("check",), "--clean"),
+        (("stats",), "--json"),
+    ],
+)
+def test_a_table_of_ones_own_is_never_lost(
+    tree: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[object, ...],
+    option: str,
+) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("image,label\na.png,joy\n")
+    action, *more = arguments
+    sources = (tree, mine) if action == "import" else (tree,)
+    run(action, *sources, *more, option, mine, status=2 if action == "check" else 1)
+    assert f"{option}" in " ".join(capsys.readouterr().err.split())
+    assert mine.read_text() == "image,label\na.png,joy\n"
+    assert [path.name for path in tmp_path.iterdir() if path != tree] == ["mine.csv"]
+
+
+def test_commands_replace_what_they_wrote(tree: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        run("check", tree, "--html", tmp_path / "p.html", "--clean", tmp_path / "c.parquet")
+        run("split", tree / "train", "--labels", 1, "--out", tmp_path / "b.parquet")
+        run("split", tree / "train", "--folds", 2, "--out", tmp_path / "folds")
+        run("merge", tree, "--out", tmp_path / "m.parquet")
+        run("stats", tree, "--json", tmp_path / "s.json")
+
+
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["data", "--help"])

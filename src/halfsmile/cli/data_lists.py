@@ -73,6 +73,7 @@ class Split(Reading):
 
     def run(self) -> None:
         """Draw, write and show how many of each class."""
+        from halfsmile.data.output_files import BUDGET, require_output
         from halfsmile.data.split import ROLES, LabelBudget
 
         if self.test is not None or self.folds is not None:
@@ -80,6 +81,7 @@ class Split(Reading):
             return
         if self.valid is not None or self.again:
             raise ValueError("--valid and --again are for drawing a test split: give --test, too.")
+        require_output(self.out, BUDGET)
         manifest = self.read(self.path)
         if "train" in manifest.column("split"):
             say_without_split(manifest)
@@ -99,6 +101,7 @@ class Split(Reading):
         """Draw a test split or folds, write the lists and show how many of each class."""
         from halfsmile.data.folds import draw_folds, draw_splits, of_fold
         from halfsmile.data.manifest import SPLITS
+        from halfsmile.data.output_files import LIST, require_output, require_output_folder
 
         if self.labels is not None or self.held_out is not None:
             raise ValueError(
@@ -106,6 +109,11 @@ class Split(Reading):
             )
         if self.folds is not None and (self.test is not None or self.valid is not None or self.again):
             raise ValueError("Folds are drawn without --test, --valid and --again.")
+        files = [f"fold-{fold + 1}.parquet" for fold in range(self.folds or 0)]
+        if self.folds is None:
+            require_output(self.out, LIST)
+        else:
+            require_output_folder(self.out, files, LIST)
         manifest = self.read(self.path)
         if self.by is None and any(manifest.column("person")):
             say("People are known: --by person keeps each in one part, without which scores are too good.")
@@ -127,8 +135,8 @@ class Split(Reading):
         if any(manifest.column("split")):
             say("The splits of the data count for nothing: folds are drawn of all labeled rows.")
         self.out.mkdir(parents=True, exist_ok=True)
-        for fold in range(self.folds):
-            of_fold(manifest, numbers, fold).save(self.out / f"fold-{fold + 1}.parquet")
+        for fold, name in enumerate(files):
+            of_fold(manifest, numbers, fold).save(self.out / name)
         roles = [f"fold {number + 1}" if number >= 0 else "none" for number in numbers.tolist()]
         names = [f"fold {number + 1}" for number in range(self.folds)]
         make_console().print(roles_table(manifest, roles, names))
@@ -162,7 +170,9 @@ class Merge(Reading):
     def run(self) -> None:
         """Merge, write and show the notes."""
         from halfsmile.data.exchange.merge import MergeSource, merge
+        from halfsmile.data.output_files import LIST, require_output
 
+        require_output(self.out, LIST)
         sources, used = [], set[str]()
         for text in self.sources:
             name, path = named_path(text)
@@ -195,7 +205,7 @@ class ExportFaces(Reading):
 
     Args:
         path: A data set, or a store (faces that `halfsmile data prepare` has cut out).
-        out: A new folder; for csv, a file.
+        out: A new folder; for csv, a new file (.csv).
         format: folders: one per label; csv: a table; coco: JSON in the manner of COCO; label-studio: tasks
             for labeling.
         taxonomy: For label-studio: the classes to choose from.
@@ -210,9 +220,12 @@ class ExportFaces(Reading):
         """Write and say what was written."""
         from halfsmile.data.exchange import formats as exchange
         from halfsmile.data.exchange import label_studio
+        from halfsmile.data.output_files import TABLE, require_output
 
         if self.taxonomy is not None and self.format != "label-studio":
             raise ValueError("--taxonomy says what annotators choose from: it is for --format label-studio.")
+        if self.format == "csv":
+            require_output(self.out, TABLE)
         manifest = self.read(self.path)
         if self.format == "label-studio":
             found = label_studio.export_label_studio(
@@ -259,7 +272,9 @@ class Import(Reading):
     def run(self) -> None:
         """Import, write and show the notes."""
         from halfsmile.data.exchange.import_labels import import_labels
+        from halfsmile.data.output_files import LIST, require_output
 
+        require_output(self.out, LIST)
         manifest = self.read(self.path)
         labeled = import_labels(
             manifest,
