@@ -46,7 +46,7 @@ class CheckData(Reading):
         """Check, print, and end with the exit status."""
         from halfsmile.data.check.page import write_page
         from halfsmile.data.check.run import check, clean
-        from halfsmile.data.output_files import LIST, PAGE, require_output
+        from halfsmile.data.exchange.output_files import LIST, PAGE, require_output
 
         console = make_console()
         silence_opencv()
@@ -186,7 +186,7 @@ class ShowStats(Reading):
     def run(self) -> None:
         """Count and show."""
         from halfsmile.data.check.stats import describe
-        from halfsmile.data.output_files import COUNTS, require_output
+        from halfsmile.data.exchange.output_files import COUNTS, require_output
         from halfsmile.data.store.read import is_store, read_index
         from halfsmile.utils.files import write_json
 

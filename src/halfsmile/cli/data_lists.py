@@ -73,7 +73,7 @@ class Split(Reading):
 
     def run(self) -> None:
         """Draw, write and show how many of each class."""
-        from halfsmile.data.output_files import BUDGET, require_output
+        from halfsmile.data.exchange.output_files import BUDGET, require_output
         from halfsmile.data.split import ROLES, LabelBudget
 
         if self.test is not None or self.folds is not None:
@@ -99,9 +99,9 @@ class Split(Reading):
 
     def _splits(self) -> None:
         """Draw a test split or folds, write the lists and show how many of each class."""
+        from halfsmile.data.exchange.output_files import LIST, require_output, require_output_folder
         from halfsmile.data.folds import draw_folds, draw_splits, of_fold
         from halfsmile.data.manifest import SPLITS
-        from halfsmile.data.output_files import LIST, require_output, require_output_folder
 
         if self.labels is not None or self.held_out is not None:
             raise ValueError(
@@ -170,7 +170,7 @@ class Merge(Reading):
     def run(self) -> None:
         """Merge, write and show the notes."""
         from halfsmile.data.exchange.merge import MergeSource, merge
-        from halfsmile.data.output_files import LIST, require_output
+        from halfsmile.data.exchange.output_files import LIST, require_output
 
         require_output(self.out, LIST)
         sources, used = [], set[str]()
@@ -220,7 +220,7 @@ class ExportFaces(Reading):
         """Write and say what was written."""
         from halfsmile.data.exchange import formats as exchange
         from halfsmile.data.exchange import label_studio
-        from halfsmile.data.output_files import TABLE, require_output
+        from halfsmile.data.exchange.output_files import TABLE, require_output
 
         if self.taxonomy is not None and self.format != "label-studio":
             raise ValueError("--taxonomy says what annotators choose from: it is for --format label-studio.")
@@ -272,7 +272,7 @@ class Import(Reading):
     def run(self) -> None:
         """Import, write and show the notes."""
         from halfsmile.data.exchange.import_labels import import_labels
-        from halfsmile.data.output_files import LIST, require_output
+        from halfsmile.data.exchange.output_files import LIST, require_output
 
         require_output(self.out, LIST)
         manifest = self.read(self.path)

@@ -181,7 +181,8 @@ def _of_empty(labels: Sequence[str], empty: Sequence[str]) -> str:
             "To make words for one expression one class, where the data are read: --label-names "
             f"{' '.join(f'{name}={other}' for name, other in pairs)}."
         )
-    return f"Add faces, or leave these classes out where the data are read: --label-names {empty[0]}=none."
+    dropped = " ".join(f"{name}=none" for name in empty)
+    return f"Add faces, or leave these classes out where the data are read: --label-names {dropped}."
 
 
 def _of_repeats(manifest: Manifest) -> str:

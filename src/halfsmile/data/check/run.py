@@ -20,8 +20,9 @@ from halfsmile.data.check.pictures import Pictures, measure_pictures
 from halfsmile.data.check.stats import Stats, describe
 from halfsmile.data.check.subject import Finding, Subject
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.exchange.label_names import read_named
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.registry import LAYOUTS, Layout, read_any, recognize
+from halfsmile.data.readers.registry import LAYOUTS, Layout, recognize
 from halfsmile.data.store.read import source_names
 from halfsmile.utils.console import plain
 
@@ -198,7 +199,7 @@ def check(
         options = {"skip_damaged": True, **options}
     unread: UnreadLabelsError | None = None
     try:
-        manifest = read_any(path, layout, **options)
+        manifest = read_named(path, layout, **options)
     except UnreadLabelsError as error:
         manifest, unread = error.faces, error
     pictures = measure_pictures(manifest, progress=progress) if pixels else None

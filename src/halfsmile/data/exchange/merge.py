@@ -80,7 +80,7 @@ def _rows(
             continue
         row["image"] = row["image"] if PurePath(row["image"]).is_absolute() else prefix + row["image"]
         row["label"] = None if label is None else targets[label]
-        row["votes"] = _votes(row["votes"], targets, manifest.taxonomy, taxonomy)
+        row["votes"] = moved_votes(row["votes"], targets, manifest.taxonomy, taxonomy)
         for name in ("person", "video"):
             row[name] = None if row[name] is None else f"{source.name}/{row[name]}"
         rows.append(row)
@@ -107,12 +107,23 @@ def _targets(source: MergeSource, taxonomy: Taxonomy | None) -> dict[str, str | 
         raise ValueError(f"{source.name}: {error}") from error
 
 
-def _votes(
+def moved_votes(
     votes: Sequence[float] | None,
     targets: Mapping[str, str | None],
     old: Taxonomy | None,
     new: Taxonomy | None,
 ) -> list[float] | None:
+    """Votes over the classes of one taxonomy as those over another: added up, and scaled to sum 1 again.
+
+    Args:
+        votes: Shape (old classes,), or None.
+        targets: New class by old one; None drops its votes.
+        old: Taxonomy of the votes.
+        new: Taxonomy of the result.
+
+    Returns:
+        Shape (new classes,); None where there are no votes, or all were for dropped classes.
+    """
     if votes is None or old is None or new is None:
         return None
     moved = np.zeros(len(new))

@@ -12,8 +12,7 @@ from halfsmile.data.check.page import write_page
 from halfsmile.data.check.run import check
 from halfsmile.data.check.stats import describe
 from halfsmile.data.exchange.formats import export_csv
-from halfsmile.data.manifest import Manifest
-from halfsmile.data.output_files import (
+from halfsmile.data.exchange.output_files import (
     BUDGET,
     COUNTS,
     LIST,
@@ -24,6 +23,7 @@ from halfsmile.data.output_files import (
     require_output,
     require_output_folder,
 )
+from halfsmile.data.manifest import Manifest
 from halfsmile.data.split import LabelBudget
 from halfsmile.data.synthetic import generate, write_folders
 from halfsmile.utils.files import write_json
