@@ -270,6 +270,29 @@ def test_merge_maps_labels_as_told(tree: Path, tmp_path: Path, capsys: pytest.Ca
     assert "old=new" in capsys.readouterr().err
 
 
+def test_merge_of_own_names_says_what_to_type(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"happiness": "Freude", "sadness": "Trauer"}
+    for old, new in words.items():
+        (tmp_path / "own" / new).mkdir(parents=True)
+        for path in (tree / "train" / old).iterdir():
+            path.rename(tmp_path / "own" / new / path.name)
+    for name in ("fear", "anger"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+        for path in (tree / "train" / name).iterdir():
+            path.rename(tmp_path / "other" / name / path.name)
+    command = ("merge", tmp_path / "own", tmp_path / "other", "--out", tmp_path / "m.parquet")
+    run(*command, status=1)
+    shown = capsys.readouterr().err
+    assert "The classes of the result are Freude, Trauer, and anger, fear are none of them" in shown
+    assert "--rename anger=… gives it the name of a class, anger=none drops its rows" in shown
+    run(*command, "--rename", "anger=Wut", "fear=none", status=1)
+    assert "--taxonomy Freude,Trauer,Wut." in capsys.readouterr().err
+    run(*command, "--rename", "anger=Wut", "fear=none", "--taxonomy", "Freude,Trauer,Wut")
+    assert min(Manifest.load(tmp_path / "m.parquet").counts().values()) > 0
+
+
 @pytest.mark.parametrize("kind", ["folders", "csv", "coco", "label-studio"])
 def test_export_and_import(tree: Path, tmp_path: Path, kind: str) -> None:
     out = tmp_path / ("faces.csv" if kind == "csv" else "out")

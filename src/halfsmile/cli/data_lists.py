@@ -155,9 +155,9 @@ class Merge(Reading):
             name in front.
         out: The list to write (.parquet).
         taxonomy: Classes of the result: rafdb, affectnet7, affectnet8, ferplus, affwild2, or the labels with
-            commas between.
-        rename: What becomes of labels that it lacks: contempt=none drops them, happy=happiness renames; for
-            one data set only: ferplus:contempt=none.
+            commas between. Without it they are those of the first source, renamed.
+        rename: What becomes of labels that are none of them: contempt=none drops them, happy=happiness
+            renames; for one data set only: ferplus:contempt=none.
         split: Split of the labeled rows that have none, of all sources.
     """
 
@@ -169,7 +169,7 @@ class Merge(Reading):
 
     def run(self) -> None:
         """Merge, write and show the notes."""
-        from halfsmile.data.exchange.merge import MergeSource, merge
+        from halfsmile.data.exchange.merge import MergeSource, classes_of, merge
         from halfsmile.data.exchange.output_files import LIST, require_output
 
         require_output(self.out, LIST)
@@ -185,11 +185,7 @@ class Merge(Reading):
             raise ValueError(
                 f"{', '.join(idle)}: no source has such a label. Leave the rename away, or mend it."
             )
-        taxonomy = taxonomy_named(self.taxonomy)
-        if taxonomy is None:
-            found = [s.manifest.taxonomy for s in sources if s.manifest.taxonomy is not None]
-            taxonomy = found[0] if found else None
-        merged = merge(sources, taxonomy)
+        merged = merge(sources, taxonomy_named(self.taxonomy) or classes_of(sources))
         if self.split is not None:
             merged = merged.with_split(self.split)
         merged.save(self.out)

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from halfsmile.data.decode import read_image
-from halfsmile.data.exchange.merge import MergeSource, merge
+from halfsmile.data.exchange.merge import MergeSource, classes_of, merge
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.store.read import read
 from halfsmile.data.store.write import StoredFace, StoreWriter
-from halfsmile.taxonomy import AFFECTNET8, FERPLUS, RAFDB
+from halfsmile.taxonomy import AFFECTNET8, FERPLUS, RAFDB, from_labels
 
 PNG = bytes(cv2.imencode(".png", np.arange(100, dtype=np.uint8).reshape(10, 10))[1])
 
@@ -56,12 +56,27 @@ def test_renamed_labels_are_counted_and_votes_move_with_them(tmp_path: Path) -> 
 
 
 def test_nothing_is_mapped_silently(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a: 'ferplus' has 'contempt' and 'rafdb'"):
+    with pytest.raises(ValueError, match=r"a: .*contempt is none of them.*contempt=none drops"):
         merge([MergeSource("a", manifest(tmp_path, ["fear"]))], RAFDB)
     with pytest.raises(ValueError, match="say onto which taxonomy"):
         merge([MergeSource("a", manifest(tmp_path, ["fear"]))], None)
     with pytest.raises(ValueError, match="different names"):
         merge([MergeSource("a", manifest(tmp_path, ["fear"]))] * 2, FERPLUS)
+
+
+def test_the_first_source_says_the_classes_as_they_are_renamed(tmp_path: Path) -> None:
+    german = manifest(tmp_path, ["Freude"], from_labels(("Freude", "Trauer", "Rest")))
+    english = manifest(tmp_path, ["sad"], from_labels(("happy", "sad")))
+    renames = {"Freude": "happy", "Trauer": "sad", "Rest": None}
+    sources = [MergeSource("a", german, renames), MergeSource("b", english)]
+    bare = MergeSource("u", Manifest.from_rows([{"image": "x.png"}], tmp_path))
+    assert classes_of([bare, *sources]) == from_labels(("happy", "sad"))
+    assert merge(sources, classes_of(sources)).column("label") == ["happy", "sad"]
+    kept = MergeSource("b", manifest(tmp_path, ["Rest"], from_labels(("Rest", "sad"))))
+    assert classes_of([sources[0], kept]) == from_labels(("happy", "sad", "Rest"))
+    assert classes_of([bare]) is None
+    with pytest.raises(ValueError, match=r"b: .* classes of the result are Freude, Trauer, Rest, and happy"):
+        merge([MergeSource("a", german), MergeSource("b", english)], german.taxonomy)
 
 
 def test_the_same_classes_in_another_order(tmp_path: Path) -> None:

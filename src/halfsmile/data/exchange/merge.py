@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from halfsmile.data.manifest import Manifest
-from halfsmile.taxonomy import Taxonomy
+from halfsmile.taxonomy import Taxonomy, from_labels
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,25 @@ class MergeSource:
     name: str
     manifest: Manifest
     renames: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def classes_of(sources: Sequence[MergeSource]) -> Taxonomy | None:
+    """Classes of the first source that has labels, under the names that they get; None if no source has any.
+
+    Those that it drops are left out unless another source has them.
+    """
+    labeled = [
+        {label: source.renames.get(label, label) for label in source.manifest.taxonomy.labels}
+        for source in sources
+        if source.manifest.taxonomy is not None
+    ]
+    if not labeled:
+        return None
+    first, *others = labeled
+    elsewhere = {new for targets in others for new in targets.values()}
+    return from_labels(
+        dict.fromkeys(new or old for old, new in first.items() if new is not None or old in elsewhere)
+    )
 
 
 def merge(sources: Sequence[MergeSource], taxonomy: Taxonomy | None) -> Manifest:
