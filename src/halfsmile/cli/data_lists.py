@@ -152,13 +152,14 @@ class Merge(Reading):
 
     Args:
         sources: Data sets, each with a name in front if wanted: rafdb=/data/RAF-DB. People and videos get the
-            name in front.
+            name in front: 1 of one data set is another person than 1 of another.
         out: The list to write (.parquet).
         taxonomy: Classes of the result: rafdb, affectnet7, affectnet8, ferplus, affwild2, or the labels with
             commas between. Without it they are those of the first source, renamed.
         rename: What becomes of labels that are none of them: contempt=none drops them, happy=happiness
             renames; for one data set only: ferplus:contempt=none.
         split: Split of the labeled rows that have none, of all sources.
+        same_people: People of one name are one person in all sources.
     """
 
     sources: SourceNames
@@ -166,6 +167,7 @@ class Merge(Reading):
     taxonomy: TaxonomyName = None
     rename: Renames = ()
     split: SplitName = None
+    same_people: Flag = False
 
     def run(self) -> None:
         """Merge, write and show the notes."""
@@ -185,7 +187,8 @@ class Merge(Reading):
             raise ValueError(
                 f"{', '.join(idle)}: no source has such a label. Leave the rename away, or mend it."
             )
-        merged = merge(sources, taxonomy_named(self.taxonomy) or classes_of(sources))
+        taxonomy = taxonomy_named(self.taxonomy) or classes_of(sources)
+        merged = merge(sources, taxonomy, same_people=self.same_people)
         if self.split is not None:
             merged = merged.with_split(self.split)
         merged.save(self.out)

@@ -40,7 +40,26 @@ def test_names_not_numbers_cross_over(tmp_path: Path) -> None:
         "a: 2 of 3 rows.",
         "a: dropped rows with the labels {'contempt': 1}.",
         "b: 1 of 1 rows.",
+        "1 name of a person is in several sources (1): different people, as a/1, b/1. If they are the same: "
+        "--same-people.",
     )
+
+
+def test_people_of_one_name_are_one_where_it_is_said(tmp_path: Path) -> None:
+    more = [{"image": "x.png", "person": name, "video": "v"} for name in ("1", "2", "3", None)]
+    sources = [
+        MergeSource("a", Manifest.from_rows(more, tmp_path / "a")),
+        MergeSource("b", Manifest.from_rows([*more, {"image": "y.png", "person": "4"}], tmp_path / "b")),
+    ]
+    assert (
+        "3 names of people are in several sources (1, 2, 3): different people, as a/1, b/1"
+        in merge(sources, None).notes[-1]
+    )
+    merged = merge(sources, None, same_people=True)
+    assert merged.column("person") == ["1", "2", "3", None, "1", "2", "3", None, "4"]
+    assert set(merged.column("video")) == {"a/v", "b/v", None}
+    assert merged.notes[-1].endswith("(1, 2, 3): one person each, as asked.")
+    assert len(merge(sources[:1], None).notes) == 1
 
 
 def test_renamed_labels_are_counted_and_votes_move_with_them(tmp_path: Path) -> None:

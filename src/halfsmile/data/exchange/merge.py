@@ -14,14 +14,15 @@ import numpy as np
 from halfsmile.data.manifest import Manifest
 from halfsmile.taxonomy import Taxonomy, from_labels
 
+_SHOWN = 3
+
 
 @dataclass(frozen=True)
 class MergeSource:
     """A data set to merge.
 
     Args:
-        name: Short and unique; people and videos are renamed to ``<name>/<person>``, because number 1 of one
-            data set is not number 1 of another.
+        name: Short and unique; it is put in front of people and videos.
         manifest: Its rows.
         renames: What becomes of labels that the target taxonomy lacks: another label, or None to drop the
             rows.
@@ -51,8 +52,13 @@ def classes_of(sources: Sequence[MergeSource]) -> Taxonomy | None:
     )
 
 
-def merge(sources: Sequence[MergeSource], taxonomy: Taxonomy | None) -> Manifest:
+def merge(
+    sources: Sequence[MergeSource], taxonomy: Taxonomy | None, *, same_people: bool = False
+) -> Manifest:
     """Put data sets one behind the other.
+
+    People and videos are renamed to ``<source>/<person>``, because number 1 of one data set is not number 1
+    of another.
 
     Votes are added up onto the target's classes and scaled to sum 1 again; where all votes were for dropped
     classes they are null.
@@ -60,10 +66,11 @@ def merge(sources: Sequence[MergeSource], taxonomy: Taxonomy | None) -> Manifest
     Args:
         sources: At least one, with different names.
         taxonomy: Classes of the result; None if no source has labels.
+        same_people: People of one name are one person in all sources, and keep it.
 
     Returns:
         A manifest whose root is the innermost folder that holds all sources. Its notes say how many rows came
-        from where, what was renamed and dropped, and which pictures two sources share.
+        from where, what was renamed and dropped, how many names of people and which pictures sources share.
 
     Raises:
         ValueError: If names repeat, a label has no target, or the sources lie on different drives.
@@ -75,9 +82,10 @@ def merge(sources: Sequence[MergeSource], taxonomy: Taxonomy | None) -> Manifest
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
     for source in sources:
-        new, said = _rows(source, taxonomy, root)
+        new, said = _rows(source, taxonomy, root, same_people=same_people)
         rows += new
         notes += [*said, *(f"{source.name}: {note}" for note in source.manifest.notes)]
+    notes += _shared_people(sources, same_people=same_people)
     hashes = Counter(row["sha256"] for row in rows if row["sha256"] is not None)
     repeated = sum(times - 1 for times in hashes.values())
     if repeated:
@@ -85,8 +93,27 @@ def merge(sources: Sequence[MergeSource], taxonomy: Taxonomy | None) -> Manifest
     return Manifest.from_rows(rows, root, taxonomy, notes)
 
 
+def _shared_people(sources: Sequence[MergeSource], *, same_people: bool) -> list[str]:
+    """A note where a name of a person occurs in several sources."""
+    named = [set(source.manifest.column("person")) - {None} for source in sources]
+    times = Counter(name for names in named for name in names)
+    if not (shared := sorted(name for name, count in times.items() if count > 1)):
+        return []
+    listed = ", ".join(shared[:_SHOWN]) + (" …" if len(shared) > _SHOWN else "")
+    what = "1 name of a person is" if len(shared) == 1 else f"{len(shared):,} names of people are"
+    said = f"{what} in several sources ({listed})"
+    if same_people:
+        return [f"{said}: one person each, as asked."]
+    example = ", ".join(
+        f"{source.name}/{shared[0]}"
+        for source, names in zip(sources, named, strict=True)
+        if shared[0] in names
+    )
+    return [f"{said}: different people, as {example}. If they are the same: --same-people."]
+
+
 def _rows(
-    source: MergeSource, taxonomy: Taxonomy | None, root: Path
+    source: MergeSource, taxonomy: Taxonomy | None, root: Path, *, same_people: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
     manifest = source.manifest
     targets = _targets(source, taxonomy)
@@ -100,7 +127,7 @@ def _rows(
         row["image"] = row["image"] if PurePath(row["image"]).is_absolute() else prefix + row["image"]
         row["label"] = None if label is None else targets[label]
         row["votes"] = moved_votes(row["votes"], targets, manifest.taxonomy, taxonomy)
-        for name in ("person", "video"):
+        for name in ("video",) if same_people else ("person", "video"):
             row[name] = None if row[name] is None else f"{source.name}/{row[name]}"
         rows.append(row)
     said = [f"{source.name}: {len(rows)} of {len(manifest)} rows."]
