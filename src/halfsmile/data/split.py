@@ -19,7 +19,7 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.words import same_expression
 from halfsmile.utils.files import atomic_write
 
-__all__ = ["ROLES", "LabelAmount", "LabelBudget"]
+__all__ = ["ROLES", "LabelAmount", "LabelBudget", "is_budget", "require_no_budget"]
 
 ROLES = ("labeled", "held_out", "unlabeled")
 Group = Literal["person", "video"]
@@ -166,6 +166,31 @@ class LabelBudget:
                 "The training data is not what this label budget was drawn for (fingerprints differ): files, "
                 "labels or the label rule have changed. Use a new run folder."
             )
+
+
+def is_budget(path: Path) -> bool:
+    """Whether a file is one that :meth:`LabelBudget.save` wrote."""
+    if not path.is_file():
+        return False
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowException):
+        return False
+    told = (schema.metadata or {}).keys() >= {b"fingerprint", b"amount", b"seed"}
+    return told and schema.names == ["image", "role"]
+
+
+def require_no_budget(path: Path) -> None:
+    """Refuse the file of a label budget where a data set is wanted.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if path.suffix.lower() == ".parquet" and is_budget(path):
+        raise ValueError(
+            f"{path} is a label budget: it says which labels of a data set may be used, and holds no faces. "
+            f"Give both: `halfsmile train … --data DATA --budget {path}`."
+        )
 
 
 def _of_empty(labels: Sequence[str], empty: Sequence[str]) -> str:

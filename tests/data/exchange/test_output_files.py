@@ -19,7 +19,6 @@ from halfsmile.data.exchange.output_files import (
     PAGE,
     TABLE,
     OutputFile,
-    is_budget,
     require_output,
     require_output_folder,
 )
@@ -53,8 +52,6 @@ def test_only_the_own_kind_is_replaced(written: dict[str, Path]) -> None:
             if name != own:
                 with pytest.raises(ValueError, match=r"is there already|is written as"):
                     require_output(path, kind)
-    assert is_budget(written["budget"])
-    assert not is_budget(written["list"])
 
 
 def test_a_table_is_never_replaced(written: dict[str, Path]) -> None:

@@ -12,6 +12,7 @@ from halfsmile.data.exchange.merge import moved_votes
 from halfsmile.data.manifest import LeftOut, Manifest
 from halfsmile.data.readers.registry import read_any, recognize
 from halfsmile.data.readers.words import number_of
+from halfsmile.data.split import require_no_budget
 from halfsmile.taxonomy import from_labels
 
 
@@ -24,8 +25,9 @@ def read_named(path: Path, layout: str | None = None, **options: Any) -> Manifes
         options: For the reader; of lists and stores ``labels`` is taken here.
 
     Raises:
-        ValueError: If it can't be read, or has no such label.
+        ValueError: If it can't be read, is a label budget, or has no such label.
     """
+    require_no_budget(Path(path))
     if "labels" not in options or not _is_list_or_store(path, layout):
         return read_any(path, layout, **options)
     labels = options.pop("labels")

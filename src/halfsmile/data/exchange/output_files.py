@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from halfsmile.data.manifest import SCHEMA
+from halfsmile.data.split import is_budget
 from halfsmile.utils.files import read_json
 
 _TAIL = 4096
@@ -35,18 +36,13 @@ class OutputFile:
     reason: str
 
 
-def is_list(path: Path) -> bool:
+def _is_list(path: Path) -> bool:
     """Whether a file is one that :meth:`~halfsmile.data.manifest.Manifest.save` wrote."""
-    schema = _schema(path)
-    return schema is not None and b"halfsmile.labels" in (schema.metadata or {}) and schema.equals(SCHEMA)
-
-
-def is_budget(path: Path) -> bool:
-    """Whether a file is one that :meth:`~halfsmile.data.split.LabelBudget.save` wrote."""
-    schema = _schema(path)
-    if schema is None or schema.names != ["image", "role"]:
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowException):
         return False
-    return (schema.metadata or {}).keys() >= {b"fingerprint", b"amount", b"seed"}
+    return b"halfsmile.labels" in (schema.metadata or {}) and schema.equals(SCHEMA)
 
 
 def _is_page(path: Path) -> bool:
@@ -65,15 +61,7 @@ def _are_counts(path: Path) -> bool:
     return isinstance(found, dict) and found.keys() >= {"faces", "per_split", "per_class", "measures"}
 
 
-def _schema(path: Path) -> pa.Schema | None:
-    """Columns and metadata of a Parquet file; None of any other file."""
-    try:
-        return pq.read_schema(path)
-    except (OSError, pa.ArrowException):
-        return None
-
-
-LIST = OutputFile("a list (a manifest)", ".parquet", is_list, "is no list that halfsmile wrote")
+LIST = OutputFile("a list (a manifest)", ".parquet", _is_list, "is no list that halfsmile wrote")
 BUDGET = OutputFile("a label budget", ".parquet", is_budget, "is no label budget that halfsmile wrote")
 PAGE = OutputFile("a page", ".html", _is_page, "is no page that `halfsmile data check` wrote")
 COUNTS = OutputFile("a file of counts", ".json", _are_counts, "is no file that `halfsmile data stats` wrote")
