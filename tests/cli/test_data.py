@@ -132,6 +132,33 @@ def test_a_test_split_and_folds_are_drawn(
     assert not (tmp_path / "no.parquet").exists()
 
 
+def test_shares_are_looked_at_before_anything_is_said(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = sorted((tree / "train").glob("*/*.png"))
+    rows = [f"{path.relative_to(tree)},{path.parent.name},p{i % 9}" for i, path in enumerate(paths)]
+    (tree / "t.csv").write_text("\n".join(["image,label,person", *rows]) + "\n")
+    command = ("split", tree / "t.csv", "--out", tmp_path / "list.parquet")
+    for text, said in (
+        ("abc", "20% or 0.2, found 'abc'"),
+        ("200%", "found 200 % and 0 %"),
+        ("0", "found 0 %"),
+    ):
+        run(*command, "--test", text, status=1)
+        shown = capsys.readouterr()
+        assert said in shown.err
+        assert shown.out == ""
+        with pytest.raises(SystemExit):
+            main(["train", "supervised", "--data", str(tree / "t.csv"), "--test", text, "--dry-run"])
+        shown = capsys.readouterr()
+        assert said in shown.err
+        assert shown.out == ""
+    run(*command, "--folds", "1", status=1)
+    assert capsys.readouterr().out == ""
+    run(*command, "--test", "20%")
+    assert "--by person keeps each in one part" in capsys.readouterr().out
+
+
 @pytest.fixture
 def numbered(tmp_path: Path) -> Path:
     """A table of numbers with a column of another name, in another folder than its pictures."""

@@ -21,6 +21,7 @@ from halfsmile.cli.data_options import (
     renames,
     roles_table,
     say,
+    say_people_known,
     say_without_split,
     share,
     taxonomy_named,
@@ -82,10 +83,8 @@ class Split(Reading):
         if self.valid is not None or self.again:
             raise ValueError("--valid and --again are for drawing a test split: give --test, too.")
         require_output(self.out, BUDGET)
-        manifest = self.read(self.path)
-        if "train" in manifest.column("split"):
-            say_without_split(manifest)
-            manifest = manifest.split("train")
+        whole = self.read(self.path)
+        manifest = whole.split("train") if "train" in whole.column("split") else whole
         budget = LabelBudget.draw(
             manifest,
             self.labels or "10%",
@@ -94,13 +93,15 @@ class Split(Reading):
             group=self.by,
         )
         budget.save(self.out)
+        if manifest is not whole:
+            say_without_split(whole)
         make_console().print(roles_table(manifest, budget.roles, ROLES))
         say(f"Written: {self.out}")
 
     def _splits(self) -> None:
         """Draw a test split or folds, write the lists and show how many of each class."""
         from halfsmile.data.exchange.output_files import LIST, require_output, require_output_folder
-        from halfsmile.data.folds import draw_folds, draw_splits, of_fold
+        from halfsmile.data.folds import draw_folds, draw_splits, of_fold, require_shares
         from halfsmile.data.manifest import SPLITS
 
         if self.labels is not None or self.held_out is not None:
@@ -111,12 +112,11 @@ class Split(Reading):
             raise ValueError("Folds are drawn without --test, --valid and --again.")
         files = [f"fold-{fold + 1}.parquet" for fold in range(self.folds or 0)]
         if self.folds is None:
+            require_shares(share(self.test), share(self.valid))
             require_output(self.out, LIST)
         else:
             require_output_folder(self.out, files, LIST)
         manifest = self.read(self.path)
-        if self.by is None and any(manifest.column("person")):
-            say("People are known: --by person keeps each in one part, without which scores are too good.")
         if self.folds is None:
             drawn = draw_splits(
                 manifest,
@@ -127,11 +127,13 @@ class Split(Reading):
                 again=self.again,
             )
             drawn.save(self.out)
+            say_people_known(manifest, self.by)
             names = [name for name in SPLITS if name in drawn.column("split")]
             make_console().print(roles_table(drawn, drawn.column("split"), names))
             say(f"Written: {self.out}")
             return
         numbers = draw_folds(manifest, self.folds, seed=self.seed, by=self.by)
+        say_people_known(manifest, self.by)
         if any(manifest.column("split")):
             say("The splits of the data count for nothing: folds are drawn of all labeled rows.")
         self.out.mkdir(parents=True, exist_ok=True)

@@ -71,6 +71,12 @@ def say(text: str) -> None:
     make_console().print(text, soft_wrap=True)
 
 
+def say_people_known(manifest: Manifest, by: str | None) -> None:
+    """Say that a draw may keep each person in one part, where people are known and it did not."""
+    if by is None and any(manifest.column("person")):
+        say("People are known: --by person keeps each in one part, without which scores are too good.")
+
+
 def say_without_split(manifest: Manifest) -> None:
     """Say how many labeled rows no training and no test will take."""
     if count := manifest.without_split():

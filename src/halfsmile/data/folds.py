@@ -45,12 +45,8 @@ def draw_splits(
         ValueError: If nothing is labeled, a share is out of range, there is such a split already, or a class
             would be left without a row to train on or to test on.
     """
+    require_shares(test, valid)
     shares = {"test": test, "valid": valid}
-    if not 0 < test < 1 or not 0 <= valid < 1 or test + valid >= 1:
-        raise ValueError(
-            "The shares to test and to validate on lie between 0 and 1 and leave some rows to train on; "
-            f"found {test:g} and {valid:g}."
-        )
     old = manifest.column("split")
     there = {name: old.count(name) for name, share in shares.items() if share and name in old}
     if there and not again:
@@ -76,6 +72,19 @@ def draw_splits(
     drawn_by = f"by {by}" if by else "row by row"
     said = ", ".join(f"{100 * share:g} % {name}" for name, share in shares.items() if share)
     return with_splits(manifest, splits, f"Splits drawn {drawn_by} with seed {seed}: {said}.")
+
+
+def require_shares(test: float, valid: float = 0.0) -> None:
+    """Refuse shares that can't be drawn, before anything is read.
+
+    Raises:
+        ValueError: If one is out of range, or nothing would be left to train on.
+    """
+    if not 0 < test < 1 or not 0 <= valid < 1 or test + valid >= 1:
+        raise ValueError(
+            "The shares to test and to validate on lie between 0 and 100 % and leave some rows to train on; "
+            f"found {100 * test:g} % and {100 * valid:g} %."
+        )
 
 
 def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | None = None) -> Rows:
