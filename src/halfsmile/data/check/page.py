@@ -63,7 +63,7 @@ def write_page(check: Check, path: Path) -> Path:
 def _counts(check: Check) -> list[page.Html]:
     if check.manifest.taxonomy is None:
         return []
-    header, rows = check.counts()
+    header, rows = check.stats.counts()
     return [page.section("counts", "Faces per class", page.table(header, rows))]
 
 

@@ -113,16 +113,6 @@ class Check:
             found.append(("known", ", ".join(said)))
         return found + self._sizes()
 
-    def counts(self) -> tuple[list[str], list[list[str]]]:
-        """Header and rows of a table: faces of each class in each split, and of all classes."""
-        found = self.stats.per_class
-        labels = [
-            n for n in next(iter(found.values()), {}) if n != "none" or any(f[n] for f in found.values())
-        ]
-        rows = [[label, *(f"{of_split[label]:,}" for of_split in found.values())] for label in labels]
-        rows.append(["all", *(f"{count:,}" for count in self.stats.per_split.values())])
-        return ["class", *("no split" if split == "none" else split for split in found)], rows
-
     def _sizes(self) -> list[tuple[str, str]]:
         if self.pictures is None or not len(self.pictures.rows):
             return []
@@ -149,7 +139,7 @@ class Check:
             facts.add_row(Text(name, style="dim"), Text(text))
         console.print(facts)
         if self.manifest.taxonomy is not None:
-            header, rows = self.counts()
+            header, rows = self.stats.counts()
             table = Table(*header, title="Faces per class", title_justify="left")
             for row in rows:
                 table.add_row(*plain(row), style="bold" if row is rows[-1] else None)
