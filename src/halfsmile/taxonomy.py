@@ -7,6 +7,7 @@ numbers went wrong. Sources of the orders: the data sets' own label files.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -49,8 +50,8 @@ class Taxonomy:
         """
         if label not in self.labels:
             raise ValueError(
-                f"Label {label!r} is not in taxonomy {self.name!r}, which has {list(self.labels)}. "
-                "Map it explicitly, or choose the taxonomy that has it."
+                f"Label {label!r} is not in taxonomy {self.name!r}, whose classes are "
+                f"{', '.join(self.labels)}. Rename it to one of these, or choose classes that have it."
             )
         return self.labels.index(label)
 
@@ -89,21 +90,24 @@ class Taxonomy:
         renames = dict(renames or {})
         for label in renames:
             self.index(label)
-        result: dict[str, str | None] = {}
-        for label in self.labels:
-            if label in renames:
-                target = renames[label]
-                if target is not None:
-                    other.index(target)
-                result[label] = target
-            elif label in other.labels:
-                result[label] = label
-            else:
+        targets = {label: renames.get(label, label) for label in self.labels}
+        classes = ", ".join(other.labels)
+        if lacking := [n for n in self.labels if n not in renames and n not in other.labels]:
+            first, are = lacking[0], "is" if len(lacking) == 1 else "are"
+            raise ValueError(
+                f"The classes of the result are {classes}, and {', '.join(lacking)} {are} none of them. Say "
+                f"what becomes of each label: --rename {first}=… gives it the name of a class, {first}=none "
+                "drops its rows. Or choose other classes: --taxonomy a,b,c; without it they are those of the "
+                "first source."
+            )
+        for label, target in targets.items():
+            if target is not None and target not in other.labels:
+                more = shlex.quote(",".join((*other.labels, target)))
                 raise ValueError(
-                    f"{self.name!r} has {label!r} and {other.name!r} ({list(other.labels)}) has not. "
-                    f"Say what becomes of it: {{{label!r}: 'a label'}} or {{{label!r}: None}} to drop it."
+                    f"{label} is renamed to {target}, and the classes of the result are {classes}. Rename it "
+                    f"to one of these, or add the class: --taxonomy {more}."
                 )
-        return result
+        return targets
 
 
 RAFDB = Taxonomy("rafdb", ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"))

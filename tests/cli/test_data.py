@@ -132,6 +132,33 @@ def test_a_test_split_and_folds_are_drawn(
     assert not (tmp_path / "no.parquet").exists()
 
 
+def test_shares_are_looked_at_before_anything_is_said(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = sorted((tree / "train").glob("*/*.png"))
+    rows = [f"{path.relative_to(tree)},{path.parent.name},p{i % 9}" for i, path in enumerate(paths)]
+    (tree / "t.csv").write_text("\n".join(["image,label,person", *rows]) + "\n")
+    command = ("split", tree / "t.csv", "--out", tmp_path / "list.parquet")
+    for text, said in (
+        ("abc", "20% or 0.2, found 'abc'"),
+        ("200%", "found 200 % and 0 %"),
+        ("0", "found 0 %"),
+    ):
+        run(*command, "--test", text, status=1)
+        shown = capsys.readouterr()
+        assert said in shown.err
+        assert shown.out == ""
+        with pytest.raises(SystemExit):
+            main(["train", "supervised", "--data", str(tree / "t.csv"), "--test", text, "--dry-run"])
+        shown = capsys.readouterr()
+        assert said in shown.err
+        assert shown.out == ""
+    run(*command, "--folds", "1", status=1)
+    assert capsys.readouterr().out == ""
+    run(*command, "--test", "20%")
+    assert "--by person keeps each in one part" in capsys.readouterr().out
+
+
 @pytest.fixture
 def numbered(tmp_path: Path) -> Path:
     """A table of numbers with a column of another name, in another folder than its pictures."""
@@ -270,6 +297,29 @@ def test_merge_maps_labels_as_told(tree: Path, tmp_path: Path, capsys: pytest.Ca
     assert "old=new" in capsys.readouterr().err
 
 
+def test_merge_of_own_names_says_what_to_type(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"happiness": "Freude", "sadness": "Trauer"}
+    for old, new in words.items():
+        (tmp_path / "own" / new).mkdir(parents=True)
+        for path in (tree / "train" / old).iterdir():
+            path.rename(tmp_path / "own" / new / path.name)
+    for name in ("fear", "anger"):
+        (tmp_path / "other" / name).mkdir(parents=True)
+        for path in (tree / "train" / name).iterdir():
+            path.rename(tmp_path / "other" / name / path.name)
+    command = ("merge", tmp_path / "own", tmp_path / "other", "--out", tmp_path / "m.parquet")
+    run(*command, status=1)
+    shown = capsys.readouterr().err
+    assert "The classes of the result are Freude, Trauer, and anger, fear are none of them" in shown
+    assert "--rename anger=… gives it the name of a class, anger=none drops its rows" in shown
+    run(*command, "--rename", "anger=Wut", "fear=none", status=1)
+    assert "--taxonomy Freude,Trauer,Wut." in capsys.readouterr().err
+    run(*command, "--rename", "anger=Wut", "fear=none", "--taxonomy", "Freude,Trauer,Wut")
+    assert min(Manifest.load(tmp_path / "m.parquet").counts().values()) > 0
+
+
 @pytest.mark.parametrize("kind", ["folders", "csv", "coco", "label-studio"])
 def test_export_and_import(tree: Path, tmp_path: Path, kind: str) -> None:
     out = tmp_path / ("faces.csv" if kind == "csv" else "out")
@@ -299,6 +349,46 @@ def test_export_and_import(tree: Path, tmp_path: Path, kind: str) -> None:
         assert labels.count("anger") >= 5
     if kind != "csv":
         run("export", tree, "--out", out, "--format", kind, status=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("split",), "--out"),
+        (("split", "--test", "20%"), "--out"),
+        (("split", "--folds", 2), "--out"),
+        (("merge",), "--out"),
+        (("import",), "--out"),
+        (("export", "--format", "csv"), "--out"),
+        (("check", "--fast"), "--html"),
+        (("check",), "--clean"),
+        (("stats",), "--json"),
+    ],
+)
+def test_a_table_of_ones_own_is_never_lost(
+    tree: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[object, ...],
+    option: str,
+) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("image,label\na.png,joy\n")
+    action, *more = arguments
+    sources = (tree, mine) if action == "import" else (tree,)
+    run(action, *sources, *more, option, mine, status=2 if action == "check" else 1)
+    assert f"{option}" in " ".join(capsys.readouterr().err.split())
+    assert mine.read_text() == "image,label\na.png,joy\n"
+    assert [path.name for path in tmp_path.iterdir() if path != tree] == ["mine.csv"]
+
+
+def test_commands_replace_what_they_wrote(tree: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        run("check", tree, "--html", tmp_path / "p.html", "--clean", tmp_path / "c.parquet")
+        run("split", tree / "train", "--labels", 1, "--out", tmp_path / "b.parquet")
+        run("split", tree / "train", "--folds", 2, "--out", tmp_path / "folds")
+        run("merge", tree, "--out", tmp_path / "m.parquet")
+        run("stats", tree, "--json", tmp_path / "s.json")
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

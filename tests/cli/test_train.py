@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from halfsmile.cli.main import main
 from halfsmile.cli.train import Train
 from halfsmile.data.readers.registry import read_any
 from halfsmile.data.synthetic import generate, write_folders
+from halfsmile.taxonomy import from_labels
 
 NUMBERS = {"happiness": "0", "sadness": "1", "neutral": "2"}
 
@@ -128,3 +130,26 @@ def test_test_rows_without_a_label_are_told(tmp_path: Path, capsys: pytest.Captu
     assert "--test 20% --again" in shown
     main([*plain, "--test", "20%"])
     assert "Splits drawn row by row" in capsys.readouterr().out
+
+
+def test_a_class_without_a_face_is_left_out_as_the_refusal_says(
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = {number: name for name, number in NUMBERS.items()}
+    found = read_any(tables, columns={"label": "mood"}, labels=names)
+    wide = from_labels((*(found.taxonomy.labels if found.taxonomy else ()), "other"))
+    replace(found, taxonomy=wide).save(tmp_path / "list.parquet")
+    command = [
+        "train",
+        "supervised",
+        "--data",
+        str(tmp_path / "list.parquet"),
+        "--preset",
+        "tiny",
+        "--dry-run",
+    ]
+    with pytest.raises(SystemExit):
+        main(command)
+    assert "--label-names other=none" in capsys.readouterr().err
+    main([*command, "--label-names", "other=none"])
+    assert "other" not in capsys.readouterr().out

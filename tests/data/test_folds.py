@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -77,6 +77,18 @@ def test_a_training_split_is_divided_and_others_are_kept() -> None:
     with pytest.raises(ValueError, match=r"a valid split of 15 rows already\. To draw anew: --again"):
         draw_splits(manifest, test=0.25, valid=0.1)
     assert counted(draw_splits(manifest, test=0.2, valid=0.2, again=True))["valid", "a"] == 5
+
+
+@pytest.mark.parametrize("by", [None, "person"])
+def test_classes_without_a_row_take_no_part(by: Literal["person"] | None) -> None:
+    drawn = draw_splits(faces({"a": 40, "b": 40}, people=10), test=0.2, by=by)
+    found = counted(drawn)
+    assert found["test", "a"] == found["test", "b"] == 8
+    assert drawn.taxonomy == THREE
+    assert set(draw_folds(faces({"a": 40, "b": 40}, people=10), 5, by=by).tolist()) == set(range(5))
+    elsewhere = [*faces({"a": 9, "b": 9}).table.to_pylist(), {"image": "x", "label": "c", "split": "valid"}]
+    with pytest.raises(ValueError, match="No row of c would be left for the test split"):
+        draw_splits(Manifest.from_rows(elsewhere, Path("root"), THREE), test=0.2)
 
 
 def test_a_validation_split_alone_is_divided() -> None:

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from halfsmile.data.exchange.label_names import read_named
 from halfsmile.data.manifest import Manifest
-from halfsmile.data.split import ROLES, LabelAmount, LabelBudget
+from halfsmile.data.protocols.recognize import protocol_of
+from halfsmile.data.split import ROLES, LabelAmount, LabelBudget, is_budget, require_no_budget
 from halfsmile.taxonomy import RAFDB, Taxonomy
 
 MOODS = Taxonomy("moods", ("calm", "glad", "sad"))
@@ -315,3 +317,16 @@ def test_draws_have_not_changed() -> None:
     """Published runs can be repeated: roles of the first rows of a draw made before groups were known."""
     budget = LabelBudget.draw(manifest((6, 4, 3)), "2", seed=0, held_out=0.5)
     assert " ".join(role[0] for role in budget.roles) == "u u l l h h l u h l u l l u u u"
+
+
+def test_a_budget_is_known_where_data_are_wanted(tmp_path: Path) -> None:
+    rows, path = manifest(), tmp_path / "budget.parquet"
+    LabelBudget.draw(rows, "10%", seed=0).save(path)
+    for read in (require_no_budget, protocol_of, read_named):
+        with pytest.raises(ValueError, match=r"is a label budget.*--data DATA --budget .*budget\.parquet"):
+            read(path)
+    assert is_budget(path)
+    rows.save(path)
+    pq.write_table(pa.table({"image": ["a"], "role": ["labeled"]}), tmp_path / "other.parquet")
+    assert not any(map(is_budget, (path, tmp_path / "other.parquet", tmp_path, tmp_path / "none.parquet")))
+    require_no_budget(path)

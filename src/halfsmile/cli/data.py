@@ -31,9 +31,9 @@ class CheckData(Reading):
     Args:
         path: A folder, table, archive, .rec or .parquet file, or a store (faces that `halfsmile data prepare`
             has cut out).
-        html: Also write a page with faces of every class and of what is wrong.
-        clean: Also write a list (a manifest) without unreadable pictures and without copies: one that is in
-            two splits stays in the test (or validation) split.
+        html: Also write a page (.html) with faces of every class and of what is wrong.
+        clean: Also write a list (a manifest, .parquet) without unreadable pictures and without copies: one
+            that is in two splits stays in the test (or validation) split.
         fast: Do not open the pictures: no damaged ones, sizes and copies are looked for.
     """
 
@@ -46,12 +46,17 @@ class CheckData(Reading):
         """Check, print, and end with the exit status."""
         from halfsmile.data.check.page import write_page
         from halfsmile.data.check.run import check, clean
+        from halfsmile.data.exchange.output_files import LIST, PAGE, require_output
 
-        if self.clean is not None and self.fast:
-            raise ValueError("--clean needs the pictures; leave --fast out.")
         console = make_console()
         silence_opencv()
         try:
+            if self.clean is not None and self.fast:
+                raise ValueError("--clean needs the pictures; leave --fast out.")
+            if self.html is not None:
+                require_output(self.html, PAGE, "--html")
+            if self.clean is not None:
+                require_output(self.clean, LIST, "--clean")
             require_rule_fits([self.path], self.layout, self.label_rule)
             found = check(self.path, layout=self.layout, pixels=not self.fast, **self.reader_options())
         except (ValueError, OSError) as error:
@@ -171,7 +176,7 @@ class ShowStats(Reading):
     Args:
         path: A data set, or a store (faces that `halfsmile data prepare` has cut out).
         pixels: Open every picture.
-        json: Also write the numbers into this file.
+        json: Also write the numbers into this file (.json).
     """
 
     path: DataPath
@@ -181,10 +186,13 @@ class ShowStats(Reading):
     def run(self) -> None:
         """Count and show."""
         from halfsmile.data.check.stats import describe
+        from halfsmile.data.exchange.output_files import COUNTS, require_output
         from halfsmile.data.store.read import is_store, read_index
         from halfsmile.utils.files import write_json
 
         silence_opencv()
+        if self.json is not None:
+            require_output(self.json, COUNTS, "--json")
         manifest = self.read(self.path)
         index = read_index(self.path)[0] if is_store(self.path) else None
         found = describe(manifest, pixels=self.pixels, index=index)

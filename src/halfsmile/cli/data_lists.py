@@ -21,6 +21,7 @@ from halfsmile.cli.data_options import (
     renames,
     roles_table,
     say,
+    say_people_known,
     say_without_split,
     share,
     taxonomy_named,
@@ -73,6 +74,7 @@ class Split(Reading):
 
     def run(self) -> None:
         """Draw, write and show how many of each class."""
+        from halfsmile.data.exchange.output_files import BUDGET, require_output
         from halfsmile.data.split import ROLES, LabelBudget
 
         if self.test is not None or self.folds is not None:
@@ -80,10 +82,9 @@ class Split(Reading):
             return
         if self.valid is not None or self.again:
             raise ValueError("--valid and --again are for drawing a test split: give --test, too.")
-        manifest = self.read(self.path)
-        if "train" in manifest.column("split"):
-            say_without_split(manifest)
-            manifest = manifest.split("train")
+        require_output(self.out, BUDGET)
+        whole = self.read(self.path)
+        manifest = whole.split("train") if "train" in whole.column("split") else whole
         budget = LabelBudget.draw(
             manifest,
             self.labels or "10%",
@@ -92,12 +93,15 @@ class Split(Reading):
             group=self.by,
         )
         budget.save(self.out)
+        if manifest is not whole:
+            say_without_split(whole)
         make_console().print(roles_table(manifest, budget.roles, ROLES))
         say(f"Written: {self.out}")
 
     def _splits(self) -> None:
         """Draw a test split or folds, write the lists and show how many of each class."""
-        from halfsmile.data.folds import draw_folds, draw_splits, of_fold
+        from halfsmile.data.exchange.output_files import LIST, require_output, require_output_folder
+        from halfsmile.data.folds import draw_folds, draw_splits, of_fold, require_shares
         from halfsmile.data.manifest import SPLITS
 
         if self.labels is not None or self.held_out is not None:
@@ -106,9 +110,13 @@ class Split(Reading):
             )
         if self.folds is not None and (self.test is not None or self.valid is not None or self.again):
             raise ValueError("Folds are drawn without --test, --valid and --again.")
+        files = [f"fold-{fold + 1}.parquet" for fold in range(self.folds or 0)]
+        if self.folds is None:
+            require_shares(share(self.test), share(self.valid))
+            require_output(self.out, LIST)
+        else:
+            require_output_folder(self.out, files, LIST)
         manifest = self.read(self.path)
-        if self.by is None and any(manifest.column("person")):
-            say("People are known: --by person keeps each in one part, without which scores are too good.")
         if self.folds is None:
             drawn = draw_splits(
                 manifest,
@@ -119,16 +127,18 @@ class Split(Reading):
                 again=self.again,
             )
             drawn.save(self.out)
+            say_people_known(manifest, self.by)
             names = [name for name in SPLITS if name in drawn.column("split")]
             make_console().print(roles_table(drawn, drawn.column("split"), names))
             say(f"Written: {self.out}")
             return
         numbers = draw_folds(manifest, self.folds, seed=self.seed, by=self.by)
+        say_people_known(manifest, self.by)
         if any(manifest.column("split")):
             say("The splits of the data count for nothing: folds are drawn of all labeled rows.")
         self.out.mkdir(parents=True, exist_ok=True)
-        for fold in range(self.folds):
-            of_fold(manifest, numbers, fold).save(self.out / f"fold-{fold + 1}.parquet")
+        for fold, name in enumerate(files):
+            of_fold(manifest, numbers, fold).save(self.out / name)
         roles = [f"fold {number + 1}" if number >= 0 else "none" for number in numbers.tolist()]
         names = [f"fold {number + 1}" for number in range(self.folds)]
         make_console().print(roles_table(manifest, roles, names))
@@ -144,13 +154,14 @@ class Merge(Reading):
 
     Args:
         sources: Data sets, each with a name in front if wanted: rafdb=/data/RAF-DB. People and videos get the
-            name in front.
+            name in front: 1 of one data set is another person than 1 of another.
         out: The list to write (.parquet).
         taxonomy: Classes of the result: rafdb, affectnet7, affectnet8, ferplus, affwild2, or the labels with
-            commas between.
-        rename: What becomes of labels that it lacks: contempt=none drops them, happy=happiness renames; for
-            one data set only: ferplus:contempt=none.
+            commas between. Without it they are those of the first source, renamed.
+        rename: What becomes of labels that are none of them: contempt=none drops them, happy=happiness
+            renames; for one data set only: ferplus:contempt=none.
         split: Split of the labeled rows that have none, of all sources.
+        same_people: People of one name are one person in all sources.
     """
 
     sources: SourceNames
@@ -158,11 +169,14 @@ class Merge(Reading):
     taxonomy: TaxonomyName = None
     rename: Renames = ()
     split: SplitName = None
+    same_people: Flag = False
 
     def run(self) -> None:
         """Merge, write and show the notes."""
-        from halfsmile.data.exchange.merge import MergeSource, merge
+        from halfsmile.data.exchange.merge import MergeSource, classes_of, merge
+        from halfsmile.data.exchange.output_files import LIST, require_output
 
+        require_output(self.out, LIST)
         sources, used = [], set[str]()
         for text in self.sources:
             name, path = named_path(text)
@@ -175,11 +189,8 @@ class Merge(Reading):
             raise ValueError(
                 f"{', '.join(idle)}: no source has such a label. Leave the rename away, or mend it."
             )
-        taxonomy = taxonomy_named(self.taxonomy)
-        if taxonomy is None:
-            found = [s.manifest.taxonomy for s in sources if s.manifest.taxonomy is not None]
-            taxonomy = found[0] if found else None
-        merged = merge(sources, taxonomy)
+        taxonomy = taxonomy_named(self.taxonomy) or classes_of(sources)
+        merged = merge(sources, taxonomy, same_people=self.same_people)
         if self.split is not None:
             merged = merged.with_split(self.split)
         merged.save(self.out)
@@ -195,7 +206,7 @@ class ExportFaces(Reading):
 
     Args:
         path: A data set, or a store (faces that `halfsmile data prepare` has cut out).
-        out: A new folder; for csv, a file.
+        out: A new folder; for csv, a new file (.csv).
         format: folders: one per label; csv: a table; coco: JSON in the manner of COCO; label-studio: tasks
             for labeling.
         taxonomy: For label-studio: the classes to choose from.
@@ -210,9 +221,12 @@ class ExportFaces(Reading):
         """Write and say what was written."""
         from halfsmile.data.exchange import formats as exchange
         from halfsmile.data.exchange import label_studio
+        from halfsmile.data.exchange.output_files import TABLE, require_output
 
         if self.taxonomy is not None and self.format != "label-studio":
             raise ValueError("--taxonomy says what annotators choose from: it is for --format label-studio.")
+        if self.format == "csv":
+            require_output(self.out, TABLE)
         manifest = self.read(self.path)
         if self.format == "label-studio":
             found = label_studio.export_label_studio(
@@ -259,7 +273,9 @@ class Import(Reading):
     def run(self) -> None:
         """Import, write and show the notes."""
         from halfsmile.data.exchange.import_labels import import_labels
+        from halfsmile.data.exchange.output_files import LIST, require_output
 
+        require_output(self.out, LIST)
         manifest = self.read(self.path)
         labeled = import_labels(
             manifest,

@@ -71,6 +71,12 @@ def say(text: str) -> None:
     make_console().print(text, soft_wrap=True)
 
 
+def say_people_known(manifest: Manifest, by: str | None) -> None:
+    """Say that a draw may keep each person in one part, where people are known and it did not."""
+    if by is None and any(manifest.column("person")):
+        say("People are known: --by person keeps each in one part, without which scores are too good.")
+
+
 def say_without_split(manifest: Manifest) -> None:
     """Say how many labeled rows no training and no test will take."""
     if count := manifest.without_split():
@@ -89,8 +95,9 @@ class Reading:
         layout: How to read it, if it is taken for something else.
         label_rule: How the ten votes for a face of FERPlus become its label; docs/train.md has the rules.
         columns: Of a table: image=pth label=mood box=x,y,w,h. Nothing behind the = leaves a part out.
-        label_names: What labels of a table or numbers of folders mean: 0=neutral 1=happiness; 9=none drops.
-            Or a published order: rafdb, affectnet7, affectnet8, fer2013, ferplus, ckplus.
+        label_names: What labels or numbers of folders mean: 0=neutral 1=happiness; 9=none drops them, and a
+            class that no face has. Or a published order: rafdb, affectnet7, affectnet8, fer2013, ferplus,
+            ckplus.
         box: Whether the four numbers of a table's box are two corners or a corner, width and height.
         splits: What a table's column or folders call the splits: 0=train 1=valid 2=test; 3=none is in none.
         from_names: What the names of pictures tell: a pattern as '{person}_{label}_*', or of folders as
@@ -156,10 +163,10 @@ class Reading:
         Raises:
             ValueError: If it can't be read, or an option is given that it has no use for.
         """
-        from halfsmile.data.readers.registry import read_any
+        from halfsmile.data.exchange.label_names import read_named
 
         require_rule_fits([path], self.layout, self.label_rule)
-        return read_any(path, self.layout, **self.reader_options())
+        return read_named(path, self.layout, **self.reader_options())
 
 
 def columns(texts: Sequence[str]) -> dict[str, str | tuple[str, ...]]:

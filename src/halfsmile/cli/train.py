@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from halfsmile.cli.data_options import PUBLISHED, OptionalShare, Reading, say, share
+from halfsmile.cli.data_options import PUBLISHED, OptionalShare, Reading, say_people_known, share
 from halfsmile.cli.evaluate import show_metrics
 from halfsmile.cli.methods import Method
 from halfsmile.cli.options import Classes, DataSetName, Device, OptionalFile, Paths, Text, require_paths
@@ -213,6 +213,10 @@ class Train(Reading):
             raise ValueError("Training needs a run folder: --out RUN. To see what would be done: --dry-run.")
         if self.labels is not None and self.budget is not None:
             raise ValueError("--labels and --budget both say which labels may be used; give one of them.")
+        if self.test is not None:
+            from halfsmile.data.folds import require_shares
+
+            require_shares(share(self.test))
         if self.labels is not None:
             from halfsmile.data.label_amount import LabelAmount
 
@@ -276,9 +280,9 @@ class Train(Reading):
                 f"{self.data} has a test split of {len(tested):,} rows: leave --test away. To draw another: "
                 f"`halfsmile data split {self.data} --test {self.test} --again --out list.parquet`"
             )
-        if self.by is None and any(manifest.column("person")):
-            say("People are known: --by person keeps each in one part, without which scores are too good.")
-        return draw_splits(manifest, test=share(self.test), by=self.by, again=bool(tested))
+        drawn = draw_splits(manifest, test=share(self.test), by=self.by, again=bool(tested))
+        say_people_known(manifest, self.by)
+        return drawn
 
     def _cross_validate(self) -> None:
         """Train each fold and show mean and standard deviation."""

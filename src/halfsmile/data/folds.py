@@ -45,12 +45,8 @@ def draw_splits(
         ValueError: If nothing is labeled, a share is out of range, there is such a split already, or a class
             would be left without a row to train on or to test on.
     """
+    require_shares(test, valid)
     shares = {"test": test, "valid": valid}
-    if not 0 < test < 1 or not 0 <= valid < 1 or test + valid >= 1:
-        raise ValueError(
-            "The shares to test and to validate on lie between 0 and 1 and leave some rows to train on; "
-            f"found {test:g} and {valid:g}."
-        )
     old = manifest.column("split")
     there = {name: old.count(name) for name, share in shares.items() if share and name in old}
     if there and not again:
@@ -60,7 +56,7 @@ def draw_splits(
     if not (free & (manifest.class_indices() >= 0)).any():  # a validation split alone is as good as none
         free = np.array([split == "valid" for split in old], bool)
     splits = [split if not is_free else "train" for split, is_free in zip(old, free, strict=True)]
-    names, of_row, counts = _groups(manifest, by, free)
+    of_row, counts = _groups(manifest, by, free)
     totals = counts.sum(axis=0)
     order = np.random.default_rng([seed, len(counts)]).permutation(len(counts))
     for name, share in shares.items():
@@ -71,11 +67,24 @@ def draw_splits(
         order = order[~np.isin(order, drawn)]
         for row in np.flatnonzero(np.isin(of_row, drawn) & free):
             splits[row] = name
-        _require_all(names, counts[drawn].sum(axis=0), name, by)
-    _require_all(names, counts[order].sum(axis=0), "train", by)
+        _require_all(manifest, counts[drawn].sum(axis=0), name, by)
+    _require_all(manifest, counts[order].sum(axis=0), "train", by)
     drawn_by = f"by {by}" if by else "row by row"
     said = ", ".join(f"{100 * share:g} % {name}" for name, share in shares.items() if share)
     return with_splits(manifest, splits, f"Splits drawn {drawn_by} with seed {seed}: {said}.")
+
+
+def require_shares(test: float, valid: float = 0.0) -> None:
+    """Refuse shares that can't be drawn, before anything is read.
+
+    Raises:
+        ValueError: If one is out of range, or nothing would be left to train on.
+    """
+    if not 0 < test < 1 or not 0 <= valid < 1 or test + valid >= 1:
+        raise ValueError(
+            "The shares to test and to validate on lie between 0 and 100 % and leave some rows to train on; "
+            f"found {100 * test:g} % and {100 * valid:g} %."
+        )
 
 
 def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | None = None) -> Rows:
@@ -94,9 +103,9 @@ def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | Non
     """
     if count < 2:
         raise ValueError(f"Cross-validation needs at least 2 folds, found {count}.")
-    names, of_row, counts = _groups(manifest, by, np.ones(len(manifest), bool))
+    of_row, counts = _groups(manifest, by, np.ones(len(manifest), bool))
     scale = 1.0 / np.maximum(counts.sum(axis=0), 1)
-    held = np.zeros((count, len(names)), np.int64)
+    held = np.zeros((count, counts.shape[1]), np.int64)
     fold_of_group = np.full(len(counts), -1, np.int64)
     sizes = counts.sum(axis=1)
     shuffled = np.random.default_rng([seed, len(counts), count]).permutation(len(counts))
@@ -107,7 +116,8 @@ def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | Non
         fold = int(np.lexsort((held.sum(axis=1), cost))[0])
         fold_of_group[group] = fold
         held[fold] += counts[group]
-    lonely = [name for name, folds in zip(names, (held > 0).sum(axis=0), strict=True) if folds < 2]
+    in_folds = zip(manifest.counts().items(), (held > 0).sum(axis=0), strict=True)
+    lonely = [name for (name, rows), folds in in_folds if rows and folds < 2]
     if lonely:
         what = f"{by}s" if by else "rows"
         raise ValueError(
@@ -130,10 +140,8 @@ def with_splits(manifest: Manifest, splits: Sequence[str | None], note: str) -> 
     return replace(manifest, table=table, notes=(*manifest.notes, note))
 
 
-def _groups(
-    manifest: Manifest, by: Group | None, free: npt.NDArray[np.bool_]
-) -> tuple[tuple[str, ...], Rows, Rows]:
-    """Classes, group of each row, and labeled rows of each class in each group, of those that may be drawn.
+def _groups(manifest: Manifest, by: Group | None, free: npt.NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    """Group of each row, and labeled rows of each class in each group, of those that may be drawn.
 
     Raises:
         ValueError: If nothing is labeled, or no row says its group.
@@ -149,17 +157,17 @@ def _groups(
     pictures = manifest.column("image")  # several faces of one stay together
     said = {picture: name for name, picture in zip(names, pictures, strict=True) if name is not None}
     names = [said.get(p, p) if name is None else name for name, p in zip(names, pictures, strict=True)]
-    of_row, counts = group_counts(names, classes, len(manifest.taxonomy))
-    return manifest.taxonomy.labels, of_row, counts
+    return group_counts(names, classes, len(manifest.taxonomy))
 
 
-def _require_all(names: Sequence[str], counts: Rows, split: str, by: Group | None) -> None:
-    """Refuse a split that lacks a class.
+def _require_all(manifest: Manifest, counts: Rows, split: str, by: Group | None) -> None:
+    """Refuse a split that lacks a class which has rows.
 
     Raises:
         ValueError: If one does.
     """
-    if lacking := [name for name, count in zip(names, counts.tolist(), strict=True) if not count]:
+    of_classes = zip(manifest.counts().items(), counts.tolist(), strict=True)
+    if lacking := [name for (name, rows), count in of_classes if rows and not count]:
         what = f"{by}s" if by else "rows"
         raise ValueError(
             f"No row of {', '.join(lacking)} would be left for the {split} split: there are too few {what} "

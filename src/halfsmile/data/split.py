@@ -19,7 +19,7 @@ from halfsmile.data.manifest import Manifest
 from halfsmile.data.readers.words import same_expression
 from halfsmile.utils.files import atomic_write
 
-__all__ = ["ROLES", "LabelAmount", "LabelBudget"]
+__all__ = ["ROLES", "LabelAmount", "LabelBudget", "is_budget", "require_no_budget"]
 
 ROLES = ("labeled", "held_out", "unlabeled")
 Group = Literal["person", "video"]
@@ -168,6 +168,31 @@ class LabelBudget:
             )
 
 
+def is_budget(path: Path) -> bool:
+    """Whether a file is one that :meth:`LabelBudget.save` wrote."""
+    if not path.is_file():
+        return False
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowException):
+        return False
+    told = (schema.metadata or {}).keys() >= {b"fingerprint", b"amount", b"seed"}
+    return told and schema.names == ["image", "role"]
+
+
+def require_no_budget(path: Path) -> None:
+    """Refuse the file of a label budget where a data set is wanted.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    if path.suffix.lower() == ".parquet" and is_budget(path):
+        raise ValueError(
+            f"{path} is a label budget: it says which labels of a data set may be used, and holds no faces. "
+            f"Give both: `halfsmile train … --data DATA --budget {path}`."
+        )
+
+
 def _of_empty(labels: Sequence[str], empty: Sequence[str]) -> str:
     """What to do about classes without a face; other words for classes that have some are told as such."""
     pairs = [
@@ -181,7 +206,8 @@ def _of_empty(labels: Sequence[str], empty: Sequence[str]) -> str:
             "To make words for one expression one class, where the data are read: --label-names "
             f"{' '.join(f'{name}={other}' for name, other in pairs)}."
         )
-    return f"Add faces, or leave these classes out where the data are read: --label-names {empty[0]}=none."
+    dropped = " ".join(f"{name}=none" for name in empty)
+    return f"Add faces, or leave these classes out where the data are read: --label-names {dropped}."
 
 
 def _of_repeats(manifest: Manifest) -> str:

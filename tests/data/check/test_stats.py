@@ -50,6 +50,15 @@ def test_counts(manifest: Manifest) -> None:
     assert not found.measures
 
 
+def test_the_table_names_what_is_lacking_and_shows_no_empty_row(manifest: Manifest) -> None:
+    header, rows = describe(manifest).counts()
+    assert header == ["class", "train", "test", "no split"]
+    assert rows[-2:] == [["no label", "1", "0", "1"], ["all", "3", "1", "1"]]
+    header, rows = describe(manifest.take([0, 1])).counts()
+    assert header == ["class", "train", "test"]
+    assert [row[0] for row in rows] == ["calm", "glad", "all"]
+
+
 def test_pictures_are_measured_and_bad_ones_listed(manifest: Manifest) -> None:
     found = describe(manifest, pixels=True, progress=False)
     assert found.measures["width"] == dict.fromkeys(PERCENTILES, 20.0)

@@ -98,6 +98,8 @@ def test_csv_says_everything(manifest: Manifest, tmp_path: Path) -> None:
     assert (rows[1]["left_eye_x"], rows[1]["right_mouth_y"]) == ("0.0", "9.0")
     assert (rows[2]["votes_happiness"], rows[2]["votes_contempt"], rows[2]["frame"]) == ("0.25", "0.0", "7")
     assert rows[3]["x0"] == rows[3]["votes_fear"] == ""
+    export_csv(manifest.take([0, 1]), tmp_path / "none.csv")
+    assert "votes_" not in (tmp_path / "none.csv").read_text()
 
 
 @pytest.mark.parametrize("place", ["faces.csv", "data/faces.csv", "lists/faces.csv"])

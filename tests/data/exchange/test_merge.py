@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from halfsmile.data.decode import read_image
-from halfsmile.data.exchange.merge import MergeSource, merge
+from halfsmile.data.exchange.merge import MergeSource, classes_of, merge
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.store.read import read
 from halfsmile.data.store.write import StoredFace, StoreWriter
-from halfsmile.taxonomy import AFFECTNET8, FERPLUS, RAFDB
+from halfsmile.taxonomy import AFFECTNET8, FERPLUS, RAFDB, from_labels
 
 PNG = bytes(cv2.imencode(".png", np.arange(100, dtype=np.uint8).reshape(10, 10))[1])
 
@@ -40,7 +40,26 @@ def test_names_not_numbers_cross_over(tmp_path: Path) -> None:
         "a: 2 of 3 rows.",
         "a: dropped rows with the labels {'contempt': 1}.",
         "b: 1 of 1 rows.",
+        "1 name of a person is in several sources (1): different people, as a/1, b/1. If they are the same: "
+        "--same-people.",
     )
+
+
+def test_people_of_one_name_are_one_where_it_is_said(tmp_path: Path) -> None:
+    more = [{"image": "x.png", "person": name, "video": "v"} for name in ("1", "2", "3", None)]
+    sources = [
+        MergeSource("a", Manifest.from_rows(more, tmp_path / "a")),
+        MergeSource("b", Manifest.from_rows([*more, {"image": "y.png", "person": "4"}], tmp_path / "b")),
+    ]
+    assert (
+        "3 names of people are in several sources (1, 2, 3): different people, as a/1, b/1"
+        in merge(sources, None).notes[-1]
+    )
+    merged = merge(sources, None, same_people=True)
+    assert merged.column("person") == ["1", "2", "3", None, "1", "2", "3", None, "4"]
+    assert set(merged.column("video")) == {"a/v", "b/v", None}
+    assert merged.notes[-1].endswith("(1, 2, 3): one person each, as asked.")
+    assert len(merge(sources[:1], None).notes) == 1
 
 
 def test_renamed_labels_are_counted_and_votes_move_with_them(tmp_path: Path) -> None:
@@ -56,12 +75,27 @@ def test_renamed_labels_are_counted_and_votes_move_with_them(tmp_path: Path) -> 
 
 
 def test_nothing_is_mapped_silently(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="a: 'ferplus' has 'contempt' and 'rafdb'"):
+    with pytest.raises(ValueError, match=r"a: .*contempt is none of them.*contempt=none drops"):
         merge([MergeSource("a", manifest(tmp_path, ["fear"]))], RAFDB)
     with pytest.raises(ValueError, match="say onto which taxonomy"):
         merge([MergeSource("a", manifest(tmp_path, ["fear"]))], None)
     with pytest.raises(ValueError, match="different names"):
         merge([MergeSource("a", manifest(tmp_path, ["fear"]))] * 2, FERPLUS)
+
+
+def test_the_first_source_says_the_classes_as_they_are_renamed(tmp_path: Path) -> None:
+    german = manifest(tmp_path, ["Freude"], from_labels(("Freude", "Trauer", "Rest")))
+    english = manifest(tmp_path, ["sad"], from_labels(("happy", "sad")))
+    renames = {"Freude": "happy", "Trauer": "sad", "Rest": None}
+    sources = [MergeSource("a", german, renames), MergeSource("b", english)]
+    bare = MergeSource("u", Manifest.from_rows([{"image": "x.png"}], tmp_path))
+    assert classes_of([bare, *sources]) == from_labels(("happy", "sad"))
+    assert merge(sources, classes_of(sources)).column("label") == ["happy", "sad"]
+    kept = MergeSource("b", manifest(tmp_path, ["Rest"], from_labels(("Rest", "sad"))))
+    assert classes_of([sources[0], kept]) == from_labels(("happy", "sad", "Rest"))
+    assert classes_of([bare]) is None
+    with pytest.raises(ValueError, match=r"b: .* classes of the result are Freude, Trauer, Rest, and happy"):
+        merge([MergeSource("a", german), MergeSource("b", english)], german.taxonomy)
 
 
 def test_the_same_classes_in_another_order(tmp_path: Path) -> None:

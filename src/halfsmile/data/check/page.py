@@ -25,6 +25,8 @@ GROUPS = 8
 _PER_GROUP = 4
 _TILE = 96
 _LISTED = 20
+MADE_BY = "Made by halfsmile data check."
+"""What every page says at its end."""
 Item = TypeVar("Item")
 _JPEG = (cv2.IMWRITE_JPEG_QUALITY, 85)
 
@@ -51,7 +53,7 @@ def write_page(check: Check, path: Path) -> Path:
         *_findings("wrong", "What is wrong", check.problems, check),
         *_findings("know", "What to know", [f for f in check.findings if not f.is_problem], check),
         *_classes(check),
-        page.Html("<footer>Made by halfsmile data check. Labels are apparent expressions.</footer>"),
+        page.Html(f"<footer>{MADE_BY} Labels are apparent expressions.</footer>"),
     ]
     with atomic_write(path) as temporary:
         temporary.write_text(page.page(f"Data check: {name}", "\n".join(body)), encoding="utf-8")
@@ -61,7 +63,7 @@ def write_page(check: Check, path: Path) -> Path:
 def _counts(check: Check) -> list[page.Html]:
     if check.manifest.taxonomy is None:
         return []
-    header, rows = check.counts()
+    header, rows = check.stats.counts()
     return [page.section("counts", "Faces per class", page.table(header, rows))]
 
 

@@ -20,8 +20,9 @@ from halfsmile.data.check.pictures import Pictures, measure_pictures
 from halfsmile.data.check.stats import Stats, describe
 from halfsmile.data.check.subject import Finding, Subject
 from halfsmile.data.containers.archive import ARCHIVE_SUFFIXES, open_archive
+from halfsmile.data.exchange.label_names import read_named
 from halfsmile.data.manifest import LeftOut, Manifest, UnreadLabelsError
-from halfsmile.data.readers.registry import LAYOUTS, Layout, read_any, recognize
+from halfsmile.data.readers.registry import LAYOUTS, Layout, recognize
 from halfsmile.data.store.read import source_names
 from halfsmile.utils.console import plain
 
@@ -112,16 +113,6 @@ class Check:
             found.append(("known", ", ".join(said)))
         return found + self._sizes()
 
-    def counts(self) -> tuple[list[str], list[list[str]]]:
-        """Header and rows of a table: faces of each class in each split, and of all classes."""
-        found = self.stats.per_class
-        labels = [
-            n for n in next(iter(found.values()), {}) if n != "none" or any(f[n] for f in found.values())
-        ]
-        rows = [[label, *(f"{of_split[label]:,}" for of_split in found.values())] for label in labels]
-        rows.append(["all", *(f"{count:,}" for count in self.stats.per_split.values())])
-        return ["class", *("no split" if split == "none" else split for split in found)], rows
-
     def _sizes(self) -> list[tuple[str, str]]:
         if self.pictures is None or not len(self.pictures.rows):
             return []
@@ -148,7 +139,7 @@ class Check:
             facts.add_row(Text(name, style="dim"), Text(text))
         console.print(facts)
         if self.manifest.taxonomy is not None:
-            header, rows = self.counts()
+            header, rows = self.stats.counts()
             table = Table(*header, title="Faces per class", title_justify="left")
             for row in rows:
                 table.add_row(*plain(row), style="bold" if row is rows[-1] else None)
@@ -198,7 +189,7 @@ def check(
         options = {"skip_damaged": True, **options}
     unread: UnreadLabelsError | None = None
     try:
-        manifest = read_any(path, layout, **options)
+        manifest = read_named(path, layout, **options)
     except UnreadLabelsError as error:
         manifest, unread = error.faces, error
     pictures = measure_pictures(manifest, progress=progress) if pixels else None

@@ -63,14 +63,29 @@ class Stats:
         """For JSON."""
         return asdict(self)
 
+    def counts(self) -> tuple[list[str], list[list[str]]]:
+        """Header and rows of a table: faces of each class in each split, and of all classes."""
+        found = self.per_class
+        labels = [
+            n for n in next(iter(found.values()), {}) if n != "none" or any(f[n] for f in found.values())
+        ]
+        rows = [
+            [
+                "no label" if label == "none" else label,
+                *(f"{of_split[label]:,}" for of_split in found.values()),
+            ]
+            for label in labels
+        ]
+        rows.append(["all", *(f"{count:,}" for count in self.per_split.values())])
+        return ["class", *("no split" if split == "none" else split for split in found)], rows
+
     def render(self, console: Console) -> None:
         """Print as tables."""
-        splits = [name for name in (*SPLITS, "none") if name in self.per_split]
         console.print(f"{self.faces:,} faces, {self.named_people:,} people, {self.videos:,} videos")
-        table = Table("class", *splits, title="Faces per class")
-        for label in next(iter(self.per_class.values()), {}):
-            table.add_row(*plain((label, *(f"{self.per_class[split][label]:,}" for split in splits))))
-        table.add_row("all", *(f"{self.per_split[split]:,}" for split in splits), style="bold")
+        header, rows = self.counts()
+        table = Table(*header, title="Faces per class")
+        for row in rows:
+            table.add_row(*plain(row), style="bold" if row is rows[-1] else None)
         console.print(table)
         if self.measures:
             table = Table(

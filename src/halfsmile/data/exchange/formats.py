@@ -84,13 +84,15 @@ def export_folders(manifest: Manifest, out: Path, *, progress: bool = True) -> E
 
 
 def export_csv(manifest: Manifest, path: Path, *, whole_paths: bool = False) -> ExportedFaces:
-    """Write a table: one row per face, a column per number of box and landmarks, ``votes_<label>`` for votes.
+    """Write a table: one row per face, a column per number of box and landmarks.
 
-    Missing values are empty. Pictures are named relative to the table, so that it can be read where it is; on
-    another drive, or if it is wanted, by their whole path.
+    Votes are ``votes_<label>``, without such columns where no face has any. Missing values are empty.
+    Pictures are named relative to the table, so that it can be read where it is; on another drive, or if it
+    is wanted, by their whole path.
     """
     prefix = _prefix(manifest.root, None if whole_paths else Path(path).parent)
-    labels = manifest.taxonomy.labels if manifest.taxonomy else ()
+    has_votes = manifest.table["votes"].null_count < len(manifest)
+    labels = manifest.taxonomy.labels if manifest.taxonomy is not None and has_votes else ()
     votes = [f"votes_{label}" for label in labels]
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

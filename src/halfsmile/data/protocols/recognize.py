@@ -9,6 +9,7 @@ from typing import get_args
 from halfsmile.data.protocols.protocol import PROTOCOLS, DataSet, Protocol
 from halfsmile.data.readers.registry import Layout, read_any, recognize
 from halfsmile.data.readers.words import are_rafdb
+from halfsmile.data.split import require_no_budget
 from halfsmile.taxonomy import FERPLUS, RAFDB
 
 
@@ -31,11 +32,12 @@ def protocol_of(
         num_classes: Takes the place of the usual number.
 
     Raises:
-        ValueError: If there is no such path, or a choice does not fit the data set.
+        ValueError: If there is no such path, it is a label budget, or a choice does not fit the data set.
     """
     path = Path(path)
     if not path.exists():
         raise ValueError(f"{path} does not exist.")
+    require_no_budget(path)
     found = PROTOCOLS[data_set or _recognized(path)]
     return replace(
         found, label_rule=label_rule or found.label_rule, num_classes=num_classes or found.num_classes
