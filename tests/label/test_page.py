@@ -579,7 +579,7 @@ def test_classes_of_ones_own_have_colors_of_their_own_and_keep_them(
     )
     with serving(labels) as url:
         start(page, url, "#project")
-        page.wait_for_function(f"document.querySelectorAll('.classes .dot').length === {count}")
+        holds(page, f"document.querySelectorAll('.classes .dot').length === {count}")
         before = page.evaluate(colors)
         assert all(color.startswith("rgb(") for color in before)  # none is without
         assert len(set(before)) == len(before) == count
