@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from halfsmile.data.manifest import Manifest
 from halfsmile.data.synthetic import generate, write_folders
 from halfsmile.data.synthetic.folders import encode_png
 from halfsmile.faces.prepare.sources import find
-from halfsmile.taxonomy import FERPLUS
+from halfsmile.taxonomy import FERPLUS, from_names
 
 
 @pytest.fixture
@@ -33,6 +34,15 @@ def test_labels_of_class_folders_are_kept(tmp_path: Path) -> None:
     assert plain.taxonomy is None
     assert [source.name for source in plain] == [source.name for source in found]
     assert not any(source.said for source in plain)
+
+
+@pytest.mark.parametrize("layout", [None, "manifest"])
+def test_labels_of_a_list_have_other_names_as_asked(tmp_path: Path, layout: str | None) -> None:
+    rows = [{"image": f"{label}.png", "label": label} for label in ("joy", "rage", "odd")]
+    Manifest.from_rows(rows, tmp_path, from_names(["joy", "rage", "odd"])).save(tmp_path / "list.parquet")
+    found = find([tmp_path / "list.parquet"], layout=layout, labels={"joy": "happy", "odd": None})
+    assert [source.said["label"] for source in found] == ["happy", "rage"]
+    assert any("1 rows were dropped because of their label, as asked" in note for note in found.notes)
 
 
 def test_names_in_archives_and_repeated_rows(tmp_path: Path, picture: bytes) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from halfsmile.data.exchange.label_names import read_named
 from halfsmile.data.manifest import SCHEMA, LeftOut, Manifest, UnreadLabelsError
 from halfsmile.data.readers.recognition.recognize import PICTURES_AND_VIDEOS, labels_of_videos
 from halfsmile.data.readers.registry import read_any, recognize
@@ -187,7 +188,7 @@ def _data_set(
     if (layout == "folder" and not tells_names) or not path.exists():
         return None
     if layout is not None:
-        return read_any(path, layout, videos=True, **options)
+        return read_named(path, layout, videos=True, **options)
     try:
         found = recognize(path)
     except ValueError:
@@ -211,7 +212,7 @@ def _data_set(
     guess = "" if found.is_certain else "perhaps "
     notes.append(f"{path}: {guess}{found.name}, for {found.reason}.")
     try:
-        return read_any(path, videos=True, **options)
+        return read_named(path, videos=True, **options)
     except UnreadLabelsError:
         raise
     except ValueError as error:
