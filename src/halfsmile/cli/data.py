@@ -187,7 +187,7 @@ class ShowStats(Reading):
         """Count and show."""
         from halfsmile.data.check.stats import describe
         from halfsmile.data.exchange.output_files import COUNTS, require_output
-        from halfsmile.data.store.read import is_store, read_index
+        from halfsmile.data.store.read import is_store, read, read_index
         from halfsmile.utils.files import write_json
 
         silence_opencv()
@@ -195,6 +195,9 @@ class ShowStats(Reading):
             require_output(self.json, COUNTS, "--json")
         manifest = self.read(self.path)
         index = read_index(self.path)[0] if is_store(self.path) else None
+        if index is not None and index.num_rows != len(manifest):  # --label-names dropped some
+            kept = {*manifest.column("image")}
+            index = index.filter([image in kept for image in read(self.path).column("image")])
         found = describe(manifest, pixels=self.pixels, index=index)
         found.render(make_console())
         if self.json is not None:

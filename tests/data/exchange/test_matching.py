@@ -149,9 +149,18 @@ def test_sources_are_known_by_their_whole_path(tmp_path: Path, monkeypatch: pyte
 
 def test_sources_of_a_store_are_known_below_the_folder_that_holds_them_all(tmp_path: Path) -> None:
     manifest = store(tmp_path / "store", ["study/pics/VP03/1.jpg", "study/pics/VP04/1.jpg"])
-    names = ["C:\\Ann\\Bilder\\VP03\\1.jpg", "C:\\Ann\\Bilder\\VP05\\1.jpg"]
+    names = ["C:\\Ann\\pics\\VP03\\1.jpg", "C:\\Ann\\pics\\VP05\\1.jpg"]
     assert Rows(manifest, tmp_path).find(names).rows == {names[0]: 0}
+    one = store(tmp_path / "one", ["src/s1/a.jpg", "src/s1/b.png"])
+    for name in ("src/s2/a.jpg", "s2/a.jpg", "/x/src/s2/a.jpg"):
+        assert Rows(one, tmp_path).find([name]).rows == {}
+    assert Rows(one, tmp_path).find(["/x/src/s1/a.jpg"]).rows == {"/x/src/s1/a.jpg": 0}
     table = tmp_path / "list.csv"
     table.write_text("image,label\nVP07/1.jpg,happy\nVP08/1.jpg,sad\n")
     with pytest.raises(ValueError, match=r"for example, 'study/pics/VP03/1\.jpg'"):
         import_labels(manifest, table, taxonomy=LABELS)
+
+
+def test_forms_of_one_path_are_answers_about_one_face(tmp_path: Path) -> None:
+    rows = found(tmp_path, ["0.png", "1.png"], ["0.png", "./0.png", "./1.png"])
+    assert rows.rows == {"0.png": 0, "./0.png": 0, "./1.png": 1}

@@ -177,3 +177,13 @@ def test_one_face_is_a_row_and_lists_without_boxes_stay() -> None:
     assert flattened(votes) == [votes]
     torn = {"image": "a.png", "boxes": [[1, 2, 3, 4], [5, 6, 7, 8]], "tags": ["a", "b", "c"]}
     assert [row["tags"] for row in flattened(torn)] == [["a", "b", "c"]] * 2
+
+
+def test_pictures_of_videos_are_pictures_and_predictions_no_answers() -> None:
+    of_video = {
+        "a.png": {"video": "v.mp4", "emotion": "happy"},
+        "b.png": {"video": "v.mp4", "emotion": "sad"},
+    }
+    assert json_rows(of_video) == [{"image": name, **record} for name, record in of_video.items()]
+    row = {"image": "a.png", "label": "happy", "predictions": [{"result": "sad", "score": 0.5}]}
+    assert json_rows([row])[0]["label"] == "happy"

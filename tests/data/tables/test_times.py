@@ -30,6 +30,39 @@ def test_columns_hold_times_and_are_called_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("head", "cells"),
+    [
+        ("final_score,start,end", "1,0,2"),
+        ("start,end,final_score", "0,2,1"),
+        ("session_start,start,end", "14:30:00,0,2"),
+        ("video_duration,start,end,end_frame", "60,0,2,60"),
+        ("from_set,start,end_quality,end", "0,0,3,2"),
+    ],
+)
+def test_what_is_called_alike_is_no_time(tmp_path: Path, head: str, cells: str) -> None:
+    found = columns(tmp_path / "list.csv", f"video,{head}\na.mp4,{cells}\n")
+    assert found == Times(("start",), ("end",))
+
+
+@pytest.mark.parametrize(
+    ("head", "cell"),
+    [
+        ("final_label", "2"),
+        ("fine_id", "2"),
+        ("offset", "2"),
+        ("intensity_end", "2"),
+        ("from_set", "2"),
+        ("start_time", "14:03:00"),
+        ("start_timestamp", "1600000000"),
+        ("end_date", "01.01.2020"),
+        ("end_frame", "60"),
+    ],
+)
+def test_one_column_alone_is_no_time_unless_it_says_so(tmp_path: Path, head: str, cell: str) -> None:
+    assert columns(tmp_path / "list.csv", f"video,{head}\na.mp4,{cell}\n") == Times()
+
+
+@pytest.mark.parametrize(
     ("name", "cell", "seconds"),
     [
         ("start", "1.5", 1.5),
@@ -43,6 +76,7 @@ def test_columns_hold_times_and_are_called_so(tmp_path: Path) -> None:
         ("start", "1:02:03", 3723),
         ("start", " ", None),
         ("start", "NA", None),
+        ("start_m", "2", 2),
     ],
 )
 def test_cells_in_their_units(name: str, cell: str, seconds: float | None) -> None:

@@ -101,6 +101,17 @@ def test_a_list_of_videos_with_numbers_and_no_names_for_them_is_refused(tmp_path
         read_any(path, videos=True)
 
 
+def test_a_column_that_somebody_names_is_no_time(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4")
+    path = tmp_path / "list.csv"
+    path.write_text("video,start,onset\na.mp4,1,happy\nb.mp4,2,sad\n")
+    found = read_any(path, videos=True, columns={"label": "onset"})
+    assert found.column("image") == ["a.mp4#t=1", "b.mp4#t=2"]
+    path.write_text("video,start,end\na.mp4,1,3\nb.mp4,2,4\n")
+    found = read_any(path, videos=True, columns={"label": "end"}, labels={"3": "happy", "4": "sad"})
+    assert found.column("label") == ["happy", "sad"]
+
+
 def test_who_judged_one_part_twice_is_told_of_votes(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4")
     path = tmp_path / "list.csv"

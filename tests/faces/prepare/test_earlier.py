@@ -73,10 +73,21 @@ def test_what_is_said_otherwise_is_refused(
         require_same_sources(tmp_path, given)
 
 
-@pytest.mark.parametrize("now", ["a.mp4", "a.mp4#t=0,1.2", "a.mp4#t=5"])
+def test_further_parts_of_a_stored_video_may_be_added(tmp_path: Path) -> None:
+    store_of(tmp_path, part("a.mp4#t=0,1", label="happy"))
+    (note,) = require_same_sources(
+        tmp_path, [part("a.mp4#t=1,2", label="sad"), part("a.mp4#t=5", label="sad")]
+    )
+    assert "1 sources of" in note
+
+
+@pytest.mark.parametrize("now", ["a.mp4", "a.mp4#t=0,1.2", "a.mp4#t=0.5"])
 def test_other_parts_of_a_stored_video_are_refused(tmp_path: Path, now: str) -> None:
     store_of(tmp_path, part("a.mp4#t=0,1", label="happy"), part("a.mp4#t=1,2", label="sad"))
-    with pytest.raises(ValueError, match=r"holds 2 parts that are not given now, first a\.mp4#t=0,1"):
+    with pytest.raises(
+        ValueError,
+        match=r"2 parts .* and overlap those that are, first a\.mp4#t=0,1",
+    ):
         require_same_sources(tmp_path, [part(now, label="happy")])
 
 

@@ -61,11 +61,15 @@ class _Match(NamedTuple):
 
 
 class _Path(NamedTuple):
-    """Parts of a face's name from its end, the folders above them as far as they are known, and its row."""
+    """Parts of a face's name from its end, the folders above them as far as they are known, and its row.
+
+    Pictures that a store's faces were cut out of are sources.
+    """
 
     parts: list[str]
     above: list[str]
     row: int
+    is_source: bool
 
 
 class Rows:
@@ -99,7 +103,7 @@ class Rows:
             if name not in self._locators:
                 below = len(parts) - shared
                 parts, folders = parts[:below], parts[below:]
-            self._ends[parts[0]].append(_Path(parts, folders, row))
+            self._ends[parts[0]].append(_Path(parts, folders, row, name not in self._locators))
             self._has_numbers |= bool(_NUMBERED.fullmatch(parts[0].partition(".")[0]))
 
     @property
@@ -141,7 +145,8 @@ class Rows:
 
     def _match(self, name: str) -> _Match | None:
         path = _path_of(name)
-        for row in (self._exact.get(name), self._by_place(name)):
+        plain = os.path.normpath(name.strip().replace("\\", "/"))
+        for row in (self._exact.get(name), self._by_place(name), self._exact.get(plain)):
             if row is not None:
                 return _Match(row)
         if path in self._exact:
@@ -183,6 +188,8 @@ class Rows:
         count = _agreeing(folders, above)
         if count < min(len(folders), len(above)) and _are_splits(folders[count], above[count]):
             return None
+        if above and not count and folders and best[0].is_source:
+            return None  # a store may have a part of the pictures, and these are of another folder
         return _Match(best[0].row, longest + count, count, goes_on=count < len(folders))
 
 

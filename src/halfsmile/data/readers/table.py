@@ -291,7 +291,9 @@ def _read(
     said = {part: name for part, name in columns.items() if isinstance(name, str)}
     times = {part: said[part] for part in PARTS if said.get(part)}
     columns = {part: names for part, names in columns.items() if part not in PARTS}
-    table = with_parts(path, with_frames(read_rows(path)), said.get("image"), times)
+    named = ((names,) if isinstance(names, str) else names for names in columns.values())
+    taken = {name for names in named for name in names}
+    table = with_parts(path, with_frames(read_rows(path)), said.get("image"), times, taken)
     table, columns = with_raters(path, table, columns, labels)
     records = list(table.rows)
     chosen = choose(path, table, records, columns, splits)

@@ -112,7 +112,7 @@ def _part(times: Times, row: Mapping[str, Any]) -> str:
         end = (start or 0.0) + length
     if start is None and end is None:
         return ""
-    if end is not None and end <= (start or 0.0):
+    if end is not None and float(_number(end)) <= float(_number(start or 0.0)):
         raise ValueError(f"it ends at {_number(end)} s and begins at {_number(start or 0.0)} s")
     return f"{INTERVAL}{_number(start or 0.0)}" + ("" if end is None else f",{_number(end)}")
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from halfsmile.data.readers.words import EXPRESSIONS, split_of
-from halfsmile.data.tables.values import names_file
+from halfsmile.data.tables.values import names_file, names_picture
 
 Row = dict[str, Any]
 
@@ -52,7 +52,8 @@ def flattened(record: Mapping[str, Any]) -> list[Row]:
         >>> flattened({"image": "a.png", "faces": [{"box": {"x": 1, "y": 2}, "mood": "sad"}]})
         [{'image': 'a.png', 'x': 1, 'y': 2, 'mood': 'sad'}]
     """
-    if any(_is_task(record.get(key)) for key in ("annotations", "completions", "predictions")):
+    answers = ("annotations", "completions", *(("predictions",) if "data" in record else ()))
+    if any(_is_task(record.get(key)) for key in answers):
         raise ValueError(LABEL_STUDIO)
     record = _by_face(record)
     lists = [key for key, value in record.items() if _is_list_of(value, dict)]
@@ -160,7 +161,8 @@ def _by_name(document: Mapping[str, Any]) -> list[Row] | None:
 
 def _named(name: str, record: Mapping[str, Any]) -> Row:
     """An object with the name that it stands under, unless it says it itself."""
-    says_so = any(isinstance(value, str) and names_file(value) for value in record.values())
+    says = names_picture if names_picture(name) else names_file  # a picture may be of a video
+    says_so = any(isinstance(value, str) and says(value) for value in record.values())
     return dict(record) if says_so else {"image": name, **record}
 
 

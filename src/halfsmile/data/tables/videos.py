@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -55,7 +55,11 @@ def video_column(
 
 
 def with_parts(
-    path: Path, table: Table, given: str | None = None, times: Mapping[str, str] | None = None
+    path: Path,
+    table: Table,
+    given: str | None = None,
+    times: Mapping[str, str] | None = None,
+    taken: Collection[str] = (),
 ) -> Table:
     """The same table with the parts of its videos, if it names some: all files, or some beside pictures.
 
@@ -64,6 +68,7 @@ def with_parts(
         table: As it was read.
         given: The column that names the files, where somebody says it.
         times: Columns of times, see :func:`~halfsmile.data.tables.intervals.with_intervals`.
+        taken: Columns that are something else, as somebody says.
 
     Raises:
         ValueError: If times are there and not understood, or named where there is no video, or columns of
@@ -71,8 +76,10 @@ def with_parts(
     """
     rows = list(table.rows)
     table = replace(table, rows=rows)
+    if missing := [name for name in (times or {}).values() if name not in table.names]:
+        raise ValueError(f"{path} lacks the columns {', '.join(missing)}; it has {', '.join(table.names)}.")
     if not times and not table.has_header:
-        _require_few_numbers(path, table, rows)
+        _require_few_numbers(path, table, rows, taken)
     if not times and not may_have_times(table):
         return table
     column = video_column(path, table, rows, given)
@@ -86,17 +93,26 @@ def with_parts(
             f"{path} names no videos, and only rows of videos have a {' and '.join(times)} "
             "(--columns). If it does, name their column, too: --columns image=COLUMN"
         )
-    return table if column is None else with_intervals(path, table, column, times)
+    if column is None:
+        return table
+    free = [name for name in table.names if name not in taken or name in (times or {}).values()]
+    found = with_intervals(path, replace(table, names=free), column, times)
+    return replace(found, names=[name for name in table.names if name in found.names or name not in free])
 
 
-def _require_few_numbers(path: Path, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse a list of videos with several numbers each and no line of names: they may be times.
+def _require_few_numbers(
+    path: Path, table: Table, rows: Sequence[Mapping[str, Any]], taken: Collection[str]
+) -> None:
+    """Refuse a list of videos with two rising numbers each and no line of names: they may be times.
 
     Raises:
         ValueError: If it is one.
     """
-    numbers = [name for name in table.names if holds(rows, name, is_number)]
-    if len(numbers) > 1 and any(holds(rows, name, names_video) for name in table.names):
+    numbers = [name for name in table.names if name not in taken and holds(rows, name, is_number)]
+    if len(numbers) != 2 or not any(holds(rows, name, names_video) for name in table.names):
+        return
+    pairs = [[float(row[name]) for name in numbers if is_number(str(row.get(name)))] for row in rows]
+    if all(pair == sorted(set(pair)) for pair in pairs):
         raise ValueError(
             f"{path} names videos and has {len(numbers)} columns of numbers, and no line of names that says "
             "what they are. Write one above, as video,start,end,label for parts of videos in seconds."

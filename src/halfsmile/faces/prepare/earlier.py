@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ _COMPARED = ("label", "votes", "split", "person")
 def require_same_sources(store: Path, sources: Iterable[FaceSource]) -> list[str]:
     """Refuse to go on with a store whose sources are not what they were.
 
-    These are sources of which something else is said now, and parts of a video of which others are given now:
-    its frames would be stored twice. Other sources may be added, and earlier ones may be missing.
+    These are sources of which something else is said now, and parts of a video that others overlap now: its
+    frames would be stored twice. Other sources may be added, and earlier ones may be missing.
 
     Args:
         store: Finished or not.
@@ -40,14 +42,15 @@ def require_same_sources(store: Path, sources: Iterable[FaceSource]) -> list[str
             values = _values(row)
             said.setdefault(row["source"], same.setdefault(values, values))
     changed: list[tuple[str, tuple[Any, ...]]] = []
-    videos: set[str] = set()
+    parts: defaultdict[str, list[tuple[float, float]]] = defaultdict(list)
     for source in sources:
         gone.discard(source.name)
         if source.is_video:
-            videos.add(split_interval(source.name)[0])
+            video, start, end = split_interval(source.name)
+            parts[video].append((start, inf if end is None else end))
         if said.get(source.name, values := _values(source.said)) != values:
             changed.append((source.name, values))
-    others = [name for name in gone if names_video(name) and split_interval(name)[0] in videos]
+    others = [name for name in gone if names_video(name) and _overlaps(name, parts)]
     differ: list[str] = []
     if changed:
         name, values = changed[0]
@@ -59,7 +62,8 @@ def require_same_sources(store: Path, sources: Iterable[FaceSource]) -> list[str
         differ.append(f"something else is said now of {len(changed):,} of its sources, first {name} ({told})")
     if others:
         differ.append(
-            f"of the same videos it holds {len(others):,} parts that are not given now, first {min(others)}"
+            f"of the same videos it holds {len(others):,} parts that are not given now and overlap those "
+            f"that are, first {min(others)}"
         )
     if differ:
         raise ValueError(
@@ -69,6 +73,14 @@ def require_same_sources(store: Path, sources: Iterable[FaceSource]) -> list[str
     if not gone:
         return []
     return [f"{len(gone):,} sources of {store} are not given now, first {min(gone)}; their faces stay in it."]
+
+
+def _overlaps(name: str, parts: Mapping[str, Sequence[tuple[float, float]]]) -> bool:
+    """Whether a part of a video shares time with others of it."""
+    video, start, end = split_interval(name)
+    return any(
+        start < until and begin < (inf if end is None else end) for begin, until in parts.get(video, ())
+    )
 
 
 def _values(row: Mapping[str, Any]) -> tuple[Any, ...]:
