@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,11 +42,11 @@ def nothing(folder: Path) -> None:
 )
 @pytest.mark.parametrize("model", [ExpressionModel.load, TemporalModel])
 def test_a_folder_that_is_no_run_is_called_what_it_is(
-    tmp_path: Path, model: object, fill: object, what: str
+    tmp_path: Path, model: Callable[[Path], object], fill: Callable[[Path], None], what: str
 ) -> None:
-    fill(tmp_path)  # type: ignore[operator]
+    fill(tmp_path)
     with pytest.raises(ValueError, match=rf"holds no exported model \(no export/.*\),? {what}.*{GENERAL}"):
-        model(tmp_path)  # type: ignore[operator]
+        model(tmp_path)
 
 
 def test_a_folder_in_a_run_points_to_the_run(tmp_path: Path) -> None:

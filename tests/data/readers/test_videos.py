@@ -62,6 +62,13 @@ def test_parts_of_a_video_are_rows(tmp_path: Path) -> None:
     assert found.column("label") == ["neutral", "happy"]
 
 
+def test_a_picture_among_videos_is_a_picture_where_it_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "a.mp4", "b.mp4", "c.png")
+    touch(tmp_path, "list.csv", text="file,label\na.mp4,happy\nb.mp4,sad\nc.png,sad\n")
+    found = read_any(tmp_path / "list.csv", videos=True)
+    assert found.column("image") == ["a.mp4", "b.mp4", "c.png"]
+
+
 def test_videos_and_parts_are_counted(tmp_path: Path) -> None:
     touch(tmp_path, "a.mp4", "b.mp4")
     text = "video,start,end,emotion\na.mp4,0,1,neutral\na.mp4,1,3,happy\nb.mp4,0,1,happy\n"

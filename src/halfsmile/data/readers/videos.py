@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from halfsmile.data.file_kind import has_video_suffix
 from halfsmile.data.manifest import Manifest
@@ -65,17 +65,33 @@ def read(
             splits=splits,
             are_videos=is_column_of_videos,
         )
-        path = tables[0] if tables else root
-        if thumbnails := [image for image in found.column("image") if names_picture(image)]:
-            raise ValueError(
-                f"{path} names videos without their suffix, and pictures beside fit as well, first "
-                f"{thumbnails[0]}. Write the suffix of the videos, or put the pictures elsewhere."
-            )
-        _require_one_row_each(path, found)
+        paths = tables or [root]
+        _require_no_thumbnails(paths, str(named.get("image")), found)
+        _require_one_row_each(paths[0], found)
         return found
     if columns:
         raise ValueError(f"{root} has no table, so --columns has no use; its folders tell the labels.")
     return class_folders.read(root, taxonomy, labels=labels, splits=splits, files=videos_below(root))
+
+
+def _require_no_thumbnails(paths: Sequence[Path], column: str, manifest: Manifest) -> None:
+    """Refuse pictures that stand for videos, which tables name without a suffix; named pictures may be there.
+
+    Raises:
+        ValueError: If there is one.
+    """
+    pictures = [image for image in manifest.column("image") if names_picture(image)]
+    if not pictures:
+        return
+    cells = [str(row.get(column)).strip() for path in paths for row in read_rows(path).rows]
+    written = {
+        PurePosixPath(cell.replace("\\", "/")).name.casefold() for cell in cells if names_picture(cell)
+    }
+    if thumbnails := [image for image in pictures if PurePosixPath(image).name.casefold() not in written]:
+        raise ValueError(
+            f"{paths[0]} names videos without their suffix, and pictures beside fit as well, first "
+            f"{thumbnails[0]}. Write the suffix of the videos, or put the pictures elsewhere."
+        )
 
 
 def _require_one_row_each(path: Path, manifest: Manifest) -> None:
