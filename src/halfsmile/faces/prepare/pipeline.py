@@ -195,18 +195,22 @@ def prepare(
     has_videos = sources.has_videos
     # before the writer opens what may be a finished store
     require_same_settings(out, settings, rule, has_videos=has_videos)
-    notes = [*sources.notes, *(require_same_sources(out, sources) if is_store(out) else [])]
+    start_worker = functools.partial(Preparer, settings)
+    bar = functools.partial(shown, active=progress)
+    notes = list(sources.notes)
+    if is_store(out):
+        faces_of = functools.partial(_faces_of, functools.cache(start_worker))
+        notes += require_same_sources(out, sources, faces_of, shown=bar)
     if retry and not _has_left_out(out):
         notes.append("No source was left out before, so there is nothing to try again.")
     summary = PrepareSummary(out, notes=tuple(notes), has_videos=has_videos)
     writer = StoreWriter(
         out, shard_size=shard_size, taxonomy=sources.taxonomy, quality=settings.measures, retry=retry
     )
-    start_worker = functools.partial(Preparer, settings)
     with writer, open_pool(engine, start_worker, workers=workers) as pool:
         save_settings(out, settings, rule, has_videos=has_videos)
         before = len(writer)
-        _Run(writer, pool, start_worker, summary).work(sources, functools.partial(shown, active=progress))
+        _Run(writer, pool, start_worker, summary).work(sources, bar)
         summary.new_faces = len(writer) - before
     summary.faces = len(writer)
     summary.labels, summary.splits = _counts(out, sources.taxonomy)
@@ -218,6 +222,11 @@ def prepare(
         save_counts(out, aligned=aligned, kept=summary.faces - aligned)
     summary.elapsed = time.monotonic() - start
     return summary
+
+
+def _faces_of(start: Callable[[], Preparer], source: FaceSource) -> list[StoredFace]:
+    """The faces of one picture; none of one that can't be read."""
+    return [piece for piece in start()(PrepareTask((source,))) if isinstance(piece, StoredFace)]
 
 
 def _has_left_out(store: Path) -> bool:
