@@ -44,6 +44,21 @@ def test_a_file_that_looks_like_an_option_is_told_how_to_be_named(
     )
 
 
+@pytest.mark.parametrize(
+    "given",
+    [["--annotate", ""], ["--annotate="], ["--region", "0", "0", "", "1"], ["--every", "2", "--out", ""]],
+)
+def test_an_empty_value_is_not_taken_for_the_current_folder(
+    given: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    option = [word for word in given if word.startswith("--")][-1].rstrip("=")
+    message = fails(capsys, "predict", str(tmp_path), *given)
+    assert message == (
+        f"error: {option} has an empty value, perhaps that of a variable that is not set. Give it one, or "
+        f"leave {option} out.\n"
+    )
+
+
 @pytest.mark.parametrize("name", ["--out", "-h"])
 def test_a_file_called_like_an_option_does_not_stop_the_option(
     name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

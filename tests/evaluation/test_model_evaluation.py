@@ -11,6 +11,7 @@ from rich.console import Console
 from tests.evaluation.test_evaluate_model import ROWS, photographs
 from tests.predict.conftest import FramedSquares, brightness_model
 
+from halfsmile.data.manifest import Fault
 from halfsmile.evaluation.evaluate_model import evaluate_model
 from halfsmile.evaluation.model_evaluation import (
     CertainAnswers,
@@ -54,6 +55,13 @@ def test_people_see_the_scores_and_what_they_are_of(found: ModelEvaluation) -> N
         "rows are the truth, columns the answers",
     ):
         assert part in text
+
+
+def test_people_see_what_reading_the_data_left_out(found: ModelEvaluation) -> None:
+    notes = (Fault("2 rows of labels.csv can't be understood and were left out."), "Columns not used: id.")
+    text = shown(replace(found, notes=notes))
+    assert notes[0] in text
+    assert notes[1] not in text
 
 
 def test_a_long_list_of_missing_faces_is_cut(found: ModelEvaluation) -> None:

@@ -42,6 +42,12 @@ def test_faces_many_times_as_large_as_their_picture_are_refused() -> None:
         GivenFaces([[face(-1e6, -1e6, 1e6, 1e6)]]).detect([picture(20, 10)])
 
 
+def test_faces_in_shares_of_their_picture_are_refused() -> None:
+    assert GivenFaces([[face(3, 3, 5, 5)]]).detect([picture(10, 10)])
+    with pytest.raises(ValueError, match=r"Picture 0 is 20 x 10 pixels.*shares of the picture, multiply"):
+        GivenFaces([[face(0.25, 0.25, 0.75, 1)]]).detect([picture(10, 20)])
+
+
 def test_aligned_faces_stay_as_they_are() -> None:
     images = generate(3, size=112, seed=2, people=3).images
     for image, (found,) in zip(images, AlignedFaces().detect(list(images)), strict=True):

@@ -80,5 +80,53 @@ def test_pictures_that_are_told_to_have_no_face_are_named_by_the_table(tmp_path:
     assert faceless.detect_named([IMAGE], ["a.png"]) == [[]]
 
 
+def test_a_picture_that_is_told_to_have_no_face_gets_none_of_its_namesake(tmp_path: Path) -> None:
+    given = table(tmp_path, "source,x0,y0,x1,y1,reason\nin/p/a.png,1,2,3,4,\nin/q/a.png,,,,,no face\n")
+    found = given.detect_named([IMAGE] * 3, ["in/p/a.png", "in/q/a.png", "/abs/in/p/a.png"])
+    assert [len(faces) for faces in found] == [1, 0, 1]
+    assert given.detect_named([IMAGE] * 3, ["q/a.png", "p/a.png", "a.png"])[1][0].box.tolist() == [1, 2, 3, 4]
+    assert given.detect_named([IMAGE] * 2, ["q/a.png", "a.png"]) == [[], []]
+
+
+def test_one_face_is_not_given_to_two_pictures(tmp_path: Path) -> None:
+    given = table(tmp_path, "image,x0,y0,x1,y1\np/a.png,1,2,3,4\n")
+    pictures = [MediaSource("picture", name, PurePosixPath(name)) for name in ("in/p/a.png", "in/q/a.png")]
+    with pytest.raises(ValueError, match=r"in/p/a.png and in/q/a.png would both have the faces of p/a.png"):
+        given.notes_on(pictures)
+
+
+def test_names_of_windows_and_of_archives_are_those_of_pictures(tmp_path: Path) -> None:
+    given = table(tmp_path, "image,x0,y0,x1,y1\n.\\p\\a.png,1,2,3,4\nz.zip!b.png,5,6,7,8\n")
+    pictures = [MediaSource("picture", name, PurePosixPath(name)) for name in ("p/a.png", "z.zip!b.png")]
+    assert given.notes_on(pictures) == []
+    (first,), (second,) = given.detect_named([IMAGE] * 2, ["p/a.png", "other/z.zip!b.png"])
+    assert (first.box.tolist(), second.box.tolist()) == ([1, 2, 3, 4], [5, 6, 7, 8])
+
+
+def test_a_table_with_openface_columns_has_landmarks_and_no_boxes(tmp_path: Path) -> None:
+    points = template(100) + 50
+    names = [f"{axis}_{number}" for axis in "xy" for number in range(5)]
+    head = ["frame", "face_id", "timestamp", "confidence", "success", *names, "source", "expression"]
+    row = [1, 0, 0.0, 0.9, 1, *points.T.ravel(), "a.png", "fear"]
+    given = table(tmp_path, "\n".join(",".join(map(str, line)) for line in (head, row)))
+    ((face,),) = given.detect_named([IMAGE], ["a.png"])
+    assert face.landmarks is not None
+    np.testing.assert_allclose(face.landmarks, points, rtol=1e-5)
+
+
+def test_four_numbers_of_unknown_kind_are_asked_about(tmp_path: Path) -> None:
+    sizes = [
+        f"{i}.png,{10 + 7 * i % 60} {5 + 11 * i % 50} {64 + 4 * (i % 3)} {64 + 3 * (i % 4)}"
+        for i in range(12)
+    ]
+    with pytest.raises(ValueError, match="Call the columns x0, y0, x1, y1 if they are two corners"):
+        table(tmp_path, "\n".join(["image,bbox", *sizes]))
+    with pytest.raises(ValueError, match=r"is empty.*Call the columns"):
+        table(tmp_path, "image,bbox\na.png,77 18 50 72\n")
+    corners = table(tmp_path, "image,bbox\na.png,77 18 127 90\n")
+    (note,) = corners.notes_on([MediaSource("picture", "a.png", PurePosixPath("a.png"))])
+    assert note == "The numbers of bbox are taken for x0, y0, x1, y1 of a box."
+
+
 def test_other_detectors_need_no_names() -> None:
     assert faces_in(YuNet(threads=1), [IMAGE], ["a"]) == [[]]

@@ -264,6 +264,14 @@ def test_frames_of_a_folder_need_their_rate(model_file: Path, tmp_path: Path, wr
         run([tmp_path / "a.png"], model_file, **wrong)
 
 
+def test_a_rate_for_videos_that_have_their_own_is_said_to_do_nothing(
+    model_file: Path, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "a.mp4", film(lambda i: [(20 + i, 30, 96)], 4))
+    said = "--as-video, --fps: for folders of pictures only, and there is none."
+    assert said in run([clip], model_file, as_video=True, fps=5).notes
+
+
 class Failing(FramedSquares):
     """Fails at pictures that are brighter than others, in a way that no one foresaw."""
 

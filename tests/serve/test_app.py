@@ -80,11 +80,23 @@ def test_what_is_not_a_request_for_faces_is_explained(client: TestClient, photo:
     nameless = client.post("/v1/predict", content=head + b"abc\r\n--x--\r\n", headers=form)
     assert nameless.status_code == 400
     assert """'files' has no filename="…", and so is no file""" in nameless.json()["detail"]
+    both = client.post("/v1/predict", files={"files": photo, "picture": photo})
+    assert (both.status_code, "fields: files, picture" in both.json()["detail"]) == (400, True)
+    part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n' + photo + b"\r\n"
+    half = client.post("/v1/predict", content=part + head + b"abc\r\n--x--\r\n", headers=form)
+    assert (half.status_code, "so is no file" in half.json()["detail"]) == (400, True)
     kind = client.post("/v1/predict", content=b"{}", headers={"Content-Type": "text/plain"})
     assert kind.status_code == 415
     assert "application/json" in kind.json()["detail"]
     broken = client.post(
         "/v1/predict", content=b"--x\r\nnonsense", headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    packed = client.post(
+        "/v1/predict", content=b"x", headers={"Content-Type": "image/png", "Content-Encoding": "gzip"}
+    )
+    assert (packed.status_code, "compressed (Content-Encoding: gzip)" in packed.json()["detail"]) == (
+        415,
+        True,
     )
     assert broken.status_code == 400
     assert isinstance(broken.json()["detail"], str)

@@ -65,6 +65,8 @@ def test_each_persons_own_rest_is_asked_for_by_name(
     answer = client.post("/v1/video?baseline=person", files={"file": ("a.mp4", clip, "video/mp4")})
     finished(client, answer.json()["id"])
     assert predictor.baselines == [None, "person"]
+    field = client.post("/v1/video", files={"file": ("a.mp4", clip)}, data={"baseline": "person"})
+    assert (field.status_code, "/v1/video?baseline=person" in field.json()["detail"]) == (400, True)
     refused = client.post("/v1/video?baseline=nobody", files={"file": ("a.mp4", clip)})
     assert refused.status_code in (400, 422)
     assert "person" in refused.text

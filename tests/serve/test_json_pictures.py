@@ -41,6 +41,13 @@ def test_other_bodies_hear_what_is_expected(client: TestClient, body: Any) -> No
     assert (damaged.status_code, "no JSON" in damaged.json()["detail"]) == (400, True)
 
 
+@pytest.mark.parametrize("beside", [{"boxes": [[[1, 2, 3, 4]]]}, {"image": "aGk="}, {"name": "a"}])
+def test_what_stands_beside_a_list_is_refused(client: TestClient, beside: dict[str, Any]) -> None:
+    answer = client.post("/v1/predict", json={"images": ["aGk="], **beside})
+    assert answer.status_code == 400
+    assert f"{next(iter(beside))!r} beside 'images'" in answer.json()["detail"]
+
+
 def test_limits_hold_for_them_too(predictor: StandIn, photo: bytes) -> None:
     code = base64.b64encode(photo).decode()
     app = create_app(predictor, ServerLimits(files=1))

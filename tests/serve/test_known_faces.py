@@ -43,9 +43,21 @@ def test_other_lists_are_refused(given: Any) -> None:
 
 
 def test_a_form_has_a_list_for_each_file() -> None:
-    first, second = faces_of_field(json.dumps([BOXES, None]), 2)
+    first, second = faces_of_field([json.dumps([BOXES, None])], 2)
     assert first is not None
     assert (len(first), second) == (2, None)
     for text, files in (("[[]]", 2), ("{", 1), ("{}", 1)):
         with pytest.raises(HTTPException):
-            faces_of_field(text, files)
+            faces_of_field([text], files)
+    with pytest.raises(HTTPException, match="2 fields 'boxes'; send one"):
+        faces_of_field(["[[]]", "[[]]"], 1)
+
+
+def test_boxes_of_a_form_may_be_a_file_of_any_length() -> None:
+    many = json.dumps([BOXES]).ljust(100_000)
+    with TestClient(create_app(Predictor(threads=1)), base_url="http://localhost") as client:
+        sent = [("files", ("a.png", PHOTO)), ("boxes", ("boxes.json", json.dumps([BOXES]).encode()))]
+        result = client.post("/v1/predict", files=sent).json()["results"][0]
+        assert [face["box"] for face in result["faces"]] == BOXES
+        answer = client.post("/v1/predict", files=sent[:1], data={"boxes": many})
+        assert [face["box"] for face in answer.json()["results"][0]["faces"]] == BOXES

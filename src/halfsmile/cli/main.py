@@ -88,6 +88,23 @@ def _require_no_file_like_an_option(arguments: Sequence[str]) -> None:
             sys.exit(1)
 
 
+def _require_no_empty_value(arguments: Sequence[str]) -> None:
+    """Refuse an empty value of an option, which as a path would be the current folder; sources say it."""
+    option = ""
+    for word in itertools.takewhile(lambda word: word != "--", arguments):
+        name, is_given, value = word.partition("=")
+        option = name if name.startswith("--") else option
+        is_empty = is_given and not value if word.startswith("--") else not word
+        if option and is_empty:
+            make_console(stderr=True).print(
+                f"error: {option} has an empty value, perhaps that of a variable that is not set. Give it "
+                f"one, or leave {option} out.",
+                style="red",
+                soft_wrap=True,
+            )
+            sys.exit(1)
+
+
 def _parse(given: Sequence[str]) -> Any:
     """The command with its options, or its help and an exit."""
     commands, name, rest = COMMANDS, "halfsmile", list(given)
@@ -160,6 +177,7 @@ def _run(arguments: list[str] | None) -> None:
         return
     _require_each_option_once(given)
     _require_no_file_like_an_option(given)
+    _require_no_empty_value(given)
     text = _Help()
     try:
         with redirect_stdout(text):

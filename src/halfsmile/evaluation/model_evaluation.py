@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
+from halfsmile.data.manifest import LeftOut
 from halfsmile.data.preprocess import Image
 from halfsmile.data.protocols.protocol import Protocol
 from halfsmile.evaluation.score_tables import class_table, confusion_table, score_table
@@ -164,7 +165,7 @@ class ModelEvaluation:
         )
 
     def not_scored(self) -> list[str]:
-        """Sentences on the pictures without a score."""
+        """Sentences on the pictures without a score, and on what reading the data left out or found wrong."""
         said = []
         if self.no_face:
             count = self.metrics.count + len(self.no_face)
@@ -175,7 +176,7 @@ class ModelEvaluation:
             )
         if self.unreadable:
             said.append(f"{plural(len(self.unreadable), 'picture')} could not be read and took no part.")
-        return said
+        return said + [note for note in self.notes if isinstance(note, LeftOut)]
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers as plain values, ready for JSON."""

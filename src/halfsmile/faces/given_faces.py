@@ -13,6 +13,8 @@ from halfsmile.faces.detect import Detection, require_pictures
 
 LARGEST = 8
 """A face's box is at most so many times as wide and high as the longer side of its picture."""
+SMALLEST = 2
+"""Pixels that the longer side of a face's box has at least; in shares of the picture none has."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class GivenFaces:
 
         Raises:
             ValueError: If there are more or fewer pictures than lists of faces, a face lies wholly outside
-                its picture or is many times as large, or a picture is empty or not RGB uint8.
+                its picture, is many times as large or smaller than two pixels, or a picture is empty or not
+                RGB uint8.
         """
         require_pictures(images)
         if len(images) != len(self.faces):
@@ -47,6 +50,13 @@ class GivenFaces:
                     raise ValueError(
                         f"Picture {index} is {width} x {height} pixels, but a given box is "
                         f"{face.box.tolist()}, many times as large: do the boxes belong to this picture?"
+                    )
+                if (face.box[2:] - face.box[:2] < SMALLEST).all():
+                    raise ValueError(
+                        f"Picture {index} is {width} x {height} pixels, and a given box, "
+                        f"{face.box.tolist()}, is smaller than two: boxes and "
+                        "landmarks are in pixels. If these are shares of the picture, multiply them by its "
+                        "width and height."
                     )
         return [sorted(faces, key=lambda face: -face.score) for faces in self.faces]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from halfsmile.faces.sources import MediaSource
 
 _SOURCE = "source"  # how tables of `predict` name their pictures
+_CHOICE = "Call the columns x0, y0, x1, y1 if they are two corners, or x, y, width, height."
 
 
 class GivenTable:
@@ -36,9 +37,10 @@ class GivenTable:
     """
 
     def __init__(self, path: str | Path, columns: Columns | None = None) -> None:
-        from halfsmile.data.tables.columns import choose  # pyarrow takes long to import
+        from halfsmile.data.tables.boxes import require_corners  # pyarrow takes long to import
+        from halfsmile.data.tables.columns import choose
         from halfsmile.data.tables.rows import read_rows
-        from halfsmile.data.tables.values import parse_row
+        from halfsmile.data.tables.values import EmptyBoxError, parse_row
 
         self.path = Path(path)
         table = read_rows(self.path)
@@ -57,20 +59,31 @@ class GivenTable:
                 f"{', '.join(table.names)}. Name the box's x0, y0, x1, y1 or x, y, width, height."
             )
         self._faces: dict[str, list[Detection]] = defaultdict(list)
-        self._named = self._names_in(rows, chosen.get("image", ()))
+        self._notes: list[str] = []
+        read: list[dict[str, Any]] = []
         for number, record in enumerate(records, start=1):
             try:
                 row = parse_row(record, chosen, parts.box or "xyxy", is_comma_decimal=table.is_comma_decimal)
                 box, landmarks = row.get("box"), row.get("landmarks")
                 face = None if box is None and landmarks is None else face_of(box, landmarks)
             except ValueError as error:
-                raise ValueError(f"{self.path}: data row {number} can't be understood ({error}).") from error
+                said = f" {_CHOICE}" if isinstance(error, EmptyBoxError) else ""
+                raise ValueError(
+                    f"{self.path}: data row {number} can't be understood ({error}).{said}"
+                ) from error
+            read.append(row)
             if face is not None:
-                self._faces[str(PurePosixPath(row["image"]))].append(face)
-        ends = Counter(PurePosixPath(name).name for name in self._faces)
-        self._by_end = {
-            PurePosixPath(name).name: name for name in self._faces if ends[PurePosixPath(name).name] == 1
-        }
+                self._faces[_plain(row["image"])].append(face)
+        if "box" in chosen and parts.box is None:
+            require_corners(self.path, chosen["box"], read, 0, choice=_CHOICE)
+            taken = ", ".join(chosen["box"])
+            self._notes.append(f"The numbers of {taken} are taken for x0, y0, x1, y1 of a box.")
+        images = chosen.get("image", ())
+        self._by_end: dict[str, set[str]] = defaultdict(set)
+        for record in rows:
+            name = _plain("/".join(str(record[column]) for column in images if record.get(column)))
+            for end in _ends(name):
+                self._by_end[end].add(name)
         self.upright = Upright()
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
@@ -91,8 +104,8 @@ class GivenTable:
 
         Args:
             images: RGB (H, W, 3), uint8.
-            names: Of their files. One fits as a whole, by the end of its path, or by its last part where that
-                is the name of one picture of the table alone.
+            names: Of their files. One fits by the longest end that it shares with a name of the table, where
+                that is the whole name or no other picture of the table has it.
 
         Raises:
             ValueError: If a face lies wholly outside its picture.
@@ -103,42 +116,54 @@ class GivenTable:
         """What should be known before the faces of some sources are taken from the table.
 
         Raises:
-            ValueError: If one is no picture, or the table names none of them.
+            ValueError: If one is no picture, the table names none of them, or several have the same faces.
         """
         if any(source.kind != "picture" for source in sources):
             raise ValueError("--boxes tells the faces of pictures, and there are videos among the sources.")
-        unnamed = [source.name for source in sources if not self._of(source.name)]
-        if not unnamed:
-            return []
-        if not any(self._is_named(source.name) for source in sources):
+        named = {source.name: self._name_of(source.name) for source in sources}
+        if named and not any(named.values()):
             known = next(iter(self._faces), None)
             theirs = f"its first is {known}" if known else "it has no face"
-            raise ValueError(f"{self.path} names none of the pictures, as {unnamed[0]}; {theirs}.")
+            raise ValueError(f"{self.path} names none of the pictures, as {next(iter(named))}; {theirs}.")
+        by_name: defaultdict[str, list[str]] = defaultdict(list)
+        for source, name in named.items():
+            if name in self._faces:
+                by_name[name].append(source)
+        if several := next((item for item in by_name.items() if len(item[1]) > 1), None):
+            raise ValueError(
+                f"{' and '.join(several[1][:2])} would both have the faces of {several[0]} in {self.path}. "
+                "Name pictures there with their folders, each in rows of its own."
+            )
+        unnamed = [source for source, name in named.items() if name not in self._faces]
+        if not unnamed:
+            return self._notes
         return [
-            f"{self.path} has no face for {len(unnamed):,} of {len(sources):,} pictures, as {unnamed[0]}."
+            *self._notes,
+            f"{self.path} has no face for {len(unnamed):,} of {len(named):,} pictures, as {unnamed[0]}.",
         ]
 
-    @staticmethod
-    def _names_in(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> frozenset[str]:
-        """The pictures of all rows, also those without a face, and the last parts of their paths."""
-        paths = [PurePosixPath(str(row.get(column) or "")) for row in rows for column in columns]
-        return frozenset(name for path in paths for name in (str(path), path.name) if path.name)
-
-    def _is_named(self, name: str) -> bool:
-        return any(end in self._named for end in _ends(name))
+    def _name_of(self, name: str) -> str:
+        """What the table calls a picture; empty where it names none that can be meant."""
+        for end in _ends(_plain(name)):
+            fitting = self._by_end.get(end, ())
+            if end in fitting:
+                return end
+            if fitting:
+                return next(iter(fitting)) if len(fitting) == 1 else ""
+        return ""
 
     def _of(self, name: str) -> list[Detection]:
-        ends = _ends(name)
-        for end in ends:
-            found = self._faces.get(end)
-            if found:
-                return found
-        return self._faces.get(self._by_end.get(ends[-1] if ends else "", ""), [])
+        return self._faces.get(self._name_of(name), [])
+
+
+def _plain(name: str) -> str:
+    """The path of a picture, also in an archive or of Windows, with / between its parts."""
+    return str(PurePosixPath(name.replace("\\", "/").replace("!", "/")))
 
 
 def _ends(name: str) -> list[str]:
-    """The path of a picture and all its ends, the last part last."""
-    parts = PurePosixPath(name.replace("\\", "/").replace("!", "/")).parts
+    """A path and all its ends, the last part last."""
+    parts = PurePosixPath(name).parts
     return [str(PurePosixPath(*parts[start:])) for start in range(len(parts))]
 
 
@@ -186,10 +211,12 @@ def face_of(box: Sequence[float] | None, landmarks: Sequence[float] | None) -> D
     Raises:
         ValueError: If there is neither, or they are not as :class:`halfsmile.faces.detect.Detection` asks.
     """
-    points = None if landmarks is None else np.array(landmarks, np.float32).reshape(5, 2)
+    with np.errstate(over="ignore"):  # what is too large is refused as infinite
+        points = None if landmarks is None else np.array(landmarks, np.float32).reshape(5, 2)
     if box is None:
         if points is None:
             raise ValueError("a face needs a box or landmarks")
         corners = move(np.reshape(TEMPLATE_BOX, (2, 2)), similarity(TEMPLATE, points))
         box = [*corners.min(0), *corners.max(0)]
-    return Detection(np.array(box, np.float32), points)
+    with np.errstate(over="ignore"):  # what is too large is refused as infinite
+        return Detection(np.array(box, np.float32), points)

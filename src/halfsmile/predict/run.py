@@ -191,6 +191,8 @@ def predict_run(
         notes.append(f"Expressions are expected as often as the prior {prior} says.")
     if as_video:
         sources = replace(sources, items=as_recordings(sources.items))
+        if not any(source.pictures for source in sources.items):
+            notes.append("--as-video, --fps: for folders of pictures only, and there is none.")
     else:
         notes += look_like_frames(sources.items)
     idle = [name for name, is_given in of_videos.items() if is_given]

@@ -26,7 +26,14 @@ from halfsmile.serve.jobs import Job
 from halfsmile.serve.limits import ServerLimits
 from halfsmile.serve.metrics import ServerMetrics
 from halfsmile.serve.openapi import LINES, PICTURES_BODY, STOPPING, TEXT, VIDEO_BODY, answers
-from halfsmile.serve.pictures import Sent, claimed_pixels, decode_picture, file_name, read_pictures
+from halfsmile.serve.pictures import (
+    Sent,
+    claimed_pixels,
+    decode_picture,
+    file_name,
+    read_pictures,
+    require_plain,
+)
 from halfsmile.serve.schema import Health, JobAnswer, JobStarted, ModelAnswer, PredictAnswer
 from halfsmile.serve.services import Services
 
@@ -136,6 +143,7 @@ def add_videos(app: FastAPI) -> None:
 
         With `?baseline=person` answers are relative to each person's resting face, that of the frames so far.
         """
+        require_plain(request)
         if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise HTTPException(415, "Expected multipart/form-data with the field 'file'.")
         jobs = services(app).jobs
@@ -146,6 +154,10 @@ def add_videos(app: FastAPI) -> None:
                 upload = form.get("file")
                 if not isinstance(upload, UploadFile):
                     raise HTTPException(400, "Expected a video in the field 'file'.")
+                if "baseline" in form:
+                    raise HTTPException(
+                        400, "'baseline' belongs to the address: /v1/video?baseline=person; found a field."
+                    )
                 name = file_name(upload, "video")
                 await asyncio.to_thread(_copy, upload, job.path)
             await _require_client(request)

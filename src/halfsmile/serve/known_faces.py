@@ -32,14 +32,18 @@ def faces_of_json(given: Any, picture: str) -> tuple[Detection, ...] | None:
     return tuple(_face(numbers, picture) for numbers in given)
 
 
-def faces_of_field(text: str, files: int) -> list[tuple[Detection, ...] | None]:
-    """The faces of all pictures of a form: JSON with a list for each file.
+def faces_of_field(texts: Sequence[str | bytes], files: int) -> list[tuple[Detection, ...] | None]:
+    """The faces of all pictures of a form: one field, JSON with a list for each file.
 
     Raises:
-        HTTPException: 400 if it is not.
+        HTTPException: 400 if it is not, or there are several fields.
     """
+    if len(texts) != 1:
+        raise HTTPException(
+            400, f"There are {len(texts)} fields 'boxes'; send one, with a list for each of {files} files."
+        )
     try:
-        given = json.loads(text)
+        given = json.loads(texts[0])
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, "The field 'boxes' is no JSON.") from error
     if not isinstance(given, list) or len(given) != files:

@@ -22,16 +22,38 @@ _REASONS = {
     503: "Stopping, or the answer took too long.",
 }
 _FILE = {"type": "string", "format": "binary"}
+_FACES = {
+    "type": "array",
+    "items": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 10},
+    "description": "Faces that are known, in pixels: left, top, right, bottom, or x and y of five landmarks.",
+}
 _PICTURES = {
     "type": "object",
     "required": ["files"],
-    "properties": {"files": {"type": "array", "items": _FILE, "minItems": 1}},
+    "properties": {
+        "files": {"type": "array", "items": _FILE, "minItems": 1},
+        "boxes": {"type": "string", "description": "JSON: for each file a list of its faces, or null."},
+    },
+}
+_IMAGE = {
+    "image": {"type": "string", "description": "Base64 of a file, or a `data:` address."},
+    "name": {"type": "string"},
+    "boxes": _FACES,
 }
 _JSON = {
     "type": "object",
     "properties": {
-        "image": {"type": "string", "description": "Base64 of a file, or a `data:` address."},
-        "images": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        **_IMAGE,
+        "images": {
+            "type": "array",
+            "items": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "object", "required": ["image"], "properties": _IMAGE},
+                ]
+            },
+            "minItems": 1,
+        },
     },
     "example": {"image": "data:image/jpeg;base64,/9j/4AAQSkZJRg…"},
 }

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -31,6 +31,7 @@ FORMATS = {
 _JSON = 'Expected {"image": "Base64 or data:image/…"} or {"images": [ … ]}.'
 _NAME_LENGTH = 255
 _FILES_READ = 10_000  # of a form; the body's size is limited before
+_FIELD_BYTES = 2**23  # of its text: the boxes of as many files and faces as are taken
 
 
 @dataclass(frozen=True)
@@ -61,29 +62,15 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
         most: Largest number of files.
 
     Raises:
-        HTTPException: 400 if there is none or the body is damaged, 413 if there are too many, 415 if the body
-            is neither multipart nor an image nor JSON.
+        HTTPException: 400 if there is none, something else was sent that would be left out, or the body is
+            damaged, 413 if there are too many, 415 if the body is compressed, or neither multipart nor an
+            image nor JSON.
     """
+    require_plain(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        async with request.form(max_files=_FILES_READ, max_fields=16, max_part_size=65536) as form:
-            uploads = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
-            if not uploads:
-                fields = ", ".join(sorted(set(form))) or "none"
-                nameless = "; 'files' has no filename=\"…\", and so is no file" if "files" in form else ""
-                raise HTTPException(
-                    400, f"Expected one or more files in the field 'files'; fields: {fields}{nameless}."
-                )
-            if len(uploads) > most:
-                raise HTTPException(413, too_many(len(uploads), most))
-            boxes = form.get("boxes")
-            known: Sequence[tuple[Detection, ...] | None] = [None] * len(uploads)
-            if isinstance(boxes, str):
-                known = faces_of_field(boxes, len(uploads))
-            return [
-                Sent(file_name(upload, "picture"), await upload.read(), faces)
-                for upload, faces in zip(uploads, known, strict=True)
-            ]
+        async with request.form(max_files=_FILES_READ, max_fields=16, max_part_size=_FIELD_BYTES) as form:
+            return await _of_form(form, most)
     if kind == "application/json":
         sent = await asyncio.to_thread(pictures_of_json, await request.body())
         if len(sent) > most:
@@ -99,6 +86,42 @@ async def read_pictures(request: Request, most: int) -> list[Sent]:
     if not data:
         raise HTTPException(400, "The body is empty; send an image.")
     return [Sent("picture", data)]
+
+
+def require_plain(request: Request) -> None:
+    """Refuse a compressed body, which would be taken for a damaged one.
+
+    Raises:
+        HTTPException: 415 if it is.
+    """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise HTTPException(
+            415, f"The body is compressed (Content-Encoding: {coding[:40]}); send it as it is, without."
+        )
+
+
+async def _of_form(form: FormData, most: int) -> list[Sent]:
+    """The files of a form, with the faces of its field ``boxes``; see :func:`read_pictures`."""
+    given = form.getlist("files")
+    uploads = [part for part in given if isinstance(part, UploadFile)]
+    nameless = "; 'files' has no filename=\"…\", and so is no file" if len(uploads) < len(given) else ""
+    others = {name for name, part in form.multi_items() if isinstance(part, UploadFile)} - {"files", "boxes"}
+    if not uploads or nameless or others:
+        fields = ", ".join(sorted(set(form))) or "none"
+        raise HTTPException(
+            400, f"Expected one or more files, all in the field 'files'; fields: {fields}{nameless}."
+        )
+    if len(uploads) > most:
+        raise HTTPException(413, too_many(len(uploads), most))
+    boxes = [part.file.read() if isinstance(part, UploadFile) else part for part in form.getlist("boxes")]
+    known: Sequence[tuple[Detection, ...] | None] = [None] * len(uploads)
+    if boxes:
+        known = await asyncio.to_thread(faces_of_field, boxes, len(uploads))
+    return [
+        Sent(file_name(upload, "picture"), await upload.read(), faces)
+        for upload, faces in zip(uploads, known, strict=True)
+    ]
 
 
 def too_many(found: int, most: int) -> str:
@@ -124,6 +147,12 @@ def pictures_of_json(data: bytes) -> list[Sent]:
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f"The body is no JSON. {_JSON}") from error
     single = isinstance(body, dict) and "image" in body
+    if isinstance(body, dict) and "images" in body and (beside := body.keys() & {"image", "name", "boxes"}):
+        raise HTTPException(
+            400,
+            f"{', '.join(map(repr, sorted(beside)))} beside 'images' belongs to none of them; write it "
+            'into the list: {"images": [{"image": …, "boxes": …}, …]}.',
+        )
     given = [body] if single else body.get("images") if isinstance(body, dict) else None
     if not isinstance(given, list) or not given:
         raise HTTPException(400, _JSON)

@@ -40,6 +40,13 @@ def test_columns_of_boxes_by_any_usual_name(names: str, says: str | None) -> Non
     assert box_of(["image", "label", *names.split(",")]) == (tuple(names.split(",")), says)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_counted_points_are_no_corners_of_a_box(first: int) -> None:
+    points = [f"{axis}_{number}" for axis in "xy" for number in range(first, first + 4)]
+    assert box_of(["image", *points]) is None
+    assert box_of(["image", *points, "left", "top", "width", "height"]) is not None
+
+
 @pytest.mark.parametrize("names", ["x,y", "width,height", "face,label", "a_x,b_y,c_w,d_h", "0,1,2,3"])
 def test_other_columns_are_none(names: str) -> None:
     assert box_of(names.split(",")) is None

@@ -358,7 +358,7 @@ def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     for name, reason in (
         ("none.mp4", "there is no such file"),
         ("link.mp4", "there is no such file"),
-        (".", "it is not a regular file"),
+        (".", "it is a folder; name a video in it"),
         ("pipe.mp4", "it is not a regular file"),
     ):
         with pytest.raises(BadVideoError, match=reason):

@@ -32,6 +32,12 @@ _COUNTED = (tuple("0123"), tuple("1234"))
 _ONE = ("box", "bbox", "boundingbox", "facebox", "facebbox", "faceboundingbox", "rect", "facerect",
         "facerectangle", "facelocation")  # fmt: skip
 _FORMATS: tuple[BoxFormat, ...] = ("xyxy", "xywh", "cxcywh")
+CHOICE = (
+    "--box xywh if they are x, y, width, height; --box cxcywh if x, y are the center; --box xyxy if they "
+    "are two corners."
+)
+"""How to say what the four numbers of a box are."""
+_POINT = re.compile(r"[xy]\d")
 _AROUND = re.compile(r"(?:face)?(?:bounding)?(?:bbox|box|rectangle|rect|bb|roi|region|crop)?", re.IGNORECASE)
 _COLUMN = re.compile(r"column (\d+)")
 _MANY_EMPTY = 0.05
@@ -65,13 +71,19 @@ def box_of(names: Sequence[str]) -> tuple[tuple[str, ...], BoxFormat | None] | N
             groups[front][key.removeprefix(front)] = name
     for four, said in _FOUR.items():
         for group in groups.values():
-            if all(part in group for part in four):
+            if all(part in group for part in four) and not _are_points(four, group):
                 return tuple(group[part] for part in four), said
     for front, group in groups.items():
         for four in _COUNTED:
             if front and all(part in group for part in four):
                 return tuple(group[part] for part in four), None
     return None
+
+
+def _are_points(four: Sequence[str], group: Mapping[str, str]) -> bool:
+    """Whether counted corners are the first of more points, as landmarks or the corners of a turned box."""
+    counted = all(_POINT.fullmatch(part) for part in four)
+    return counted and sum(_POINT.fullmatch(key) is not None for key in group) > len(four)
 
 
 def format_of(names: Sequence[str]) -> BoxFormat | None:
@@ -132,21 +144,31 @@ def require_pixels(path: Path, names: Sequence[str], rows: Sequence[Mapping[str,
         )
 
 
-def require_corners(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]], empty: int) -> None:
+def require_corners(
+    path: Path,
+    names: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    empty: int,
+    *,
+    choice: str = CHOICE,
+) -> None:
     """Refuse to take numbers for two corners that may as well be a corner and a size.
 
     Faces are about as high as wide: where the shapes of the boxes differ as much, read as corners, as they
     would with width and height in the last two numbers, nothing tells what they are.
+
+    Args:
+        path: Of the table.
+        names: Columns of the boxes.
+        rows: What was read.
+        empty: Number of further boxes, without an area.
+        choice: How to say what the numbers are.
 
     Raises:
         ValueError: If many boxes would be empty, all end in one point though they begin in many, or their
             shapes are as wild as those of sizes.
     """
     boxes = [row["box"] for row in rows if row.get("box")]
-    choice = (
-        "--box xywh if they are x, y, width, height; --box cxcywh if x, y are the center; --box xyxy if they "
-        "are two corners."
-    )
     if empty > _MANY_EMPTY * (len(boxes) + empty):
         raise ValueError(
             f"{path}: taken for corners x0, y0, x1, y1, {empty:,} of {len(boxes) + empty:,} boxes in "

@@ -11,7 +11,7 @@ from halfsmile.data.manifest import Fault, LeftOut
 from halfsmile.data.readers.words import EXPRESSIONS, split_in, split_of, word_in
 from halfsmile.data.tables.boxes import box_of, format_of, unread_boxes
 from halfsmile.data.tables.maybe_labels import maybe_labels
-from halfsmile.data.tables.names import LOOSE, NAMES, VOTES, Names
+from halfsmile.data.tables.names import LOOSE, NAMES, OPENFACE_POINTS, VOTES, Names
 from halfsmile.data.tables.rows import read_rows
 from halfsmile.data.tables.table import Table
 from halfsmile.data.tables.times import PARTS
@@ -92,6 +92,8 @@ def choose(
             continue
         for candidate in usual:
             candidates = (candidate,) if isinstance(candidate, str) else candidate
+            if candidate == OPENFACE_POINTS and ("face_id" not in by_name or "x_5" in by_name):
+                continue  # points in another order, or 68 of them
             found = tuple(by_name[name] for name in candidates if name in by_name)
             if len(found) == len(candidates) and all(name in free for name in found):
                 take(part, found)

@@ -77,6 +77,7 @@ def open_container(source: str | Path, max_pixels: int) -> InputContainer:
         path = Path(source)
         if not path.is_file():
             what = "it is not a regular file" if path.exists() else "there is no such file"
+            what = "it is a folder; name a video in it" if path.is_dir() else what
             raise BadVideoError(f"{source}: {what}.")
         if not path.stat().st_size:
             raise BadVideoError(f"{source}: the file is empty.")
