@@ -357,6 +357,21 @@ def test_a_run_goes_on_with_the_faces_it_began_with(data: Path, tmp_path: Path) 
         require_same_faces(path, {**facts, "unlabeled": 7})
 
 
+def test_as_many_other_unlabeled_faces_are_other_faces(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(RECIPE, data, tmp_path)
+    path = tmp_path / "data.json"
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    write_json(path, facts)
+    cv2.imwrite(str(data / "others/203.png"), np.full((8, 8), 203, np.uint8))
+    (data / "others/202.png").unlink()
+    sets, faces = load(RECIPE, data, tmp_path)
+    with pytest.raises(ValueError, match=r"other unlabeled faces, though as many: .*--unlabeled"):
+        require_same_faces(path, describe(RECIPE, sets, faces, data=data / "labeled"))
+    older = {name: value for name, value in facts.items() if name != "unlabeled_fingerprints"}
+    write_json(path, older)
+    require_same_faces(path, facts)
+
+
 def test_training_from_a_store_sees_the_same_faces_as_from_files(tmp_path: Path) -> None:
     write_data_set(tmp_path / "files", train=40, test=16, unlabeled=12, size=32, seed=0)
     labeled = class_folders.read(tmp_path / "files" / "labeled")

@@ -285,6 +285,9 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "bad_images": [list(item) for item in bad],
         "fingerprint": sets.train.fingerprint(),
         "test_fingerprint": sets.test.fingerprint(),
+        "unlabeled_fingerprints": {
+            source: part.manifest.fingerprint() for source, part in faces.extra.items()
+        },
     }  # fmt: skip
 
 
@@ -297,15 +300,22 @@ def _counts(parts: Mapping[str, DecodedFaces]) -> dict[str, int]:
     return {source: len(part) for source, part in parts.items()}
 
 
+def _fingerprints(facts: Mapping[str, Any]) -> list[str]:
+    return list(facts["unlabeled_fingerprints"].values())
+
+
 def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
     """Refuse to go on with a run on other faces than it began with; where they lie does not matter.
+
+    As many others from another source are other faces, too: their names or pixel hashes tell.
 
     Args:
         path: The run's ``data.json``; may be missing.
         facts: What :func:`describe` says now.
 
     Raises:
-        ValueError: If the numbers of faces, by role, class or source, or the test split differ.
+        ValueError: If the numbers of faces, by role, class or source, the test split, or the faces from
+            other sources differ.
     """
     if not path.exists():
         return
@@ -319,6 +329,12 @@ def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
     changed = [name for name in names if before[name] != facts[name]]
     if list(before["pretrain_images"].values()) != list(facts["pretrain_images"].values()):
         changed.append("pretrain_images")
+    elif "unlabeled_fingerprints" in before and _fingerprints(before) != _fingerprints(facts):
+        raise ValueError(
+            "This run began with other unlabeled faces, though as many: what --unlabeled gives has other "
+            "names or pixels since. Give the faces that it began with to go on, or use a new folder for "
+            "--out."
+        )
     tables = [[table["sha256"] for table in found.get("pseudo_labels", [])] for found in (before, facts)]
     if tables[0] != tables[1] and "pseudo_labeled" not in changed:
         raise ValueError(
