@@ -34,9 +34,9 @@ from halfsmile.training.data import (
 )
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
-from halfsmile.training.naming import require_teachers
 from halfsmile.training.stages import finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.teaching.features import require_teacher
+from halfsmile.training.teaching.known_labels import kept_notes, notes_on_known_labels
 from halfsmile.training.temporal.stage import temporal
 from halfsmile.training.threads import choose_threads, other_bits
 from halfsmile.training.trainer import Trainer
@@ -146,16 +146,18 @@ def train_run(
     )
     sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed, pseudo_labels=pseudo_labels)
     budget = _budget(folder, recipe, sets, budget)
+    ahead = [stage for stage in stages if not folder.finished(stage)]
+    known = kept_notes(folder.data_path, notes_on_known_labels(recipe, ahead, budget, sets.taxonomy))
     with _nothing_left(folder) if where.is_main else contextlib.nullcontext():
         with where.main_first():
             faces = load_roles(recipe, sets, budget, cache=folder.path / "cache")
         for stage in stages:
             if stage in wanted_unlabeled(recipe):
                 unlabeled_faces(recipe, stage, faces)  # missing ones are refused now, not after stages before
-            require_teachers(recipe, stage, budget, sets.taxonomy)
         if "pretrain" in stages and not folder.finished("pretrain"):
             require_teacher(recipe)
         facts = describe(recipe, sets, faces, data=data)
+        facts |= {"known_labels": known, "notes": [*facts["notes"], *known]}
         require_same_faces(folder.data_path, facts)
         taken = None
         if reuse is not None:
