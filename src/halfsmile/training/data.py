@@ -65,7 +65,7 @@ class TrainingFaces:
         taxonomy: Classes.
         frames: Videos that train Stage IV; those that train it alone are in no other part.
         pseudo: Faces with the labels of a model, by source; they train with the labeled ones.
-        pseudo_notes: Which of them were left out.
+        left_out: Notes on pseudo-labeled faces, and on those from other sources, that were left out.
         unused: What no stage learns from, which is not decoded.
     """
 
@@ -77,7 +77,7 @@ class TrainingFaces:
     taxonomy: Taxonomy
     frames: Frames | None = None
     pseudo: dict[str, DecodedFaces] = field(default_factory=dict)
-    pseudo_notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     unused: Unused = Unused()
 
     @property
@@ -175,13 +175,14 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     held_out = load(roles["held_out"]) if len(roles["held_out"]) else None
     own_share = recipe.temporal is not None and recipe.temporal.own_share
     stage_four = frames.faces if frames is not None and own_share else None
-    known = {
-        "test faces": test,
-        "held-out faces": held_out,
-        "labeled faces": labeled,
-        "faces of Stage IV": stage_four,
-    }
+    apart = {"held-out faces": held_out, "faces of Stage IV": stage_four}
+    known = {"test faces": test, **apart, "labeled faces": labeled}
     pseudo, notes = {}, list[str]()
+    for source, faces in extra.items():
+        extra[source], said = without_copies(source, faces, apart)
+        notes += said
+        if not len(extra[source]):
+            raise ValueError(f"No unlabeled face of {source} is left. {' '.join(said)}")
     for source, found in sets.pseudo.items():
         pseudo[source], said = without_copies(source, load(found.manifest), known)
         notes += [*found.manifest.notes, *said]
@@ -278,7 +279,7 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "notes": [
             *sets.train.notes,
             *(note for manifest in sets.extra.values() for note in manifest.notes),
-            *faces.pseudo_notes,
+            *faces.left_out,
             *notes_on_test_faces(list(map(Pixels.of, trained)), Pixels.of(faces.test)),
             *(f"Stage IV: {note}" for note in (faces.frames.notes if faces.frames is not None else ())),
         ],
