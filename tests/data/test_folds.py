@@ -164,6 +164,20 @@ def test_several_faces_of_a_picture_stay_together() -> None:
     np.testing.assert_array_equal(folds[::3], folds[2::3])
 
 
+def test_unlabeled_rows_are_in_the_fold_of_their_person_or_picture() -> None:
+    rows = faces({"a": 40, "b": 40, "c": 40}, people=12).table.to_pylist()
+    unlabeled = [
+        {"image": f"more {i}.png", "person": str(i)} for i in range(14)
+    ]  # two people without a label
+    manifest = Manifest.from_rows([*rows, *unlabeled], Path("root"), THREE)
+    folds = draw_folds(manifest, 4, by="person")
+    assert folds[-14:-2].tolist() == folds[:12].tolist()
+    assert folds[-2:].tolist() == [-1, -1]
+    pictures = [{"image": row["image"], "box": [9, 9, 9, 9]} for row in rows]
+    folds = draw_folds(Manifest.from_rows([*rows, *pictures], Path("root"), THREE), 4)
+    assert folds[: len(rows)].tolist() == folds[len(rows) :].tolist()
+
+
 def test_a_face_without_a_person_goes_with_the_person_of_its_picture() -> None:
     rows = faces({"a": 60, "b": 60, "c": 60}).table.to_pylist()
     rows = [

@@ -47,6 +47,17 @@ def test_the_environment_may_be_missing_but_not_broken(tmp_path: Path) -> None:
         folder.environment()
 
 
+def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    with first.only_trainer():
+        with pytest.raises(ValueError, match=r"Another process is writing the run .*--out"):
+            second.only_trainer().__enter__()
+        assert (tmp_path / "training.lock").exists()
+    assert not list(tmp_path.iterdir())
+    with second.only_trainer():
+        pass
+
+
 def test_a_stage_is_finished_when_its_result_is_there(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     assert not folder.finished("finetune")

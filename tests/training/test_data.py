@@ -218,6 +218,26 @@ def test_unlabeled_faces_that_are_test_faces_are_refused(data: Path, tmp_path: P
     assert not list(tmp_path.glob("*.parquet"))
 
 
+def test_unlabeled_faces_that_are_held_out_are_left_out(data: Path, tmp_path: Path) -> None:
+    """Held-out faces train nothing, also where another source has copies of them."""
+    _, faces = load(RECIPE, data, tmp_path)
+    held_out = gray_values(faces.held_out)[0]
+    cv2.imwrite(str(data / "others/copy.bmp"), np.full((8, 8), held_out, np.uint8))
+    sets, faces = load(RECIPE, data, tmp_path)
+    (extra,) = faces.extra.values()
+    assert gray_values(extra) == [200, 201, 202]
+    (note,) = faces.left_out
+    assert note.startswith("1 faces of ")
+    assert note.endswith("have the pixels of held-out faces and were left out.")
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    assert note in facts["notes"]
+    assert list(facts["pretrain_images"].values())[1:] == [3]
+    for path in (data / "others").glob("*.png"):
+        path.unlink()
+    with pytest.raises(ValueError, match=r"No unlabeled face of .*others is left\. 1 faces of "):
+        load(RECIPE, data, tmp_path)
+
+
 def test_training_faces_that_are_test_faces_are_noted(data: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(data / "labeled/train/calm/copy.png"), np.full((8, 8), 50, np.uint8))
     recipe = replace(RECIPE, held_out=0.0)
@@ -355,6 +375,21 @@ def test_a_run_goes_on_with_the_faces_it_began_with(data: Path, tmp_path: Path) 
         require_same_faces(path, {**facts, "pretrain_images": {"/elsewhere": 13}})
     with pytest.raises(ValueError, match=r"differs in unlabeled \(8 / 7\)"):
         require_same_faces(path, {**facts, "unlabeled": 7})
+
+
+def test_as_many_other_unlabeled_faces_are_other_faces(data: Path, tmp_path: Path) -> None:
+    sets, faces = load(RECIPE, data, tmp_path)
+    path = tmp_path / "data.json"
+    facts = describe(RECIPE, sets, faces, data=data / "labeled")
+    write_json(path, facts)
+    cv2.imwrite(str(data / "others/203.png"), np.full((8, 8), 203, np.uint8))
+    (data / "others/202.png").unlink()
+    sets, faces = load(RECIPE, data, tmp_path)
+    with pytest.raises(ValueError, match=r"other unlabeled faces, though as many: .*--unlabeled"):
+        require_same_faces(path, describe(RECIPE, sets, faces, data=data / "labeled"))
+    older = {name: value for name, value in facts.items() if name != "unlabeled_fingerprints"}
+    write_json(path, older)
+    require_same_faces(path, facts)
 
 
 def test_training_from_a_store_sees_the_same_faces_as_from_files(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from halfsmile.data.protocols.protocol import PROTOCOLS
 from halfsmile.data.readers import class_folders
 from halfsmile.data.split import LabelBudget
 from halfsmile.models.precision import PrecisionChoice
@@ -148,6 +149,15 @@ def test_faces_without_a_partner_to_mix_with_are_refused_before_anything_is_trai
     folder = train_run(recipe, **places, where=HERE, last_stage="pretrain")
     folder.mark_finished("finetune", {})
     train_run(recipe, **places, where=HERE, last_stage="finetune")
+
+
+def test_a_folder_in_which_another_process_trains_is_refused_before_faces_are_read(
+    tmp_path: Path,
+) -> None:
+    recipe = replace(RECIPE, protocol=PROTOCOLS["faces"])
+    folder = open_run(tmp_path / "run", recipe)
+    with folder.only_trainer(), pytest.raises(ValueError, match="Another process is writing the run"):
+        train_run(recipe, data=tmp_path / "unread", unlabeled=[], out=folder.path, where=HERE)
 
 
 def test_a_budget_of_other_data_is_refused(tiny_recipe: Recipe, generated_data: Path, tmp_path: Path) -> None:

@@ -88,9 +88,10 @@ def require_shares(test: float, valid: float = 0.0) -> None:
 
 
 def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | None = None) -> Rows:
-    """Number of the fold of every labeled row, −1 for rows without a label. Shape (rows,).
+    """Number of the fold of every row, −1 for those that belong to no labeled one. Shape (rows,).
 
-    Folds have about as many rows of each class. Splits that the rows have count for nothing.
+    A row without a label is in the fold of its person, video or picture: it must not train where that one is
+    tested. Folds have about as many rows of each class. Splits that the rows have count for nothing.
 
     Args:
         manifest: Labeled rows.
@@ -124,7 +125,7 @@ def draw_folds(manifest: Manifest, count: int, *, seed: int = 0, by: Group | Non
             f"The classes {', '.join(lonely)} have too few {what} for {count} folds: in one of them nothing "
             "would be left to train on. Add faces, or leave these classes out."
         )
-    return np.where(manifest.class_indices() >= 0, fold_of_group[of_row], -1)
+    return fold_of_group[of_row]
 
 
 def of_fold(manifest: Manifest, folds: Rows, fold: int) -> Manifest:

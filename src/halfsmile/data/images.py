@@ -17,6 +17,7 @@ from halfsmile.data.decode import BadImageError, decode, pixel_sha256, read_imag
 from halfsmile.data.manifest import Manifest
 from halfsmile.data.preprocess import Image, placement, preprocess
 from halfsmile.utils.files import atomic_write
+from halfsmile.utils.mapped import new_mapped_array
 from halfsmile.utils.parallel.threads import map_in_threads
 from halfsmile.utils.progress import Progress
 
@@ -265,7 +266,7 @@ def _array(shape: tuple[int, ...], path: Path | None) -> Iterator[Image]:
         return
     _sizes_path(path).unlink(missing_ok=True)
     with atomic_write(path) as temporary:
-        yield np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        yield new_mapped_array(temporary, dtype=np.uint8, shape=shape)
 
 
 def _run(load: Callable[[range], int], rows: int, progress: bool) -> None:

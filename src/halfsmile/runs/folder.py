@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from halfsmile.runs.records import RECORDS, Records, read_records
 from halfsmile.runs.stages import CLASSIFYING, StageName
 from halfsmile.taxonomy import Taxonomy, from_labels
 from halfsmile.utils.files import read_json, write_json
+from halfsmile.utils.lock import lock, unlock
 
 DATA = (
     "data_set",
@@ -70,6 +73,23 @@ class RunFolder:
     def environment_path(self) -> Path:
         """Where versions and machine are."""
         return self.path / "environment.json"
+
+    @contextlib.contextmanager
+    def only_trainer(self) -> Iterator[None]:
+        """Keep other processes from training in the folder, which must be there.
+
+        Two would remove each other's checkpoints and write into one another's records.
+
+        Raises:
+            ValueError: If another process trains in it.
+            OSError: If it can't be written.
+        """
+        path = self.path / "training.lock"
+        held = lock(path, f"the run {self.path}")
+        try:
+            yield
+        finally:
+            unlock(held, path)
 
     def stage(self, name: str) -> Path:
         """Folder of a stage."""

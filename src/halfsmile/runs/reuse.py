@@ -101,6 +101,11 @@ def find_reusable(
             f"{path} was trained on other faces, so no stage can be taken over. It differs in {said} "
             "(there / here)."
         )
+    if _tables(theirs) != _tables(facts):
+        raise ValueError(
+            f"{path} was trained with other pseudo-labels, though as many, so no stage can be taken over. "
+            "Give the tables that it was given by --pseudo-labels, or leave --reuse away."
+        )
     ends = _difference(_shared(there), _shared(recipe))
     taken: list[StageName] = []
     for stage in stages:
@@ -108,7 +113,7 @@ def find_reusable(
             continue
         ends = _difference({stage: there.get(stage)}, {stage: recipe.get(stage)})
         if ends is None and _takes_other_faces(stage, recipe):
-            ends = _difference(_extra(theirs), _extra(facts))
+            ends = _difference(_extra(theirs), _extra(facts)) or _other_faces(theirs, facts)
         if ends is None and not source.finished(stage):
             ends = f"{stage} is not finished there"
         if ends is None:
@@ -146,6 +151,19 @@ def _without_own(facts: Mapping[str, Any]) -> bool:
 def _extra(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers of faces from other sources; the data set's own come first, and are compared by role."""
     return {"unlabeled faces": list(facts["pretrain_images"].values())[1:]}
+
+
+def _tables(facts: Mapping[str, Any]) -> list[str]:
+    """SHA-256 of each table of pseudo-labels."""
+    return [table["sha256"] for table in facts.get("pseudo_labels", [])]
+
+
+def _other_faces(theirs: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
+    """Why as many faces from other sources are not the same ones; older runs don't say."""
+    there, here = theirs.get("unlabeled_fingerprints"), facts.get("unlabeled_fingerprints")
+    if there is None or here is None or list(there.values()) == list(here.values()):
+        return None
+    return "the unlabeled faces are others, though as many"
 
 
 def describe_reuse(found: Reuse) -> str:

@@ -65,7 +65,7 @@ class TrainingFaces:
         taxonomy: Classes.
         frames: Videos that train Stage IV; those that train it alone are in no other part.
         pseudo: Faces with the labels of a model, by source; they train with the labeled ones.
-        pseudo_notes: Which of them were left out.
+        left_out: Notes on pseudo-labeled faces, and on those from other sources, that were left out.
         unused: What no stage learns from, which is not decoded.
     """
 
@@ -77,7 +77,7 @@ class TrainingFaces:
     taxonomy: Taxonomy
     frames: Frames | None = None
     pseudo: dict[str, DecodedFaces] = field(default_factory=dict)
-    pseudo_notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     unused: Unused = Unused()
 
     @property
@@ -175,13 +175,14 @@ def load_roles(recipe: Recipe, sets: DataSets, budget: LabelBudget, *, cache: Pa
     held_out = load(roles["held_out"]) if len(roles["held_out"]) else None
     own_share = recipe.temporal is not None and recipe.temporal.own_share
     stage_four = frames.faces if frames is not None and own_share else None
-    known = {
-        "test faces": test,
-        "held-out faces": held_out,
-        "labeled faces": labeled,
-        "faces of Stage IV": stage_four,
-    }
+    apart = {"held-out faces": held_out, "faces of Stage IV": stage_four}
+    known = {"test faces": test, **apart, "labeled faces": labeled}
     pseudo, notes = {}, list[str]()
+    for source, faces in extra.items():
+        extra[source], said = without_copies(source, faces, apart)
+        notes += said
+        if not len(extra[source]):
+            raise ValueError(f"No unlabeled face of {source} is left. {' '.join(said)}")
     for source, found in sets.pseudo.items():
         pseudo[source], said = without_copies(source, load(found.manifest), known)
         notes += [*found.manifest.notes, *said]
@@ -278,13 +279,16 @@ def describe(recipe: Recipe, sets: DataSets, faces: TrainingFaces, *, data: Path
         "notes": [
             *sets.train.notes,
             *(note for manifest in sets.extra.values() for note in manifest.notes),
-            *faces.pseudo_notes,
+            *faces.left_out,
             *notes_on_test_faces(list(map(Pixels.of, trained)), Pixels.of(faces.test)),
             *(f"Stage IV: {note}" for note in (faces.frames.notes if faces.frames is not None else ())),
         ],
         "bad_images": [list(item) for item in bad],
         "fingerprint": sets.train.fingerprint(),
         "test_fingerprint": sets.test.fingerprint(),
+        "unlabeled_fingerprints": {
+            source: part.manifest.fingerprint() for source, part in faces.extra.items()
+        },
     }  # fmt: skip
 
 
@@ -297,15 +301,22 @@ def _counts(parts: Mapping[str, DecodedFaces]) -> dict[str, int]:
     return {source: len(part) for source, part in parts.items()}
 
 
+def _fingerprints(facts: Mapping[str, Any]) -> list[str]:
+    return list(facts["unlabeled_fingerprints"].values())
+
+
 def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
     """Refuse to go on with a run on other faces than it began with; where they lie does not matter.
+
+    As many others from another source are other faces, too: their names or pixel hashes tell.
 
     Args:
         path: The run's ``data.json``; may be missing.
         facts: What :func:`describe` says now.
 
     Raises:
-        ValueError: If the numbers of faces, by role, class or source, or the test split differ.
+        ValueError: If the numbers of faces, by role, class or source, the test split, or the faces from
+            other sources differ.
     """
     if not path.exists():
         return
@@ -319,6 +330,12 @@ def require_same_faces(path: Path, facts: dict[str, Any]) -> None:
     changed = [name for name in names if before[name] != facts[name]]
     if list(before["pretrain_images"].values()) != list(facts["pretrain_images"].values()):
         changed.append("pretrain_images")
+    elif "unlabeled_fingerprints" in before and _fingerprints(before) != _fingerprints(facts):
+        raise ValueError(
+            "This run began with other unlabeled faces, though as many: what --unlabeled gives has other "
+            "names or pixels since. Give the faces that it began with to go on, or use a new folder for "
+            "--out."
+        )
     tables = [[table["sha256"] for table in found.get("pseudo_labels", [])] for found in (before, facts)]
     if tables[0] != tables[1] and "pseudo_labeled" not in changed:
         raise ValueError(

@@ -24,7 +24,7 @@ from halfsmile.models.temporal.convolution import make_network
 from halfsmile.recipes.config import FineTuneConfig, Recipe, TemporalStageConfig, TuneConfig
 from halfsmile.recipes.optim import OptimConfig
 from halfsmile.recipes.overrides import field_values
-from halfsmile.runs.stages import StageName
+from halfsmile.runs.stages import LAST_STAGE, StageName, stages_until
 from halfsmile.taxonomy import Taxonomy
 from halfsmile.training.batches import shrink
 from halfsmile.training.data import Unused, divide, draw_budget, unlabeled_parts, unused_faces
@@ -39,6 +39,7 @@ from halfsmile.training.tasks import (
     tune_task,
 )
 from halfsmile.training.teaching.features import load_teacher, teacher_shape
+from halfsmile.training.teaching.known_labels import notes_on_known_labels
 from halfsmile.utils.console import plain
 
 SECONDS = 1.0
@@ -183,7 +184,9 @@ def plan_run(
         ValueError: If the data don't fit the recipe.
     """
     sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed, pseudo_labels=pseudo_labels)
-    roles, _ = divide(recipe, sets, draw_budget(recipe, sets, budget))
+    budget = draw_budget(recipe, sets, budget)
+    known = notes_on_known_labels(recipe, stages_until(LAST_STAGE), budget, sets.taxonomy)
+    roles, _ = divide(recipe, sets, budget)
     unused = unused_faces(recipe, sets, len(roles["unlabeled"]))
     others = {source: manifest for source, manifest in sets.extra.items() if source not in unused.extra}
     extra = {source: len(manifest) for source, manifest in others.items()}
@@ -241,6 +244,7 @@ def plan_run(
             *sets.train.notes,
             *(note for manifest in sets.extra.values() for note in manifest.notes),
             *(note for found in sets.pseudo.values() for note in found.manifest.notes),
+            *known,
             *copies,
         ),
         stages=tuple(stages),

@@ -25,6 +25,7 @@ from halfsmile.runs.settings import differences
 from halfsmile.runs.stages import LAST_STAGE, STAGE_BY_NAME, STAGES, StageName, stages_until
 from halfsmile.training.checkpoint import find_checkpoint
 from halfsmile.training.data import (
+    TrainingFaces,
     describe,
     draw_budget,
     load_roles,
@@ -34,9 +35,9 @@ from halfsmile.training.data import (
 )
 from halfsmile.training.distributed import Processes
 from halfsmile.training.environment import environment, reuse_freed_memory
-from halfsmile.training.naming import require_teachers
 from halfsmile.training.stages import finetune, pretrain, require_partners, semi, tune
 from halfsmile.training.teaching.features import require_teacher
+from halfsmile.training.teaching.known_labels import kept_notes, notes_on_known_labels
 from halfsmile.training.temporal.stage import temporal
 from halfsmile.training.threads import choose_threads, other_bits
 from halfsmile.training.trainer import Trainer
@@ -123,7 +124,8 @@ def train_run(
         reuse: Another run, whose first stages are taken over as far as nothing that they depend on differs.
 
     Raises:
-        ValueError: If data, recipe and folder do not fit together; the message says what to do.
+        ValueError: If data, recipe and folder do not fit together, or another process trains in the folder;
+            the message says what to do.
         OSError: If the folder can't be written.
     """
     console = console or make_console(stderr=True, quiet=not where.is_main)
@@ -133,6 +135,9 @@ def train_run(
         raise ValueError(f"The recipe {recipe.name} has no Stage I to stop after.")
     require_place(out, recipe)
     folder, stages, started = RunFolder(Path(out)), stages_until(last_stage), time.monotonic()
+    if where.is_main and folder.recipe_path.exists():
+        with folder.only_trainer():  # told now, not after all pictures were read
+            pass
     for stage in stages:
         if not folder.finished(stage):
             require_partners(recipe, stage, where.world_size)
@@ -146,16 +151,18 @@ def train_run(
     )
     sets = read_data(recipe.resolved_protocol, data, unlabeled, seed=recipe.seed, pseudo_labels=pseudo_labels)
     budget = _budget(folder, recipe, sets, budget)
+    ahead = [stage for stage in stages if not folder.finished(stage)]
+    known = kept_notes(folder.data_path, notes_on_known_labels(recipe, ahead, budget, sets.taxonomy))
     with _nothing_left(folder) if where.is_main else contextlib.nullcontext():
         with where.main_first():
             faces = load_roles(recipe, sets, budget, cache=folder.path / "cache")
         for stage in stages:
             if stage in wanted_unlabeled(recipe):
                 unlabeled_faces(recipe, stage, faces)  # missing ones are refused now, not after stages before
-            require_teachers(recipe, stage, budget, sets.taxonomy)
         if "pretrain" in stages and not folder.finished("pretrain"):
             require_teacher(recipe)
         facts = describe(recipe, sets, faces, data=data)
+        facts |= {"known_labels": known, "notes": [*facts["notes"], *known]}
         require_same_faces(folder.data_path, facts)
         taken = None
         if reuse is not None:
@@ -175,15 +182,36 @@ def train_run(
     where.barrier()
     if where.is_main:
         open_run(out, recipe)
-        if not folder.budget_path.exists():
-            budget.save(folder.budget_path)
-        write_json(folder.data_path, facts)
-        write_json(folder.environment_path, now)
+    with folder.only_trainer() if where.is_main else contextlib.nullcontext():
+        if where.is_main:
+            if not folder.budget_path.exists():
+                budget.save(folder.budget_path)
+            write_json(folder.data_path, facts)
+            write_json(folder.environment_path, now)
+            if taken is not None:
+                taken.into(folder)
+        where.barrier()
         if taken is not None:
-            taken.into(folder)
-    where.barrier()
-    if taken is not None:
-        console.print(describe_reuse(taken), soft_wrap=True)
+            console.print(describe_reuse(taken), soft_wrap=True)
+        _say_faces(console, recipe, sets, faces, facts["notes"], time.monotonic() - started)
+        run = Trainer(recipe, folder, faces, where, precision, tensorboard)
+        for stage in stages:
+            if not folder.finished(stage):
+                if getattr(recipe, stage) is not None:
+                    console.print(f"{stage}: {STAGE_BY_NAME[stage].purpose}", soft_wrap=True)
+                TRAINED_BY[stage](run)
+    return folder
+
+
+def _say_faces(
+    console: Console,
+    recipe: Recipe,
+    sets: DataSets,
+    faces: TrainingFaces,
+    notes: Sequence[str],
+    seconds: float,
+) -> None:
+    """Print what is trained and tested on, and how long it took to read."""
     console.print(recipe.resolved_protocol.describe(), soft_wrap=True)
     held_out = len(faces.held_out) if faces.held_out else 0
     own, elsewhere = len(faces.unlabeled) if faces.unlabeled else 0, sum(map(len, faces.extra.values()))
@@ -193,7 +221,7 @@ def train_run(
         f"{f'{held_out:,} held out (they train nothing; they watch and calibrate), ' if held_out else ''}"
         f"{'' if faces.unused.extra else f'{elsewhere:,} from other sources, '}{len(faces.test):,} test faces"
         f"{f', {len(faces.frames):,} frames of videos' if faces.frames else ''} "
-        f"({time.monotonic() - started:.0f} s to read)",
+        f"({seconds:.0f} s to read)",
         soft_wrap=True,
     )
     for source, part in faces.pseudo.items():
@@ -205,15 +233,8 @@ def train_run(
         )
     if said := faces.unused.describe(recipe):
         console.print(said, soft_wrap=True)
-    for note in facts["notes"]:
+    for note in notes:
         console.print(f"note: {note}", soft_wrap=True)
-    run = Trainer(recipe, folder, faces, where, precision, tensorboard)
-    for stage in stages:
-        if not folder.finished(stage):
-            if getattr(recipe, stage) is not None:
-                console.print(f"{stage}: {STAGE_BY_NAME[stage].purpose}", soft_wrap=True)
-            TRAINED_BY[stage](run)
-    return folder
 
 
 def _budget(folder: RunFolder, recipe: Recipe, sets: DataSets, given: LabelBudget | None) -> LabelBudget:

@@ -32,6 +32,7 @@ from halfsmile.training.batches import ImagePool
 from halfsmile.training.distributed import Processes
 from halfsmile.training.teaching.onnx_network import OnnxNetwork, is_onnx
 from halfsmile.utils.files import read_json, write_json
+from halfsmile.utils.mapped import new_mapped_array
 from halfsmile.utils.progress import Progress
 
 GRID = 3
@@ -151,8 +152,10 @@ def _ask(network: Teacher, pool: ImagePool, path: Path, where: Processes) -> Non
     start = _done(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     count = teacher_shape(network).count
-    kept = np.lib.format.open_memmap(
-        path, mode="r+" if start else "w+", dtype=np.float16, shape=(len(pool), count)
+    kept = (
+        np.lib.format.open_memmap(path, mode="r+")
+        if start
+        else new_mapped_array(path, dtype=np.float16, shape=(len(pool), count))
     )
     with Progress("asking the teacher", total=len(pool) - start) as shown:
         for number, first in enumerate(range(start, len(pool), _ROWS)):
