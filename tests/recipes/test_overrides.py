@@ -73,6 +73,14 @@ def test_the_last_fine_tuning_follows_stage_three() -> None:
         tune = override(ssfer(), f"semi.unlabeled={choice}").tune
         assert tune is not None
         assert tune.named.unlabeled == choice
+        assert tune.named.alignment == (choice == "own")
+    for other in (
+        ("tune.named.alignment=0.5", "semi.unlabeled=extra"),
+        ("semi.unlabeled=extra", "tune.named.alignment=0.5"),
+    ):
+        tune = override(ssfer(), *other).tune
+        assert tune is not None
+        assert (tune.named.unlabeled, tune.named.alignment) == ("extra", 0.5)
     for settings in (
         ("semi.unlabeled=extra", "tune.named.unlabeled=own"),
         ("tune.named.unlabeled=own", "semi.unlabeled=extra"),

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from halfsmile.methods.semi import Method
-from halfsmile.recipes.changes.tuning import with_tune
+from halfsmile.recipes.changes.tuning import named_alignment, with_tune
 from halfsmile.recipes.config import Recipe
 from halfsmile.recipes.semi import with_semi
 
@@ -81,8 +81,11 @@ def _tuned_alike(recipe: Recipe, before: Recipe, settings: tuple[str, ...]) -> R
     if new is None:
         return dataclasses.replace(recipe, tune=None) if tune.named.batch_size else recipe
     set_itself = {text.partition("=")[0].strip() for text in settings}
-    if tune.named.unlabeled == old.unlabeled and "tune.named.unlabeled" not in set_itself:
-        tune = dataclasses.replace(tune, named=dataclasses.replace(tune.named, unlabeled=new.unlabeled))
+    named = tune.named
+    if named.unlabeled == old.unlabeled and "tune.named.unlabeled" not in set_itself:
+        if named.alignment == named_alignment(old.unlabeled) and "tune.named.alignment" not in set_itself:
+            named = dataclasses.replace(named, alignment=named_alignment(new.unlabeled))
+        tune = dataclasses.replace(tune, named=dataclasses.replace(named, unlabeled=new.unlabeled))
     is_drawn_alike = new.method.name == "feedback" and new.sampling != old.sampling
     if is_drawn_alike and "tune.sampling" not in set_itself:
         tune = dataclasses.replace(tune, sampling=new.sampling)

@@ -39,8 +39,11 @@ def test_named_faces_come_from_stage_three() -> None:
     assert recipe.tune is not None
     assert recipe.tune == replace(
         tuned(replace(recipe, tune=None)),
-        named=NamedConfig(batch_size=recipe.semi.unlabeled_batch, unlabeled="all"),
+        named=NamedConfig(batch_size=recipe.semi.unlabeled_batch, unlabeled="all", alignment=0.0),
     )
+    own = with_named_tune(replace(recipe, tune=None, semi=replace(recipe.semi, unlabeled="own"))).tune
+    assert own is not None
+    assert (own.named.unlabeled, own.named.alignment) == ("own", 1.0)
     assert with_named_tune(recipe) == recipe
     with pytest.raises(ValueError, match="supervised has no Stage III"):
         with_named_tune(supervised())
