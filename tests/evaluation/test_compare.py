@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from halfsmile.data.protocols.protocol import PROTOCOLS
+from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.compare import compare
 from halfsmile.recipes import supervised
 from halfsmile.recipes.serialize import to_json
@@ -111,6 +112,17 @@ def test_equal_runs_on_other_data_are_told_apart_by_them(make_run: MakeRun) -> N
     found = compare(runs).groups
     assert [group.settings["data"] for group in found][1] == "/elsewhere"
     assert len(found) == 2
+
+
+def test_equal_runs_with_other_labels_are_told_apart_by_them(make_run: MakeRun) -> None:
+    runs = [make_run("a"), make_run("b")]
+    for run, roles in zip(runs, (("labeled", "unlabeled"), ("unlabeled", "labeled")), strict=True):
+        LabelBudget(("a.png", "b.png"), roles, "0" * 64, "50%", 0).save(run / "labels.parquet")
+    first, second = (group.settings["budget"] for group in compare(runs).groups)
+    assert first != second
+    (runs[1] / "labels.parquet").write_bytes((runs[0] / "labels.parquet").read_bytes())
+    with pytest.raises(ValueError, match="same recipe and the same seed"):
+        compare(runs)
 
 
 def test_fields_that_came_later_are_no_difference(make_run: MakeRun) -> None:

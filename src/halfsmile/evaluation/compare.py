@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from halfsmile.data.split import LabelBudget
 from halfsmile.evaluation.comparison import SCORES, Comparison, Group
 from halfsmile.evaluation.same_pictures import aligned, require_same_test_set
 from halfsmile.metrics.bootstrap import PairedDifference, paired_bootstrap
 from halfsmile.runs.finished import FinishedRun, read_run
+from halfsmile.runs.folder import RunFolder
 from halfsmile.runs.predictions import Predictions
 from halfsmile.runs.settings import completed, differing_settings, group_names, names_of
 
@@ -117,11 +120,24 @@ def _told_apart(runs: Sequence[FinishedRun]) -> list[Mapping[str, Any]]:
         for run, key, more in zip(runs, keys, beyond, strict=True)
     )
     if max(twice.values(), default=0) > 1:
-        # equal runs are no seeds of one another: perhaps the data were others
-        beyond = [{**more, "data": run.data.get("path")} for run, more in zip(runs, beyond, strict=True)]
+        # equal runs are no seeds of one another: perhaps the data were others, or the labels (--budget)
+        beyond = [
+            {**more, "data": run.data.get("path"), "budget": _budget(run)}
+            for run, more in zip(runs, beyond, strict=True)
+        ]
     elif len(set(keys)) == len(told):
         return recipes
     return [{**recipe, **more} for recipe, more in zip(recipes, beyond, strict=True)]
+
+
+def _budget(run: FinishedRun) -> str | None:
+    """A few letters that differ where other faces were labeled; None where the run does not say."""
+    path = RunFolder(run.path).budget_path
+    if not path.is_file():
+        return None
+    budget = LabelBudget.load(path)
+    roles = json.dumps([budget.fingerprint, budget.roles])
+    return hashlib.sha256(roles.encode()).hexdigest()[:8]
 
 
 def _with_defaults(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
