@@ -77,6 +77,14 @@ def test_a_copy_elsewhere_is_added(made: Prepare) -> None:
     assert made("copies").faces == 32
 
 
+def test_a_folder_may_have_the_mark_of_archives_in_its_name(made: Prepare) -> None:
+    shutil.move("faces", "wow!")
+    shutil.rmtree("store")
+    made("wow!")
+    shutil.copytree("wow!", "copies")
+    assert made("copies").faces == 32
+
+
 def test_another_picture_of_the_same_name_is_added(made: Prepare) -> None:
     picture, other = one_of("neutral"), one_of("happiness")
     picture.unlink()

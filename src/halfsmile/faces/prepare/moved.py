@@ -85,7 +85,9 @@ def _file_name(source: str) -> str:
 
 def _is_gone(old: str, new: FaceSource) -> bool:
     """Whether the file of an earlier source is not there, or is that of the new one by another path."""
-    before = Path(old.partition("!")[0])
+    before = Path(old)
+    if not before.exists():
+        before = Path(old.partition("!")[0])  # of a picture in an archive, which may be there
     now = new.root if new.root.is_file() else new.root / new.locator
     try:
         return not before.exists() or before.samefile(now)
