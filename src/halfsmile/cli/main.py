@@ -13,7 +13,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, NoReturn, Union
 
 import tyro
 
@@ -62,30 +62,28 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(141)
 
 
+def _refuse(message: str) -> NoReturn:
+    """End with one message on standard error and status 1."""
+    make_console(stderr=True).print(f"error: {message}", style="red", soft_wrap=True)
+    sys.exit(1)
+
+
 def _require_each_option_once(arguments: Sequence[str]) -> None:
     """Refuse a repeated option: the parser keeps the last one, and what stands behind the first is lost."""
     options = [word.partition("=")[0] for word in arguments if word.startswith("--") and word != "--"]
     repeated = [option for option, count in Counter(options).items() if count > 1]
     if repeated:
-        make_console(stderr=True).print(
-            f"error: {repeated[0]} is given more than once. Give it once, with all its values behind it: "
-            f"{repeated[0]} VALUE VALUE.",
-            style="red",
-            soft_wrap=True,
+        _refuse(
+            f"{repeated[0]} is given more than once. Give it once, with all its values behind it: "
+            f"{repeated[0]} VALUE VALUE."
         )
-        sys.exit(1)
 
 
 def _require_no_file_like_an_option(arguments: Sequence[str]) -> None:
     """Refuse the name of a file that the parser would take for an option, as ``-a.jpg``; options are none."""
     for word in itertools.takewhile(lambda word: word != "--", arguments):
         if word.startswith("-") and not _OPTION.fullmatch(word) and os.path.exists(word):
-            make_console(stderr=True).print(
-                f"error: {word} is taken for an option. If the file of that name is meant, write ./{word}",
-                style="red",
-                soft_wrap=True,
-            )
-            sys.exit(1)
+            _refuse(f"{word} is taken for an option. If the file of that name is meant, write ./{word}")
 
 
 def _require_no_empty_value(arguments: Sequence[str]) -> None:
@@ -96,13 +94,10 @@ def _require_no_empty_value(arguments: Sequence[str]) -> None:
         option = name if name.startswith("--") else option
         is_empty = is_given and not value if word.startswith("--") else not word
         if option and is_empty:
-            make_console(stderr=True).print(
-                f"error: {option} has an empty value, perhaps that of a variable that is not set. Give it "
-                f"one, or leave {option} out.",
-                style="red",
-                soft_wrap=True,
+            _refuse(
+                f"{option} has an empty value, perhaps that of a variable that is not set. Give it one, or "
+                f"leave {option} out."
             )
-            sys.exit(1)
 
 
 def _parse(given: Sequence[str]) -> Any:
@@ -188,22 +183,18 @@ def _run(arguments: list[str] | None) -> None:
         if given[:1] == ["train"] and {"-h", "--help"} & set(given):
             explain(given)
         raise
-    console = make_console(stderr=True)
     try:
         command.run()
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] == "halfsmile":
             raise
         extra = getattr(command, "extra", "train")
-        message = f"{error.name} is not installed; this command needs it: pip install 'halfsmile[{extra}]'"
-        console.print(f"error: {message}", style="red", soft_wrap=True)
-        sys.exit(1)
+        _refuse(f"{error.name} is not installed; this command needs it: pip install 'halfsmile[{extra}]'")
     except BrokenPipeError:
         raise
     except (ValueError, OSError) as error:
-        console.print(f"error: {error}", style="red", soft_wrap=True)
-        sys.exit(1)
+        _refuse(str(error))
     except (KeyboardInterrupt, StopRequestedError) as error:
         after = getattr(command, "after_stop", "Run the same command again to go on.")
-        console.print(f"{str(error) or 'Stopped.'} {after}".rstrip())
+        make_console(stderr=True).print(f"{str(error) or 'Stopped.'} {after}".rstrip())
         sys.exit(130)
